@@ -1,0 +1,115 @@
+"""What decoding a chunk yields, and how it is spelt in JSON.
+
+All times are samples at 16 kHz counted from the first sample that was decoded
+(``Chunk.context_start``), so that the same audio elsewhere has the same result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word with its span in samples. ``text`` keeps the leading space Whisper writes."""
+
+    start: int
+    end: int
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive words of one decoded window."""
+
+    start: int
+    end: int
+    text: str
+    words: list[Word]
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+    temperature: float
+    language: str
+    window: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One attempt at a window: which path, how it scored, what it said."""
+
+    path: str
+    score: float
+    words: int
+    avg_logprob: float
+    compression_ratio: float
+    temperature: float
+    flags: list[str] = field(default_factory=list)
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Window:
+    """At most 30 s of speech that the model decoded at once.
+
+    ``speech``: spans of speech in it. ``flags``: the suspicion rules that fired on the fast
+    reading. ``kept``: path of the reading that was kept. ``readings``: every attempt, in order.
+    """
+
+    start: int
+    end: int
+    speech: list[tuple[int, int]]
+    flags: list[str]
+    kept: str
+    readings: list[Reading]
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """The text of a chunk and how it came about."""
+
+    samples: int
+    language: str
+    language_probability: float
+    speech: list[tuple[int, int]]
+    windows: list[Window]
+    segments: list[Segment]
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON value."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> ChunkResult:
+        """Inverse of ``to_json``."""
+        return cls(
+            samples=raw["samples"],
+            language=raw["language"],
+            language_probability=raw["language_probability"],
+            speech=[(start, end) for start, end in raw["speech"]],
+            windows=[
+                Window(
+                    **{
+                        **window,
+                        "speech": [(start, end) for start, end in window["speech"]],
+                        "readings": [Reading(**reading) for reading in window["readings"]],
+                    }
+                )
+                for window in raw["windows"]
+            ],
+            segments=[
+                Segment(**{**segment, "words": [Word(**word) for word in segment["words"]]})
+                for segment in raw["segments"]
+            ],
+            notes=list(raw["notes"]),
+        )
+
+
+def empty_result(samples: int, language: str) -> ChunkResult:
+    """Result of a span in which nobody speaks."""
+    return ChunkResult(samples, language, 0.0, [], [], [])
