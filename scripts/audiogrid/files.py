@@ -26,7 +26,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -34,7 +34,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Atomically make ``path`` hold ``data``."""
-    write_atomically(path, lambda file: file.write(data) and None)
+
+    def fill(file: BinaryIO) -> None:
+        file.write(data)
+
+    write_atomically(path, fill)
 
 
 def write_text(path: Path, text: str) -> None:

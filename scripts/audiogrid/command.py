@@ -1,0 +1,27 @@
+"""How every command in ``scripts/`` starts and ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from audiogrid.errors import EXIT_RETRY, AudiogridError
+
+
+def run(main: Callable[[list[str]], int | None]) -> None:
+    """Call ``main`` with the arguments and leave with an honest exit code.
+
+    An ``AudiogridError`` becomes one sentence on standard error; anything else keeps its
+    traceback, because it is a bug.
+    """
+    try:
+        code = main(sys.argv[1:]) or 0
+    except AudiogridError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader (`head`, a closed pager) went away: nothing to tell anybody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_RETRY
+    sys.exit(code)
