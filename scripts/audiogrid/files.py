@@ -13,12 +13,8 @@ from typing import Any, BinaryIO
 _HOST = socket.gethostname().split(".")[0]
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Fill ``path`` through ``write``: temporary name in the same folder, fsync, rename.
-
-    Readers see the old file or the whole new one. The temporary file is removed when
-    ``write`` raises (a full disk, say).
-    """
+def _write_temporary(path: Path, write: Callable[[BinaryIO], None]) -> Path:
+    """A complete, synced file beside ``path`` with a name of its own; removed again when ``write`` raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".tmp-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
@@ -26,10 +22,36 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        # Some network file systems refuse to sync a folder; the file itself is synced.
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Fill ``path`` through ``write``: temporary name in the same folder, fsync, rename.
+
+    Readers see the old file or the whole new one. The temporary file is removed when
+    ``write`` raises (a full disk, say).
+    """
+    temporary = _write_temporary(path, write)
+    try:
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -39,6 +61,29 @@ def write_bytes(path: Path, data: bytes) -> None:
         file.write(data)
 
     write_atomically(path, fill)
+
+
+def write_new_bytes(path: Path, data: bytes) -> bool:
+    """Like ``write_bytes``, but never replaces: ``False`` when ``path`` exists already."""
+    if path.exists():
+        return False
+
+    def fill(file: BinaryIO) -> None:
+        file.write(data)
+
+    temporary = _write_temporary(path, fill)
+    try:
+        # A hard link fails where the name is taken, a rename would replace it.
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    except OSError:
+        # No hard links on this file system (vfat, some network ones): the gap is a rename wide.
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,107 @@
+"""The configuration: defaults filled in, every mistake named with its key, its value and the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from audiogrid.errors import InputError
+
+SCHEMA_PATH = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
+
+
+@cache
+def load_schema(path: Path = SCHEMA_PATH) -> dict[str, Any]:
+    """The JSON schema of the configuration."""
+    schema: dict[str, Any] = yaml.safe_load(path.read_text())
+    return schema
+
+
+def with_defaults(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """``value`` with the schema's default for every key it leaves out, in the schema's order, at every depth."""
+    filled = dict.fromkeys([*schema["properties"], *value])
+    for key, rule in schema["properties"].items():
+        given = value.get(key, rule.get("default"))
+        if "properties" in rule and isinstance(given, Mapping | None):
+            given = with_defaults(given or {}, rule)
+        filled[key] = given
+    for key in value:
+        if key not in schema["properties"]:
+            filled[key] = value[key]
+    return filled
+
+
+def _normalised(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Accept what people type on a command line: ``formats=srt,vtt``, a run named ``2024``, a null section."""
+    value = {key: given for key, given in config.items() if given is not None}
+    if isinstance(value.get("formats"), str):
+        value["formats"] = [name for name in value["formats"].replace(",", " ").split() if name]
+    if isinstance(value.get("run"), int) and not isinstance(value["run"], bool):
+        value["run"] = str(value["run"])
+    # YAML 1.1 reads the language code of Norwegian as "false".
+    if value.get("language") is False:
+        value["language"] = "no"
+    return value
+
+
+def _sentences(error: Any) -> Iterator[str]:
+    key = ".".join(str(part) for part in error.absolute_path if isinstance(part, str))
+    shown = repr(error.instance)
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for name in error.instance:
+            if name in known:
+                continue
+            near = difflib.get_close_matches(str(name), known, 1)
+            advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+            where = f" in {key!r}" if key else ""
+            yield f"unknown key {name!r}{where}: {advice}"
+    elif error.validator == "enum":
+        near = difflib.get_close_matches(str(error.instance), map(str, error.validator_value), 1)
+        advice = f"did you mean {near[0]!r}? " if near else ""
+        yield f"{key}: {shown} is not known; {advice}choose one of {', '.join(map(str, error.validator_value))}"
+    elif error.validator in ("minimum", "maximum"):
+        bound = "at least" if error.validator == "minimum" else "at most"
+        yield f"{key}: {shown} is out of range; it must be {bound} {error.validator_value}"
+    elif error.validator == "type":
+        yield f"{key}: {shown} has the wrong type; it must be of type {error.validator_value}"
+    elif error.validator == "pattern":
+        yield f"{key}: {shown} cannot be used as a folder name; use letters, digits, '_', '-' and '.' only"
+    elif error.validator in ("minLength", "minItems"):
+        yield f"{key}: it is empty; give a value or leave the key out"
+    elif error.validator == "oneOf":
+        kinds = [rule.get("type", rule.get("const")) for rule in error.validator_value]
+        yield f"{key}: {shown} does not fit; it must be one of: {', '.join(map(str, kinds))} (within bounds)"
+    else:
+        yield f"{key}: {shown}: {error.message}"
+
+
+def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dict[str, Any]:
+    """A complete, valid configuration.
+
+    Raises ``InputError`` that lists every mistake: key, value and fix.
+    """
+    from jsonschema import Draft202012Validator
+
+    from audiogrid.languages import check_language
+
+    schema = load_schema()
+    value = with_defaults(_normalised(config), schema)
+    mistakes = [
+        sentence
+        for error in sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: list(error.path))
+        for sentence in _sentences(error)
+    ]
+    if isinstance(value["language"], str):
+        wrong = check_language(value["language"])
+        if wrong:
+            mistakes.append(f"language: {wrong}")
+    if mistakes:
+        lines = "\n  ".join(mistakes)
+        raise InputError(f"{len(mistakes)} mistake(s) in {source}:\n  {lines}")
+    return value
