@@ -19,3 +19,7 @@ class InputError(AudiogridError):
     """Bad input or configuration: trying again without a change is useless."""
 
     exit_code = EXIT_BAD_INPUT
+
+
+class StoreError(RetryableError):
+    """Results cannot be written: no use in decoding anything more."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.chunks import Chunk
-from audiogrid.errors import RetryableError
+from audiogrid.errors import StoreError
 from audiogrid.files import canonical_json, write_bytes, write_json, write_new_bytes
 from audiogrid.results import SCHEMA, ChunkResult
 
@@ -81,7 +81,7 @@ class Store:
     def put(self, key: str, result: ChunkResult, made: Mapping[str, Any]) -> bool:
         """Store a result; ``False`` when a valid one was there already, which stays as it is.
 
-        Raises ``RetryableError`` when it cannot be written (a full disk, say).
+        Raises ``StoreError`` when it cannot be written (a full disk, say).
         """
         body = {"result": result.to_json(), "made": dict(made)}
         document = {"schema": SCHEMA, "key": key, "sha256": _seal(key, body), **body}
@@ -94,7 +94,7 @@ class Store:
                 write_bytes(path, data)
             self.error_path(key).unlink(missing_ok=True)
         except OSError as error:
-            raise RetryableError(
+            raise StoreError(
                 f"cannot write {path}: {error.strerror or error}; free space or mend the folder, then run again"
             ) from error
         return True
@@ -104,7 +104,7 @@ class Store:
         try:
             write_json(self.error_path(key), dict(record), indent=1)
         except OSError as error:
-            raise RetryableError(f"cannot write {self.error_path(key)}: {error.strerror or error}") from error
+            raise StoreError(f"cannot write {self.error_path(key)}: {error.strerror or error}") from error
 
     def get_error(self, key: str) -> dict[str, Any] | None:
         """The record left by ``put_error``, or ``None``."""

@@ -1,0 +1,114 @@
+"""What happened to every chunk of a shard, line by line, while it happens.
+
+``results/<run>/journal/<shard>.<host>.<pid>.jsonl``: one file per attempt, so that two attempts
+never write into one. Not declared to Snakemake, hence kept when a job fails. The first line tells
+the key of every chunk of the shard; the others are outcomes. Progress, partial texts and the list
+of failures are read from here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audiogrid.worker import Outcome
+
+
+class Journal:
+    """Appends to the journal of one attempt at a shard."""
+
+    def __init__(self, folder: Path, shard: str, spec: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        host = socket.gethostname().split(".")[0]
+        self.path = folder / f"{shard}.{host}.{os.getpid()}.jsonl"
+        self._shard, self._spec = shard, spec
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        line = json.dumps({"at": round(time.time(), 3), **entry}, ensure_ascii=False) + "\n"
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+    def begin(self, keys: Mapping[str, str], problems: Mapping[str, str], workers: int) -> None:
+        """Note the keys of all chunks, and the recordings that could not be split, with the reason."""
+        self._append(
+            {
+                "event": "begin",
+                "shard": self._shard,
+                "spec": self._spec,
+                "host": socket.gethostname(),
+                "workers": workers,
+                "keys": dict(keys),
+                "problems": dict(problems),
+            }
+        )
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Note how one chunk went."""
+        self._append({"event": "chunk", **asdict(outcome)})
+
+    def end(self, reason: str) -> None:
+        """Note why the attempt ended."""
+        self._append({"event": "end", "reason": reason})
+
+
+@dataclass
+class ShardHistory:
+    """All that the journals say of one shard, for its present spec."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    attempts: int = 0
+    first: float = 0.0
+    last: float = 0.0
+    workers: int = 0
+    ended: str | None = None
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Lines of a journal; one that a kill cut short is left out."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry
+
+
+def read_history(folder: Path, shard: str, spec: str) -> ShardHistory:
+    """What earlier and present attempts at ``shard`` did; attempts at another spec are ignored."""
+    history = ShardHistory()
+    attempts = []
+    for path in folder.glob(f"{shard}.*.jsonl"):
+        entries = list(_entries(path))
+        # A pid may come again: one file can hold several attempts.
+        starts = [index for index, entry in enumerate(entries) if entry.get("event") == "begin"]
+        for start, stop in zip(starts, [*starts[1:], len(entries)], strict=True):
+            if entries[start].get("spec") == spec:
+                attempts.append(entries[start:stop])
+    for entries in sorted(attempts, key=lambda entries: entries[0]["at"]):
+        history.attempts += 1
+        history.keys.update(entries[0]["keys"])
+        history.problems = entries[0]["problems"]
+        history.workers = entries[0]["workers"]
+        history.first = history.first or entries[0]["at"]
+        history.ended = None
+        for entry in entries:
+            history.last = max(history.last, entry["at"])
+            if entry["event"] == "chunk":
+                facts = {name: entry[name] for name in ("chunk", "key", "status", "audio", "seconds", "error")}
+                history.outcomes[entry["chunk"]] = Outcome(**facts)
+            elif entry["event"] == "end":
+                history.ended = entry["reason"]
+    return history

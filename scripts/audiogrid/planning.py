@@ -1,0 +1,163 @@
+"""Making the plan: chunks per recording, bundles, shards.
+
+Pure functions over the facts that ``probe`` found. Bundles and shards follow the order of the
+input. A plan made after an earlier one keeps every bundle and shard that is still as it was, so
+that a new, changed or removed recording touches nothing but itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from audiogrid.cutting import chunk_count
+from audiogrid.files import canonical_json
+from audiogrid.plan import Bundle, Plan, Recording, Settings, Shard
+from audiogrid.results import SCHEMA as RESULT_SCHEMA
+from audiogrid.times import SAMPLE_RATE
+
+SPLIT_SCHEMA = 1
+# Bundles are also bounded by count, so that a pile of tiny files does not become one job.
+MAX_RECORDINGS_PER_BUNDLE = 500
+# A shard of its own is worth a model load from about this many chunks on.
+CHUNKS_WORTH_A_SHARD = 3
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:32]
+
+
+def _bundle_spec(recordings: Sequence[Recording]) -> str:
+    """Changes exactly when ``split`` would do something else."""
+    facts = [(r.recording, r.path, r.size, r.mtime_ns, r.duration, r.channels_mode, r.chunks) for r in recordings]
+    return _hash([SPLIT_SCHEMA, facts])
+
+
+def _groups(recordings: Sequence[Recording], bundle_samples: float) -> Iterator[list[Recording]]:
+    """Consecutive recordings of about ``bundle_samples`` together; a long one alone."""
+    group: list[Recording] = []
+    filled = 0
+    for recording in recordings:
+        if group and (filled + recording.audio > bundle_samples or len(group) >= MAX_RECORDINGS_PER_BUNDLE):
+            yield group
+            group, filled = [], 0
+        group.append(recording)
+        filled += recording.audio
+    if group:
+        yield group
+
+
+def _numbers(prefix: str, taken: set[str]) -> Iterator[str]:
+    number = max((int(name[1:]) for name in taken), default=0)
+    while True:
+        number += 1
+        yield f"{prefix}{number:04d}"
+
+
+def _same_rules(one: Settings, other: Settings) -> bool:
+    names = ("chunk_minutes", "bundle_minutes", "shard_minutes", "shards_at_least", "chunks_per_shard")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def make_bundles(recordings: Sequence[Recording], bundle_minutes: float, previous: Sequence[Bundle]) -> list[Bundle]:
+    """Bundles in the order of the input; those of ``previous`` that are unchanged keep name and contents."""
+    by_id = {recording.recording: recording for recording in recordings}
+    kept = [
+        old
+        for old in previous
+        if all(name in by_id for name in old.recordings)
+        and _bundle_spec([by_id[name] for name in old.recordings]) == old.spec
+    ]
+    placed = {name for bundle in kept for name in bundle.recordings}
+    names = _numbers("b", {bundle.bundle for bundle in previous})
+    fresh = [
+        Bundle(next(names), _bundle_spec(group), [recording.recording for recording in group])
+        for group in _groups([r for r in recordings if r.recording not in placed], bundle_minutes * 60 * SAMPLE_RATE)
+    ]
+    return [*kept, *fresh]
+
+
+def _shard_size(chunks: int, audio: int, settings: Settings) -> float:
+    """Samples per shard so that there are enough shards, but none too small for a model load."""
+    if not chunks:
+        return 1.0
+    count = max(audio / (settings.shard_minutes * 60 * SAMPLE_RATE), 1.0)
+    worthwhile = max(1, chunks // CHUNKS_WORTH_A_SHARD)
+    return audio / max(-(-count // 1), min(settings.shards_at_least, worthwhile))
+
+
+def make_shards(
+    recordings: Mapping[str, Recording], bundles: Sequence[Bundle], settings: Settings, previous: Sequence[Shard]
+) -> list[Shard]:
+    """Shards over ``bundles`` in order; shards of ``previous`` whose bundles and settings are unchanged stay."""
+    spec_of = {bundle.bundle: bundle.spec for bundle in bundles}
+
+    def build(name: str, items: Sequence[tuple[str, str, Recording]]) -> Shard:
+        used = list(dict.fromkeys(bundle for bundle, _, _ in items))
+        owners = {recording.recording: recording for _, _, recording in items}
+        spec = _hash(
+            [
+                RESULT_SCHEMA,
+                settings.model_hash,
+                settings.options,
+                [recording.overrides for recording in owners.values()],
+                [spec_of[bundle] for bundle in used],
+                [chunk for _, chunk, _ in items],
+            ]
+        )
+        audio = sum(recording.duration // recording.chunks for _, _, recording in items)
+        return Shard(name, spec, [chunk for _, chunk, _ in items], used, audio)
+
+    place = {
+        chunk: (bundle.bundle, chunk, recordings[name])
+        for bundle in bundles
+        for name in bundle.recordings
+        for chunk in recordings[name].chunk_ids
+    }
+    kept: list[Shard] = []
+    for old in previous:
+        if all(chunk in place for chunk in old.chunks):
+            rebuilt = build(old.shard, [place[chunk] for chunk in old.chunks])
+            if rebuilt.bundles == old.bundles:
+                kept.append(rebuilt)
+    done = {chunk for shard in kept for chunk in shard.chunks}
+    waiting = [item for chunk, item in place.items() if chunk not in done]
+
+    audio = sum(recording.duration // recording.chunks for _, _, recording in waiting)
+    size = _shard_size(len(waiting), audio, settings)
+    names = _numbers("s", {shard.shard for shard in previous})
+    fresh: list[Shard] = []
+    group: list[tuple[str, str, Recording]] = []
+    reached = 0.0
+    for position, item in enumerate(waiting):
+        group.append(item)
+        reached += item[2].duration // item[2].chunks
+        full = len(group) >= settings.chunks_per_shard if settings.chunks_per_shard else reached + 1 >= size
+        if full or position == len(waiting) - 1:
+            fresh.append(build(next(names), group))
+            group, reached = [], 0.0
+    return [*kept, *fresh]
+
+
+def make_plan(probed: Mapping[str, Any], settings: Settings, previous: Plan | None = None) -> Plan:
+    """Plan for the contents of ``probe.json``.
+
+    ``previous``: the plan of the last time, if any. Settings that move cuts or shards start afresh.
+    """
+    fields = ("recording", "path", "size", "mtime_ns", "duration", "channels", "channels_mode")
+    extras = ("language", "prompt", "hotwords", "reference", "note")
+    recordings = [
+        Recording(
+            **{name: item[name] for name in fields},
+            **{name: item.get(name) for name in extras},
+            chunks=chunk_count(item["duration"], settings.chunk_minutes),
+        )
+        for item in probed["recordings"]
+    ]
+    if previous is not None and not _same_rules(settings, previous.settings):
+        previous = None
+    bundles = make_bundles(recordings, settings.bundle_minutes, previous.bundles if previous else [])
+    by_id = {recording.recording: recording for recording in recordings}
+    shards = make_shards(by_id, bundles, settings, previous.shards if previous else [])
+    return Plan(settings, recordings, bundles, shards, rejected=len(probed["rejected"]))

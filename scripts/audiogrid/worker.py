@@ -1,0 +1,190 @@
+"""The child process in which decoding happens: one warm model, results straight into the store."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audiogrid import __version__
+from audiogrid.chunks import BundleManifest, Chunk, pcm_hash, read_pcm
+from audiogrid.errors import RetryableError
+from audiogrid.faults import maybe_fail
+from audiogrid.store import Store
+
+if TYPE_CHECKING:
+    from audiogrid.decoding.engine import Engine
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker process needs once, at its start."""
+
+    model_dir: str
+    device: str
+    compute_type: str
+    threads: int
+    batch_size: int
+    store: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One chunk to decode. ``folder``: its bundle's folder; ``options``: all decoding options."""
+
+    chunk: Chunk
+    key: str
+    folder: str
+    options: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The chunk's id."""
+        return self.chunk.chunk
+
+    @property
+    def audio(self) -> int:
+        """Samples to decode."""
+        return self.chunk.context_end - self.chunk.context_start
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one chunk went. ``status``: ``decoded``, ``stored`` (it was there already) or ``failed``."""
+
+    chunk: str
+    key: str
+    status: str
+    audio: int
+    seconds: float = 0.0
+    error: str = ""
+
+
+_engine: Engine | None = None
+_settings: WorkerSettings | None = None
+_start_error: BaseException | None = None
+
+
+def _die_with_parent() -> None:
+    """Leave when the parent is gone, even from the middle of a decode: nobody would collect the result."""
+    import multiprocessing
+    from multiprocessing.connection import wait
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def start(settings: WorkerSettings) -> None:
+    """Load the model; called once per process. A failure is kept and raised by ``ready``."""
+    global _engine, _settings, _start_error
+    # The parent decides when work ends; a Ctrl-C reaches the whole process group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _settings = settings
+    try:
+        from audiogrid.decoding.engine import Engine
+
+        _engine = Engine(
+            Path(settings.model_dir),
+            device=settings.device,
+            compute_type=settings.compute_type,
+            threads=settings.threads,
+            batch_size=settings.batch_size,
+        )
+    except Exception as error:
+        _start_error = error
+
+
+def ready() -> dict[str, Any]:
+    """What this process decodes with; raises what went wrong while it started."""
+    if _start_error is not None:
+        raise _start_error
+    assert _engine is not None and _settings is not None
+    return made_by(_engine, _settings)
+
+
+def made_by(engine: Engine, settings: WorkerSettings) -> dict[str, Any]:
+    """Provenance of a result: what may differ between machines without being part of the key."""
+    from importlib.metadata import version
+
+    return {
+        "audiogrid": __version__,
+        "faster_whisper": version("faster-whisper"),
+        "ctranslate2": version("ctranslate2"),
+        "python": platform.python_version(),
+        "device": engine.device,
+        "compute_type": engine.compute_type,
+        "threads": settings.threads,
+        "batch_size": settings.batch_size,
+        "host": socket.gethostname(),
+    }
+
+
+_manifests: dict[str, BundleManifest] = {}
+
+
+def _read(job: Job) -> Any:
+    if job.folder not in _manifests:
+        _manifests.clear()
+        _manifests[job.folder] = BundleManifest.read(Path(job.folder))
+    pcm = read_pcm(Path(job.folder), _manifests[job.folder], job.chunk)
+    if pcm_hash(pcm) != job.chunk.pcm_sha256:
+        raise RetryableError(f"the audio of chunk {job.name} in {job.folder} is damaged; delete that folder, run again")
+    return pcm
+
+
+def work(jobs: Sequence[Job]) -> list[Outcome]:
+    """Decode ``jobs`` together and store each result as soon as it is complete."""
+    from audiogrid.decoding.engine import ChunkAudio
+    from audiogrid.decoding.options import DecodeOptions
+
+    assert _engine is not None and _settings is not None
+    store = Store(Path(_settings.store))
+    made = made_by(_engine, _settings)
+    # Somebody else (an older job that lived on, say) may have been quicker.
+    outcomes = [Outcome(job.name, job.key, "stored", job.audio) for job in jobs if store.has(job.key)]
+    there = {outcome.chunk for outcome in outcomes}
+    jobs = [job for job in jobs if job.name not in there]
+    audio = []
+    for job in jobs:
+        maybe_fail(job.name)
+        owned = (job.chunk.start - job.chunk.context_start, job.chunk.end - job.chunk.context_start)
+        audio.append(ChunkAudio(_read(job), owned, DecodeOptions(**job.options)))
+    total = sum(job.audio for job in jobs) or 1
+    last = time.perf_counter()
+    for index, result in _engine.decode(audio):
+        now = time.perf_counter()
+        job = jobs[index]
+        # Chunks of one batch share its time by their length.
+        seconds = (now - last) if len(jobs) == 1 else (now - last) * job.audio / total
+        made["seconds"] = round(seconds, 3)
+        new = store.put(job.key, result, made)
+        outcomes.append(Outcome(job.name, job.key, "decoded" if new else "stored", job.audio, round(seconds, 3)))
+    return outcomes
+
+
+def describe_exit(code: int | None) -> str:
+    """What a worker's exit code says about its death, for a person."""
+    if code is None:
+        return "the worker process was lost"
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        hint = " (out of memory?)" if -code == signal.SIGKILL else ""
+        return f"the worker process died of {name}{hint}"
+    return f"the worker process ended by itself with exit code {code}"
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """Variables that keep numeric libraries in a worker to its threads; to be set before it starts."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return {**dict.fromkeys(names, str(threads)), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
