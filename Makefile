@@ -1,0 +1,49 @@
+# The whole interface in one place; `make help` prints it. Needs make, git and Python >= 3.11 with venv.
+#   make run AUDIO=/any/folder RUN=name ARGS='--config model=small'
+
+PYTHON ?= python3
+# Values of the user reach scripts through the environment, as they are: no shell ever reads a file name,
+# and $(value) keeps make from expanding a dollar sign in one.
+export AUDIOGRID_AUDIO := $(value AUDIO)
+export AUDIOGRID_RUN := $(value RUN)
+export AUDIOGRID_ARGS := $(value ARGS)
+unexport AUDIO RUN ARGS MAKEFLAGS MAKEOVERRIDES
+
+ENV := .venv/bin/python
+SETUP := $(PYTHON) scripts/environment.py
+# Folders with Python code; some appear later than others.
+CODE := $(wildcard scripts tests samples benchmarks)
+PYTEST := $(ENV) -m pytest -p no:cacheprovider
+
+.DEFAULT_GOAL := help
+.PHONY: run test bench check setup clean help
+
+run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/RUN; ARGS go to snakemake
+	@$(SETUP) run
+	@$(ENV) scripts/run.py
+
+test: ## run the tests; ARGS go to pytest, e.g. ARGS=tests/unit
+	@$(SETUP) test
+	@$(PYTEST) $$AUDIOGRID_ARGS
+
+bench: ## measure what README and BENCHMARKS.md claim; ARGS name single benchmarks
+	@$(SETUP) test
+	@$(ENV) benchmarks/run.py $$AUDIOGRID_ARGS
+
+check: ## linters and type checks: ruff, mypy, snakefmt, snakemake --lint
+	@$(SETUP) dev
+	$(ENV) -m ruff check $(CODE)
+	$(ENV) -m ruff format --check $(CODE)
+	$(ENV) -m mypy
+	.venv/bin/snakefmt --check workflow
+	.venv/bin/snakemake --lint --quiet all
+
+setup: ## only make or renew the environment in .venv
+	@$(SETUP) run
+
+clean: ## remove the environment and caches; models and results stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build scripts/*.egg-info
+	find scripts tests samples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' Makefile

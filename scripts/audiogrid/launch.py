@@ -1,0 +1,99 @@
+"""From a folder and a name to the Snakemake command line that ``make run`` prints and starts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from audiogrid.errors import InputError
+
+SAMPLES_RUN = "samples"
+PROFILE = "profiles/local"
+_TABLES = {".tsv", ".csv"}
+_GLOB_CHARACTERS = re.compile(r"[*?\[]")
+# Printable in a double-quoted YAML scalar without an escape; everything else is escaped. Lone surrogates (bytes of a
+# file name that are no UTF-8) and line separators are among what PyYAML refuses or folds when it stands there raw.
+_PLAIN = re.compile(r"[ !#-\[\]-~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+def quote_value(text: str) -> str:
+    r"""Spell a string so that ``--config key=value`` reads it as exactly this string.
+
+    Snakemake tries int, float, bool and YAML on a value: ``1.0``, ``a: b``, ``yes`` or ``[x]`` would
+    become something else. A double-quoted YAML scalar stays a string, whatever it holds.
+    """
+
+    def spell(character: str) -> str:
+        if character in '"\\':
+            return "\\" + character
+        if _PLAIN.match(character):
+            return character
+        code = ord(character)
+        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+    return '"' + "".join(map(spell, text)) + '"'
+
+
+def run_name(recordings: str) -> str:
+    """A safe name under ``results/`` for a folder, glob or table; ``samples`` for none.
+
+    ``/data/My talks/`` gives ``My_talks``, ``/data/talks/*.mp3`` gives ``talks``, ``calls.tsv`` gives ``calls``.
+    """
+    if not recordings:
+        return SAMPLES_RUN
+    path = Path(recordings)
+    if _GLOB_CHARACTERS.search(recordings) and not path.exists():
+        parts = path.parts
+        fixed = next(i for i, part in enumerate(parts) if _GLOB_CHARACTERS.search(part))
+        path = Path(*parts[:fixed])
+    # Not resolve(): a link's own name is what its user sees. `.` and `..` have no name of their own.
+    if path.name in ("", "..") or ".." in path.parts:
+        path = path.resolve()
+    name = path.stem if path.suffix.lower() in _TABLES else path.name
+    safe = re.sub(r"[^\w.-]+", "_", name).strip("._-")
+    return safe[:80] or "recordings"
+
+
+def split_arguments(text: str) -> tuple[list[str], list[str]]:
+    """``ARGS`` of make: (arguments for Snakemake, values of its ``--config`` options).
+
+    Snakemake keeps only the last ``--config``, so those in ``ARGS`` join ours. Raises
+    ``InputError`` when a quote is not closed.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise InputError(f"ARGS={text!r} cannot be read: {error}. Quote it like words on a command line") from error
+    arguments: list[str] = []
+    config: list[str] = []
+    in_config = False
+    for word in words:
+        if word in ("--config", "-C"):
+            in_config = True
+        elif word.startswith("--config="):
+            config.append(word.removeprefix("--config="))
+            in_config = True
+        elif in_config and not word.startswith("-") and "=" in word:
+            config.append(word)
+        else:
+            in_config = False
+            arguments.append(word)
+    return arguments, config
+
+
+def snakemake_arguments(recordings: str, run: str, extra: str) -> list[str]:
+    """Arguments of the ``snakemake`` that transcribes ``recordings`` (empty: what the configuration says).
+
+    With a ``--configfile`` in ``extra`` and neither recordings nor a name, that file decides both.
+    """
+    arguments, config = split_arguments(extra)
+    ours: list[str] = []
+    has_file = any(word.split("=")[0] in ("--configfile", "--configfiles") for word in arguments)
+    if recordings:
+        ours.append(f"recordings={quote_value(recordings)}")
+    if run or not has_file:
+        ours.append(f"run={quote_value(run or run_name(recordings))}")
+    # Last, because --config takes all words after it, targets too.
+    tail = ["--config", *ours, *config] if ours or config else []
+    return ["--profile", PROFILE, *arguments, *tail]
