@@ -106,13 +106,38 @@ class BundleManifest:
         return cls(
             bundle=raw["bundle"],
             tracks=[Track(**track) for track in raw["tracks"]],
-            chunks=[
-                Chunk(**{**chunk, "left": Seam(**chunk["left"]), "right": Seam(**chunk["right"])})
-                for chunk in raw["chunks"]
-            ],
+            chunks=[chunk_from_json(chunk) for chunk in raw["chunks"]],
             problems=raw["problems"],
             notes=raw["notes"],
         )
+
+
+def chunk_from_json(raw: dict[str, Any]) -> Chunk:
+    """Inverse of ``dataclasses.asdict`` for a chunk."""
+    return Chunk(**{**raw, "left": Seam(**raw["left"]), "right": Seam(**raw["right"])})
+
+
+@dataclass
+class ShardFacts:
+    """What later steps must know of a shard's chunks after the bundle folders are gone.
+
+    ``keys``: chunk -> store key (an empty chunk has none). ``problems`` and ``notes``: by recording,
+    as in ``BundleManifest``.
+    """
+
+    chunks: list[Chunk] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON value."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> ShardFacts:
+        """Inverse of ``to_json``."""
+        return cls([chunk_from_json(chunk) for chunk in raw["chunks"]], raw["keys"], raw["problems"], raw["notes"])
 
 
 def read_pcm(folder: Path, manifest: BundleManifest, chunk: Chunk) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 ``results/<run>/journal/<shard>.<host>.<pid>.jsonl``: one file per attempt, so that two attempts
 never write into one. Not declared to Snakemake, hence kept when a job fails. The first line tells
-the key of every chunk of the shard; the others are outcomes. Progress, partial texts and the list
+the spans and the key of every chunk of the shard; the others are outcomes. Progress, partial texts and the list
 of failures are read from here.
 """
 
@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from audiogrid.chunks import ShardFacts
 from audiogrid.worker import Outcome
 
 
@@ -34,8 +35,8 @@ class Journal:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line)
 
-    def begin(self, keys: Mapping[str, str], problems: Mapping[str, str], workers: int) -> None:
-        """Note the keys of all chunks, and the recordings that could not be split, with the reason."""
+    def begin(self, facts: ShardFacts, workers: int) -> None:
+        """Note what is known of all chunks before the first is decoded."""
         self._append(
             {
                 "event": "begin",
@@ -43,8 +44,7 @@ class Journal:
                 "spec": self._spec,
                 "host": socket.gethostname(),
                 "workers": workers,
-                "keys": dict(keys),
-                "problems": dict(problems),
+                "facts": facts.to_json(),
             }
         )
 
@@ -61,8 +61,7 @@ class Journal:
 class ShardHistory:
     """All that the journals say of one shard, for its present spec."""
 
-    keys: dict[str, str] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
+    facts: ShardFacts = field(default_factory=ShardFacts)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     attempts: int = 0
     first: float = 0.0
@@ -99,8 +98,7 @@ def read_history(folder: Path, shard: str, spec: str) -> ShardHistory:
                 attempts.append(entries[start:stop])
     for entries in sorted(attempts, key=lambda entries: entries[0]["at"]):
         history.attempts += 1
-        history.keys.update(entries[0]["keys"])
-        history.problems = entries[0]["problems"]
+        history.facts = ShardFacts.from_json(entries[0]["facts"])
         history.workers = entries[0]["workers"]
         history.first = history.first or entries[0]["at"]
         history.ended = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from audiogrid.chunks import BundleManifest, Chunk
+from audiogrid.chunks import BundleManifest, Chunk, ShardFacts
 from audiogrid.errors import RetryableError
 from audiogrid.files import write_json
 from audiogrid.journal import Journal
@@ -47,10 +47,9 @@ class ShardWork:
     """What a shard amounts to once its bundles are split."""
 
     shard: Shard
-    jobs: list[Job]
-    keys: dict[str, str]
-    problems: dict[str, str]
-    empty: list[str] = field(default_factory=list)
+    model_hash: str
+    jobs: list[Job] = field(default_factory=list)
+    facts: ShardFacts = field(default_factory=ShardFacts)
 
 
 def collect(plan: Plan, shard: Shard, chunks_root: Path) -> ShardWork:
@@ -61,6 +60,7 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path) -> ShardWork:
     """
     found: dict[str, tuple[Chunk, Path]] = {}
     problems: dict[str, str] = {}
+    notes: dict[str, str] = {}
     for bundle in shard.bundles:
         folder = chunks_root / bundle
         try:
@@ -69,20 +69,22 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path) -> ShardWork:
             raise RetryableError(f"{folder} is not complete ({error}); run the same command again") from error
         found.update({chunk.chunk: (chunk, folder) for chunk in manifest.chunks})
         problems.update(manifest.problems)
-    work = ShardWork(shard, [], {}, {})
-    hash_ = plan.settings.model_hash
+        notes.update(manifest.notes)
+    work = ShardWork(shard, plan.settings.model_hash)
     for name in shard.chunks:
         recording = plan.recording_of_chunk[name]
         if recording.recording in problems:
-            work.problems[recording.recording] = problems[recording.recording]
+            work.facts.problems[recording.recording] = problems[recording.recording]
             continue
+        if recording.recording in notes:
+            work.facts.notes[recording.recording] = notes[recording.recording]
         chunk, folder = found[name]
+        work.facts.chunks.append(chunk)
         if chunk.is_empty:
-            work.empty.append(name)
             continue
         options = plan.options_for(recording)
-        key = chunk_key(chunk, hash_, options)
-        work.keys[name] = key
+        key = chunk_key(chunk, work.model_hash, options)
+        work.facts.keys[name] = key
         work.jobs.append(Job(chunk, key, str(folder), options))
     return work
 
@@ -206,7 +208,7 @@ def transcribe(
     outcomes: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
     waiting: list[Job] = []
-    journal.begin(work.keys, work.problems, processes)
+    journal.begin(work.facts, processes)
 
     def report(outcome: Outcome) -> None:
         dealer.learn(outcome)
@@ -261,9 +263,9 @@ def write_report(path: Path, work: ShardWork, report: ShardReport, generation: i
             "shard": work.shard.shard,
             "spec": work.shard.spec,
             "generation": generation,
-            "keys": work.keys,
-            "empty": work.empty,
-            "problems": work.problems,
+            "model_hash": work.model_hash,
+            "facts": work.facts.to_json(),
+            "failed": report.failed,
             "decoded": sum(outcome.status == "decoded" for outcome in outcomes),
             "stored": sum(outcome.status == "stored" for outcome in outcomes),
             "audio_seconds": to_seconds(sum(o.audio for o in outcomes if o.status == "decoded")),

@@ -1,0 +1,34 @@
+"""Log files of the commands: what was run, with what, and what happened."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import shlex
+import sys
+from pathlib import Path
+
+from audiogrid import __version__
+
+
+def open_log(path: Path | None) -> logging.Logger:
+    """A logger that appends to ``path`` (``None``: nowhere), starting with the command and the versions."""
+    logger = logging.getLogger("audiogrid")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    if path is None:
+        logger.addHandler(logging.NullHandler())
+        return logger
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.info("command: %s", shlex.join([sys.executable, *sys.argv]))
+    logger.info(
+        "audiogrid %s, Python %s, %s on %s",
+        __version__,
+        platform.python_version(),
+        platform.platform(),
+        platform.node(),
+    )
+    return logger

@@ -1,0 +1,49 @@
+"""How fast a model decodes: measured by finished shards where there are any, else a rule of thumb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audiogrid.files import read_json
+
+# Base, int8, one core of a current server CPU, both passes: 20 times real time (BENCHMARKS.md).
+# Decoding time grows about as the size of the weights.
+_BASE_BYTES = 145_000_000
+_BASE_SPEED = 20.0
+# The newest reports speak for this machine as it is now.
+_NEWEST = 20
+
+
+def rule_of_thumb(model_bytes: int) -> float:
+    """Multiple of real time per core for a model of ``model_bytes`` (16-bit weights)."""
+    return _BASE_SPEED * _BASE_BYTES / max(model_bytes, 1)
+
+
+def measured(results: Path, model_hash: str) -> float | None:
+    """Multiple of real time per core that finished shards of this model reached, over all runs in ``results``."""
+    reports = sorted(results.glob("*/shards/*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    audio = seconds = 0.0
+    counted = 0
+    for path in reports:
+        if counted == _NEWEST:
+            break
+        try:
+            report = read_json(path)
+            if report["model_hash"] != model_hash or not report["worker_seconds"]:
+                continue
+            audio += report["audio_seconds"]
+            seconds += report["worker_seconds"] * report["made"]["threads"]
+        except (OSError, ValueError, KeyError):
+            continue
+        counted += 1
+    return audio / seconds if seconds else None
+
+
+def expected_speed(model_dir: Path, results: Path) -> tuple[float, str]:
+    """Speed per core as a multiple of real time, and where the figure comes from."""
+    from audiogrid.models import model_hash
+
+    known = measured(results, model_hash(model_dir))
+    if known:
+        return known, "measured on finished shards"
+    return rule_of_thumb((model_dir / "model.bin").stat().st_size), "a rule of thumb, nothing measured yet"

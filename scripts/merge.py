@@ -1,0 +1,43 @@
+"""Merge one bundle: stitch the chunks of each of its recordings and write every wanted format."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from audiogrid.closing import MergeSettings, facts_from_reports, merge_bundle, require_complete
+from audiogrid.command import run
+from audiogrid.log import open_log
+from audiogrid.plan import Plan
+from audiogrid.progress import RunFolder
+from audiogrid.store import Store
+
+
+def main(argv: list[str]) -> None:
+    """Write transcripts and ``merged/<bundle>.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-dir", type=Path, required=True, help="results/<run>")
+    parser.add_argument("--bundle", required=True)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--settings", type=json.loads, required=True, help="fields of MergeSettings, JSON")
+    parser.add_argument("--generation", type=int, default=1)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--log", type=Path)
+    arguments = parser.parse_args(argv)
+    log = open_log(arguments.log)
+    folder = RunFolder(arguments.run_dir)
+    plan = Plan.read(folder.plan)
+    facts = facts_from_reports(folder, plan, arguments.bundle)
+    merged = merge_bundle(
+        plan, arguments.bundle, facts, Store(arguments.store), MergeSettings(**arguments.settings), folder
+    )
+    for failure in merged.failures:
+        log.warning("%s", failure)
+    require_complete(merged, folder, plan)
+    merged.write(arguments.output, arguments.generation)
+    log.info("merged %d recording(s)", len(merged.files))
+
+
+if __name__ == "__main__":
+    run(main)

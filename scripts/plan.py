@@ -1,0 +1,74 @@
+"""Make the plan of a run from what probe found, or show it (`--show`)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from audiogrid.decoding.options import DecodeOptions
+
+from audiogrid.command import run
+from audiogrid.cores import usable_cores
+from audiogrid.files import read_json
+from audiogrid.log import open_log
+from audiogrid.models import model_hash
+from audiogrid.plan import Plan, Settings, describe
+from audiogrid.planning import make_plan
+from audiogrid.progress import RunFolder
+from audiogrid.speeds import expected_speed
+from audiogrid.store import storable_options
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-dir", type=Path, required=True, help="results/<run>")
+    parser.add_argument("--model-dir", type=Path, required=True, help="the staged model's folder")
+    parser.add_argument("--settings", type=json.loads, help="the parts of the configuration that shape the plan, JSON")
+    parser.add_argument("--show", action="store_true", help="only say what the plan amounts to")
+    parser.add_argument("--log", type=Path)
+    return parser.parse_args(argv)
+
+
+def _previous(folder: RunFolder) -> Plan | None:
+    """The plan of the last time; one that cannot be read is as good as none."""
+    try:
+        return Plan.read(folder.last_plan)
+    except Exception:
+        return None
+
+
+def main(argv: list[str]) -> None:
+    """Write ``plan.json`` (and a copy that survives Snakemake's clearing of outputs)."""
+    arguments = _arguments(argv)
+    folder = RunFolder(arguments.run_dir)
+    if arguments.show:
+        plan = Plan.read(folder.plan)
+        speed, source = expected_speed(arguments.model_dir, folder.root.parent)
+        print(f"plan for {folder.root}:")
+        print("\n".join(f"  {line}" for line in describe(plan, speed, usable_cores(), source)))
+        return
+    log = open_log(arguments.log)
+    wanted = arguments.settings
+    settings = Settings(
+        model=arguments.model_dir.name,
+        model_hash=model_hash(arguments.model_dir),
+        options=storable_options(vars(DecodeOptions(**wanted["options"]))),
+        **{key: value for key, value in wanted.items() if key != "options"},
+    )
+    plan = make_plan(read_json(folder.probe), settings, _previous(folder))
+    plan.write(folder.last_plan)
+    plan.write(folder.plan)
+    for line in describe(plan, *_speed(arguments.model_dir, folder)):
+        log.info(line)
+    print(f"planned {len(plan.recordings)} recording(s), {len(plan.shards)} shard(s)", file=sys.stderr)
+
+
+def _speed(model_dir: Path, folder: RunFolder) -> tuple[float, int, str]:
+    speed, source = expected_speed(model_dir, folder.root.parent)
+    return speed, usable_cores(), source
+
+
+if __name__ == "__main__":
+    run(main)

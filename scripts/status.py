@@ -1,0 +1,68 @@
+"""Say how far a run is, from outside and at any moment; or print what is transcribed of a recording so far."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from audiogrid.closing import facts_from_journals
+from audiogrid.command import run
+from audiogrid.ending import read_ending
+from audiogrid.errors import InputError
+from audiogrid.plan import Plan, Recording
+from audiogrid.progress import RunFolder, RunProgress, is_idle
+from audiogrid.store import Store
+from audiogrid.times import clock
+
+
+def _text(folder: RunFolder, plan: Plan, recording: Recording, store: Store) -> None:
+    """Print the text of the chunks that are done, in order; a line in brackets for each that is not."""
+    bundle = next(bundle.bundle for bundle in plan.bundles if recording.recording in bundle.recordings)
+    facts = facts_from_journals(folder, plan, bundle)
+    for name in recording.chunk_ids:
+        chunk = facts.chunks.get(name)
+        if chunk is None:
+            print(f"[{name}: not reached]")
+            continue
+        stored = store.get(facts.keys[name]) if name in facts.keys else None
+        span = f"{clock(chunk.start)}-{clock(chunk.end)}"
+        if chunk.is_empty:
+            continue
+        if stored is None:
+            print(f"[{span}: not transcribed]")
+        else:
+            print(" ".join(segment.text.strip() for segment in stored.result.segments))
+
+
+def main(argv: list[str]) -> None:
+    """Print the state of a run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run_dir", type=Path, help="results/<run>")
+    parser.add_argument("--text", metavar="RECORDING", help="print what is transcribed of this recording so far")
+    parser.add_argument("--store", type=Path, help="default: results/store beside the run")
+    arguments = parser.parse_args(argv)
+    folder = RunFolder(arguments.run_dir)
+    if not folder.root.is_dir():
+        raise InputError(f"{folder.root} is not there; give the folder of a run, such as results/samples")
+    if not folder.plan.is_file():
+        raise InputError(f"{folder.root} has no plan yet: the run has not got that far")
+    if arguments.text is not None:
+        plan = Plan.read(folder.plan)
+        if arguments.text not in plan.recording:
+            known = ", ".join(list(plan.recording)[:5])
+            raise InputError(f"there is no recording {arguments.text!r} in {folder.root}; it has {known} ...")
+        store = Store(arguments.store or folder.root.parent / "store")
+        _text(folder, plan, plan.recording[arguments.text], store)
+        return
+    progress = RunProgress(folder)
+    now = progress.now()
+    print(f"{folder.root}: {now.line()}")
+    print(f"shards: {now.shards_done} of {now.shards} done")
+    if now.done < now.total and is_idle(folder):
+        print("nothing has happened for a while; the same command goes on where it stopped")
+    if folder.summary.is_file() and now.done >= now.total:
+        print("\n".join(read_ending(folder).lines))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,102 @@
+"""Transcribe one shard: every chunk that is not in the store is decoded into it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from pathlib import Path
+
+from audiogrid.command import run
+from audiogrid.cores import divide, usable_cores, usable_memory
+from audiogrid.errors import RetryableError
+from audiogrid.journal import Journal
+from audiogrid.log import open_log
+from audiogrid.meter import Meter
+from audiogrid.progress import RunFolder, RunProgress
+from audiogrid.shard import Limits, collect, transcribe, write_report
+from audiogrid.store import Store
+from audiogrid.worker import WorkerSettings
+
+# Python, the model and the last write need this much of a job's time.
+MARGIN_SECONDS = 30.0
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-dir", type=Path, required=True, help="results/<run>")
+    parser.add_argument("--shard", required=True)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--model-dir", type=Path, required=True)
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--compute-type", default="auto")
+    parser.add_argument("--cores", type=int, default=0, help="cores to use (0: all this process may use)")
+    parser.add_argument("--processes", type=int, default=0, help="worker processes (0: choose)")
+    parser.add_argument("--threads", type=int, default=0, help="threads per worker process (0: choose)")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--attempts", type=int, default=2, help="tries per chunk")
+    parser.add_argument("--chunk-timeout-minutes", type=float, default=0.0, help="0: by length")
+    parser.add_argument("--minutes", type=float, default=0.0, help="the job's time limit (0: none)")
+    parser.add_argument("--allow-gaps", action="store_true", help="leave failed chunks to merge as gaps")
+    parser.add_argument("--generation", type=int, default=1)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--log", type=Path)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Work through the shard and write its report; fail, naming the chunks, when some could not be done."""
+    began = time.monotonic()
+    arguments = _arguments(argv)
+    log = open_log(arguments.log)
+    folder = RunFolder(arguments.run_dir)
+    progress = RunProgress(folder)
+    plan = progress.plan
+    shard = plan.shard[arguments.shard]
+    work = collect(plan, shard, folder.chunks)
+    cores = min(arguments.cores or usable_cores(), usable_cores())
+    model_bytes = (arguments.model_dir / "model.bin").stat().st_size
+    division = divide(cores, model_bytes, usable_memory(), arguments.processes, arguments.threads)
+    log.info("%d chunks, %d process(es) of %d thread(s)", len(shard.chunks), division.processes, division.threads)
+    settings = WorkerSettings(
+        model_dir=str(arguments.model_dir),
+        device=arguments.device,
+        compute_type=arguments.compute_type,
+        threads=division.threads,
+        batch_size=arguments.batch_size,
+        store=str(arguments.store),
+    )
+    limits = Limits(
+        attempts=arguments.attempts,
+        chunk_timeout=arguments.chunk_timeout_minutes * 60,
+        ends_at=began + arguments.minutes * 60 - MARGIN_SECONDS if arguments.minutes else math.inf,
+    )
+    journal = Journal(folder.journal, shard.shard, shard.spec)
+    with Meter(progress) as meter:
+
+        def warn(sentence: str) -> None:
+            log.warning(sentence)
+            meter.say(sentence)
+
+        report = transcribe(
+            work, Store(arguments.store), journal, settings, division.processes, limits, warn, meter.tick
+        )
+    log.info("%d outcomes in %.1f s, decoded with %s", len(report.outcomes), report.seconds, report.made)
+    if report.stopped_by:
+        raise RetryableError(
+            f"shard {shard.shard} stopped early because {report.stopped_by}; what is finished is in the store, "
+            "the retry goes on from there"
+        )
+    if report.failed and not arguments.allow_gaps:
+        causes = "; ".join(f"{chunk}: {cause}" for chunk, cause in sorted(report.failed.items())[:5])
+        more = f" and {len(report.failed) - 5} more" if len(report.failed) > 5 else ""
+        raise RetryableError(
+            f"shard {shard.shard}: {len(report.failed)} chunk(s) failed ({causes}{more}); all others are in the store"
+        )
+    write_report(arguments.output, work, report, arguments.generation)
+    print(f"shard {shard.shard}: {len(report.outcomes)} chunk(s) in {report.seconds:.1f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

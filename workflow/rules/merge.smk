@@ -1,0 +1,33 @@
+# Per bundle: exactly-once stitching, every wanted format.
+# INPUTS   shards/<shard>.json of the shards that hold its chunks; results come from the store
+# OUTPUTS  merged/<bundle>.json; transcripts/<recording>.<format> (listed there, with hashes)
+
+
+localrules:
+    merge,
+
+
+rule merge:
+    input:
+        reports=lambda wildcards: [
+            f"{RESULTS}/shards/{shard}.json" for shard in the_plan().shards_of_bundle[wildcards.bundle]
+        ],
+    output:
+        merged=f"{RESULTS}/merged/{{bundle}}.json",
+    params:
+        settings=merge_settings(),
+        generation=lambda wildcards: merge_generation(FOLDER, wildcards.bundle),
+    priority: 20
+    log:
+        f"{RESULTS}/logs/merge/{{bundle}}.log",
+    message:
+        "Merging bundle {wildcards.bundle}."
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/merge.py"
+        " --run-dir={RESULTS:q}"
+        " --bundle={wildcards.bundle}"
+        " --store={SETTINGS[store]:q}"
+        " --settings={params.settings:q}"
+        " --generation={params.generation}"
+        " --output={output.merged:q}"
+        " --log={log:q}"

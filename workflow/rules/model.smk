@@ -1,0 +1,23 @@
+# Staging the model: the only step that may touch a network.
+# OUTPUTS  models/<name>/audiogrid.json (beside the model's verified files)
+
+
+localrules:
+    stage_model,
+
+
+rule stage_model:
+    output:
+        MODEL,
+    params:
+        model=SETTINGS["model"],
+    log:
+        f"{RESULTS}/logs/stage_model.log",
+    message:
+        "Staging model {params.model}."
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/stage_model.py"
+        " --model={params.model:q}"
+        " --registry=config/models.yaml"
+        " --models-dir=models"
+        " 2> {log:q} || {{ cat {log:q} >&2; exit 1; }}"

@@ -1,0 +1,27 @@
+# Per bundle: decode every recording once, cut at pauses.
+# INPUTS   plan.json and the recordings it names
+# OUTPUTS  chunks/<bundle>/ (temporary)
+
+
+rule split:
+    input:
+        # What matters of the plan is in `spec`: a new plan alone is no reason to split again.
+        plan=ancient(f"{RESULTS}/plan.json"),
+    output:
+        chunks=temp(directory(f"{RESULTS}/chunks/{{bundle}}")),
+    params:
+        spec=lambda wildcards: the_plan().bundle[wildcards.bundle].spec,
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 600 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    log:
+        f"{RESULTS}/logs/split/{{bundle}}.log",
+    message:
+        "Cutting bundle {wildcards.bundle} into chunks."
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/split.py"
+        " --plan={input.plan:q}"
+        " --bundle={wildcards.bundle}"
+        " --output={output.chunks:q}"
+        " 2> {log:q} || {{ code=$?; cat {log:q} >&2; exit $code; }}"
