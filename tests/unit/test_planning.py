@@ -1,0 +1,140 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audiogrid.plan import Plan, Settings
+from audiogrid.planning import make_plan
+from audiogrid.times import SAMPLE_RATE
+
+SETTINGS = Settings(
+    model="base",
+    model_hash="m",
+    options={"beam_size": 1, "language": "auto"},
+    chunk_minutes=5,
+    bundle_minutes=60,
+    shard_minutes=600,
+    shards_at_least=1,
+    chunks_per_shard=0,
+)
+
+
+def entry(name, seconds, **more):
+    return {
+        "recording": name,
+        "path": f"in/{name}.mp3",
+        "size": 1000,
+        "mtime_ns": 5,
+        "duration": int(seconds * SAMPLE_RATE),
+        "channels": 1,
+        "channels_mode": "mix",
+        **more,
+    }
+
+
+def probed(*entries):
+    return {"recordings": list(entries), "rejected": []}
+
+
+def chunks_in(plan):
+    return [chunk for shard in plan.shards for chunk in shard.chunks]
+
+
+def test_one_long_recording_is_one_bundle_and_spreads_over_shards():
+    plan = make_plan(probed(entry("a", 36_000)), replace(SETTINGS, shards_at_least=8))
+    assert [bundle.recordings for bundle in plan.bundles] == [["a"]]
+    assert len(chunks_in(plan)) == 120
+    assert len(plan.shards) == 8
+    assert all(shard.bundles == ["b0001"] for shard in plan.shards)
+
+
+def test_shards_are_not_more_than_the_work_is_worth():
+    plan = make_plan(probed(entry("a", 1500)), replace(SETTINGS, shards_at_least=8))
+    assert len(chunks_in(plan)) == 5
+    assert len(plan.shards) == 1
+
+
+def test_one_chunk_per_shard():
+    plan = make_plan(probed(entry("a", 1500)), replace(SETTINGS, chunks_per_shard=1))
+    assert [len(shard.chunks) for shard in plan.shards] == [1] * 5
+
+
+def test_many_short_recordings_share_bundles_and_shards():
+    plan = make_plan(probed(*(entry(f"n{i:04d}", 30) for i in range(1000))), SETTINGS)
+    assert len(plan.bundles) == 9
+    assert len(plan.shards) == 1
+    assert len(plan.bundles[0].recordings) == 120
+
+
+def test_split_channels_are_tracks_of_their_own():
+    plan = make_plan(probed(entry("call", 300, channels=2, channels_mode="split")), SETTINGS)
+    assert chunks_in(plan) == ["call.c0.0000", "call.c1.0000"]
+
+
+def test_appending_a_recording_touches_nothing_else():
+    first = make_plan(probed(entry("b", 700), entry("c", 700)), SETTINGS)
+    second = make_plan(probed(entry("a", 700), entry("b", 700), entry("c", 700)), SETTINGS, first)
+    assert second.bundles[:1] == first.bundles
+    assert second.shards[:1] == first.shards
+    assert second.bundles[1].recordings == ["a"]
+    assert second.shards[1].bundles == ["b0002"]
+
+
+def test_a_replaced_recording_gets_another_spec_and_leaves_other_bundles_alone():
+    first = make_plan(probed(entry("a", 4000), entry("b", 4000)), SETTINGS)
+    second = make_plan(probed(entry("a", 4000), entry("b", 4000, mtime_ns=6)), SETTINGS, first)
+    assert second.bundles[0] == first.bundles[0]
+    assert second.bundles[1].spec != first.bundle["b0002"].spec
+
+
+def test_options_change_shards_but_not_bundles():
+    first = make_plan(probed(entry("a", 700)), SETTINGS)
+    second = make_plan(probed(entry("a", 700)), replace(SETTINGS, options={"beam_size": 5}), first)
+    assert second.bundles == first.bundles
+    assert second.shards[0].shard == first.shards[0].shard
+    assert second.shards[0].spec != first.shards[0].spec
+
+
+def test_a_table_row_overrides_options_for_its_recording_only():
+    plan = make_plan(probed(entry("a", 10, language="fr"), entry("b", 10)), SETTINGS)
+    assert plan.options_for(plan.recording["a"])["language"] == "fr"
+    assert plan.options_for(plan.recording["b"])["language"] == "auto"
+
+
+def test_a_plan_survives_its_file(tmp_path):
+    plan = make_plan(probed(entry("a", 700), entry("b", 7, channels=2, channels_mode="split")), SETTINGS)
+    plan.write(tmp_path / "plan.json")
+    assert Plan.read(tmp_path / "plan.json") == plan
+
+
+durations = st.lists(st.floats(0.2, 20_000), min_size=1, max_size=30)
+
+
+@given(durations, durations, st.integers(1, 12), st.sampled_from([0, 1, 5]), st.randoms(use_true_random=False))
+def test_every_chunk_is_in_exactly_one_shard_and_every_recording_in_one_bundle(old, new, at_least, per_shard, random):
+    settings = replace(SETTINGS, shards_at_least=at_least, chunks_per_shard=per_shard)
+    first = [entry(f"r{i}", seconds) for i, seconds in enumerate(old)]
+    plan = make_plan(probed(*first), settings)
+    survivors = [item for item in first if random.random() < 0.7] + [entry(f"x{i}", s) for i, s in enumerate(new)]
+    for current, entries in ((plan, first), (make_plan(probed(*survivors), settings, plan), survivors)):
+        names = [name for bundle in current.bundles for name in bundle.recordings]
+        assert sorted(names) == sorted(item["recording"] for item in entries)
+        wanted = [chunk for recording in current.recordings for chunk in recording.chunk_ids]
+        assert sorted(chunks_in(current)) == sorted(wanted)
+        assert len({shard.shard for shard in current.shards}) == len(current.shards)
+        if per_shard:
+            assert max(len(shard.chunks) for shard in current.shards) <= per_shard
+
+
+def test_50000_tiny_recordings_are_planned_without_anything_quadratic():
+    small = make_plan(probed(*(entry(f"n{i}", 8) for i in range(50_000))), SETTINGS)
+    assert len(small.bundles) == 112
+    assert len(chunks_in(small)) == 50_000
+
+
+@pytest.mark.parametrize("field, value", [("chunk_minutes", 3), ("shards_at_least", 9)])
+def test_other_rules_make_a_fresh_plan(field, value):
+    first = make_plan(probed(entry("a", 7000)), SETTINGS)
+    other = replace(SETTINGS, **{field: value})
+    assert make_plan(probed(entry("a", 7000)), other, first) == make_plan(probed(entry("a", 7000)), other)
