@@ -41,7 +41,8 @@ _ENERGY_HARD = 0.5
 _SMOOTHING = 5
 
 _LARGEST_CHUNK = 1.25
-_LARGEST_RADIUS = 30 * SAMPLE_RATE
+LARGEST_RADIUS = 30 * SAMPLE_RATE
+"""No cut lies further from its target than 30 s."""
 
 
 def chunk_count(duration: int, chunk_minutes: float) -> int:
@@ -64,7 +65,7 @@ def targets(duration: int, count: int) -> list[int]:
 
 def search_radius(duration: int, count: int) -> int:
     """How far from its target a cut may lie: 30 s, at most a quarter of a chunk (windows never meet)."""
-    return min(_LARGEST_RADIUS, duration // count // 4)
+    return min(LARGEST_RADIUS, duration // count // 4)
 
 
 def hard_overlap(duration: int, count: int, wish: int) -> int:

@@ -1,0 +1,126 @@
+"""Cuts a track while it arrives: nothing is held but the minute or so around the next cut."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from audiogrid.chunks import Chunk, Seam
+from audiogrid.cutting import (
+    AMPLE_MARGIN,
+    LARGEST_RADIUS,
+    Search,
+    choose_cut,
+    context_bounds,
+    frame_energy,
+    hard_overlap,
+    make_chunks,
+    search_radius,
+    targets,
+)
+from audiogrid.times import SAMPLE_RATE
+from audiogrid.voice import FRAME, speech_probabilities
+
+OVERLAP = 3 * SAMPLE_RATE
+"""Samples on each side of a hard seam that both chunks decode."""
+
+# How far from its target a cut is sought: an ample pause close by spares listening to the rest.
+_RINGS = (5 * SAMPLE_RATE, 12 * SAMPLE_RATE, LARGEST_RADIUS)
+# Frames that the voice detector hears before the first one that counts: its state needs some context.
+_WARM_UP = 31
+
+
+class TrackCutter:
+    """Cuts one track while it arrives, in pieces of any length; the cuts do not depend on them."""
+
+    def __init__(self, recording: str, channel: int | None, duration: int, count: int) -> None:
+        self.recording = recording
+        self.channel = channel
+        self._count = count
+        self._radius = search_radius(duration, count)
+        self._overlap = hard_overlap(duration, count, OVERLAP)
+        self._waiting = targets(duration, count)[::-1]
+        self._cuts: list[Seam] = []
+        self._hashes: list[str] = []
+        self._hash = hashlib.sha256()
+        self._hashed = 0
+        self._held: np.ndarray = np.zeros(0, dtype="<i2")
+        self._held_from = 0
+
+    @property
+    def samples(self) -> int:
+        """How much has arrived."""
+        return self._held_from + len(self._held)
+
+    def feed(self, pcm: np.ndarray) -> None:
+        """Take the next samples (int16, 1-D)."""
+        self._held = np.concatenate([self._held, pcm.astype("<i2", copy=False)])
+        while self._waiting and self.samples > self._waiting[-1] + self._radius + self._overlap:
+            self._cut()
+        self._hash_until(min(self.samples, self._window_start()))
+        self._forget_before(min(self._hashed, self._window_start() - max((_WARM_UP + 1) * FRAME, self._overlap)))
+
+    def finish(self) -> list[Chunk]:
+        """All chunks, once the last sample has been fed.
+
+        A cut whose surroundings are not all there is not made: what would be left of the last
+        chunk is no longer than the search, and belongs to the chunk before.
+        """
+        while self._waiting and self.samples > self._waiting[-1] + self._radius:
+            self._cut()
+        self._hash_until(self.samples)
+        self._hashes.append(self._hash.hexdigest())
+        nothing = hashlib.sha256().hexdigest()
+        self._hashes += [nothing] * (self._count - len(self._hashes))
+        return make_chunks(self.recording, self.channel, self.samples, self._cuts, self._count, self._hashes)
+
+    def _window_start(self) -> int:
+        return self._waiting[-1] - self._radius if self._waiting else self.samples
+
+    def _cut(self) -> None:
+        seam = self._search(self._waiting.pop())
+        left = self._cuts[-1] if self._cuts else Seam("edge", 0, 0)
+        start, end = context_bounds(left.at, seam.at, left, seam, self.samples)
+        self._hash_until(max(start, end))
+        self._hashes.append(self._hash.hexdigest())
+        self._cuts.append(seam)
+        # The next chunk begins a little before this one ends.
+        self._hash = hashlib.sha256()
+        self._hashed, _ = context_bounds(seam.at, self.samples, seam, Seam("edge", self.samples, 0), self.samples)
+
+    def _search(self, target: int) -> Seam:
+        """The cut near ``target``: an ample pause very close to it if there is one, else the best of all."""
+        first = last = -(-(target - min(self._radius, _RINGS[0])) // FRAME)
+        probabilities: np.ndarray = np.zeros(0, dtype=np.float32)
+        for ring in _RINGS:
+            radius = min(self._radius, ring)
+            new_first, new_last = -(-(target - radius) // FRAME), (target + radius) // FRAME
+            before, after = self._probabilities(new_first, first), self._probabilities(last, new_last)
+            probabilities = np.concatenate([before, probabilities, after])
+            first, last = new_first, max(new_first, new_last)
+            energy = frame_energy(self._slice(first * FRAME, last * FRAME))
+            seam = choose_cut(probabilities, energy, first * FRAME, Search(target, radius, self._overlap))
+            if radius == self._radius or (seam.kind == "pause" and seam.margin >= AMPLE_MARGIN):
+                break
+        return seam
+
+    def _probabilities(self, first: int, last: int) -> np.ndarray:
+        """Speech probabilities of the 512-sample frames ``[first, last)`` of the track."""
+        if last <= first:
+            return np.zeros(0, dtype=np.float32)
+        warm_up = min(first, _WARM_UP)
+        return speech_probabilities(self._slice((first - warm_up) * FRAME, last * FRAME))[warm_up:]
+
+    def _slice(self, start: int, end: int) -> np.ndarray:
+        return self._held[start - self._held_from : end - self._held_from]
+
+    def _hash_until(self, end: int) -> None:
+        if end > self._hashed:
+            self._hash.update(np.ascontiguousarray(self._slice(self._hashed, end)).data)
+            self._hashed = end
+
+    def _forget_before(self, position: int) -> None:
+        if position > self._held_from:
+            self._held = self._held[position - self._held_from :].copy()
+            self._held_from = position
