@@ -13,7 +13,6 @@ ENV := .venv/bin/python
 SETUP := $(PYTHON) scripts/environment.py
 # Folders with Python code; some appear later than others.
 CODE := $(wildcard scripts tests samples benchmarks)
-PYTEST := $(ENV) -m pytest -p no:cacheprovider
 
 .DEFAULT_GOAL := help
 .PHONY: run test bench check setup clean help
@@ -24,7 +23,7 @@ run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/R
 
 test: ## run the tests; ARGS go to pytest, e.g. ARGS=tests/unit
 	@$(SETUP) test
-	@$(PYTEST) $$AUDIOGRID_ARGS
+	@$(ENV) -m pytest $$AUDIOGRID_ARGS
 
 bench: ## measure what README and BENCHMARKS.md claim; ARGS name single benchmarks
 	@$(SETUP) test

@@ -17,12 +17,20 @@ _GLOB_CHARACTERS = re.compile(r"[*?\[]")
 _PLAIN = re.compile(r"[ !#-\[\]-~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
-def quote_value(text: str) -> str:
-    r"""Spell a string so that ``--config key=value`` reads it as exactly this string.
+# What Snakemake leaves alone without quotes, except for the words below.
+_SIMPLE = re.compile(r"(\.{0,2}/)?[A-Za-z_][\w./-]*", re.ASCII)
+_NOT_STRINGS = {"true", "false", "yes", "no", "on", "off", "nan", "inf", "infinity", "null", "none"}
 
-    Snakemake tries int, float, bool and YAML on a value: ``1.0``, ``a: b``, ``yes`` or ``[x]`` would
-    become something else. A double-quoted YAML scalar stays a string, whatever it holds.
+
+def quote_value(text: str) -> str:
+    """Spell a string so that ``--config key=value`` reads it as exactly this string.
+
+    Snakemake strips quotes from both ends of a value and then tries int, float, bool and YAML on it:
+    ``1.0``, ``a: b`` or ``[x]`` would become something else. A double-quoted YAML scalar stays a
+    string, whatever it holds, and blanks around it keep its quotes.
     """
+    if _SIMPLE.fullmatch(text) and text.lower() not in _NOT_STRINGS:
+        return text
 
     def spell(character: str) -> str:
         if character in '"\\':
@@ -32,7 +40,7 @@ def quote_value(text: str) -> str:
         code = ord(character)
         return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
-    return '"' + "".join(map(spell, text)) + '"'
+    return ' "' + "".join(map(spell, text)) + '" '
 
 
 def run_name(recordings: str) -> str:

@@ -46,7 +46,7 @@ class Process:
     @property
     def mode(self) -> str:
         """``default`` for a Snakemake that drives a workflow; ``subprocess`` or ``remote`` for one that runs a job."""
-        for word, following in zip(self.argv, self.argv[1:], strict=False):
+        for word, following in zip(self.argv, (*self.argv[1:], ""), strict=False):
             if word == "--mode":
                 return following
             if word.startswith("--mode="):
