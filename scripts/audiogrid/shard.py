@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import time
 from collections import deque
@@ -165,8 +166,13 @@ class TerminatedError(Exception):
 
 
 def _listen(dealer: Dealer) -> Callable[[], None]:
-    """Let SIGTERM stop the handing out, and SIGINT end at once; returns a check to be called now and then."""
+    """Let SIGTERM stop the handing out, and SIGINT end at once; returns a check to be called now and then.
+
+    Losing the parent (a Snakemake killed with SIGKILL) ends the work, too: the next start would
+    otherwise decode the same chunks beside it.
+    """
     told: list[float] = []
+    parent = os.getppid()
 
     def on_term(number: int, frame: FrameType | None) -> None:
         dealer.stopped_by = dealer.stopped_by or f"{signal.Signals(number).name} was received"

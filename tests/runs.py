@@ -1,0 +1,61 @@
+"""Reading what a run left behind."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def transcripts(run: Path) -> dict[str, str]:
+    """Name -> SHA-256 of every transcript."""
+    return {
+        path.relative_to(run).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((run / "transcripts").rglob("*"))
+        if path.is_file()
+    }
+
+
+def stored(store: Path) -> dict[str, tuple[int, int]]:
+    """Key -> inode and modification time of every result in a store."""
+    return {
+        path.stem: (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in store.glob("??/*.json")
+        if not path.name.endswith(".error.json")
+    }
+
+
+def decoded(run: Path) -> Counter[str]:
+    """How many times each chunk was decoded, over all attempts of a run."""
+    counts: Counter[str] = Counter()
+    for path in (run / "journal").glob("*.jsonl"):
+        for line in path.read_text().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if entry["event"] == "chunk" and entry["status"] == "decoded":
+                counts[entry["chunk"]] += 1
+    return counts
+
+
+def jobs(folder: Path) -> Counter[str]:
+    """Rules that the latest Snakemake in ``folder`` ran, from the times of their outputs' metadata log."""
+    latest = max((folder / ".snakemake" / "log").glob("*.snakemake.log"), key=lambda path: path.stat().st_mtime_ns)
+    counts: Counter[str] = Counter()
+    for line in latest.read_text(errors="replace").splitlines():
+        for kind in ("rule ", "localrule ", "checkpoint ", "localcheckpoint "):
+            if line.startswith(kind) and line.endswith(":"):
+                counts[line.removeprefix(kind)[:-1]] += 1
+    return counts
+
+
+def text(run: Path, recording: str) -> str:
+    return (run / "transcripts" / f"{recording}.txt").read_text()
