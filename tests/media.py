@@ -29,8 +29,8 @@ CODECS = {
 }
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _FORMATS = {".m4a": "mp4", ".aac": "adts", ".mkv": "matroska", ".wma": "asf", ".opus": "ogg"}
-# Opus knows these rates only; AMR narrow band is 8 kHz.
-_RATES = {"libopus": 48_000, "libopencore_amrnb": 8_000}
+# Rates that a codec insists on.
+_RATES = {"libopus": 48_000, "libopencore_amrnb": 8_000, "ac3": 48_000}
 # These refuse to start at the default bit rate with 16 kHz.
 _BIT_RATES = {"wmav2": 32_000, "libopencore_amrnb": 12_200}
 
