@@ -59,7 +59,7 @@ MEETING_LOW = [
 ]
 LECTURE = [
     "In this short lecture I want to explain why some bridges sing.",
-    "When the wind flows around a cable, it leaves small spirals of air behind, first on one side and then on the other.",
+    "When the wind flows around a cable, it leaves spirals of air behind, first on one side and then on the other.",
     "Each spiral pushes a little, and if the pushes come at the right moment, the cable begins to swing.",
     "Engineers call this resonance, and children on a swing know it very well.",
     "A famous bridge in the state of Washington fell in November 1940, only four months after it was opened.",
