@@ -96,10 +96,8 @@ def make(level: str) -> None:
     python = find_python()
     check_venv(python)
     fresh = not (VENV / "bin" / "python").exists() or moved()
-    print(
-        ("making" if fresh else "renewing") + " the environment in .venv (the first time takes a minute or two) ...",
-        file=sys.stderr,
-    )
+    what = "making the environment in .venv (a minute or two) ..." if fresh else "renewing the environment in .venv ..."
+    print(what, file=sys.stderr)
     VENV.mkdir(exist_ok=True)
     log = VENV / "setup.log"
     log.write_bytes(b"")
