@@ -150,7 +150,7 @@ def _decoded(job: SplitJob, stream: PcmStream) -> Iterator[np.ndarray]:
     try:
         yield from stream
     except MediaError as error:
-        raise _UnusableError(f"{job.path} cannot be decoded: {error}") from error
+        raise _UnusableError(f"{job.path}: {error}") from error
     except (OSError, ValueError) as error:
         _check_unchanged(job)
         raise _UnusableError(f"{job.path} cannot be read ({error}): copy it anew and run again") from error

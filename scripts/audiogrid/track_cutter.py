@@ -9,7 +9,6 @@ import numpy as np
 from audiogrid.chunks import Chunk, Seam
 from audiogrid.cutting import (
     AMPLE_MARGIN,
-    LARGEST_RADIUS,
     Search,
     choose_cut,
     context_bounds,
@@ -25,8 +24,11 @@ from audiogrid.voice import FRAME, speech_probabilities
 OVERLAP = 3 * SAMPLE_RATE
 """Samples on each side of a hard seam that both chunks decode."""
 
-# How far from its target a cut is sought: an ample pause close by spares listening to the rest.
-_RINGS = (5 * SAMPLE_RATE, 12 * SAMPLE_RATE, LARGEST_RADIUS)
+# What is listened to first: this many frames (1.3 s) that are the quietest, with some on either side.
+_QUIET = 40
+_BESIDE = 10
+# What a quiet stretch at the edge of the search loses against one at the target, in dB.
+_DISTANCE_DB = 6.0
 # Frames that the voice detector hears before the first one that counts: its state needs some context.
 _WARM_UP = 31
 
@@ -90,20 +92,22 @@ class TrackCutter:
         self._hashed, _ = context_bounds(seam.at, self.samples, seam, Seam("edge", self.samples, 0), self.samples)
 
     def _search(self, target: int) -> Seam:
-        """The cut near ``target``: an ample pause very close to it if there is one, else the best of all."""
-        first = last = -(-(target - min(self._radius, _RINGS[0])) // FRAME)
-        probabilities: np.ndarray = np.zeros(0, dtype=np.float32)
-        for ring in _RINGS:
-            radius = min(self._radius, ring)
-            new_first, new_last = -(-(target - radius) // FRAME), (target + radius) // FRAME
-            before, after = self._probabilities(new_first, first), self._probabilities(last, new_last)
-            probabilities = np.concatenate([before, probabilities, after])
-            first, last = new_first, max(new_first, new_last)
-            energy = frame_energy(self._slice(first * FRAME, last * FRAME))
-            seam = choose_cut(probabilities, energy, first * FRAME, Search(target, radius, self._overlap))
-            if radius == self._radius or (seam.kind == "pause" and seam.margin >= AMPLE_MARGIN):
-                break
-        return seam
+        """The cut near ``target``: an ample pause where it is quietest if there is one, else the best of all.
+
+        Listening to the quietest place first takes a twentieth of the time of listening to everything.
+        """
+        first, last = -(-(target - self._radius) // FRAME), (target + self._radius) // FRAME
+        energy = frame_energy(self._slice(first * FRAME, last * FRAME))
+        if len(energy) > _QUIET + 2 * _BESIDE:
+            start = _quietest(energy) - _BESIDE
+            end = start + _QUIET + 2 * _BESIDE
+            begin, stop = (first + start) * FRAME, (first + end) * FRAME
+            nearby = Search((begin + stop) // 2, (stop - begin) // 2, self._overlap)
+            seam = choose_cut(self._probabilities(first + start, first + end), energy[start:end], begin, nearby)
+            if seam.kind == "pause" and seam.margin >= AMPLE_MARGIN:
+                return seam
+        search = Search(target, self._radius, self._overlap)
+        return choose_cut(self._probabilities(first, last), energy, first * FRAME, search)
 
     def _probabilities(self, first: int, last: int) -> np.ndarray:
         """Speech probabilities of the 512-sample frames ``[first, last)`` of the track."""
@@ -124,3 +128,14 @@ class TrackCutter:
         if position > self._held_from:
             self._held = self._held[position - self._held_from :].copy()
             self._held_from = position
+
+
+def _quietest(energy: np.ndarray) -> int:
+    """First of the 40 consecutive frames with the lowest maximum, ten frames or more from either end.
+
+    ``energy`` (dB), shape ``(frames,)`` with more than 60 frames; places near the middle are preferred.
+    """
+    inner = energy[_BESIDE : len(energy) - _BESIDE]
+    loudest = np.lib.stride_tricks.sliding_window_view(inner, _QUIET).max(axis=1)
+    distance = np.abs(np.linspace(-1, 1, len(loudest)))
+    return _BESIDE + int(np.argmin(loudest + _DISTANCE_DB * distance))
