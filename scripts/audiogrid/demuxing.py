@@ -106,7 +106,7 @@ def _head(path: Path, size: int) -> bytes:
 def _is_text(head: bytes) -> bool:
     """Whether the first bytes hold nothing a text would not; NIST SPHERE audio starts like one."""
     return not head.startswith(b"NIST_1A") and all(
-        byte >= 0x20 and byte != 0x7F or byte in _TEXT_CONTROLS for byte in set(head)
+        (byte >= 0x20 and byte != 0x7F) or byte in _TEXT_CONTROLS for byte in set(head)
     )
 
 

@@ -1,0 +1,74 @@
+"""Ids of recordings: file stems made safe for file names, each of them used once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+_LONGEST = 100
+_KEPT = frozenset("._-")
+
+
+def safe_id(stem: str) -> str:
+    """``stem`` as a file name that no shell, path or chunk name can misread.
+
+    NFC; letters, marks and digits of any script and ``. _ -`` stay, all else becomes ``_``; no
+    dash or dot in front; never empty; at most 100 bytes of UTF-8.
+    """
+    composed = unicodedata.normalize("NFC", stem)
+    name = "".join(char if char in _KEPT or unicodedata.category(char)[0] in "LMN" else "_" for char in composed)
+    name = re.sub(r"^[-.]+", lambda lead: "_" * len(lead.group()), name)
+    # "call.c1" is how the second channel of "call" is called in names of chunks.
+    name = re.sub(r"\.(c\d+)$", r"_\1", name)
+    return _shorten(name, _LONGEST) or "recording"
+
+
+def _shorten(name: str, size: int) -> str:
+    return name.encode()[:size].decode(errors="ignore")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file waiting for its id: its ``path`` as written, and the ``wish`` a table or its stem makes."""
+
+    path: str
+    wish: str
+    explicit: bool
+
+
+def assign_ids(files: Iterable[Named], known: Mapping[str, str]) -> list[str]:
+    """One id per file, in order; ids that differ in case only count as equal.
+
+    Names written in a table come first, then ids that a path had in an earlier run (``known``: path
+    -> id), then stems; whoever comes late to a name gets a suffix made of its path.
+    """
+    waiting = list(files)
+    ids = [""] * len(waiting)
+    taken: set[str] = set()
+
+    def claim(index: int, name: str) -> bool:
+        key = name.casefold()
+        if ids[index] or key in taken:
+            return False
+        ids[index] = name
+        taken.add(key)
+        return True
+
+    for index, file in enumerate(waiting):
+        if file.explicit:
+            claim(index, safe_id(file.wish))
+    for index, file in enumerate(waiting):
+        if file.path in known and not file.explicit:
+            claim(index, known[file.path])
+    for index, file in enumerate(waiting):
+        name = safe_id(file.wish)
+        if ids[index] or claim(index, name):
+            continue
+        digest = hashlib.sha256(file.path.encode()).hexdigest()
+        for length in range(6, len(digest) + 1):
+            if claim(index, f"{_shorten(name, _LONGEST - 1 - length)}-{digest[:length]}"):
+                break
+    return ids

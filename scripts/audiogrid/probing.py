@@ -1,0 +1,161 @@
+"""Facts about every listed recording, gathered by processes that may crash or hang on a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from audiogrid.files import write_json, write_text
+from audiogrid.guarded import Looked, look_at
+from audiogrid.recordings import RecordingSource, Rejection
+
+SCHEMA = 1
+# Raised whenever the same file would now give other facts.
+_CACHE_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Probed:
+    """An accepted recording with its media facts. ``duration`` in samples at 16 kHz."""
+
+    recording: str
+    path: str
+    size: int
+    mtime_ns: int
+    duration: int
+    channels: int
+    sample_rate: int
+    codec: str
+    container: str
+    note: str | None
+    language: str | None
+    prompt: str | None
+    hotwords: str | None
+    channels_mode: str
+    reference: str | None
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ProbeReport:
+    """What can be transcribed, in the order of the listing, and what cannot, with reasons."""
+
+    recordings: list[Probed]
+    rejected: list[Rejection]
+
+    def write(self, path: Path) -> None:
+        """Write ``probe.json``."""
+        write_json(
+            path,
+            {
+                "schema": SCHEMA,
+                "recordings": [asdict(recording) for recording in self.recordings],
+                "rejected": [asdict(rejection) for rejection in self.rejected],
+            },
+        )
+
+
+def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:
+    r"""Write ``rejected.tsv``: recording, path, reason; tabs, line ends and ``\`` in values are escaped."""
+    rows = [("recording", "path", "reason"), *((item.recording, item.path, item.reason) for item in rejected)]
+    write_text(path, "".join("\t".join(map(escaped, row)) + "\n" for row in rows))
+
+
+def escaped(value: str) -> str:
+    r"""``value`` on one line without tabs: ``\t``, ``\n``, ``\r`` and ``\\`` stand for what they name."""
+    value = value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in value)
+
+
+def probe(sources: Sequence[RecordingSource], *, processes: int, cache: Path | None = None) -> ProbeReport:
+    """Look at every source. Facts of files whose size and time are those in ``cache`` are taken from there.
+
+    ``cache`` is a file of JSON lines; it is rewritten. A file that crashes its process or takes
+    unreasonably long is rejected like any other bad file.
+    """
+    remembered = read_cache(cache)
+    looked: dict[str, Looked] = {}
+    for source in sources:
+        facts = remembered.get(source.path)
+        if facts is not None and _is_unchanged(source.path, facts):
+            looked[source.path] = Looked(facts["facts"], None)
+    fresh = dict.fromkeys(source.path for source in sources if source.path not in looked)
+    looked |= look_at(list(fresh), processes=processes)
+    recordings: list[Probed] = []
+    rejected: list[Rejection] = []
+    for source in sources:
+        facts, reason = looked[source.path].facts, looked[source.path].reason
+        if facts is None:
+            rejected.append(Rejection(source.recording, source.path, reason or ""))
+        else:
+            recordings.append(_merge(source, facts))
+    if cache is not None:
+        _write_cache(cache, sources, looked)
+    return ProbeReport(recordings, rejected)
+
+
+def _merge(source: RecordingSource, facts: Mapping[str, Any]) -> Probed:
+    return Probed(
+        recording=source.recording,
+        path=source.path,
+        size=facts["size"],
+        mtime_ns=facts["mtime_ns"],
+        duration=facts["duration"],
+        channels=facts["channels"],
+        sample_rate=facts["sample_rate"],
+        codec=facts["codec"],
+        container=facts["container"],
+        note=facts["note"],
+        language=source.language,
+        prompt=source.prompt,
+        hotwords=source.hotwords,
+        channels_mode=source.channels,
+        reference=source.reference,
+        columns=source.columns,
+    )
+
+
+def _is_unchanged(path: str, cached: Mapping[str, Any]) -> bool:
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return False
+    facts = cached["facts"]
+    return (status.st_size, status.st_mtime_ns) == (facts["size"], facts["mtime_ns"])
+
+
+def read_cache(cache: Path | None) -> dict[str, dict[str, Any]]:
+    """Lines of the cache by path: ``recording`` (the id then) and ``facts``; damaged lines are left out."""
+    if cache is None:
+        return {}
+    try:
+        lines = cache.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            if entry["schema"] == _CACHE_SCHEMA and {"size", "mtime_ns", "duration"} <= entry["facts"].keys():
+                found[entry["path"]] = entry
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return found
+
+
+def known_ids(cache: Path | None) -> dict[str, str]:
+    """Path -> id of the last time, so that new files never rename earlier ones."""
+    return {path: entry["recording"] for path, entry in read_cache(cache).items() if entry.get("recording")}
+
+
+def _write_cache(cache: Path, sources: Sequence[RecordingSource], looked: Mapping[str, Looked]) -> None:
+    lines = []
+    for source in sources:
+        facts = looked[source.path].facts
+        if facts is not None:
+            entry = {"schema": _CACHE_SCHEMA, "path": source.path, "recording": source.recording, "facts": facts}
+            lines.append(json.dumps(entry, ensure_ascii=False))
+    write_text(cache, "".join(f"{line}\n" for line in lines))

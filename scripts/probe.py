@@ -1,0 +1,67 @@
+"""Look at every recording: media facts into probe.json, what cannot be transcribed into rejected.tsv."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from audiogrid.command import run
+from audiogrid.cores import usable_cores
+from audiogrid.errors import InputError
+from audiogrid.log import open_log
+from audiogrid.probing import ProbeReport, escaped, known_ids, probe, write_rejected
+from audiogrid.recordings import list_sources
+from audiogrid.times import clock
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--recordings-json", required=True, help="a folder, glob, table or media file, or a list of them, as JSON"
+    )
+    parser.add_argument("--channels", default="mix", help="mix or split, where a table says nothing else")
+    parser.add_argument("--processes", type=int, default=usable_cores())
+    parser.add_argument("--cache", type=Path, help="facts and ids of earlier runs (JSON lines, rewritten)")
+    parser.add_argument("--output", type=Path, required=True, help="probe.json")
+    parser.add_argument("--rejected", type=Path, required=True, help="rejected.tsv")
+    parser.add_argument("--log", type=Path)
+    return parser.parse_args(argv)
+
+
+def _recordings(text: str) -> str | list[str]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise InputError(f"--recordings-json is no JSON: {text!r}; write a path as '\"samples\"'") from None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return value
+    raise InputError(f"recordings is {text}: give a path, or a list of paths")
+
+
+def main(argv: list[str]) -> None:
+    """Write probe.json and rejected.tsv; say on standard error what was rejected and why."""
+    arguments = _arguments(argv)
+    log = open_log(arguments.log)
+    listing = list_sources(
+        _recordings(arguments.recordings_json), channels=arguments.channels, known_ids=known_ids(arguments.cache)
+    )
+    probed = probe(listing.sources, processes=arguments.processes, cache=arguments.cache)
+    report = ProbeReport(probed.recordings, [*listing.rejected, *probed.rejected])
+    write_rejected(arguments.rejected, report.rejected)
+    report.write(arguments.output)
+    for rejection in report.rejected:
+        line = f"rejected {escaped(rejection.path or rejection.recording)}: {escaped(rejection.reason)}"
+        print(line, file=sys.stderr)
+        log.warning(line)
+    audio = sum(recording.duration for recording in report.recordings)
+    summary = f"probed {len(report.recordings)} recording(s), {clock(audio)} of audio, {len(report.rejected)} rejected"
+    print(summary, file=sys.stderr)
+    log.info(summary)
+
+
+if __name__ == "__main__":
+    run(main)
