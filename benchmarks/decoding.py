@@ -1,0 +1,158 @@
+"""Word error rate and speed of the decoding engine against faster-whisper's own two modes, in one process.
+
+    python benchmarks/decoding.py --sets reading,prompts-es --minutes 5
+    python benchmarks/decoding.py --minutes 20 --contestants ours,sequential,batched
+
+Every contestant reads the same samples with the same weights and threads. Ours reads chunks of five minutes
+(cut in pauses), the others the whole clip. ``rate`` is seconds of audio per second of wall time. For sets in
+which nobody speaks, the column of errors counts the invented words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from decoding_sets import RATE, SETS, Clip, load
+
+ROOT = Path(__file__).parents[1]
+
+
+def errors(reference: str, text: str, language: str) -> tuple[int, int, int, int]:
+    """Substitutions, deletions, insertions and words of the reference, after Whisper's normalisation."""
+    import jiwer
+    from whisper_normalizer.basic import BasicTextNormalizer
+    from whisper_normalizer.english import EnglishTextNormalizer
+
+    plain = EnglishTextNormalizer() if language == "en" else BasicTextNormalizer()
+    wanted, found = plain(reference), plain(text)
+    if not wanted:
+        return 0, 0, len(found.split()), 0
+    result = jiwer.process_words(wanted, found or " ")
+    return result.substitutions, result.deletions, result.insertions, len(wanted.split())
+
+
+def chunks(clip: Clip, minutes: float = 5.0) -> list[np.ndarray]:
+    """The clip in chunks, each cut in the quietest tenth of a second near its target."""
+    size, near = int(minutes * 60 * RATE), 20 * RATE
+    found, start = [], 0
+    while len(clip.pcm) - start > 1.3 * size:
+        low = start + size - near
+        power = np.convolve(clip.pcm[low : low + 2 * near].astype(np.float64) ** 2, np.ones(RATE // 2), mode="same")
+        cut = low + int(np.argmin(power))
+        found.append(clip.pcm[start:cut])
+        start = cut
+    return [*found, clip.pcm[start:]]
+
+
+def ours(model: Path, threads: int, batch: int, settings: dict[str, object]) -> Callable[[Clip], str]:
+    from audiogrid.decoding.engine import ChunkAudio, Engine
+    from audiogrid.decoding.options import DecodeOptions
+
+    engine = Engine(model, threads=threads, batch_size=batch)
+
+    def read(clip: Clip) -> str:
+        options = DecodeOptions.from_mapping({"language": clip.language, **settings})
+        results = dict(engine.decode(ChunkAudio(pcm, (0, len(pcm)), options) for pcm in chunks(clip)))
+        windows = [window for index in sorted(results) for window in results[index].windows]
+        again = [window for window in windows if window.flags]
+        print(
+            f"    {len(windows)} windows, {len(again)} flagged, kept: "
+            + ", ".join(f"{kept} {count}" for kept, count in _counted(window.kept for window in windows)),
+            file=sys.stderr,
+        )
+        return " ".join(segment.text for index in sorted(results) for segment in results[index].segments)
+
+    return read
+
+
+def _counted(items: object) -> list[tuple[str, int]]:
+    from collections import Counter
+
+    return Counter(items).most_common()  # type: ignore[call-overload]
+
+
+def sequential(model: Path, threads: int, batch: int, settings: dict[str, object]) -> Callable[[Clip], str]:
+    from faster_whisper import WhisperModel
+
+    whisper = WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
+
+    def read(clip: Clip) -> str:
+        segments, _ = whisper.transcribe(clip.pcm.astype(np.float32) / 32768, language=clip.language)
+        return " ".join(segment.text for segment in segments)
+
+    return read
+
+
+def batched(model: Path, threads: int, batch: int, settings: dict[str, object]) -> Callable[[Clip], str]:
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+    whisper = WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
+    pipeline = BatchedInferencePipeline(whisper)
+
+    def read(clip: Clip) -> str:
+        audio = clip.pcm.astype(np.float32) / 32768
+        segments, _ = pipeline.transcribe(audio, language=clip.language, batch_size=8)
+        return " ".join(segment.text for segment in segments)
+
+    return read
+
+
+CONTESTANTS = {"ours": ours, "sequential": sequential, "batched": batched}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", default=",".join(SETS), help="comma-separated: " + ", ".join(SETS))
+    parser.add_argument("--contestants", default=",".join(CONTESTANTS))
+    parser.add_argument("--minutes", type=float, default=20.0, help="length of each set")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / "base")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=8, help="windows per batch of ours")
+    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="decoding option of ours")
+    parser.add_argument("--texts", type=Path, help="folder for references and what each contestant wrote")
+    arguments = parser.parse_args()
+    import yaml
+
+    settings = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in arguments.set)}
+    readers = {
+        name: CONTESTANTS[name](arguments.model, arguments.threads, arguments.batch, settings)
+        for name in arguments.contestants.split(",")
+    }
+    print(
+        "| set | contestant | WER % | substituted | lost | invented | words | rate |\n|---|---|---|---|---|---|---|---|"
+    )
+    totals: dict[str, list[int]] = {name: [0, 0] for name in readers}
+    for name in arguments.sets.split(","):
+        clip = load(name, arguments.minutes, ROOT / "bench-data" / "decoding")
+        for contestant, read in readers.items():
+            began = time.perf_counter()
+            text = read(clip)
+            wall = time.perf_counter() - began
+            wrong, lost, added, words = errors(clip.text, text, clip.language)
+            totals[contestant][0] += wrong + lost + added
+            totals[contestant][1] += words
+            share = f"{100 * (wrong + lost + added) / words:.2f}" if words else "-"
+            speed = len(clip.pcm) / RATE / wall
+            print(
+                f"| {name} | {contestant} | {share} | {wrong} | {lost} | {added} | {words} | {speed:.1f} |", flush=True
+            )
+            if arguments.texts:
+                arguments.texts.mkdir(parents=True, exist_ok=True)
+                (arguments.texts / f"{name}.{contestant}.txt").write_text(text + "\n")
+                (arguments.texts / f"{name}.reference.txt").write_text(clip.text + "\n")
+    for contestant, (wrong, words) in totals.items():
+        if words:
+            print(f"| pooled | {contestant} | {100 * wrong / words:.2f} | | | | {words} | |")
+
+
+if __name__ == "__main__":
+    main()

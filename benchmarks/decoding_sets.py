@@ -1,0 +1,215 @@
+"""Audio with known words for the decoding benchmark, made once under ``bench-data/``.
+
+Real speech: the prompts of Debian's ``asterisk-core-sounds-*`` packages (read by professional
+speakers, 8 or 16 kHz), in a fixed shuffled order with pauses, with the words of the package's own
+list. Synthesised speech: ``hibari-tts`` reading sentences made here. Music: ``asterisk-moh-opsound``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+RATE = 16_000
+SOUNDS = Path("/usr/share/asterisk/sounds")
+MUSIC = Path("/usr/share/asterisk/moh")
+DOCS = Path("/usr/share/doc")
+VOICES = {
+    "en": "en_US_f_Allison",
+    "es": "es_MX_f_Allison",
+    "fr": "fr_CA_f_June",
+    "it": "it_IT_m_Carlo",
+    "ru": "ru_RU_f_IvrvoiceRU",
+}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Mono int16 audio at 16 kHz and the words spoken in it (``""``: nobody speaks)."""
+
+    name: str
+    language: str
+    pcm: np.ndarray
+    text: str
+
+
+def read_audio(path: Path) -> np.ndarray:
+    """A file as int16 mono at 16 kHz."""
+    from faster_whisper.audio import decode_audio
+
+    return np.clip(np.asarray(decode_audio(str(path), RATE)) * 32768, -32768, 32767).astype(np.int16)
+
+
+def _prompts(language: str) -> list[tuple[Path, str]]:
+    folder = SOUNDS / VOICES[language]
+    listing = gzip.decompress(
+        (DOCS / f"asterisk-core-sounds-{language}" / f"core-sounds-{language}.txt.gz").read_bytes()
+    ).decode()
+    found = []
+    for line in listing.splitlines():
+        match = re.match(r"([^;:\s][^:]*):\s*(.*)", line)
+        # Tones, and prompts that are only a description, have brackets; single letters and digits are
+        # no fair test of a language model.
+        if not match or re.search(r"[\[\]()<>]", match[2]) or len(match[2].split()) < 3:
+            continue
+        for suffix in (".wav", ".g722"):
+            path = folder / (match[1] + suffix)
+            if path.is_file():
+                found.append((path, match[2]))
+                break
+    return found
+
+
+def prompts(language: str, minutes: float, seed: int = 1, gap: float = 0.6) -> Clip:
+    """Prompts of one language in a shuffled order, ``gap`` seconds of near silence between them."""
+    rng = random.Random(seed)
+    noise = np.random.default_rng(seed)
+    items = _prompts(language)
+    rng.shuffle(items)
+    pieces: list[np.ndarray] = []
+    words: list[str] = []
+    total = 0
+    for path, text in items:
+        if total >= minutes * 60 * RATE:
+            break
+        pause = noise.normal(0, 3, int(gap * RATE)).astype(np.int16)
+        audio = read_audio(path)
+        pieces += [audio, pause]
+        words.append(text)
+        total += len(audio) + len(pause)
+    return Clip(f"prompts-{language}", language, np.concatenate(pieces), " ".join(words))
+
+
+_SUBJECTS = (
+    "the old captain|a young engineer|our neighbour|the committee|every student|the night train|my sister".split("|")
+)
+_VERBS = "carried|repaired|forgot|described|painted|measured|borrowed|followed|discovered".split("|")
+_OBJECTS = (
+    "the wooden bridge|a broken clock|seven letters|the green notebook|an empty harbour|two heavy boxes|"
+    "the winter garden|a quiet song|the northern road|three silver coins"
+).split("|")
+_ENDS = (
+    "before the storm arrived|on a cold morning in march|without saying a word|because nobody else would|"
+    "at the edge of the village|while the children were sleeping|after a long discussion|for the second time this year"
+).split("|")
+
+
+def sentences(count: int, seed: int) -> list[str]:
+    """Plain English sentences, reproducible."""
+    rng = random.Random(seed)
+    return [
+        f"{rng.choice(_SUBJECTS)} {rng.choice(_VERBS)} {rng.choice(_OBJECTS)} {rng.choice(_ENDS)}.".capitalize()
+        for _ in range(count)
+    ]
+
+
+def spoken(texts: list[str], seed: int) -> list[np.ndarray]:
+    """Each text read by the synthesiser, int16 at 16 kHz."""
+    from hibari import Hibari
+
+    voice = Hibari()
+    found = []
+    for index, text in enumerate(texts):
+        wav = np.asarray(voice(text, seed=seed + index))
+        # 24 kHz to 16 kHz: linear interpolation behind a short average keeps speech well intelligible.
+        smooth = np.convolve(wav, np.full(2, 0.5), mode="same")
+        at = np.arange(int(len(smooth) * RATE / 24_000)) * (24_000 / RATE)
+        found.append((np.interp(at, np.arange(len(smooth)), smooth) * 30_000).astype(np.int16))
+    return found
+
+
+def room_noise(seconds: float, level: float = 150.0, seed: int = 3) -> np.ndarray:
+    """Noise with the falling spectrum of a room, ``level``: its root mean square in 16-bit steps."""
+    rng = np.random.default_rng(seed)
+    size = int(seconds * RATE)
+    spectrum = np.fft.rfft(rng.normal(size=size))
+    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), size / RATE * 30))
+    noise = np.fft.irfft(spectrum, size)
+    return np.asarray(noise / noise.std() * level).astype(np.int16)
+
+
+def music(seconds: float, start: float = 0.0) -> np.ndarray:
+    """Hold music, repeated as needed."""
+    tunes = np.concatenate([read_audio(path) for path in sorted(MUSIC.glob("*.wav"))])
+    return np.resize(np.roll(tunes, -int(start * RATE)), int(seconds * RATE))
+
+
+def ringing(seconds: float) -> np.ndarray:
+    """A ringing telephone: 440 and 480 Hz, two seconds on, four off."""
+    at = np.arange(int(seconds * RATE)) / RATE
+    return np.asarray(((at % 6) < 2) * 4000 * (np.sin(2 * np.pi * 440 * at) + np.sin(2 * np.pi * 480 * at))).astype(
+        np.int16
+    )
+
+
+def reading(minutes: float, seed: int = 11) -> Clip:
+    """Synthesised reading with ordinary pauses."""
+    rng = np.random.default_rng(seed)
+    texts = sentences(int(minutes * 60 / 3.4), seed)
+    pieces: list[np.ndarray] = []
+    for audio in spoken(texts, seed):
+        pieces += [audio, room_noise(float(rng.uniform(0.15, 0.9)), 15)]
+    return Clip("reading", "en", np.concatenate(pieces), " ".join(texts))
+
+
+def interrupted(minutes: float, seed: int = 21) -> Clip:
+    """Synthesised speech with long music, noise and silence between."""
+    rng = np.random.default_rng(seed)
+    texts = sentences(int(minutes * 60 / 7), seed)
+    pieces: list[np.ndarray] = []
+    for index, audio in enumerate(spoken(texts, seed)):
+        pieces.append(audio)
+        if index % 6 == 5:
+            length = float(rng.uniform(8, 40))
+            kind = (index // 6) % 3
+            filler = [
+                lambda n, i=index: music(n, i * 7.0) // 2,
+                lambda n: room_noise(n, 600),
+                lambda n: room_noise(n, 2),
+            ]
+            pieces.append(filler[kind](length))
+        else:
+            pieces.append(room_noise(float(rng.uniform(0.3, 1.5)), 15))
+    return Clip("interrupted", "en", np.concatenate(pieces), " ".join(texts))
+
+
+def noisy(clip: Clip, decibels: float) -> Clip:
+    """The clip with room noise at a signal-to-noise ratio."""
+    power = float(np.sqrt(np.mean(clip.pcm.astype(np.float64) ** 2)))
+    noise = room_noise(len(clip.pcm) / RATE + 1, power / 10 ** (decibels / 20))[: len(clip.pcm)]
+    mixed = np.clip(clip.pcm.astype(np.int32) + noise, -32768, 32767).astype(np.int16)
+    return Clip(f"{clip.name}+noise{decibels:g}", clip.language, mixed, clip.text)
+
+
+def _empty(name: str, make: Callable[[float], np.ndarray]) -> Callable[[float], Clip]:
+    return lambda minutes: Clip(name, "en", make(minutes * 60), "")
+
+
+SETS: dict[str, Callable[[float], Clip]] = {
+    **{f"prompts-{code}": (lambda minutes, code=code: prompts(code, minutes)) for code in VOICES},  # type: ignore[misc]
+    "reading": reading,
+    "interrupted": interrupted,
+    "noise10": lambda minutes: noisy(prompts("en", minutes, seed=2), 10),
+    "noise3": lambda minutes: noisy(prompts("en", minutes, seed=2), 3),
+    "silence": _empty("silence", lambda seconds: np.zeros(int(seconds * RATE), np.int16)),
+    "room": _empty("room", lambda seconds: room_noise(seconds, 300)),
+    "music": _empty("music", music),
+    "ringing": _empty("ringing", ringing),
+}
+
+
+def load(name: str, minutes: float, cache: Path) -> Clip:
+    """A set by name, from ``cache`` if it was made before."""
+    path = cache / f"{name}-{minutes:g}.npz"
+    if not path.is_file():
+        clip = SETS[name](minutes)
+        cache.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, pcm=clip.pcm, text=clip.text, language=clip.language)
+    with np.load(path) as data:
+        return Clip(name, str(data["language"]), data["pcm"], str(data["text"]))

@@ -1,0 +1,212 @@
+"""The engine: a loaded model that turns the audio of chunks into results, batches filled across chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from audiogrid.decoding.attempts import Attempt, Job, Take, align, attempt, best, judge, speech_in
+from audiogrid.decoding.careful import HARMLESS, read_carefully
+from audiogrid.decoding.languages import choose_language, other_language
+from audiogrid.decoding.model import Heard, Model
+from audiogrid.decoding.options import DecodeOptions
+from audiogrid.decoding.suspicion import invented, usual_rate
+from audiogrid.decoding.windows import pack
+from audiogrid.decoding.wordtimes import segment, sentences
+from audiogrid.results import ChunkResult, Segment, Window, empty_result
+from audiogrid.times import to_samples
+from audiogrid.voice import speech_probabilities, speech_spans
+
+
+@dataclass(frozen=True)
+class ChunkAudio:
+    """What is decoded of a chunk.
+
+    ``pcm``: int16 at 16 kHz, shape ``(samples,)``. ``owned``: the span of it that the chunk owns; all of
+    ``pcm`` is decoded, because a word at the edge belongs to the owner of its midpoint.
+    """
+
+    pcm: np.ndarray
+    owned: tuple[int, int]
+    options: DecodeOptions
+
+
+@dataclass
+class _Open:
+    """A chunk in work: its windows and how far each has come."""
+
+    index: int
+    chunk: ChunkAudio
+    language: str
+    language_probability: float
+    speech: list[tuple[int, int]]
+    jobs: list[Job]
+    fast: dict[int, Heard] = field(default_factory=dict)
+    second: dict[int, Heard] = field(default_factory=dict)
+
+    def waits_for_second_look(self, number: int) -> bool:
+        return (
+            self.chunk.options.second_beam_size > self.chunk.options.beam_size
+            and self.fast[number].avg_logprob < self.chunk.options.second_look_logprob
+        )
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the fast pass is over."""
+        return len(self.fast) == len(self.jobs) and all(
+            number in self.second for number in self.fast if self.waits_for_second_look(number)
+        )
+
+
+class Engine:
+    """A model, loaded once, and the two passes over it.
+
+    ``device`` and ``compute_type`` say what they turned out to be. On a CPU, a chunk's result depends on nothing
+    but its audio and options: not on its neighbours, ``batch_size`` or ``threads``.
+    """
+
+    # Chunks in work at once: their windows wait in memory, 3 MB each with Whisper base.
+    _MOST_OPEN = 6
+
+    def __init__(
+        self, model_dir: Path, *, device: str = "cpu", compute_type: str = "auto", threads: int = 1, batch_size: int = 8
+    ) -> None:
+        self._model = Model(Path(model_dir), device, compute_type, threads, batch_size)
+        self.device = self._model.device
+        self.compute_type = self._model.compute_type
+
+    def decode(self, chunks: Iterable[ChunkAudio]) -> Iterator[tuple[int, ChunkResult]]:
+        """Results with the index of their chunk, each as soon as it is complete (not always in order)."""
+        waiting: list[_Open] = []
+        for index, chunk in enumerate(chunks):
+            waiting.append(self._open(index, chunk))
+            self._read(waiting, everything=len(waiting) >= self._MOST_OPEN)
+            for one in [one for one in waiting if one.is_read]:
+                waiting.remove(one)
+                yield one.index, self._finish(one)
+        self._read(waiting, everything=True)
+        for one in waiting:
+            yield one.index, self._finish(one)
+
+    def _open(self, index: int, chunk: ChunkAudio) -> _Open:
+        """Voice activity, windows, encoder and language of a chunk."""
+        options = chunk.options
+        probabilities = speech_probabilities(chunk.pcm)
+        voice = options.voice()
+        padded = speech_spans(probabilities, len(chunk.pcm), voice)
+        speech = speech_spans(probabilities, len(chunk.pcm), replace(voice, pad_ms=0))
+        layouts = pack(padded, speech, probabilities, to_samples(options.max_window_seconds))
+        encoded = self._model.encode([layout.audio(chunk.pcm) for layout in layouts])
+        heard = [speech_in(layout, speech, probabilities) for layout in layouts]
+        language, probability = options.language, 1.0
+        ranked: list[dict[str, float]] = [{}] * len(layouts)
+        if language == "auto" and layouts:
+            ranked = self._model.languages(encoded)
+            language, probability = choose_language(ranked, [spans for spans, _ in heard])
+        jobs = [
+            Job(number, layout, encoded[number], *heard[number], language, other_language(ranked[number], language))
+            for number, layout in enumerate(layouts)
+        ]
+        return _Open(index, chunk, language, probability, speech, jobs)
+
+    def _read(self, waiting: list[_Open], *, everything: bool) -> None:
+        """The fast pass over all full batches of windows, or ``everything``; then the second look likewise."""
+        for second in (False, True):
+            groups: dict[str, list[tuple[_Open, Job]]] = {}
+            for one in waiting:
+                for job in one.jobs:
+                    if second:
+                        due = job.number in one.fast and job.number not in one.second
+                        due = due and one.waits_for_second_look(job.number)
+                    else:
+                        due = job.number not in one.fast
+                    if due:
+                        groups.setdefault(repr(one.chunk.options), []).append((one, job))
+            for group in groups.values():
+                count = len(group) if everything else len(group) - len(group) % self._model.batch_size
+                self._generate(group[:count], second)
+
+    def _generate(self, group: list[tuple[_Open, Job]], second: bool) -> None:
+        if not group:
+            return
+        options = group[0][0].chunk.options
+        found = self._model.generate(
+            [job.encoded for _, job in group],
+            [job.language for _, job in group],
+            options,
+            beam_size=options.second_beam_size if second else options.beam_size,
+        )
+        for (one, job), heard in zip(group, found, strict=True):
+            (one.second if second else one.fast)[job.number] = heard
+
+    def _finish(self, one: _Open) -> ChunkResult:
+        """Word times, suspicion, the careful pass, and the result."""
+        options, samples = one.chunk.options, len(one.chunk.pcm)
+        if not one.jobs:
+            return empty_result(samples, one.language if one.language != "auto" else "")
+        fast = [self._fast(one, job) for job in one.jobs]
+        usual = usual_rate([attempts[-1].evidence for attempts in fast])
+        windows: list[Window] = []
+        segments: list[Segment] = []
+        notes: list[str] = []
+        for job, attempts in zip(one.jobs, fast, strict=True):
+            judged = [judge(each, usual, options) for each in attempts]
+            kept = best(judged)
+            if kept.words is None:
+                kept = judge(align(self._model, kept, job, options), usual, options)
+                judged = [kept if each.path == kept.path else each for each in judged]
+            flagged = list(kept.flags)
+            if set(flagged) - HARMLESS:
+                judged = read_carefully(self._model, one.chunk.pcm, job, judged, usual, options)
+                kept = best([each for each in judged if each.words is not None])
+            reason = invented(kept.evidence, options)
+            if reason:
+                notes.append(f"window {job.number}: {len(kept.words or [])} words dropped, {reason}")
+            elif kept.temperature > 0:
+                notes.append(f"window {job.number}: needed temperature {kept.temperature:g}, not reproducible")
+            windows.append(
+                Window(
+                    start=job.layout.pieces[0].start,
+                    end=job.layout.pieces[-1].end,
+                    speech=job.speech,
+                    flags=flagged,
+                    kept="nothing" if reason else kept.path,
+                    readings=[each.reading() for each in judged],
+                )
+            )
+            if not reason:
+                segments += _segments(kept, job.number)
+        return ChunkResult(
+            samples, one.language, round(one.language_probability, 4), one.speech, windows, segments, notes
+        )
+
+    def _fast(self, one: _Open, job: Job) -> list[Attempt]:
+        """The fast reading and, where there was one, the second look."""
+        options = one.chunk.options
+        readings = [("fast", one.fast[job.number])]
+        if job.number in one.second:
+            readings.append((f"beam:{options.second_beam_size}", one.second[job.number]))
+        return [
+            attempt(self._model, path, job.language, job, [Take(job.layout, job.encoded, heard)])
+            for path, heard in readings
+        ]
+
+
+def _segments(kept: Attempt, window: int) -> list[Segment]:
+    evidence = kept.evidence
+    template = Segment(
+        0,
+        0,
+        "",
+        [],
+        evidence.avg_logprob,
+        evidence.compression_ratio,
+        evidence.no_speech_prob,
+        kept.temperature,
+        kept.language,
+        window,
+    )
+    return [segment(run, template) for run in sentences(kept.words or [])]

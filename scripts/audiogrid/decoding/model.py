@@ -1,0 +1,243 @@
+"""The Whisper model, one call at a time, such that a window's result does not depend on its neighbours.
+
+Measured with CTranslate2 4.8.5 on a CPU (int8): encoding and generating give the same bits for every batch
+size and number of threads; aligning does not (a window's word times shift with its batch), and, like
+encoding, it is slower in batches than one by one (encoder 0.59 s against 0.86 s per window in a batch of
+8, alignment 0.09 s against 0.17 s, one thread). Generation is more than twice as fast in batches of 8.
+So windows are encoded and aligned one by one, and only generation is batched.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiogrid.decoding.options import DecodeOptions
+from audiogrid.errors import InputError
+
+_FILES = ("model.bin", "config.json", "tokenizer.json")
+FRAMES_PER_SECOND = 100
+TIMESTAMP_SAMPLES = 320
+"""A timestamp token, and a step of the alignment, is worth 20 ms."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the model wrote for one window: text tokens and timestamps, and how sure it was.
+
+    ``capped``: the limit on tokens ended it, not the model.
+    """
+
+    tokens: tuple[int, ...]
+    avg_logprob: float
+    no_speech_prob: float
+    temperature: float
+    capped: bool
+
+
+@dataclass(frozen=True)
+class AlignedWord:
+    """A word with its span in samples from the start of the window's audio."""
+
+    start: int
+    end: int
+    text: str
+    probability: float
+
+
+class Model:
+    """A loaded model. Never touches the network: ``folder`` must hold all its files."""
+
+    def __init__(self, folder: Path, device: str, compute_type: str, threads: int, batch_size: int) -> None:
+        missing = [name for name in _FILES if not (folder / name).is_file()]
+        if missing:
+            raise InputError(
+                f"{folder} holds no complete model: {', '.join(missing)} is missing; stage the model again"
+            )
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        from faster_whisper import WhisperModel
+
+        if compute_type == "auto":
+            compute_type = "int8" if device == "cpu" else "auto"
+        try:
+            self._whisper = WhisperModel(
+                str(folder), device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True
+            )
+        except ValueError as error:
+            raise InputError(
+                f"the model in {folder} cannot be loaded on {device} as {compute_type}: {error}"
+            ) from error
+        self.device: str = self._whisper.model.device
+        self.compute_type: str = self._whisper.model.compute_type
+        self.multilingual: bool = self._whisper.model.is_multilingual
+        self.batch_size = max(1, batch_size)
+        self._tokenizers: dict[tuple[str, str], Any] = {}
+
+    def encode(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Encoder output, shape ``(1, 1500, width)``, of each window (int16, at most 30 s)."""
+        from faster_whisper.audio import pad_or_trim
+
+        features = [
+            pad_or_trim(self._whisper.feature_extractor(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios
+        ]
+        step = 1 if self.device == "cpu" else self.batch_size
+        found: list[np.ndarray] = []
+        for first in range(0, len(features), step):
+            view = self._storage(np.stack(features[first : first + step]))
+            encoded = np.array(self._whisper.model.encode(view, to_cpu=True))
+            found += [encoded[index : index + 1] for index in range(len(encoded))]
+        return found
+
+    def languages(self, encoded: Sequence[np.ndarray]) -> list[dict[str, float]]:
+        """Probability of every language, per window."""
+        if not self.multilingual:
+            return [{"en": 1.0}] * len(encoded)
+        found: list[dict[str, float]] = []
+        for first in range(0, len(encoded), self.batch_size):
+            batch = self._storage(np.concatenate(encoded[first : first + self.batch_size]))
+            found += [
+                {token[2:-2]: float(probability) for token, probability in probabilities}
+                for probabilities in self._whisper.model.detect_language(batch)
+            ]
+        return found
+
+    def generate(
+        self,
+        encoded: Sequence[np.ndarray],
+        languages: Sequence[str],
+        options: DecodeOptions,
+        *,
+        beam_size: int,
+        temperature: float = 0.0,
+        timestamps: bool = False,
+        prompted: bool = True,
+    ) -> list[Heard]:
+        """Decode windows, in batches; all with the same search. ``prompted``: with prompt and hotwords."""
+        found: list[Heard] = []
+        for first in range(0, len(encoded), self.batch_size):
+            last = first + self.batch_size
+            found += self._generate(
+                encoded[first:last], languages[first:last], options, beam_size, temperature, timestamps, prompted
+            )
+        return found
+
+    def _generate(
+        self,
+        encoded: Sequence[np.ndarray],
+        languages: Sequence[str],
+        options: DecodeOptions,
+        beam_size: int,
+        temperature: float,
+        timestamps: bool,
+        prompted: bool,
+    ) -> list[Heard]:
+        prompts = [self._prompt(language, options, timestamps, prompted) for language in languages]
+        tokenizer = self.tokenizer(languages[0], options.task)
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        search: dict[str, Any]
+        if temperature > 0:
+            search = {"beam_size": 1, "num_hypotheses": 5, "sampling_topk": 0, "sampling_temperature": temperature}
+        else:
+            search = {"beam_size": beam_size, "patience": options.patience}
+        results = self._whisper.model.generate(
+            self._storage(np.concatenate(encoded)),
+            prompts,
+            max_length=len(prompts[0]) + options.max_tokens,
+            length_penalty=options.length_penalty,
+            repetition_penalty=options.repetition_penalty,
+            no_repeat_ngram_size=options.no_repeat_ngram_size,
+            suppress_tokens=list(get_suppressed_tokens(tokenizer, list(options.suppress_tokens))),
+            return_scores=True,
+            return_no_speech_prob=True,
+            max_initial_timestamp_index=50,
+            **search,
+        )
+        found = []
+        for result in results:
+            tokens = result.sequences_ids[0]
+            # CTranslate2's score is the sum divided by length ** penalty; Whisper counts the end token too.
+            total = result.scores[0] * len(tokens) ** options.length_penalty
+            found.append(
+                Heard(
+                    tokens=tuple(tokens),
+                    avg_logprob=_finite(total / (len(tokens) + 1)),
+                    no_speech_prob=_finite(result.no_speech_prob),
+                    temperature=temperature,
+                    capped=len(tokens) >= options.max_tokens,
+                )
+            )
+        return found
+
+    def align(
+        self, encoded: np.ndarray, tokens: Sequence[int], language: str, task: str, samples: int
+    ) -> list[AlignedWord]:
+        """Words with times, by cross-attention (dynamic time warping); ``samples``: length of the audio."""
+        from faster_whisper.transcribe import merge_punctuations
+
+        tokenizer = self.tokenizer(language, task)
+        text_tokens = [token for token in tokens if token < tokenizer.eot]
+        if not text_tokens:
+            return []
+        frames = min(3000, math.ceil(samples * FRAMES_PER_SECOND / 16_000))
+        found = self._whisper.find_alignment(tokenizer, [text_tokens], self._storage(encoded), max(2, frames))[0]
+        merge_punctuations(found, "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、")
+        return [
+            AlignedWord(
+                round(float(word["start"]) * 16_000),
+                round(float(word["end"]) * 16_000),
+                str(word["word"]),
+                round(float(word["probability"]), 4),
+            )
+            for word in found
+            if word["word"]
+        ]
+
+    def tokenizer(self, language: str, task: str) -> Any:
+        """faster-whisper's tokenizer for a language and a task."""
+        if (language, task) not in self._tokenizers:
+            from faster_whisper.tokenizer import Tokenizer
+
+            self._tokenizers[language, task] = Tokenizer(
+                self._whisper.hf_tokenizer, self.multilingual, task=task, language=language
+            )
+        return self._tokenizers[language, task]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Text of tokens, timestamps left out."""
+        return str(self.tokenizer("en", "transcribe").decode(list(tokens)))
+
+    def _prompt(self, language: str, options: DecodeOptions, timestamps: bool, prompted: bool) -> list[int]:
+        tokenizer = self.tokenizer(language, options.task)
+        previous = tokenizer.encode(" " + options.prompt.strip()) if prompted and options.prompt.strip() else []
+        hotwords = options.hotwords.strip() if prompted else ""
+        # Prompt and hotwords share the half of the context that is not kept for the text.
+        room = self._whisper.max_length // 2 - 1 - len(tokenizer.sot_sequence) - 2
+        hot = tokenizer.encode(" " + hotwords)[:room] if hotwords else []
+        previous = previous[len(previous) - max(0, room - len(hot)) :] if len(previous) > room - len(hot) else previous
+        prompt = [tokenizer.sot_prev, *hot, *previous] if hot or previous else []
+        prompt += tokenizer.sot_sequence
+        return prompt if timestamps else [*prompt, tokenizer.no_timestamps]
+
+    def _storage(self, array: np.ndarray) -> Any:
+        import ctranslate2
+
+        return ctranslate2.StorageView.from_array(np.ascontiguousarray(array))
+
+
+def compression_ratio(text: str) -> float:
+    """Bytes of the text per byte of its deflated form: above 2.4 it mostly repeats itself (Radford et al. 2022)."""
+    data = text.strip().encode()
+    return round(len(data) / len(zlib.compress(data)), 4)
+
+
+def _finite(value: float) -> float:
+    """A number that JSON can hold: rounded, with -10 for minus infinity and not-a-number."""
+    return round(value, 4) if math.isfinite(value) else -10.0

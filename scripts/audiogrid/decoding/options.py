@@ -1,0 +1,105 @@
+"""Everything that changes the text of a chunk, and nothing that changes only its speed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from audiogrid.errors import InputError
+from audiogrid.voice import VoiceOptions
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """Options of decoding; plain values only, because they go into the store key and the configuration.
+
+    What is said: ``task`` (``transcribe`` or ``translate``), ``language`` (a code or ``auto``),
+    ``prompt`` and ``hotwords`` (put before every window), ``compute_type`` (as requested).
+
+    The search: ``beam_size`` of the fast pass; a window whose mean log-probability is below
+    ``second_look_logprob`` is searched again with ``second_beam_size``; ``careful_beam_size`` of the careful
+    pass and the ``temperatures`` it may end with; ``patience``, ``length_penalty``, ``repetition_penalty``,
+    ``no_repeat_ngram_size`` and ``suppress_tokens`` as in faster-whisper; ``max_tokens`` per window (224 is
+    half of Whisper's text context, the limit OpenAI's own decoder has).
+
+    Windows: at most ``max_window_seconds``, made of speech as in ``VoiceOptions`` (``vad_*``).
+
+    Suspicion (see ``suspicion.py`` for each rule): rates are in letters per second of speech.
+    """
+
+    task: str = "transcribe"
+    language: str = "auto"
+    prompt: str = ""
+    hotwords: str = ""
+    compute_type: str = "auto"
+
+    beam_size: int = 1
+    second_beam_size: int = 5
+    second_look_logprob: float = -0.35
+    careful_beam_size: int = 5
+    temperatures: list[float] = field(default_factory=lambda: [0.2, 0.4, 0.6, 0.8, 1.0])
+    patience: float = 1.0
+    length_penalty: float = 1.0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+    suppress_tokens: list[int] = field(default_factory=lambda: [-1])
+    max_tokens: int = 224
+
+    max_window_seconds: float = 30.0
+    vad_threshold: float = 0.5
+    vad_neg_threshold: float = 0.35
+    vad_min_silence_ms: int = 160
+    vad_min_speech_ms: int = 0
+    vad_pad_ms: int = 400
+
+    min_rate_ratio: float = 0.6
+    max_rate_ratio: float = 1.6
+    min_rate: float = 4.0
+    max_rate: float = 30.0
+    hard_rate: float = 40.0
+    max_compression_ratio: float = 2.4
+    min_logprob: float = -0.8
+    min_repeats: int = 4
+    max_unspoken_seconds: float = 3.0
+    max_unheard_share: float = 0.3
+    echo_share: float = 0.8
+    flip_probability: float = 0.8
+    no_speech_probability: float = 0.6
+    no_speech_logprob: float = -1.0
+    faint_voice: float = 0.75
+
+    def voice(self) -> VoiceOptions:
+        """How voice activity becomes spans of speech."""
+        return VoiceOptions(
+            threshold=self.vad_threshold,
+            neg_threshold=self.vad_neg_threshold,
+            min_silence_ms=self.vad_min_silence_ms,
+            min_speech_ms=self.vad_min_speech_ms,
+            pad_ms=self.vad_pad_ms,
+        )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> DecodeOptions:
+        """Options from a configuration section; raises ``InputError`` for a name that does not exist."""
+        known = {entry.name for entry in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise InputError(f"unknown decoding option {unknown[0]!r}; known: {', '.join(sorted(known))}")
+        options = cls(**values)
+        options.check()
+        return options
+
+    def check(self) -> None:
+        """Raise ``InputError`` for values that cannot work."""
+        if self.task not in ("transcribe", "translate"):
+            raise InputError(f"decoding.task is {self.task!r}; use 'transcribe' or 'translate'")
+        if not 2.0 <= self.max_window_seconds <= 30.0:
+            raise InputError(
+                f"decoding.max_window_seconds is {self.max_window_seconds}; it must lie between 2 and 30, "
+                "the span that Whisper sees at once"
+            )
+        if min(self.beam_size, self.second_beam_size, self.careful_beam_size) < 1:
+            raise InputError("a beam size below 1 was asked for; 1 (greedy) is the smallest")
+        if not 1 <= self.max_tokens <= 224:
+            raise InputError(f"decoding.max_tokens is {self.max_tokens}; it must lie between 1 and 224")

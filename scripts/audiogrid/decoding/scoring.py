@@ -1,0 +1,119 @@
+"""How well a reading of a window fits its audio: measures of text, and the score by which readings compete."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from audiogrid.decoding.options import DecodeOptions
+
+_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known about one reading of a window.
+
+    ``speech_seconds``: voice activity without pads. ``unspoken_seconds``: the longest stretch of it without a
+    word. ``unheard_share``: share of the words' time that lies outside of it. ``voice``: mean speech probability
+    over it. ``other_language``: probability of the likeliest language that the window was not decoded in.
+    """
+
+    text: str
+    speech_seconds: float
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+    capped: bool = False
+    unspoken_seconds: float = 0.0
+    unheard_share: float = 0.0
+    voice: float = 1.0
+    other_language: float = 0.0
+
+
+def spoken_length(text: str) -> float:
+    """Letters that a text would have if everything in it were spelt out.
+
+    A digit counts as four letters (``seven``), a Chinese character, a kana or a Hangul syllable as
+    two and a half; so one bound on letters per second serves every script, with or without spaces.
+    """
+    total = 0.0
+    for character in text:
+        if character.isdigit():
+            total += 4
+        elif _DENSE.match(character):
+            total += 2.5
+        elif character.isalpha():
+            total += 1
+    return total
+
+
+def rate(evidence: Evidence) -> float:
+    """Letters per second of speech; half a second is the least any reading is measured against."""
+    return spoken_length(evidence.text) / max(0.5, evidence.speech_seconds)
+
+
+def plain_words(text: str) -> list[str]:
+    """Lower-case words without punctuation; dense scripts are split into characters."""
+    spaced = _DENSE.sub(lambda match: f" {match[0]} ", unicodedata.normalize("NFKC", text).lower())
+    return re.findall(r"[\w']+", spaced)
+
+
+def repeats(text: str) -> int:
+    """Most immediate repetitions in a row of a phrase of one to ten words (1: nothing is repeated).
+
+    Phrases of four words or fewer count as fully repeated only when their words add up to 2 or more
+    letters; ``one one one`` in a row counts 3.
+    """
+    words = plain_words(text)
+    most = 1
+    for size in range(1, 11):
+        run = 1
+        first = size
+        while first + size <= len(words):
+            if words[first : first + size] == words[first - size : first]:
+                run += 1
+                most = max(most, run)
+                first += size
+            else:
+                run = 1
+                first += 1
+    return most
+
+
+def echo_share(text: str, primer: str) -> float:
+    """Share of a reading's words that repeat the prompt or the hotwords in their order, from 0 to 1.
+
+    Runs of fewer than three words do not count unless they are the whole primer or the whole reading:
+    names that were announced are allowed to be spoken.
+    """
+    words, primed = plain_words(text), plain_words(primer)
+    if not words or not primed:
+        return 0.0
+    least = min(3, len(words), len(primed))
+    blocks = SequenceMatcher(None, words, primed, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks if block.size >= least) / len(words)
+
+
+def score(evidence: Evidence, usual_rate: float, options: DecodeOptions) -> float:
+    """How well a reading fits; higher is better, 0 is perfect.
+
+    The mean log-probability (from -2), minus: twice the distance of the rate from the usual one beyond a
+    factor of 1.25, in octaves (two at most); 1.5 for text that deflates too well or repeats a phrase too
+    often; 0.2 per second of speech beyond the limit that no word covers; the share of words where nobody
+    speaks; 2 for an echo of prompt or hotwords.
+    """
+    import math
+
+    value = max(-2.0, evidence.avg_logprob)
+    ratio = max(rate(evidence), 0.25 * usual_rate) / usual_rate
+    value -= 2 * min(2.0, max(0.0, abs(math.log2(ratio)) - math.log2(1.25)))
+    if evidence.compression_ratio > options.max_compression_ratio or repeats(evidence.text) >= options.min_repeats:
+        value -= 1.5
+    value -= 0.2 * max(0.0, evidence.unspoken_seconds - options.max_unspoken_seconds)
+    value -= evidence.unheard_share
+    if echo_share(evidence.text, f"{options.prompt} {options.hotwords}") >= options.echo_share:
+        value -= 2.0
+    return round(value, 4)

@@ -1,0 +1,115 @@
+"""Times of words: from the audio the model saw back to the chunk, inside the speech they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from audiogrid.decoding.model import AlignedWord
+from audiogrid.decoding.windows import Layout, overlap
+from audiogrid.results import Segment, Word
+from audiogrid.times import to_samples
+
+_TOLERANCE = to_samples(0.1)
+# Voice activity that pauses for less than this is one stretch of speech to a word.
+_BRIDGE = to_samples(0.3)
+_SHORTEST = to_samples(0.02)
+_SENTENCE_END = (".", "?", "!", "…", "。", "？", "！")
+_PAUSE = to_samples(0.8)
+
+
+def place(aligned: Sequence[AlignedWord], layout: Layout, speech: Sequence[tuple[int, int]]) -> list[Word]:
+    """Words in samples of the chunk.
+
+    ``aligned``: times in samples of the laid-out audio. ``speech``: voice activity of the chunk without pads.
+    A word belongs to the piece that holds its midpoint (faster-whisper's rule) and cannot leave it, so it never
+    spans removed silence; it is also cut back to the stretch of speech it overlaps most, with 0.1 s to spare.
+    Starts and ends never decrease.
+    """
+    stretches = _bridged(speech)
+    words: list[Word] = []
+    previous = 0
+    for word in aligned:
+        piece = layout.piece_at((word.start + word.end) // 2)
+        start, end = layout.back(word.start, piece), layout.back(word.end, piece)
+        start, end = _trimmed(start, end, stretches)
+        if end - start < _SHORTEST:
+            start = max(layout.pieces[piece].start, end - _SHORTEST)
+        start = max(start, previous)
+        end = max(end, start)
+        previous = end
+        words.append(Word(start, end, word.text, word.probability))
+    return words
+
+
+def _bridged(speech: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    stretches: list[tuple[int, int]] = []
+    for start, end in speech:
+        if stretches and start - stretches[-1][1] < _BRIDGE:
+            stretches[-1] = (stretches[-1][0], end)
+        else:
+            stretches.append((start, end))
+    return stretches
+
+
+def _trimmed(start: int, end: int, stretches: list[tuple[int, int]]) -> tuple[int, int]:
+    best, covered = None, 0
+    for stretch in stretches:
+        common = overlap((start, end), [stretch])
+        if common > covered:
+            best, covered = stretch, common
+    if best is None:
+        return start, end
+    return max(start, best[0] - _TOLERANCE), min(end, best[1] + _TOLERANCE)
+
+
+def longest_unspoken(words: Sequence[Word], speech: Sequence[tuple[int, int]]) -> int:
+    """Samples of the longest stretch of ``speech`` that holds no part of a word."""
+    longest = 0
+    for start, end in speech:
+        at = start
+        for word in words:
+            if word.end <= start or word.start >= end:
+                continue
+            longest = max(longest, word.start - at)
+            at = max(at, word.end)
+        longest = max(longest, end - at)
+    return longest
+
+
+def unheard_share(words: Sequence[Word], speech: Sequence[tuple[int, int]]) -> float:
+    """Share of the words' time that lies more than 0.2 s away from any ``speech``."""
+    total = sum(word.end - word.start for word in words)
+    if not total:
+        return 0.0
+    wide = [(start - 2 * _TOLERANCE, end + 2 * _TOLERANCE) for start, end in speech]
+    disjoint = _bridged(wide)
+    return 1 - sum(overlap((word.start, word.end), disjoint) for word in words) / total
+
+
+def sentences(words: Sequence[Word]) -> list[list[Word]]:
+    """Runs of words, parted behind the end of a sentence and at pauses of 0.8 s."""
+    runs: list[list[Word]] = []
+    for word in words:
+        if runs:
+            last = runs[-1][-1]
+            if not last.text.rstrip("\"'”»)] ").endswith(_SENTENCE_END) and word.start - last.end < _PAUSE:
+                runs[-1].append(word)
+                continue
+        runs.append([word])
+    return runs
+
+
+def segment(words: list[Word], template: Segment) -> Segment:
+    """A segment of ``words`` with the figures of ``template``."""
+    return Segment(
+        start=words[0].start,
+        end=words[-1].end,
+        text="".join(word.text for word in words).strip(),
+        words=words,
+        avg_logprob=template.avg_logprob,
+        compression_ratio=template.compression_ratio,
+        no_speech_prob=template.no_speech_prob,
+        temperature=template.temperature,
+        language=template.language,
+        window=template.window,
+    )
