@@ -12,13 +12,12 @@ All times are samples of the track.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cache
 
 from audiogrid.results import Word
 from audiogrid.times import SAMPLE_RATE
+from audiogrid.wording import token
 
 #: Two readings of one word differ by less than this.
 SAME_WORD = SAMPLE_RATE // 2
@@ -64,13 +63,6 @@ class Joined:
 def middle(word: Word) -> int:
     """The sample that decides who owns a word."""
     return (word.start + word.end) // 2
-
-
-@cache
-def token(text: str) -> str:
-    """What is compared of a word: letters, marks and digits, without case or width."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in folded if char.isalnum() or unicodedata.category(char).startswith("M"))
 
 
 def _covered(word: Word, other: Word) -> int:

@@ -8,7 +8,7 @@ nor doubled. Nothing here knows of files; all times are samples.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from audiogrid.chunks import Chunk
@@ -16,6 +16,7 @@ from audiogrid.errors import AudiogridError
 from audiogrid.overlaps import Joined, join, middle
 from audiogrid.results import ChunkResult, Segment, Word
 from audiogrid.times import clock
+from audiogrid.wording import clean, joined
 
 #: Words of each side that a seam's audit quotes.
 QUOTED = 4
@@ -117,68 +118,65 @@ def _reading(number: int, chunk: Chunk, result: ChunkResult, samples: int) -> _R
     for index in order:
         source = _Source(number, index)
         for word in _spread(result.segments[index]):
-            if not word.text.strip():
+            text = clean(word.text)
+            if not text.strip():
                 continue
             start = min(max(word.start + chunk.context_start, latest), last)
             end = min(max(word.end + chunk.context_start, start), last)
-            reading.append((Word(start, end, word.text, word.probability), source))
+            reading.append((Word(start, end, text, word.probability), source))
             latest = start
     return reading
 
 
-def _text(words: Iterable[Word]) -> str:
-    return " ".join("".join(word.text for word in words).split())
+# What both chunks may have heard: at a hard seam the words that reach into, or touch, what both have decoded; in a
+# pause, where nothing but mistimed words of either side is to be expected, those with their midpoint in it.
 
 
-def _tail(reading: _Reading, at: int) -> int:
-    """Index of the first word of the reading's end whose middles are all at or after ``at``."""
+def _tail(reading: _Reading, at: int, hard: bool) -> int:
+    """Index from which on a reading's words may have been heard by a chunk that begins to hear at ``at``."""
     index = len(reading)
-    while index > 0 and middle(reading[index - 1][0]) >= at:
+    while index > 0 and (reading[index - 1][0].end >= at if hard else middle(reading[index - 1][0]) >= at):
         index -= 1
     return index
 
 
-def _head(reading: _Reading, at: int) -> int:
-    """Number of words at the reading's beginning whose middles are all before ``at``."""
+def _head(reading: _Reading, at: int, hard: bool) -> int:
+    """Number of a reading's first words that a chunk may have heard that ceases to hear at ``at``."""
     index = 0
-    while index < len(reading) and middle(reading[index][0]) < at:
+    while index < len(reading) and (reading[index][0].start <= at if hard else middle(reading[index][0]) < at):
         index += 1
     return index
 
 
-def _audit(chunk: Chunk, done: _Reading, right: _Reading, joined: Joined, zone: tuple[str, str]) -> SeamAudit:
+def _audit(chunk: Chunk, done: _Reading, right: _Reading, union: Joined, zone: tuple[str, str]) -> SeamAudit:
     seam = chunk.left
-    cut = len(done) - len(right) - (len(joined.kept) - joined.cut)
+    cut = len(done) - len(right) - (len(union.kept) - union.cut)
     hard = seam.kind == "hard"
     return SeamAudit(
         at=chunk.start,
         kind=seam.kind,
         margin=seam.margin,
-        before=_text(word for word, _ in done[max(0, cut - QUOTED) : cut]),
-        after=_text(word for word, _ in done[cut : cut + QUOTED]),
-        agreement=joined.agreement if hard else None,
+        before=joined(word for word, _ in done[max(0, cut - QUOTED) : cut]),
+        after=joined(word for word, _ in done[cut : cut + QUOTED]),
+        agreement=union.agreement if hard else None,
         left=zone[0] if hard else None,
         right=zone[1] if hard else None,
-        dropped=joined.dropped,
-        rescued=joined.rescued,
+        dropped=union.dropped,
+        rescued=union.rescued,
     )
 
 
 def _add(done: _Reading, reading: _Reading, left: Chunk, chunk: Chunk) -> SeamAudit:
     """Append a chunk's reading to what is done so far; ``done`` may still reach into the chunk."""
-    seam = chunk.start
-    # Only what both have heard can be double; without overlap there is nothing to compare.
-    first = min(chunk.context_start, seam)
-    last = max(left.context_end, seam)
-    tail = _tail(done, first)
-    head = _head(reading, last)
-    ours, theirs = done[tail:], reading[:head]
-    joined = join([word for word, _ in ours], [word for word, _ in theirs], seam, chunk.left.kind == "hard")
-    rest = reading[head:]
+    hard = chunk.left.kind == "hard"
+    tail = _tail(done, min(chunk.context_start, chunk.start), hard)
+    head = _head(reading, max(left.context_end, chunk.start), hard)
+    ours, theirs, rest = done[tail:], reading[:head], reading[head:]
+    union = join([word for word, _ in ours], [word for word, _ in theirs], chunk.start, hard)
     del done[tail:]
-    done.extend((ours, theirs)[kept.side][kept.index] for kept in joined.kept)
+    done.extend((ours, theirs)[kept.side][kept.index] for kept in union.kept)
     done.extend(rest)
-    return _audit(chunk, done, rest, joined, (_text(word for word, _ in ours), _text(word for word, _ in theirs)))
+    return _audit(chunk, done, rest, union, (joined(word for word, _ in ours), joined(word for word, _ in theirs)))
 
 
 def _before(reading: _Reading, at: int) -> _Reading:
@@ -229,7 +227,7 @@ def _segments(reading: _Reading, pieces: Sequence[tuple[Chunk, ChunkResult | Non
             result.segments[source.segment],
             start=words[0].start,
             end=words[-1].end,
-            text=_text(words),
+            text=joined(words),
             words=words,
         )
         placed.append(Placed(chunk.chunk, segment))

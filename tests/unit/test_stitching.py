@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiogrid.chunks import Chunk, Seam
-from audiogrid.overlaps import align, join, middle, token
+from audiogrid.overlaps import align, join, middle
 from audiogrid.results import ChunkResult, Segment, Word, empty_result
 from audiogrid.stitching import Gap, StitchError, check, stitch
 from audiogrid.times import SAMPLE_RATE, to_samples
+from audiogrid.wording import token
 
 
 def word(start: float, end: float, text: str, probability: float = 0.9) -> Word:
@@ -237,7 +238,7 @@ def reads(chunk: Chunk, words: list[Word], draw: st.DrawFn, jitter: int) -> Chun
     return heard(chunk, noisy)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_exactly_once_for_any_cuts_and_jittered_times(data: st.DataObject) -> None:
     words, samples = data.draw(speech())
@@ -252,7 +253,7 @@ def test_exactly_once_for_any_cuts_and_jittered_times(data: st.DataObject) -> No
     assert [one.text for one in stitched.words] == [one.text for one in words]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_exactly_once_for_any_overlap_when_times_are_right(data: st.DataObject) -> None:
     words, samples = data.draw(speech())
@@ -274,7 +275,7 @@ def test_exactly_once_for_any_overlap_when_times_are_right(data: st.DataObject) 
     assert said == heard_by
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_exactly_once_for_repeated_words(data: st.DataObject) -> None:
     """Words from a vocabulary of two; jitter up to a quarter of the way to the next word."""
@@ -291,7 +292,7 @@ def test_exactly_once_for_repeated_words(data: st.DataObject) -> None:
     assert [one.text for one in stitched.words] == [one.text for one in words]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_exactly_once_at_pauses_with_jitter_below_the_margin(data: st.DataObject) -> None:
     before, first = data.draw(speech(800))
@@ -305,7 +306,7 @@ def test_exactly_once_at_pauses_with_jitter_below_the_margin(data: st.DataObject
     assert [one.text for one in stitched.words] == [one.text for one in words]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_whatever_both_sides_read_the_result_is_in_order(data: st.DataObject) -> None:
     samples = 40 * SAMPLE_RATE

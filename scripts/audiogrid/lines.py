@@ -1,0 +1,175 @@
+"""Words as tokens of a subtitle: how wide they are, where a cut reads well, how they break into lines."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Cut = Literal["sentence", "clause", "pause", "none"]
+
+_CLOSING = re.escape("\"'”’»)]}」』）】")
+_SENTENCE_END = re.compile(rf"[.!?…。！？؟।։]+[{_CLOSING}]*$")
+_CLAUSE_END = re.compile(rf"[,;:—–、，；：،؛]+[{_CLOSING}]*$")
+_ABBREVIATION = re.compile(r"(?:^|\W)(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|[a-z])\.$", re.IGNORECASE)
+#: A pause that makes a place fit for a cut although no punctuation does, in ms.
+_SMALL_PAUSE = 300
+#: How many columns of imbalance a line break at a clause end is worth.
+_CLAUSE_BREAK_WORTH = 6
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word, or a part of one that is longer than a line.
+
+    ``start``, ``end`` in ms; ``space``: whether a space stands before it; ``width`` in columns;
+    ``cut``: what kind of place for a cut its end is.
+    """
+
+    start: int
+    end: int
+    text: str
+    space: bool
+    width: int
+    cut: Cut
+
+
+def milliseconds(seconds: float) -> int:
+    """Whole milliseconds, the unit of subtitle formats."""
+    return round(seconds * 1000)
+
+
+def width(text: str) -> int:
+    """Columns a text takes: wide (East Asian) characters count twice."""
+    if text.isascii():
+        return len(text)
+    return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+
+
+def is_wide(char: str) -> bool:
+    """Whether a character belongs to a script that sets no spaces between words and takes two columns."""
+    return not char.isascii() and unicodedata.east_asian_width(char) in "WF"
+
+
+def ending(text: str, following: str) -> Cut:
+    """What kind of place for a cut the end of a word is, given the word that follows."""
+    if text[-1].isalnum():
+        return "none"
+    if _SENTENCE_END.search(text):
+        # "approx. five" goes on, "Mr. Smith" too.
+        is_end = not following[:1].islower() and not _ABBREVIATION.search(text)
+        return "sentence" if is_end else "none"
+    return "clause" if _CLAUSE_END.search(text) else "none"
+
+
+def _parts(text: str, columns: int) -> Iterator[str]:
+    """A text longer than a line in pieces that fit one."""
+    piece, used = "", 0
+    for char in text:
+        if piece and used + width(char) > columns:
+            yield piece
+            piece, used = "", 0
+        piece, used = piece + char, used + width(char)
+    yield piece
+
+
+def tokens_of(words: Sequence[Mapping[str, Any]], columns: int) -> list[Token]:
+    """Words of a document's segment as tokens of at most ``columns`` columns, in order."""
+    spoken = [(word, word["word"].strip()) for word in words if word["word"].strip()]
+    tokens: list[Token] = []
+    for index, (word, text) in enumerate(spoken):
+        start, end = milliseconds(word["start"]), milliseconds(word["end"])
+        if index + 1 < len(spoken):
+            after, following = spoken[index + 1]
+            cut = ending(text, following)
+            if cut == "none" and milliseconds(after["start"]) - end >= _SMALL_PAUSE:
+                cut = "pause"
+        else:
+            cut = ending(text, "")
+            # The decoder ended a segment here: a better place than most.
+            cut = "pause" if cut == "none" else cut
+        # Segments bring no space of their own along.
+        space = not is_wide(text[0]) if index == 0 else word["word"][0].isspace()
+        token = Token(start, end, text, space, width(text), cut)
+        if token.width <= columns:
+            tokens.append(token)
+        else:
+            tokens.extend(_split(token, columns))
+    return tokens
+
+
+def _split(token: Token, columns: int) -> Iterator[Token]:
+    """A token longer than a line in parts, its time shared out by length."""
+    done, total = 0, len(token.text)
+    for part in _parts(token.text, columns):
+        start = token.start + (token.end - token.start) * done // total
+        is_first = done == 0
+        done += len(part)
+        end = token.start + (token.end - token.start) * done // total
+        yield replace(
+            token,
+            start=start,
+            end=end,
+            text=part,
+            space=token.space and is_first,
+            width=width(part),
+            cut=token.cut if done == total else "none",
+        )
+
+
+def text_of(tokens: Sequence[Token]) -> str:
+    """The tokens as running text."""
+    return "".join(f" {token.text}" if token.space and index else token.text for index, token in enumerate(tokens))
+
+
+def fill(tokens: Sequence[Token], first: int, reserved: int, limit: int, lines: int) -> int:
+    """Index after the last token, from ``first`` on, that fits into some lines; at least one token is taken.
+
+    ``reserved``: columns of the first line that are not free; ``limit``: columns of a line.
+    """
+    line, column = 1, reserved
+    for index in range(first, len(tokens)):
+        token = tokens[index]
+        need = token.width + (token.space and index > first and column > 0)
+        if index > first and column + need > limit:
+            line, column, need = line + 1, 0, token.width
+            if line > lines:
+                return index
+        column += need
+    return len(tokens)
+
+
+def lines_needed(tokens: Sequence[Token], reserved: int, limit: int) -> int:
+    """Fewest lines that hold the tokens."""
+    count, first = 0, 0
+    while first < len(tokens):
+        first = fill(tokens, first, reserved if count == 0 else 0, limit, 1)
+        count += 1
+    return count
+
+
+def break_lines(tokens: Sequence[Token], reserved: int, limit: int) -> list[str]:
+    """As few lines as possible and of like length; a break at a clause end is worth some imbalance.
+
+    ``reserved``: columns of the first line that are not free (a speaker's name).
+    """
+    left = lines_needed(tokens, reserved, limit)
+    if left == 1:
+        return [text_of(tokens)]
+    whole = reserved + sum(token.width + token.space for token in tokens) - tokens[0].space
+    column = reserved - tokens[0].space
+    best, place = float("inf"), 1
+    for index in range(1, len(tokens)):
+        token = tokens[index - 1]
+        column += token.width + token.space
+        if column > limit and index > 1:
+            break
+        rest = tokens[index:]
+        if lines_needed(rest, 0, limit) >= left:
+            continue
+        score = abs(column - whole / left) - (_CLAUSE_BREAK_WORTH if token.cut in ("sentence", "clause") else 0)
+        if score < best:
+            best, place = score, index
+    return [text_of(tokens[:place]), *break_lines(tokens[place:], 0, limit)]

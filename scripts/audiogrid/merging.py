@@ -1,0 +1,190 @@
+"""One recording's chunks become its files and its row of the summary."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from audiogrid.chunks import Chunk
+from audiogrid.cues import CueOptions
+from audiogrid.errors import RetryableError
+from audiogrid.files import write_bytes, write_text
+from audiogrid.formats import render_all
+from audiogrid.results import ChunkResult
+from audiogrid.stitching import UNKNOWN_REASON, check, stitch
+from audiogrid.transcript import TrackText, build
+from audiogrid.wording import clean
+
+#: Looks up the result of a chunk by its id: store key and result, or ``None``.
+Lookup = Callable[[str], tuple[str, ChunkResult] | None]
+
+SUMMARY_COLUMNS = (
+    "recording",
+    "path",
+    "status",
+    "duration_s",
+    "speech_s",
+    "language",
+    "words",
+    "mean_probability",
+    "low_confidence_share",
+    "windows",
+    "flagged",
+    "redecoded",
+    "kept_careful",
+    "temperature_above_zero",
+    "seams",
+    "hard_seams",
+    "note",
+)
+
+
+class MissingChunkError(RetryableError):
+    """A chunk has no result and gaps are not allowed; ``chunk`` and ``cause`` say which and why."""
+
+    def __init__(self, chunk: str, cause: str) -> None:
+        super().__init__(
+            f"chunk {chunk} has no result ({cause}), so its recording has no transcript: "
+            "run the same command again to try it once more, or set allow_gaps: true to leave a marked gap"
+        )
+        self.chunk = chunk
+        self.cause = cause
+
+
+@dataclass(frozen=True)
+class MergedRecording:
+    """What was written. ``files``: format -> ``path`` and ``sha256``; ``row``: the summary's; ``gaps``: chunk ids."""
+
+    files: dict[str, dict[str, str]]
+    row: dict[str, Any]
+    gaps: list[str] = field(default_factory=list)
+
+
+def _tracks(
+    chunks: Iterable[Chunk], lookup: Lookup, reasons: Mapping[str, str], allow_gaps: bool, lengths: Mapping[Any, int]
+) -> list[TrackText]:
+    """Every track, stitched and checked. ``lengths``: samples by channel, where known."""
+
+    def order(chunk: Chunk) -> tuple[int, int]:
+        return (-1 if chunk.channel is None else chunk.channel), chunk.index
+
+    tracks = []
+    for _, group in groupby(sorted(chunks, key=order), key=lambda chunk: chunk.channel):
+        pieces: list[tuple[Chunk, str | None, ChunkResult | None]] = []
+        for chunk in group:
+            found = None if chunk.is_empty else lookup(chunk.chunk)
+            if found is None and not chunk.is_empty and not allow_gaps:
+                raise MissingChunkError(chunk.chunk, reasons.get(chunk.chunk, UNKNOWN_REASON))
+            pieces.append((chunk, found[0] or None, found[1]) if found else (chunk, None, None))
+        channel = pieces[0][0].channel
+        track = TrackText(channel, stitch([(chunk, result) for chunk, _, result in pieces], reasons), pieces)
+        name = pieces[0][0].recording + ("" if channel is None else f", channel {channel + 1}")
+        check(track.stitched, lengths.get(channel, track.samples), name)
+        tracks.append(track)
+    return tracks
+
+
+def _write_if_changed(path: Path, text: str) -> str:
+    """Write a file unless it holds these very bytes; its SHA-256."""
+    data = text.encode()
+    try:
+        same = path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        same = False
+    if not same:
+        write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write_chunk_texts(folder: Path, tracks: Sequence[TrackText]) -> None:
+    """The text of every chunk as decoded, overlaps included; files of an earlier, finer cut are removed."""
+    written = set()
+    for track in tracks:
+        for chunk, result in track.results():
+            channel = "" if track.channel is None else f"c{track.channel}."
+            path = folder / f"{channel}{chunk.index:04d}.txt"
+            lines = [" ".join(clean(segment.text).split()) for segment in result.segments]
+            _write_if_changed(path, "".join(f"{line}\n" for line in lines if line))
+            written.add(path.name)
+    if folder.is_dir():
+        for old in folder.glob("*.txt"):
+            if old.name not in written:
+                old.unlink()
+
+
+def _row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    quality = document["quality"]
+    odd = facts.get("note") or facts.get("notes")
+    return {
+        "recording": document["recording"],
+        "path": document["path"],
+        "status": "gaps" if document["gaps"] else "partial" if odd else "complete",
+        "duration_s": document["duration"],
+        "speech_s": quality["speech_seconds"],
+        "language": document["language"] or "",
+        "words": quality["words"],
+        "mean_probability": quality["mean_probability"],
+        "low_confidence_share": quality["low_confidence_share"],
+        "windows": quality["windows"],
+        "flagged": quality["flagged_windows"],
+        "redecoded": quality["redecoded_windows"],
+        "kept_careful": quality["kept_careful"],
+        "temperature_above_zero": quality["temperature_above_zero"],
+        "seams": len(document["seams"]),
+        "hard_seams": sum(seam["kind"] == "hard" for seam in document["seams"]),
+        "note": "; ".join(document["notes"]),
+    }
+
+
+def merge_recording(
+    facts: Mapping[str, Any],
+    chunks: Sequence[Chunk],
+    lookup: Lookup,
+    reasons: Mapping[str, str],
+    *,
+    allow_gaps: bool,
+    formats: Iterable[str],
+    subtitles: CueOptions,
+    folder: Path,
+    provenance: Mapping[str, Any],
+    chunk_texts: bool = False,
+    speaker_label: str = "Channel {}",
+    lengths: Mapping[Any, int] | None = None,
+) -> MergedRecording:
+    """Stitch, check and write one recording: ``<folder>/<recording>.<format>`` for every format.
+
+    ``facts``: the recording's plan entry (see ``transcript.build``). ``chunks``: all of its chunks, of all
+    channels, in any order; empty ones are not looked up. ``reasons``: chunk -> why it has no result.
+    ``lengths``: samples of each channel's track, to check the chunks against. ``chunk_texts`` also writes
+    ``<folder>/<recording>.chunks/<index>.txt``. Files of other formats stay as they are, and so does a file
+    that holds the same bytes already.
+
+    Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false (nothing is written then),
+    ``StitchError`` when chunks do not cover the recording.
+    """
+    tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
+    document = build(facts, tracks, provenance, speaker_label)
+    recording = str(facts["recording"])
+    files = {}
+    for name, text in render_all(document, formats, subtitles).items():
+        path = folder / f"{recording}.{name}"
+        files[name] = {"path": str(path), "sha256": _write_if_changed(path, text)}
+    if chunk_texts:
+        _write_chunk_texts(folder / f"{recording}.chunks", tracks)
+    gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]
+    return MergedRecording(files, _row(facts, document), gaps)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else " ".join(clean(str(value)).split())
+
+
+def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """``summary.tsv``: a row per recording in the order given; tabs and line breaks in values become spaces."""
+    lines = ["\t".join(SUMMARY_COLUMNS)]
+    lines += ["\t".join(_cell(row.get(column)) for column in SUMMARY_COLUMNS) for row in rows]
+    write_text(path, "\n".join(lines) + "\n")
