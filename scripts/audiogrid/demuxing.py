@@ -158,7 +158,10 @@ def _describe(container: Any, path: Path, head: bytes) -> AudioInput:
     context.thread_count = 1
     time_base = float(stream.time_base)
     origin = (container.start_time or 0) / 1e6
-    claims_audio = stream.duration is not None
+    # Matroska knows the length of the whole file only, which FFmpeg copies to its streams.
+    claims_audio = stream.duration is not None and (
+        container.format.name[:8] != "matroska" or len(container.streams) < 2
+    )
     if claims_audio:
         claimed: float | None = ((stream.start_time or 0) + stream.duration) * time_base - origin
     else:
@@ -181,10 +184,11 @@ class Packets:
         import av
 
         source = self._source
-        if not self._all:
-            for other in source.container.streams:
-                if other.index != source.stream.index:
-                    other.discard = av.stream.Discard.all
+        # Containers with an index then pass over the pictures without reading them.
+        unwanted = av.stream.Discard.default if self._all else av.stream.Discard.all
+        for other in source.container.streams:
+            if other.index != source.stream.index:
+                other.discard = unwanted
         failures = 0
         while failures < READ_ERRORS:
             try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from audiogrid.demuxing import AudioInput, MediaError, Packets, Timeline, check_file, open_audio
-from audiogrid.pcm import SHORTFALL, PcmStream, shortfall_note, stream_pcm
+from audiogrid.pcm import SHORTFALL, UNDECODABLE, WITHOUT_AUDIO, PcmStream, shortfall_note, stream_pcm
 from audiogrid.times import clock, to_samples
 
 __all__ = ["MediaError", "MediaFacts", "PcmStream", "probe_media", "stream_pcm"]
@@ -167,8 +167,8 @@ def _undecodable(scan: _Scan) -> MediaError:
     if scan.encrypted:
         return MediaError("The audio is copy-protected (DRM): export it without protection.")
     if not scan.audio_packets:
-        return MediaError("The file has an audio stream without any audio in it: export it again.")
-    return MediaError("None of the audio can be decoded, so it is damaged or protected: export it again.")
+        return MediaError(WITHOUT_AUDIO)
+    return MediaError(UNDECODABLE)
 
 
 def _note(source: AudioInput, scan: _Scan, *, confirmed: bool, path: Path) -> str | None:
@@ -178,7 +178,7 @@ def _note(source: AudioInput, scan: _Scan, *, confirmed: bool, path: Path) -> st
     if not confirmed and believable and claimed is not None and max(end, scan.other_end) < claimed - SHORTFALL:
         notes.append(shortfall_note(end, claimed))
     elif scan.last_is_partial and not _is_streamed_wav(source, path):
-        notes.append(f"cut off: readable until {clock(to_samples(end))}")
+        notes.append(f"readable until {clock(to_samples(end))}, where it is cut off")
     if scan.read_errors:
         notes.append("some of the file cannot be read")
     if scan.timeline.jumps:

@@ -23,6 +23,9 @@ Channels = Literal["mix", "split"]
 _PIECE_SECONDS = 5
 # Containers in which audio may pause on purpose (muted calls, screen recordings); elsewhere a hole is damage.
 _MAY_PAUSE = {"matroska", "mov", "mpegts", "mpeg", "flv", "avi"}
+UNDECODABLE = "None of the audio can be decoded, so it is damaged or protected: export it again."
+WITHOUT_AUDIO = "The file has an audio stream without any audio in it: export it again."
+
 # A file whose sound is this much shorter than its header says was cut off.
 SHORTFALL = 1.0
 # Damage this close to the last audio, in seconds, is a cut-off end.
@@ -203,15 +206,9 @@ class PcmStream:
                     yield from converter.write(frame)
                     cursor += gap + frame.samples / frame.sample_rate
             if converter is None:
-                raise MediaError(_undecodable(findings))
+                raise MediaError(UNDECODABLE if findings.errors else WITHOUT_AUDIO)
             yield from converter.flush()
             self.note = _note(source, packets, timeline, findings, cursor)
-
-
-def _undecodable(findings: _Findings) -> str:
-    if findings.errors:
-        return "None of the audio can be decoded: the file is damaged or protected; export it again."
-    return "The file has an audio stream without any audio in it: export it again."
 
 
 def _note(source: AudioInput, packets: Packets, timeline: Timeline, findings: _Findings, end: float) -> str | None:
