@@ -64,17 +64,50 @@ def spoken_sentences() -> list[np.ndarray]:
 
 
 def make_recording(hours: float) -> Path:
-    """A stereo MP3 of ``hours``: sentences in random order with pauses of 0.15 to 1.2 s, a little noise, panned."""
-    import av
-
+    """A stereo MP3 of ``hours``; above one hour the first is repeated, packet by packet."""
     path = DATA / f"split-{hours:g}h.mp3"
     if path.exists():
         return path
     DATA.mkdir(exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    if hours > 1:
+        repeat_recording(make_recording(1), unfinished, hours)
+    else:
+        speak_recording(unfinished, hours)
+    unfinished.replace(path)
+    return path
+
+
+def repeat_recording(source: Path, path: Path, hours: float) -> None:
+    """The packets of ``source`` again and again, with times that go on."""
+    import av
+
+    with av.open(str(path), "w", format="mp3") as container:
+        stream, end = None, 0
+        while True:
+            with av.open(str(source)) as original:
+                if stream is None:
+                    stream = container.add_stream_from_template(original.streams.audio[0])
+                offset = end
+                for packet in original.demux(audio=0):
+                    if packet.pts is None:
+                        continue
+                    packet.pts += offset
+                    packet.dts = packet.pts
+                    end = packet.pts + packet.duration
+                    if float(end * packet.time_base) > hours * 3600:
+                        return
+                    packet.stream = stream
+                    container.mux(packet)
+
+
+def speak_recording(path: Path, hours: float) -> None:
+    """Sentences in random order with pauses of 0.15 to 1.2 s, a little noise, panned left and right."""
+    import av
+
     random = np.random.default_rng(1)
     sentences = spoken_sentences()
-    unfinished = path.with_suffix(".part")
-    with av.open(str(unfinished), "w", format="mp3") as container:
+    with av.open(str(path), "w", format="mp3") as container:
         stream = container.add_stream("libmp3lame", rate=RATE, layout="stereo", bit_rate=128_000)
         done, total = 0, round(hours * 3600 * RATE)
         while done < total:
@@ -89,8 +122,6 @@ def make_recording(hours: float) -> Path:
             container.mux(stream.encode(frame))
             done += len(mono)
         container.mux(stream.encode(None))
-    unfinished.replace(path)
-    return path
 
 
 def write_spec(path: Path, hours: float, channels: str) -> Path:

@@ -202,6 +202,20 @@ def test_what_a_failing_recording_wrote_is_forgotten(tmp_path: Path, monkeypatch
     assert sorted(path.name for path in folder.iterdir()) == [AUDIO_NAME, MANIFEST_NAME]
 
 
+def test_any_read_error_is_the_recordings_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream_of(monkeypatch, bad=Stream([noise(1)[None]], OSError(errno.EIO, "Input/output error")))
+    manifest = split_bundle([job(wav(tmp_path / "bad.wav", noise(1)))], tmp_path / "out", "b0001")
+    assert "cannot be read ([Errno 5] Input/output error)" in manifest.problems["bad"]
+    assert (tmp_path / "out" / AUDIO_NAME).stat().st_size == 0
+
+
+def test_hostile_names_are_only_names(tmp_path: Path) -> None:
+    jobs = [job(wav(tmp_path / name, noise(1))) for name in ("-rf *.wav", "$(id) 'x'.wav", "two\nlines.wav")]
+    manifest = split_bundle(jobs, tmp_path / "-out $(x)", "b0001")
+    check_chunks(tmp_path / "-out $(x)", manifest)
+    assert [track.samples for track in manifest.tracks] == [SECOND] * 3
+
+
 def test_a_full_disk_leaves_nothing_and_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(file: object, data: memoryview) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
