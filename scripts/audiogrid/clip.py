@@ -1,0 +1,129 @@
+"""A known clip, decoded in a child process, as proof that a machine transcribes at all.
+
+Loading a model proves little: wheels of CTranslate2 on old drivers gave empty text without an
+error, and a wrong cuDNN ends the whole process. So the clip is decoded for real, far away from
+the process that wants to know.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import time
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from audiogrid.times import SAMPLE_RATE
+
+CLIP = Path(__file__).parents[2] / "samples" / "recordings" / "field_notes.wav"
+CLIP_TEXT = Path(__file__).parents[2] / "samples" / "references" / "field_notes.txt"
+# One window: enough to know, and half a second of work for the base model.
+CLIP_SECONDS = 20
+# Share of the clip's words that even the smallest model finds.
+ENOUGH = 0.75
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """How it went. ``error``: why there is no text. ``seconds``: decoding alone; ``load_seconds``: the model."""
+
+    text: str = ""
+    likeness: float = 0.0
+    seconds: float = 0.0
+    load_seconds: float = 0.0
+    device: str = ""
+    compute_type: str = ""
+    error: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the words are those that were said."""
+        return not self.error and self.likeness >= ENOUGH
+
+
+def likeness(text: str, reference: str) -> float:
+    """Share (0 to 1) of the words of ``text`` that stand in ``reference``'s beginning, in the same order.
+
+    Numbers are left out: models write them in digits or in words.
+    """
+    heard, said = _words(text), _words(reference)
+    # The clip ends somewhere in the reference; a few words more than were heard are given for comparison.
+    said = said[: len(heard) + 5]
+    if len(heard) < 10:
+        return 0.0
+    matched = sum(
+        block.size for block in difflib.SequenceMatcher(None, heard, said, autojunk=False).get_matching_blocks()
+    )
+    return matched / len(heard)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())
+
+
+def read_clip() -> Any:
+    """Int16 samples of the clip's first seconds, at 16 kHz."""
+    import wave
+
+    import numpy as np
+
+    with wave.open(str(CLIP), "rb") as file:
+        return np.frombuffer(file.readframes(CLIP_SECONDS * SAMPLE_RATE), dtype="<i2")
+
+
+def _decode(link: Connection, model_dir: str, device: str, compute_type: str, threads: int) -> None:
+    """In the child: load, decode, answer with plain values."""
+    try:
+        from audiogrid.decoding.engine import ChunkAudio, Engine
+        from audiogrid.decoding.options import DecodeOptions
+
+        pcm = read_clip()
+        began = time.perf_counter()
+        engine = Engine(Path(model_dir), device=device, compute_type=compute_type, threads=threads, batch_size=1)
+        loaded = time.perf_counter()
+        chunk = ChunkAudio(pcm, (0, len(pcm)), DecodeOptions(language="en", compute_type=compute_type))
+        text = " ".join(segment.text.strip() for _, result in engine.decode([chunk]) for segment in result.segments)
+        answer = {
+            "text": text,
+            "seconds": time.perf_counter() - loaded,
+            "load_seconds": loaded - began,
+            "device": engine.device,
+            "compute_type": engine.compute_type,
+        }
+    except Exception as error:
+        answer = {"error": " ".join(f"{type(error).__name__}: {error}".split())}
+    link.send(answer)
+
+
+def try_clip(model_dir: Path, device: str, compute_type: str, threads: int = 1, patience: float = 300.0) -> ClipResult:
+    """Decode the clip in a process of its own; a crash or a hang (``patience`` seconds) becomes an ``error``."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=_decode, args=(theirs, str(model_dir), device, compute_type, threads), daemon=True)
+    child.start()
+    theirs.close()
+    try:
+        answer: dict[str, Any] = ours.recv() if ours.poll(patience) else {"error": f"no answer in {patience:.0f} s"}
+    except EOFError:
+        child.join(5)
+        answer = {"error": _death(child.exitcode)}
+    finally:
+        ours.close()
+        child.kill()
+        child.join()
+    if "error" in answer:
+        return ClipResult(error=answer["error"])
+    reference = CLIP_TEXT.read_text()
+    return ClipResult(likeness=likeness(answer["text"], reference), **answer)
+
+
+def _death(code: int | None) -> str:
+    """In words: how a process ended without an answer."""
+    import signal
+
+    if code is not None and code < 0:
+        return f"the process was ended by {signal.Signals(-code).name}"
+    return f"the process ended with exit code {code}"
