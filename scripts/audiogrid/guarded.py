@@ -18,6 +18,8 @@ _FILES_PER_CHILD = 100
 # Seconds a file may take, and the reading speed (bytes per second) that large ones are granted on top.
 PATIENCE = 60.0
 _SLOWEST_DISK = 5e6
+# Seconds a child may take to start, which count towards its first file.
+_START = 60.0
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,12 @@ class _Child:
         other.close()
         self.owed: deque[str] = deque()
         self.deadline = 0.0
+        self._allowance = _START
 
     def hand(self, paths: list[str], patience: float) -> None:
         self.owed.extend(paths)
-        self.set_deadline(patience)
+        self.set_deadline(patience + self._allowance)
+        self._allowance = 0.0
         self.link.send(paths)
 
     def set_deadline(self, patience: float) -> None:

@@ -127,7 +127,7 @@ def _plain(item: str) -> tuple[list[str], list[Rejection]]:
     if path.is_dir():
         roots, what = [path], "folder"
     elif path.exists() or path.is_symlink():
-        if not ignored(path.name):
+        if path.suffix[1:].lower() not in _NOT_MEDIA:
             return _checked([str(path)])
         raise InputError(f"recordings: {item} is no media file, no folder and no table (.tsv, .csv): name one of these")
     elif glob.has_magic(item):
@@ -167,7 +167,7 @@ def _walk(folder: Path, visited: set[tuple[int, int]], files: list[str], rejecte
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if not entry.is_dir():
+        if not _is_folder(entry):
             if not ignored(entry.name):
                 files.append(entry.path)
             continue
@@ -176,6 +176,14 @@ def _walk(folder: Path, visited: set[tuple[int, int]], files: list[str], rejecte
         except OSError as error:
             reason = f"The folder cannot be read ({error.strerror}): make it readable, or move it elsewhere."
             rejected.append(Rejection("", printable(entry.path), reason))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link to itself.
+        return False
 
 
 def _checked(files: list[str]) -> tuple[list[str], list[Rejection]]:
