@@ -26,6 +26,7 @@ PARAGRAPH_LENGTH = 1000
 
 _ARROW = re.compile(r"-{2,}>")
 _TAG = re.compile(r"<(?=\s*/?\s*[A-Za-z!])")
+_STAMP = re.compile(r"(\d{1,2}:\d{1,2}:\d{1,2})[.,](?=\d)")
 _BY_ELEMENT = ("segments", "gaps", "seams", "windows")
 
 
@@ -107,9 +108,9 @@ def _stamp(time: int, point: str) -> str:
 
 
 def _srt_text(text: str) -> str:
-    """SubRip knows no escapes: what a player would take for an arrow or a tag gets a harmless look-alike."""
+    """SubRip knows no escapes: what a player would take for an arrow, a tag or a time gets a harmless look-alike."""
     text = _TAG.sub("‹", _ARROW.sub("→", text))
-    return text.replace("{\\", "{ \\")
+    return _STAMP.sub(r"\1 ", text).replace("{\\", "{ \\")
 
 
 def render_srt(cues: Sequence[Cue]) -> str:

@@ -180,7 +180,8 @@ def merge_recording(
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else " ".join(clean(str(value)).split())
+    """A table's cell: spaces stay as they are (paths may hold several), tabs and line breaks become spaces."""
+    return "" if value is None else clean("".join(" " if char.isspace() else char for char in str(value)))
 
 
 def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
