@@ -36,6 +36,8 @@ _NO_SPEECH = 0.35
 _DISTANCE_PAUSE = SAMPLE_RATE // 4  # ... as much as a pause 0.25 s shorter
 _DISTANCE_DB = 3.0  # ... as much as a pause 3 dB louder
 _DISTANCE_HARD = 0.1  # ... as much as 0.1 more probability of speech
+# A short pause longer by one frame is worth as much as one quieter by this: in noise all are equally loud.
+_LENGTH_DB = 0.5
 # Energy counts half as much as the probability of speech where nobody pauses.
 _ENERGY_HARD = 0.5
 _SMOOTHING = 5
@@ -112,7 +114,8 @@ def choose_cut(probabilities: np.ndarray, energy: np.ndarray, window_start: int,
        wins, of nearly equal ones the nearer. The cut lies in its middle; in a pause above 1 s at its
        quietest point at least 0.5 s from both ends, where even speech that the detector missed is unlikely.
     2. ``short_pause``: among runs of at least 0.1 s, the one whose quietest frame is lowest (3 dB of
-       handicap at the edge of the search); the cut lies there, not in the run's first or last frame.
+       handicap at the edge of the search, 0.5 dB of bonus per frame of length); the cut lies there, but never
+       in the first or last quarter of the run, where the detector may be late.
     3. ``hard``: the frame with the least smoothed probability of speech plus half its relative energy.
     """
     runs = _runs(probabilities < _NO_SPEECH)
@@ -156,10 +159,11 @@ def _cut_pause(run: tuple[int, int], energy: np.ndarray, window_start: int, sear
 def _cut_short_pause(runs: list[tuple[int, int]], energy: np.ndarray, window_start: int, search: Search) -> Seam:
     best: tuple[float, Seam] | None = None
     for first, last in runs:
-        frames = np.arange(first + 1, last - 1)
+        quarter = max(1, (last - first) // 4)
+        frames = np.arange(first + quarter, last - quarter)
         places = _middle(frames, window_start)
         handicap = _DISTANCE_DB * np.abs(places - search.target) / max(1, search.radius)
-        scores = energy[frames] + handicap
+        scores = energy[frames] + handicap - _LENGTH_DB * (last - first)
         index = int(np.argmin(scores))
         at = search.clamp(int(places[index]))
         margin = max(0, min(at - window_start - first * FRAME, window_start + last * FRAME - at))

@@ -121,6 +121,11 @@ def test_nearer_of_equally_quiet_short_pauses_wins() -> None:
     assert 110 < frame < 116
 
 
+def test_longer_of_equally_loud_short_pauses_wins() -> None:
+    _, frame = cut(window((100, 105), (120, 132)))
+    assert 120 < frame < 132
+
+
 def test_a_gap_inside_a_word_is_no_pause() -> None:
     seam, _ = cut(window((100, 103)))
     assert seam.kind == "hard"
