@@ -11,11 +11,12 @@ from pathlib import Path
 from audiogrid.command import run
 from audiogrid.cores import divide, usable_cores, usable_memory
 from audiogrid.errors import RetryableError
+from audiogrid.handout import Limits
 from audiogrid.journal import Journal
 from audiogrid.log import open_log
 from audiogrid.meter import Meter
 from audiogrid.progress import RunFolder, RunProgress
-from audiogrid.shard import Limits, collect, transcribe, write_report
+from audiogrid.shard import collect, transcribe, write_report
 from audiogrid.store import Store
 from audiogrid.worker import WorkerSettings
 
@@ -38,7 +39,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--attempts", type=int, default=2, help="tries per chunk")
     parser.add_argument("--chunk-timeout-minutes", type=float, default=0.0, help="0: by length")
     parser.add_argument("--minutes", type=float, default=0.0, help="the job's time limit (0: none)")
-    parser.add_argument("--allow-gaps", action="store_true", help="leave failed chunks to merge as gaps")
+    parser.add_argument("--allow-gaps", choices=["yes", "no"], default="no", help="leave failed chunks to merge as gaps")
     parser.add_argument("--generation", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--log", type=Path)
@@ -88,7 +89,7 @@ def main(argv: list[str]) -> None:
             f"shard {shard.shard} stopped early because {report.stopped_by}; what is finished is in the store, "
             "the retry goes on from there"
         )
-    if report.failed and not arguments.allow_gaps:
+    if report.failed and arguments.allow_gaps == "no":
         causes = "; ".join(f"{chunk}: {cause}" for chunk, cause in sorted(report.failed.items())[:5])
         more = f" and {len(report.failed) - 5} more" if len(report.failed) > 5 else ""
         raise RetryableError(

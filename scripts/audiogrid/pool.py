@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -19,9 +19,8 @@ from typing import Any
 
 from audiogrid import worker
 from audiogrid.errors import AudiogridError, RetryableError, StoreError
-from audiogrid.worker import Job, Outcome, WorkerSettings
-
-Task = Sequence[Job]
+from audiogrid.handout import Task, Wait
+from audiogrid.worker import Outcome, WorkerSettings
 
 # A process that cannot even start: this many in a row, and the node is not to be trusted.
 MAX_FAILED_STARTS = 3
@@ -109,28 +108,36 @@ class WorkerPool:
 
     def run(
         self,
-        take: Callable[[], Task | None],
+        take: Callable[[], Task | Wait | None],
         report: Callable[[Outcome], None],
         stopping: Callable[[], bool],
         tick: Callable[[], None],
+        pause: Callable[[], float] = lambda: 0.5,
     ) -> None:
         """Work until ``take`` has nothing more, or ``stopping`` says to take no new task.
 
-        ``report`` gets one outcome per chunk, ``tick`` is called about twice a second.
+        ``report`` gets one outcome per chunk. ``tick`` is called after every change, and at the latest
+        after the seconds that ``pause`` gives; so is ``take`` when it answered ``WAIT``.
         Raises ``RetryableError`` when no worker process can be started here, and what a worker
         raised at its start when that was an ``AudiogridError`` (a damaged model, say).
         """
         try:
             while True:
+                waiting = False
                 for slot in self._slots:
                     if slot.future is None and not stopping():
                         task = self._again.popleft() if self._again else take()
-                        if task is not None:
+                        if isinstance(task, Wait):
+                            waiting = True
+                        elif task is not None:
                             self._begin(slot, task)
                 busy = [slot for slot in self._slots if slot.future is not None]
-                if not busy:
+                if busy:
+                    wait([slot.future for slot in busy if slot.future], timeout=pause(), return_when=FIRST_COMPLETED)
+                elif waiting:
+                    time.sleep(pause())
+                else:
                     return
-                wait([slot.future for slot in busy if slot.future], timeout=0.5, return_when=FIRST_COMPLETED)
                 for slot in busy:
                     self._look_after(slot, report)
                 tick()

@@ -6,41 +6,27 @@ import math
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from audiogrid.chunks import BundleManifest, Chunk, ShardFacts
-from audiogrid.errors import RetryableError
+from audiogrid.errors import AudiogridError, RetryableError, StoreError
 from audiogrid.files import write_json
+from audiogrid.handout import GROUP_SECONDS, Dealer, Limits, group
 from audiogrid.journal import Journal
 from audiogrid.plan import Plan, Shard
-from audiogrid.pool import Task, WorkerPool
+from audiogrid.pool import WorkerPool
 from audiogrid.store import Store, chunk_key
+from audiogrid.team import Team
 from audiogrid.times import SAMPLE_RATE, to_seconds
 from audiogrid.worker import Job, Outcome, WorkerSettings
 
 SCHEMA = 1
-# Short chunks travel together until they fill a few batches; a lone voice note wastes most of a window.
-GROUP_SECONDS = 300.0
 # A worker that is told to end gives what it is at this long.
 GRACE_SECONDS = 20.0
-# Slowest speed (multiple of real time per worker) that a watchdog puts up with.
-HOPELESS_SPEED = 0.05
-LEAST_PATIENCE_SECONDS = 120.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """``attempts`` per chunk; ``chunk_timeout`` in seconds (0 = by length); ``ends_at``: the job's end as
-    ``time.monotonic()``, or infinity."""
-
-    attempts: int = 2
-    chunk_timeout: float = 0.0
-    ends_at: float = math.inf
 
 
 @dataclass
@@ -90,82 +76,17 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path) -> ShardWork:
     return work
 
 
-def group(jobs: Sequence[Job], seconds: float = GROUP_SECONDS) -> list[Task]:
-    """Tasks, longest first: long chunks alone, short ones together (same options, same bundle)."""
-    tasks: list[Task] = []
-    short: dict[tuple[str, str], list[Job]] = {}
-    for job in sorted(jobs, key=lambda job: -job.audio):
-        if to_seconds(job.audio) > seconds / 2:
-            tasks.append([job])
-            continue
-        kind = (job.folder, repr(sorted(job.options.items())))
-        waiting = short.setdefault(kind, [])
-        waiting.append(job)
-        if sum(to_seconds(other.audio) for other in waiting) >= seconds:
-            tasks.append(short.pop(kind))
-    tasks.extend(short.values())
-    return sorted(tasks, key=lambda task: -sum(job.audio for job in task))
-
-
-class Dealer:
-    """Hands out tasks, longest first, and stops in time.
-
-    ``speed``: audio seconds per second and worker, learnt from what is finished.
-    """
-
-    def __init__(self, tasks: Sequence[Task], limits: Limits) -> None:
-        self._tasks = deque(tasks)
-        self._limits = limits
-        self._audio = self._seconds = 0.0
-        self.stopped_by: str | None = None
-
-    @property
-    def speed(self) -> float | None:
-        """Multiple of real time per worker; ``None`` before anything is finished."""
-        return self._audio / self._seconds if self._seconds else None
-
-    def learn(self, outcome: Outcome) -> None:
-        """Take the time of a decoded chunk into account."""
-        if outcome.status == "decoded":
-            self._audio += to_seconds(outcome.audio)
-            self._seconds += outcome.seconds
-
-    def predicted(self, task: Task) -> float:
-        """Seconds that ``task`` will take one worker; 0 while nothing is known."""
-        return sum(to_seconds(job.audio) for job in task) / self.speed if self.speed else 0.0
-
-    def patience(self, task: Task) -> float:
-        """Seconds after which a task is taken to hang."""
-        if self._limits.chunk_timeout:
-            return self._limits.chunk_timeout * len(task)
-        by_length = sum(to_seconds(job.audio) for job in task) / HOPELESS_SPEED
-        expected = 20 * self.predicted(task)
-        return max(LEAST_PATIENCE_SECONDS, expected or by_length)
-
-    def take(self) -> Task | None:
-        """The longest task that can be finished before the job ends."""
-        left = self._limits.ends_at - time.monotonic()
-        for index, task in enumerate(self._tasks):
-            # A quarter more than predicted: a result that is not stored in time is lost.
-            if self.predicted(task) * 1.25 <= left:
-                del self._tasks[index]
-                return task
-        if self._tasks:
-            self.stopped_by = "the job's time limit is near"
-        return None
-
-    def stopping(self) -> bool:
-        """Whether no new task is to begin."""
-        if self.stopped_by is None and time.monotonic() >= self._limits.ends_at:
-            self.stopped_by = "the job's time limit is near"
-        return self.stopped_by is not None
-
-
 class TerminatedError(Exception):
     """Told to end, and what was being decoded did not finish in the time of grace."""
 
 
-def _listen(dealer: Dealer) -> Callable[[], None]:
+class Stoppable(Protocol):
+    """Something that begins nothing new once ``stopped_by`` says why."""
+
+    stopped_by: str | None
+
+
+def listen(work: Stoppable) -> Callable[[], None]:
     """Let SIGTERM stop the handing out, and SIGINT end at once; returns a check to be called now and then.
 
     Losing the parent (a Snakemake killed with SIGKILL) ends the work, too: the next start would
@@ -175,13 +96,16 @@ def _listen(dealer: Dealer) -> Callable[[], None]:
     parent = os.getppid()
 
     def on_term(number: int, frame: FrameType | None) -> None:
-        dealer.stopped_by = dealer.stopped_by or f"{signal.Signals(number).name} was received"
+        work.stopped_by = work.stopped_by or f"{signal.Signals(number).name} was received"
         told.append(time.monotonic() if number == signal.SIGTERM else -math.inf)
 
     signal.signal(signal.SIGTERM, on_term)
     signal.signal(signal.SIGINT, on_term)
 
     def check() -> None:
+        if os.getppid() != parent:
+            work.stopped_by = work.stopped_by or "the process that started this one is gone"
+            raise TerminatedError
         if (told and time.monotonic() > told[0] + GRACE_SECONDS) or any(when == -math.inf for when in told):
             raise TerminatedError
 
@@ -208,16 +132,20 @@ def transcribe(
     limits: Limits,
     warn: Callable[[str], None],
     tick: Callable[[], None],
+    team: Team | None = None,
 ) -> ShardReport:
-    """Decode what the store lacks. Every finished chunk is in the store, whatever happens later."""
+    """Decode what the store lacks. Every finished chunk is in the store, whatever happens later.
+
+    ``processes``: of this process; ``team``: the other ranks of an MPI job, if there are any.
+    """
+    team = team or Team()
     began = time.monotonic()
     outcomes: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
     waiting: list[Job] = []
-    journal.begin(work.facts, processes)
+    journal.begin(work.facts, processes + team.processes)
 
     def report(outcome: Outcome) -> None:
-        dealer.learn(outcome)
         outcomes[outcome.chunk] = outcome
         journal.outcome(outcome)
         if outcome.status == "failed":
@@ -232,19 +160,34 @@ def transcribe(
             journal.outcome(outcome)
         else:
             waiting.append(job)
-    tasks = group(waiting, _group_seconds(waiting, processes))
+    tasks = group(waiting, _group_seconds(waiting, processes + team.processes))
     dealer = Dealer(tasks, limits)
     made: dict[str, Any] = {}
     if tasks:
-        check = _listen(dealer)
+        check = listen(dealer)
+        team.open(dealer, report, warn)
 
-        def tick_and_check() -> None:
+        def turn() -> None:
+            team.serve()
             tick()
             check()
 
         pool = WorkerPool(settings, min(processes, len(tasks)), limits.attempts, dealer.patience, warn)
         try:
-            pool.run(dealer.take, report, dealer.stopping, tick_and_check)
+            try:
+                pool.run(team.take, team.done, dealer.stopping, turn, team.pause)
+            except StoreError:
+                raise
+            except AudiogridError as error:
+                # Something is wrong with this node: the others, if any, go on without it.
+                team.give_up(str(error))
+                if team.is_alone:
+                    raise
+            while team.is_busy():
+                turn()
+                time.sleep(team.pause())
+            if dealer.left and not dealer.stopping():
+                raise RetryableError(f"no rank can go on ({team.causes})")
         except TerminatedError:
             pool.close()
         made = pool.made

@@ -2,7 +2,7 @@ import math
 import time
 
 from audiogrid.chunks import Chunk, Seam
-from audiogrid.shard import Dealer, Limits, group
+from audiogrid.handout import Dealer, Limits, group
 from audiogrid.times import SAMPLE_RATE
 from audiogrid.worker import Job, Outcome, describe_exit
 
