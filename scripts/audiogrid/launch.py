@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
+import unicodedata
 from pathlib import Path
 
 from audiogrid.errors import InputError
@@ -59,8 +61,12 @@ def run_name(recordings: str) -> str:
     if path.name in ("", "..") or ".." in path.parts:
         path = path.resolve()
     name = path.stem if path.suffix.lower() in _TABLES else path.name
-    safe = re.sub(r"[^\w.-]+", "_", name).strip("._-")
-    return safe[:80] or "recordings"
+    # Accents go, letters stay: `Gespräche` is `Gesprache`. Of other scripts nothing would be left but a number.
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    safe = re.sub(r"[^\w.-]+", "_", plain, flags=re.ASCII).strip("._-")[:80]
+    if safe or not name:
+        return safe or "recordings"
+    return f"recordings-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:6]}"
 
 
 def split_arguments(text: str) -> tuple[list[str], list[str]]:
