@@ -14,7 +14,6 @@ from audiogrid.closing import (
     Merged,
     MergeSettings,
     facts_from_journals,
-    is_intact,
     merge_bundle,
     withhold,
     write_failures,
@@ -25,7 +24,9 @@ from audiogrid.log import open_log
 from audiogrid.merging import write_summary
 from audiogrid.plan import Plan
 from audiogrid.progress import RunFolder
+from audiogrid.runstate import is_intact
 from audiogrid.store import Store
+
 
 def _up_to_date(folder: RunFolder, plan: Plan, bundle: str) -> bool:
     """Whether a bundle was merged from the shard reports that are there now."""

@@ -1,9 +1,14 @@
-"""Transcribe one shard: every chunk that is not in the store is decoded into it."""
+"""Transcribe one shard: every chunk that is not in the store is decoded into it.
+
+Over several nodes: start the same command as ranks of one MPI job, with `--mpi-tasks` saying how many.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -11,13 +16,18 @@ from pathlib import Path
 from audiogrid.command import run
 from audiogrid.cores import divide, usable_cores, usable_memory
 from audiogrid.errors import RetryableError
+from audiogrid.follower import Follower
 from audiogrid.handout import Limits
 from audiogrid.journal import Journal
 from audiogrid.log import open_log
+from audiogrid.messages import Hello, Link
 from audiogrid.meter import Meter
+from audiogrid.nodes import NodeShare
+from audiogrid.pool import WorkerPool
 from audiogrid.progress import RunFolder, RunProgress
-from audiogrid.shard import collect, transcribe, write_report
+from audiogrid.shard import TerminatedError, collect, listen, transcribe, write_report
 from audiogrid.store import Store
+from audiogrid.team import Team
 from audiogrid.worker import WorkerSettings
 
 # Python, the model and the last write need this much of a job's time.
@@ -39,27 +49,49 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--attempts", type=int, default=2, help="tries per chunk")
     parser.add_argument("--chunk-timeout-minutes", type=float, default=0.0, help="0: by length")
     parser.add_argument("--minutes", type=float, default=0.0, help="the job's time limit (0: none)")
-    parser.add_argument("--allow-gaps", choices=["yes", "no"], default="no", help="leave failed chunks to merge as gaps")
+    parser.add_argument(
+        "--allow-gaps", choices=["yes", "no"], default="no", help="leave failed chunks to merge as gaps"
+    )
     parser.add_argument("--generation", type=int, default=1)
+    parser.add_argument("--mpi-tasks", type=int, default=0, help="ranks of the MPI job that this is one of (0: no MPI)")
+    parser.add_argument("--mpi-silence-seconds", type=float, default=120.0, help="a rank that says nothing is lost")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--log", type=Path)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str]) -> None:
-    """Work through the shard and write its report; fail, naming the chunks, when some could not be done."""
+    """Work through the shard and write its report; fail, naming the chunks, when some could not be done.
+
+    As one rank of several: rank 0 does this, the others work for it.
+    """
     began = time.monotonic()
     arguments = _arguments(argv)
-    log = open_log(arguments.log)
-    folder = RunFolder(arguments.run_dir)
-    progress = RunProgress(folder)
-    plan = progress.plan
-    shard = plan.shard[arguments.shard]
-    work = collect(plan, shard, folder.chunks)
-    cores = min(arguments.cores or usable_cores(), usable_cores())
+    if not arguments.mpi_tasks:
+        _lead(arguments, began, Team(), NodeShare(usable_cores(), 1))
+        return
+    from audiogrid.mpi import World
+
+    with World(arguments.mpi_tasks) as world:
+        share = world.share_of_node(arguments.device)
+        if share.gpus is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(share.gpus)
+        if world.rank:
+            _follow(arguments, world.link, share)
+            world.is_closed = True
+            return
+        team = Team(world.link, arguments.mpi_silence_seconds)
+        try:
+            _lead(arguments, began, team, share)
+        finally:
+            world.is_closed = not team.close()
+
+
+def _settings(arguments: argparse.Namespace, share: NodeShare) -> tuple[int, WorkerSettings]:
+    """Worker processes of this rank, and what each needs."""
+    cores = min(arguments.cores or share.cores, share.cores)
     model_bytes = (arguments.model_dir / "model.bin").stat().st_size
-    division = divide(cores, model_bytes, usable_memory(), arguments.processes, arguments.threads)
-    log.info("%d chunks, %d process(es) of %d thread(s)", len(shard.chunks), division.processes, division.threads)
+    division = divide(cores, model_bytes, usable_memory() // share.ranks, arguments.processes, arguments.threads)
     settings = WorkerSettings(
         model_dir=str(arguments.model_dir),
         device=arguments.device,
@@ -68,6 +100,41 @@ def main(argv: list[str]) -> None:
         batch_size=arguments.batch_size,
         store=str(arguments.store),
     )
+    # More ranks than GPUs on this node: what is left over would only be in the way.
+    has_none = arguments.device == "cuda" and share.gpus == []
+    return 0 if has_none else division.processes, settings
+
+
+def _hello(processes: int, settings: WorkerSettings) -> Hello:
+    return Hello(socket.gethostname(), os.getpid(), processes, settings.threads)
+
+
+def _follow(arguments: argparse.Namespace, link: Link, share: NodeShare) -> None:
+    """Work for rank 0 until it says that it is over."""
+    processes, settings = _settings(arguments, share)
+    limits = Limits(arguments.attempts, arguments.chunk_timeout_minutes * 60)
+    follower = Follower(link, _hello(processes, settings), limits, arguments.mpi_silence_seconds)
+    check = listen(follower)
+
+    def make_pool(count: int) -> WorkerPool:
+        return WorkerPool(settings, count, limits.attempts, follower.patience, follower.warn)
+
+    follower.run(make_pool, check, TerminatedError)
+
+
+def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeShare) -> None:
+    """Work through the shard, with the other ranks of ``team`` if there are any."""
+    log = open_log(arguments.log)
+    folder = RunFolder(arguments.run_dir)
+    progress = RunProgress(folder)
+    plan = progress.plan
+    shard = plan.shard[arguments.shard]
+    work = collect(plan, shard, folder.chunks)
+    processes, settings = _settings(arguments, share)
+    log.info("%d chunks, %d process(es) of %d thread(s)", len(shard.chunks), processes, settings.threads)
+    team.gather(_hello(processes, settings))
+    for member in team.others.values():
+        log.info("%s: %d process(es) of %d thread(s)", member, member.processes, member.threads)
     limits = Limits(
         attempts=arguments.attempts,
         chunk_timeout=arguments.chunk_timeout_minutes * 60,
@@ -80,9 +147,7 @@ def main(argv: list[str]) -> None:
             log.warning(sentence)
             meter.say(sentence)
 
-        report = transcribe(
-            work, Store(arguments.store), journal, settings, division.processes, limits, warn, meter.tick
-        )
+        report = transcribe(work, Store(arguments.store), journal, settings, processes, limits, warn, meter.tick, team)
     log.info("%d outcomes in %.1f s, decoded with %s", len(report.outcomes), report.seconds, report.made)
     if report.stopped_by:
         raise RetryableError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from audiogrid.merging import MissingChunkError, merge_recording
 from audiogrid.plan import Plan, Recording, Shard
 from audiogrid.progress import RunFolder
 from audiogrid.results import ChunkResult, empty_result
+from audiogrid.stitching import StitchError
 from audiogrid.store import Store
 
 SCHEMA = 1
@@ -165,7 +165,13 @@ def merge_bundle(
         except MissingChunkError as error:
             merged.failures.append(Failure(name, recording.path, error.chunk, error.cause))
             continue
-        merged.files[name] = done.files
+        except StitchError as error:
+            merged.failures.append(Failure(name, recording.path, "", str(error)))
+            continue
+        merged.files[name] = {
+            kind: {**file, "path": Path(file["path"]).relative_to(folder.root).as_posix()}
+            for kind, file in done.files.items()
+        }
         merged.rows.append(done.row)
         merged.failures.extend(
             Failure(name, recording.path, chunk, f"left out as a gap: {facts.causes.get(chunk, 'no result')}")
@@ -186,20 +192,6 @@ def withhold(folder: RunFolder, merged: Merged) -> None:
         if failure.recording not in merged.files:
             for kind in FORMATS:
                 (folder.transcripts / f"{failure.recording}.{kind}").unlink(missing_ok=True)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a small file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def is_intact(folder: RunFolder, path: Path) -> bool:
-    """Whether every transcript that ``merged/<bundle>.json`` lists still exists."""
-    try:
-        listed = read_json(path)["files"]
-    except (OSError, ValueError, KeyError):
-        return False
-    return all((folder.root / file["path"]).is_file() for files in listed.values() for file in files.values())
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -74,6 +74,8 @@ def _sentences(error: Any) -> Iterator[str]:
         yield f"{key}: {shown} cannot be used as a folder name; use letters, digits, '_', '-' and '.' only"
     elif error.validator in ("minLength", "minItems"):
         yield f"{key}: it is empty; give a value or leave the key out"
+    elif error.validator == "oneOf" and error.instance in ("", []):
+        yield f"{key}: it is empty; give a value or leave the key out"
     elif error.validator == "oneOf":
         kinds = [rule.get("type", rule.get("const")) for rule in error.validator_value]
         yield f"{key}: {shown} does not fit; it must be one of: {', '.join(map(str, kinds))} (within bounds)"

@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from audiogrid.closing import is_intact
 from audiogrid.files import read_json, write_text
 from audiogrid.progress import RunFolder
 
@@ -30,6 +29,15 @@ def shard_generation(folder: RunFolder, shard: str) -> int:
     """
     number, report = _generation(folder.shards / f"{shard}.json")
     return number + 1 if not report or report.get("failed") or report["facts"]["problems"] else number
+
+
+def is_intact(folder: RunFolder, path: Path) -> bool:
+    """Whether every transcript that ``merged/<bundle>.json`` lists still exists."""
+    try:
+        listed = read_json(path)["files"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return all((folder.root / file["path"]).is_file() for files in listed.values() for file in files.values())
 
 
 def merge_generation(folder: RunFolder, bundle: str) -> int:

@@ -1,5 +1,6 @@
 # Settings, paths and the functions that rules use. The work itself lives in scripts/audiogrid/.
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +8,15 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from audiogrid import config as configuration
+from audiogrid import resources as job_resources
+from audiogrid.cluster_jobs import end_left_over
 from audiogrid.ending import read_ending
 from audiogrid.errors import AudiogridError
 from audiogrid.models import folder_name, load_registry
 from audiogrid.plan import Plan
 from audiogrid.progress import RunFolder
 from audiogrid.listing import listing_hash
+from audiogrid.locks import release_stale
 from audiogrid.runstate import merge_generation, run_config, shard_generation
 
 try:
@@ -29,10 +33,18 @@ except AudiogridError as error:
     raise WorkflowError(str(error))
 
 FOLDER = RunFolder(Path(RESULTS))
-SCRIPTS = Path(workflow.basedir).parent / "scripts"
-PYTHON = sys.executable
-ALLOW_GAPS = "--allow-gaps" if SETTINGS["allow_gaps"] else ""
+# True in the main process of a cluster run and in its jobs on the nodes.
+ON_CLUSTER = workflow.remote_exec or not workflow.local_exec
 MODEL = f"{MODEL_DIR}/audiogrid.json"
+
+# Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated.
+shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+
+if workflow.is_main_process and not workflow.dryrun and "--nolock" not in sys.argv:
+    try:
+        release_stale(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
+    except AudiogridError as error:
+        raise WorkflowError(str(error))
 
 
 wildcard_constraints:
@@ -40,20 +52,12 @@ wildcard_constraints:
     shard=r"s\d+",
 
 
-def setting(*keys):
-    """A value of the configuration, as the text of a command line argument."""
-    value = SETTINGS
-    for key in keys:
-        value = value[key]
-    return str(value)
-
-
 def shards_at_least():
     """`auto`: one shard is best on one machine, where all cores work at it; a cluster wants several."""
     given = SETTINGS["shards"]["at_least"]
     if given != "auto":
         return given
-    return 1 if workflow.local_exec else 8
+    return 8 if ON_CLUSTER else 1
 
 
 def plan_settings():
@@ -76,7 +80,8 @@ def plan_settings():
 def merge_settings():
     """What shapes the transcripts beyond their words, as JSON (tracked as a parameter)."""
     return json.dumps(
-        {key: SETTINGS[key] for key in ("formats", "subtitles", "chunk_texts", "allow_gaps")}, sort_keys=True
+        {key: SETTINGS[key] for key in ("formats", "subtitles", "chunk_texts", "allow_gaps")},
+        sort_keys=True,
     )
 
 
@@ -93,6 +98,41 @@ def the_plan():
     return _plans[version]
 
 
+if ON_CLUSTER and workflow.is_main_process:
+    job_resources.note_rate(Path(MODEL_DIR), Path("results"))
+
+
+def shard_minutes(wildcards, threads, attempt):
+    """Time limit of a transcribe job; 0 on this machine, where nobody ends jobs."""
+    if not ON_CLUSTER:
+        return 0
+    audio = the_plan().shard[wildcards.shard].audio
+    return job_resources.transcribe_minutes(audio, Path(MODEL_DIR), threads, job_resources.noted_rate(), attempt)
+
+
+def shard_memory(wildcards, threads, attempt):
+    """Memory in MB of a transcribe job."""
+    return job_resources.transcribe_memory_mb(Path(MODEL_DIR), threads, attempt)
+
+
+def shard_processes(wildcards, threads):
+    """Decoding processes of a transcribe job; 0: the command looks at the machine it is on."""
+    given = SETTINGS["workers"]["processes"]
+    return given or (job_resources.workers(Path(MODEL_DIR), threads).processes if ON_CLUSTER else 0)
+
+
+def bundle_minutes(wildcards, attempt):
+    """Time limit of a split job."""
+    plan = the_plan()
+    audio = sum(plan.recording[name].audio for name in plan.bundle[wildcards.bundle].recordings)
+    return job_resources.split_minutes(audio, attempt)
+
+
+def chunks_of_shard(wildcards):
+    """Bundle folders that a shard reads."""
+    return [f"{RESULTS}/chunks/{bundle}" for bundle in the_plan().shard[wildcards.shard].bundles]
+
+
 def merged_bundles(wildcards):
     """One file per bundle of the plan."""
     return [f"{RESULTS}/merged/{bundle.bundle}.json" for bundle in the_plan().bundles]
@@ -105,21 +145,16 @@ def outstanding(wildcards):
     return [f"{RESULTS}/.state/outstanding"] if trouble else []
 
 
-def job_command(script):
-    """Python and a script, to be followed by arguments; both quoted."""
-    return f"{quote(PYTHON)} {quote(str(SCRIPTS / script))}"
-
-
-def quote(text):
-    """A word for the shell."""
-    import shlex
-
-    return shlex.quote(text)
-
-
 def write_run_config():
     """Leave the merged configuration, versions, model hash and command beside the results."""
     run_config(FOLDER, SETTINGS, Path(MODEL_DIR), sys.argv)
+
+
+def end_jobs_of_a_dead_driver():
+    """Jobs of an earlier Snakemake that was killed would do the same work beside ours."""
+    # Without the lock somebody else may be at work here.
+    if ON_CLUSTER and "--nolock" not in sys.argv:
+        end_left_over(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
 
 
 def end_well():
@@ -136,6 +171,6 @@ def end_well():
 def end_badly():
     """After a failure: give every complete recording its transcript and say what is missing."""
     if FOLDER.plan.is_file():
-        command = [PYTHON, str(SCRIPTS / "report.py"), "--partial", "--run-dir", RESULTS]
+        command = [sys.executable, "scripts/report.py", "--partial", "--run-dir", RESULTS]
         command += ["--store", SETTINGS["store"], "--settings", merge_settings()]
         subprocess.run(command, check=False)

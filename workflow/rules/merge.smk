@@ -14,19 +14,25 @@ rule merge:
         ],
     output:
         merged=f"{RESULTS}/merged/{{bundle}}.json",
+    log:
+        f"{RESULTS}/logs/merge/{{bundle}}.log",
+    priority: 20
+    conda:
+        "../../environment.yml"
+    resources:
+        # Where things lie changes no text, so it is no parameter.
+        run_dir=RESULTS,
+        store=SETTINGS["store"],
     params:
         settings=merge_settings(),
         generation=lambda wildcards: merge_generation(FOLDER, wildcards.bundle),
-    priority: 20
-    log:
-        f"{RESULTS}/logs/merge/{{bundle}}.log",
     message:
         "Merging bundle {wildcards.bundle}."
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/merge.py"
-        " --run-dir={RESULTS:q}"
+        "python scripts/merge.py"
+        " --run-dir={resources.run_dir:q}"
         " --bundle={wildcards.bundle}"
-        " --store={SETTINGS[store]:q}"
+        " --store={resources.store:q}"
         " --settings={params.settings:q}"
         " --generation={params.generation}"
         " --output={output.merged:q}"

@@ -9,14 +9,16 @@ localrules:
 rule stage_model:
     output:
         MODEL,
-    params:
-        model=SETTINGS["model"],
     log:
         f"{RESULTS}/logs/stage_model.log",
+    conda:
+        "../../environment.yml"
+    params:
+        model=SETTINGS["model"],
     message:
         "Staging model {params.model}."
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/stage_model.py"
+        "python scripts/stage_model.py"
         " --model={params.model:q}"
         " --registry=config/models.yaml"
         " --models-dir=models"

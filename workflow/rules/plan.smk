@@ -14,16 +14,22 @@ checkpoint make_plan:
         model=MODEL,
     output:
         plan=f"{RESULTS}/plan.json",
-    params:
-        settings=plan_settings(),
     log:
         f"{RESULTS}/logs/plan.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        # Where things lie changes no text, so it is no parameter.
+        run_dir=RESULTS,
+        model_dir=MODEL_DIR,
+    params:
+        settings=plan_settings(),
     message:
         "Planning chunks, bundles and shards."
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/plan.py"
-        " --run-dir={RESULTS:q}"
-        " --model-dir={MODEL_DIR:q}"
+        "python scripts/plan.py"
+        " --run-dir={resources.run_dir:q}"
+        " --model-dir={resources.model_dir:q}"
         " --settings={params.settings:q}"
         " --log={log:q}"
 
@@ -32,10 +38,19 @@ rule plan:
     # `snakemake plan`: what will be done; nothing is decoded.
     input:
         plan=f"{RESULTS}/plan.json",
+    log:
+        f"{RESULTS}/logs/plan.txt",
+    conda:
+        "../../environment.yml"
+    resources:
+        # Where things lie changes no text, so it is no parameter.
+        run_dir=RESULTS,
+        model_dir=MODEL_DIR,
     message:
         "What will be done."
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/plan.py"
+        "python scripts/plan.py"
         " --show"
-        " --run-dir={RESULTS:q}"
-        " --model-dir={MODEL_DIR:q}"
+        " --run-dir={resources.run_dir:q}"
+        " --model-dir={resources.model_dir:q}"
+        " | tee {log:q}"

@@ -10,21 +10,26 @@ rule probe:
     output:
         probe=f"{RESULTS}/probe.json",
         rejected=f"{RESULTS}/rejected.tsv",
+    log:
+        f"{RESULTS}/logs/probe.log",
+    conda:
+        "../../environment.yml"
+    threads: workflow.cores or 4
+    resources:
+        # Where things lie changes no text, so it is no parameter.
+        run_dir=RESULTS,
     params:
         recordings=json.dumps(SETTINGS["recordings"]),
         channels=SETTINGS["channels"],
         # A new, changed or removed file is a reason to look again.
         listing=LISTING,
-    threads: workflow.cores or 4
-    log:
-        f"{RESULTS}/logs/probe.log",
     message:
         "Looking at the recordings."
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/probe.py"
+        "python scripts/probe.py"
         " --recordings-json={params.recordings:q}"
         " --channels={params.channels:q}"
         " --processes={threads}"
-        " --cache={RESULTS:q}/.state/probe.jsonl"
+        " --cache={resources.run_dir:q}/.state/probe.jsonl"
         " --output={output.probe:q}"
         " --rejected={output.rejected:q}"

@@ -14,16 +14,22 @@ rule report:
     output:
         summary=f"{RESULTS}/summary.tsv",
         failed=f"{RESULTS}/failed.tsv",
-    params:
-        settings=merge_settings(),
     log:
         f"{RESULTS}/logs/report.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        # Where things lie changes no text, so it is no parameter.
+        run_dir=RESULTS,
+        store=SETTINGS["store"],
+    params:
+        settings=merge_settings(),
     message:
         "Writing the summary."
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/report.py"
-        " --run-dir={RESULTS:q}"
-        " --store={SETTINGS[store]:q}"
+        "python scripts/report.py"
+        " --run-dir={resources.run_dir:q}"
+        " --store={resources.store:q}"
         " --settings={params.settings:q}"
         " --log={log:q}"
 

@@ -9,18 +9,20 @@ rule split:
         plan=ancient(f"{RESULTS}/plan.json"),
     output:
         chunks=temp(directory(f"{RESULTS}/chunks/{{bundle}}")),
-    params:
-        spec=lambda wildcards: the_plan().bundle[wildcards.bundle].spec,
+    log:
+        f"{RESULTS}/logs/split/{{bundle}}.log",
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 600 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
-    log:
-        f"{RESULTS}/logs/split/{{bundle}}.log",
+        runtime=bundle_minutes,
+    params:
+        spec=lambda wildcards: the_plan().bundle[wildcards.bundle].spec,
     message:
         "Cutting bundle {wildcards.bundle} into chunks."
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/split.py"
+        "python scripts/split.py"
         " --plan={input.plan:q}"
         " --bundle={wildcards.bundle}"
         " --output={output.chunks:q}"

@@ -3,11 +3,6 @@
 # OUTPUTS  shards/<shard>.json; the results themselves go to the store, which Snakemake never deletes
 
 
-def chunks_of_shard(wildcards):
-    """Bundle folders that a shard reads."""
-    return [f"{RESULTS}/chunks/{bundle}" for bundle in the_plan().shard[wildcards.shard].bundles]
-
-
 rule transcribe:
     input:
         # Chunk folders come and go; `spec` says whether what is in them is still the same.
@@ -16,35 +11,54 @@ rule transcribe:
         model=ancient(MODEL),
     output:
         report=f"{RESULTS}/shards/{{shard}}.json",
+    log:
+        f"{RESULTS}/logs/transcribe/{{shard}}.log",
+    # Before another split: what is split takes space until it is transcribed.
+    priority: 10
+    conda:
+        "../../environment.yml"
+    # A job on a node sees all cores of it; what it was given is in the profile.
+    threads: 4 if ON_CLUSTER else (workflow.cores or 4)
+    resources:
+        # Where things lie changes no text, so it is no parameter.
+        run_dir=RESULTS,
+        model_dir=MODEL_DIR,
+        store=SETTINGS["store"],
+        mem_mb=shard_memory,
+        runtime=shard_minutes,
+        # Not a thing to run out of: how many decoding processes share the job's cores.
+        processes=shard_processes,
+        # What follows changes speed and patience, never text: as resources these are not tracked.
+        device=SETTINGS["device"],
+        compute_type=SETTINGS["compute_type"],
+        worker_threads=SETTINGS["workers"]["threads"],
+        batch_size=SETTINGS["workers"]["batch_size"],
+        attempts=SETTINGS["workers"]["attempts"],
+        chunk_timeout_minutes=str(SETTINGS["workers"]["chunk_timeout_minutes"]),
+        allow_gaps="yes" if SETTINGS["allow_gaps"] else "no",
     params:
         spec=lambda wildcards: the_plan().shard[wildcards.shard].spec,
         generation=lambda wildcards: shard_generation(FOLDER, wildcards.shard),
-    threads: workflow.cores or 4
-    # Before another split: what is split takes space until it is transcribed.
-    priority: 10
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
-    log:
-        f"{RESULTS}/logs/transcribe/{{shard}}.log",
     message:
         "Transcribing shard {wildcards.shard}."
     shell:
         # `exec`: signals reach the worker itself, which then stops in good order.
-        "exec {PYTHON:q} {SCRIPTS:q}/transcribe.py"
-        " --run-dir={RESULTS:q}"
+        "exec python scripts/transcribe.py"
+        " --run-dir={resources.run_dir:q}"
         " --shard={wildcards.shard}"
-        " --store={SETTINGS[store]:q}"
-        " --model-dir={MODEL_DIR:q}"
-        " --device={SETTINGS[device]}"
-        " --compute-type={SETTINGS[compute_type]}"
+        " --store={resources.store:q}"
+        " --model-dir={resources.model_dir:q}"
+        " --device={resources.device}"
+        " --compute-type={resources.compute_type}"
         " --cores={threads}"
-        " --processes={SETTINGS[workers][processes]}"
-        " --threads={SETTINGS[workers][threads]}"
-        " --batch-size={SETTINGS[workers][batch_size]}"
-        " --attempts={SETTINGS[workers][attempts]}"
-        " --chunk-timeout-minutes={SETTINGS[workers][chunk_timeout_minutes]}"
-        " {ALLOW_GAPS}"
+        " --processes={resources.processes}"
+        " --threads={resources.worker_threads}"
+        " --batch-size={resources.batch_size}"
+        " --attempts={resources.attempts}"
+        " --chunk-timeout-minutes={resources.chunk_timeout_minutes}"
+        # The worker stops in time, so that what it is at is not lost. 0: nothing ends it.
+        " --minutes={resources.runtime}"
+        " --allow-gaps={resources.allow_gaps}"
         " --generation={params.generation}"
         " --output={output.report:q}"
         " --log={log:q}"
