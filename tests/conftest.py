@@ -20,7 +20,17 @@ from require import require
 
 ROOT = Path(__file__).resolve().parent.parent
 # What a clone needs to run the workflow; those that are not there yet are left out.
-CLONED = ("workflow", "scripts", "config", "profiles", "samples", "Makefile", "pyproject.toml", "constraints.txt")
+CLONED = (
+    "workflow",
+    "scripts",
+    "config",
+    "profiles",
+    "samples",
+    "Makefile",
+    "pyproject.toml",
+    "constraints.txt",
+    "environment.yml",
+)
 
 # No deadlines (machines are slow sometimes) and no database in the clone.
 settings.register_profile("audiogrid", deadline=None, database=None)
