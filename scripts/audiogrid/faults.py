@@ -1,7 +1,8 @@
 """Faults on request, so that tests can show what a crash, a hang or a bad chunk costs.
 
-``AUDIOGRID_FAULTS`` names a JSON file: chunk id -> ``{"do": "raise|abort|segv|kill|hang|exit", "times": n}``
-(``times`` left out: always). Used by nothing but tests; without the variable nothing happens.
+``AUDIOGRID_FAULTS`` names a JSON file: chunk id -> ``{"do": "raise|abort|segv|kill|hang|exit|pause|memory", "times": n}``
+(``times`` left out: always; ``pause`` takes ``seconds``, ``memory`` takes ``megabytes``). Used by nothing but tests;
+without the variable nothing happens.
 """
 
 from __future__ import annotations
@@ -50,5 +51,11 @@ def maybe_fail(chunk: str) -> None:
             os._exit(3)
         case "hang":
             time.sleep(86_400)
+        case "pause":
+            time.sleep(fault["seconds"])
+        case "memory":
+            # Written to, or the pages would only be promised; then held for whoever watches limits.
+            held = b"\x01" * (fault["megabytes"] << 20)
+            time.sleep(20 if held else 0)
         case other:
             raise ValueError(f"unknown fault {other!r} for chunk {chunk}")

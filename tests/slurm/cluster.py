@@ -241,6 +241,18 @@ class Cluster:
                 process.poll()
             time.sleep(0.05)
 
+    def heal(self) -> None:
+        """End all jobs, start what was killed, wait until every node is idle."""
+        for name in ("munged", "slurmctld", *self.node_names):
+            if self.daemons[name].poll() is not None:
+                self.revive(name)
+        if waiting := [job["id"] for job in self.jobs("PENDING", "RUNNING", "SUSPENDED", "COMPLETING")]:
+            self.ask("scancel", "--signal=KILL", *waiting)
+            self.ask("scancel", *waiting)
+        for node in set(self.node_names) - self.idle_nodes():
+            self.ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        wait_until(lambda: self.idle_nodes() == set(self.node_names), 60, "all nodes to be idle again")
+
     # Asking
 
     def ask(self, *argv: str, seconds: float = 20) -> str:

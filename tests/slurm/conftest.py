@@ -1,0 +1,195 @@
+"""A Slurm for the tests of this layer, and a way to run the workflow on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import runs
+import yaml
+
+from cluster import INSTALL, Cluster, missing_programs, wait_until
+from media import write_wav
+from require import require
+
+FAST_SNAKEMAKE = Path(__file__).with_name("fast_snakemake.py")
+# Chunks of half a minute. Every recording has a language of its own: what differs in its options is decoded apart, so
+# that a shard goes on in several steps.
+SETTINGS = ("run=x", "recordings=in/recordings.tsv", "chunk_minutes=0.5", "bundle_minutes=30", "formats=[txt,json]")
+# Language, and which human prompts of it: 75 s of English, about 20 s of the others; six chunks.
+RECORDINGS = {"en": range(40, 60), "es": range(20, 26), "fr": range(40, 46), "it": range(40, 46)}
+
+
+@pytest.fixture(scope="session")
+def running_cluster() -> Iterator[Cluster]:
+    lacking = missing_programs()
+    require("slurm", not lacking, f"{', '.join(lacking)}: {INSTALL}")
+    # Not pytest's own folder: the path of a socket may not be long.
+    root = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))  # noqa: S108
+    cluster = Cluster(root)
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def cluster(running_cluster: Cluster) -> Iterator[Cluster]:
+    """All nodes idle at the beginning, nothing running at the end."""
+    yield running_cluster
+    running_cluster.heal()
+
+
+@dataclass
+class Site:
+    """A clone on the login node of a cluster."""
+
+    workspace: Any
+    cluster: Cluster
+    edits: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        return self.workspace.path
+
+    @property
+    def run(self) -> Path:
+        """Results of the run that most tests make."""
+        return self.path / "results" / "x"
+
+    @property
+    def store(self) -> Path:
+        return self.path / "results" / "store"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        mine = self.cluster.environment
+        return {**mine, "PATH": f"{self.cluster.root / 'bin'}{os.pathsep}{self.workspace.environment['PATH']}"}
+
+    def write_profile(self) -> None:
+        """The profile as it is shipped, edited as a site would, and with quick looks at the jobs."""
+        profile = yaml.safe_load((self.path / "profiles" / "slurm" / "config.yaml").read_text())
+        profile["default-resources"]["slurm_partition"] = "cpu"
+        profile["set-resources"]["transcribe"]["slurm_partition"] = "gpu"
+        profile["set-resources"]["transcribe"].update(self.edits.pop("transcribe", {}))
+        profile |= {
+            "slurm-init-seconds-before-status-checks": 1,
+            "max-status-checks-per-second": 10,
+            "slurm-status-command": "squeue",
+            "latency-wait": 5,
+            "quiet": [],
+        }
+        profile |= self.edits
+        target = self.path / "profiles" / "site" / "config.yaml"
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(yaml.safe_dump(profile))
+
+    def start(self, *options: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start Snakemake with options and settings (``key=value``)."""
+        self.write_profile()
+        config = [option for option in options if "=" in option and not option.startswith("-")]
+        others = [option for option in options if option not in config]
+        argv = [sys.executable, str(FAST_SNAKEMAKE), "--profile", "profiles/site", *others]
+        return self.workspace.start(*argv, "--config", *SETTINGS, *config, env={**self.environment, **(env or {})})
+
+    def finish(self, process: subprocess.Popen[str], code: int = 0, timeout: float = 240) -> str:
+        """Wait for a started Snakemake; its output. Shows logs when it does not end with ``code``."""
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.workspace.kill(process)
+            output, _ = process.communicate()
+            pytest.fail(f"still running after {timeout} s:\n{output[-6000:]}\n{self.logs()}")
+        if process.returncode != code:
+            pytest.fail(f"ended with {process.returncode} instead of {code}:\n{output[-6000:]}\n{self.logs()}")
+        return output
+
+    def go(self, *options: str, env: dict[str, str] | None = None, code: int = 0, timeout: float = 240) -> str:
+        """Run Snakemake to its end."""
+        return self.finish(self.start(*options, env=env), code, timeout)
+
+    def logs(self) -> str:
+        """The jobs and the last lines of their logs."""
+        paths = sorted(self.path.glob("results/slurm-logs/**/*.log"))
+        return "\n".join([str(self.cluster.jobs()), *(self.cluster.last_words(path, 25) for path in paths)])
+
+    def stored(self) -> dict[str, tuple[int, int]]:
+        """Key -> inode and time of every result, damaged or not."""
+        return runs.stored(self.store) if self.store.exists() else {}
+
+    def wait_for_results(self, count: int, seconds: float = 120) -> dict[str, tuple[int, int]]:
+        """Wait until ``count`` chunks are in the store; what is there then."""
+        wait_until(lambda: len(self.stored()) >= count, seconds, f"{count} results in {self.store}")
+        return self.stored()
+
+    def running(self, rule: str = "transcribe") -> list[dict[str, str]]:
+        """Jobs of a rule that run now."""
+        return [job for job in self.cluster.jobs("RUNNING") if job["comment"].startswith(f"rule_{rule}")]
+
+    def wait_for_job(self, rule: str = "transcribe", seconds: float = 90) -> dict[str, str]:
+        """A job of a rule, as soon as one runs."""
+        wait_until(lambda: self.running(rule), seconds, f"a running job of {rule}")
+        return self.running(rule)[0]
+
+    def is_at_work(self, shard: str | None = None) -> bool:
+        """Whether a transcribe command has begun with its chunks."""
+        return any((self.run / "journal").glob(f"{shard or 's'}*.jsonl"))
+
+    def faults(self, what: dict[str, dict[str, object]]) -> dict[str, str]:
+        """Ask for faults; the environment to run with."""
+        folder = Path(tempfile.mkdtemp(prefix="faults-", dir=self.path))
+        file = folder / "faults.json"
+        file.write_text(json.dumps(what))
+        return {"AUDIOGRID_FAULTS": str(file)}
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory, human_speech: Callable[..., Any]) -> Path:
+    """Human speech in four languages with a table that says which is which."""
+    folder = tmp_path_factory.mktemp("recordings")
+    lines = ["path\tlanguage"]
+    for language, which in RECORDINGS.items():
+        write_wav(folder / f"{language}.wav", human_speech(language, len(which), skip=which.start).pcm)
+        lines.append(f"{language}.wav\t{language}")
+    (folder / "recordings.tsv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture
+def site(workspace: Any, cluster: Cluster, recordings: Path) -> Site:
+    """A clone with recordings in it, ready for ``snakemake --profile profiles/site``."""
+    shutil.copytree(recordings, workspace.path / "in")
+    return Site(workspace, cluster)
+
+
+@pytest.fixture(scope="session")
+def undisturbed() -> dict[str, str]:
+    """Transcripts of a run without faults and without a cluster; made by the first test that asks."""
+    return {}
+
+
+@pytest.fixture
+def reference(undisturbed: dict[str, str], site: Site) -> dict[str, str]:
+    if not undisturbed:
+        site.workspace.snakemake("--config", *SETTINGS, "run=quiet", "store=quiet-store")
+        undisturbed.update(runs.transcripts(site.path / "results" / "quiet"))
+        assert len(undisturbed) == 2 * len(RECORDINGS)
+    return undisturbed
+
+
+@pytest.fixture
+def stopwatch() -> Callable[[], float]:
+    """Seconds since the test began."""
+    began = time.monotonic()
+    return lambda: time.monotonic() - began
