@@ -1,0 +1,91 @@
+"""Measures of text and the score of readings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from audiogrid.decoding.options import DecodeOptions
+from audiogrid.decoding.scoring import Evidence, echo_share, plain_words, rate, repeats, score, spoken_length
+
+GOOD = Evidence(
+    text="The committee described the winter garden before the storm arrived.",
+    speech_seconds=4.2,
+    avg_logprob=-0.2,
+    compression_ratio=1.0,
+    no_speech_prob=0.01,
+)
+USUAL = 13.0
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("seven", 5), ("7", 4), ("", 0), ("... -- !", 0), ("дом", 3), ("你好", 5), ("It's 10!", 3 + 8)],
+)
+def test_spoken_length(text: str, length: float) -> None:
+    assert spoken_length(text) == length
+
+
+def test_digits_and_words_have_about_the_same_rate() -> None:
+    digits = replace(GOOD, text="5 5 5 1 2 3 4", speech_seconds=2.5)
+    words = replace(GOOD, text="five five five one two three four", speech_seconds=2.5)
+    assert rate(digits) == pytest.approx(rate(words), rel=0.1)
+
+
+def test_plain_words_split_scripts_without_spaces() -> None:
+    assert plain_words("Hello, World's end!") == ["hello", "world's", "end"]
+    assert plain_words("你好吗") == ["你", "好", "吗"]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 1),
+        ("one two three", 1),
+        ("no no no no", 4),
+        ("thank you. thank you. thank you.", 3),
+        ("a b c d a b c d", 2),
+        ("谢谢谢谢谢谢", 6),
+    ],
+)
+def test_repeats(text: str, count: int) -> None:
+    assert repeats(text) == count
+
+
+def test_echo_is_a_copied_run_not_a_name_that_was_announced() -> None:
+    primer = "Glossary: Kaminski, Okonkwo, Lagrange, Fourier"
+    assert echo_share("Glossary, Kaminski, Okonkwo, Lagrange, Fourier.", primer) == 1.0
+    assert echo_share("Then Kaminski met Okonkwo at the station.", primer) == 0.0
+    assert echo_share("anything", "") == 0.0
+    assert echo_share("", primer) == 0.0
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        replace(GOOD, avg_logprob=-0.9),
+        replace(GOOD, text="The committee."),
+        replace(GOOD, text=GOOD.text * 3),
+        replace(GOOD, text=""),
+        replace(GOOD, compression_ratio=3.0),
+        replace(GOOD, unspoken_seconds=9.0),
+        replace(GOOD, unheard_share=0.5),
+        replace(GOOD, text="you you you you you you you you you you you you you you"),
+    ],
+)
+def test_whatever_is_wrong_lowers_the_score(worse: Evidence) -> None:
+    options = DecodeOptions()
+    assert score(worse, USUAL, options) < score(GOOD, USUAL, options)
+
+
+def test_an_echo_lowers_the_score() -> None:
+    options = DecodeOptions(prompt=GOOD.text)
+    assert score(GOOD, USUAL, options) < score(GOOD, USUAL, DecodeOptions()) - 1
+
+
+def test_a_sure_reading_with_half_the_words_loses_against_an_unsure_one_with_all() -> None:
+    options = DecodeOptions()
+    half = replace(GOOD, text="The committee described", avg_logprob=-0.15)
+    whole = replace(GOOD, avg_logprob=-0.6)
+    assert score(whole, USUAL, options) > score(half, USUAL, options)
