@@ -25,6 +25,8 @@ LOCKS = Path(".snakemake") / "locks"
 DRIVER_NOTE = Path(".snakemake") / "audiogrid_driver.json"
 # How long the jobs of a dead Snakemake get to finish what they have in hand.
 GRACE_SECONDS = 60.0
+# Commands that people start, not rules.
+_BY_HAND = {"run.py", "status.py", "doctor.py", "environment.py"}
 
 
 @dataclass(frozen=True)
@@ -108,21 +110,32 @@ def drivers(folder: Path, processes: Iterable[Process], own: int) -> list[int]:
 def orphans(folder: Path, processes: Iterable[Process], own: int) -> list[int]:
     """Pids of local jobs in ``folder`` whose Snakemake is dead, with all their children, children first.
 
-    Jobs under a ``remote`` Snakemake belong to a cluster's scheduler and are left alone.
+    A job is a Snakemake in ``subprocess`` mode or a command of ``scripts/``; without its Snakemake
+    the latter belongs to init. Jobs under a ``remote`` Snakemake belong to a cluster's scheduler and
+    are left alone.
     """
     by_pid = {process.pid: process for process in processes}
     mine = _ancestors(own, by_pid)
     here = folder.resolve()
     roots = set()
     for process in by_pid.values():
-        if not (process.is_snakemake and process.mode == "subprocess" and process.folder == here):
+        if process.folder != here or process.pid in mine:
             continue
         above = [by_pid[pid] for pid in _ancestors(process.pid, by_pid) - {process.pid}]
-        if not any(p.is_snakemake and p.mode != "subprocess" for p in above):
+        if any(p.is_snakemake and p.mode != "subprocess" for p in above):
+            continue
+        if (process.is_snakemake and process.mode == "subprocess") or _is_lost_command(process, here):
             roots.add(process.pid)
     below = {pid: _ancestors(pid, by_pid) for pid in by_pid if pid not in mine}
-    family = [pid for pid, above in below.items() if above & roots]
+    family = [pid for pid, above_it in below.items() if above_it & roots]
     return sorted(family, key=lambda pid: (-len(below[pid]), pid))
+
+
+def _is_lost_command(process: Process, here: Path) -> bool:
+    """Whether this is a rule's command that init has inherited. One that a person typed has a shell above it."""
+    scripts = [Path(word) for word in process.argv[1:3] if word.endswith(".py")]
+    is_ours = any(path.is_relative_to(here / "scripts") and path.name not in _BY_HAND for path in scripts)
+    return is_ours and process.parent == 1
 
 
 def _end(pids: list[int], survivors: Callable[[], list[int]]) -> None:

@@ -76,6 +76,19 @@ def test_orphans_are_jobs_without_a_driver_and_their_children_first() -> None:
     assert locks.orphans(HERE, processes, own=99) == [42, 41, 40]
 
 
+def test_a_rule_command_is_an_orphan_once_init_has_it() -> None:
+    processes = [
+        process(40, 1, f"python3 {HERE}/scripts/transcribe.py --shard=s0001"),
+        process(41, 40, "python3 -c spawn"),
+        process(42, 9, f"python3 {HERE}/scripts/transcribe.py --shard=s0002"),
+        process(43, 1, f"python3 {HERE}/scripts/status.py results/x"),
+        process(44, 1, "python3 /other/scripts/transcribe.py"),
+        process(60, 1, DRIVER),
+        process(61, 60, f"python3 {HERE}/scripts/split.py"),
+    ]
+    assert locks.orphans(HERE, processes, own=99) == [41, 40]
+
+
 def test_nothing_locked_is_nothing_to_do(tmp_path: Path) -> None:
     said: list[str] = []
     assert not locks.release_stale(tmp_path, said.append)
