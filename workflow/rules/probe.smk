@@ -14,7 +14,8 @@ rule probe:
         f"{RESULTS}/logs/probe.log",
     conda:
         "../../environment.yml"
-    threads: workflow.cores or 4
+    # On a cluster this runs on the login node, which is shared with others.
+    threads: 2 if ON_CLUSTER else workflow.cores
     resources:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
