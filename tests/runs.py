@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -47,14 +48,9 @@ def decoded(run: Path) -> Counter[str]:
 
 
 def jobs(folder: Path) -> Counter[str]:
-    """Rules that the latest Snakemake in ``folder`` ran, from the times of their outputs' metadata log."""
+    """Rules of the jobs that the latest Snakemake in ``folder`` finished."""
     latest = max((folder / ".snakemake" / "log").glob("*.snakemake.log"), key=lambda path: path.stat().st_mtime_ns)
-    counts: Counter[str] = Counter()
-    for line in latest.read_text(errors="replace").splitlines():
-        for kind in ("rule ", "localrule ", "checkpoint ", "localcheckpoint "):
-            if line.startswith(kind) and line.endswith(":"):
-                counts[line.removeprefix(kind)[:-1]] += 1
-    return counts
+    return Counter(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", latest.read_text(errors="replace")))
 
 
 def text(run: Path, recording: str) -> str:

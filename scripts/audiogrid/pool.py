@@ -68,7 +68,10 @@ class _Slot:
         """Exit code of the dead process; ``None`` when it cannot be told."""
         if self.process is None:
             return None
-        self.process.join(5)
+        # The executor's own thread waits for the process, too, and may be the one that learns its code.
+        deadline = time.monotonic() + 5
+        while self.process.exitcode is None and time.monotonic() < deadline:
+            time.sleep(0.02)
         return self.process.exitcode
 
     def discard(self) -> None:
