@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from audiogrid.errors import InputError, RetryableError
 from audiogrid.files import write_json
@@ -185,12 +185,8 @@ def _write(path: Path, blocks: Iterable[bytes]) -> None:
     with path.open("wb") as file:
         for block in blocks:
             file.write(block)
-        _flush(file)
-
-
-def _flush(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _checked(path: Path, wanted: FileSpec, model: str) -> str:
