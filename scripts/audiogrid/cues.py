@@ -91,35 +91,52 @@ def _phrases(
 
 
 def _ends(tokens: Sequence[Token], reserved: int, options: CueOptions) -> list[int]:
-    """Ends of the cues of a phrase: the cheapest partition, found from the end backwards."""
+    """Ends of the cues of a phrase: the cheapest partition, found from the end backwards.
+
+    Ten hours have 90,000 words, hence the flat loop: the lines are filled along the way (as in ``lines.fill``).
+    """
     count = len(tokens)
-    room = options.max_line_chars * options.max_lines
+    columns, max_lines = options.max_line_chars, options.max_lines
+    room = columns * max_lines
     shortest, longest = milliseconds(options.min_seconds), milliseconds(options.max_seconds)
     speed = options.max_chars_per_second / 1000
+    shapes = [(token.width, int(token.space), token.end, token.cut == "sentence") for token in tokens]
+    costs = [_CUE_COST + _CUT_COSTS[token.cut] for token in tokens]
+    starts = [token.start for token in tokens]
     best = [0.0] * (count + 1)
     choice = [count] * (count + 1)
     for first in range(count - 1, -1, -1):
-        least = float("inf")
-        start = tokens[first].start
-        used, inner = reserved - tokens[first].space, 0.0
-        for index in range(first, fill(tokens, first, reserved, options.max_line_chars, options.max_lines)):
-            token = tokens[index]
-            if index > first and token.end - start > longest:
-                break
-            used += token.width + token.space
-            cost = _CUE_COST + inner + (used / room) ** 2 + best[index + 1]
+        least, chosen = float("inf"), first + 1
+        start = starts[first]
+        line, column, used, inner = 1, reserved, reserved - shapes[first][1], 0.0
+        for index in range(first, count):
+            width, space, end, is_sentence = shapes[index]
+            if index > first:
+                if end - start > longest:
+                    break
+                if column + space + width > columns:
+                    line, column = line + 1, 0
+                    if line > max_lines:
+                        break
+                elif column:
+                    column += space
+            column += width
+            used += width + space
+            cost = inner + (used / room) ** 2 + best[index + 1]
             if index + 1 < count:
-                cost += _CUT_COSTS[token.cut]
-                shown = tokens[index + 1].start - start
+                shown = starts[index + 1] - start
+                cost += costs[index]
                 if shown < shortest:
                     cost += _TOO_SHORT_COST * (1 - shown / shortest)
                 if shown * speed < used:
                     cost += _TOO_FAST_COST
+            else:
+                cost += _CUE_COST
             if cost < least:
-                least, choice[first] = cost, index + 1
-            if token.cut == "sentence":
+                least, chosen = cost, index + 1
+            if is_sentence:
                 inner += _INNER_SENTENCE_COST
-        best[first] = least
+        best[first], choice[first] = least, chosen
     ends, first = [], 0
     while first < count:
         first = choice[first]

@@ -93,7 +93,7 @@ def tokens_of(words: Sequence[Mapping[str, Any]], columns: int) -> list[Token]:
         # Segments bring no space of their own along.
         space = not is_wide(text[0]) if index == 0 else word["word"][0].isspace()
         token = Token(start, end, text, space, width(text), cut)
-        if token.width <= columns:
+        if token.width <= columns and not any(map(str.isspace, text)):
             tokens.append(token)
         else:
             tokens.extend(_split(token, columns))
@@ -101,22 +101,19 @@ def tokens_of(words: Sequence[Mapping[str, Any]], columns: int) -> list[Token]:
 
 
 def _split(token: Token, columns: int) -> Iterator[Token]:
-    """A token longer than a line in parts, its time shared out by length."""
-    done, total = 0, len(token.text)
-    for part in _parts(token.text, columns):
+    """A token longer than a line, or with spaces inside, in parts; its time is shared out by length."""
+    parts = [
+        (part, number == 0 and (token.space or piece_number > 0))
+        for piece_number, piece in enumerate(token.text.split())
+        for number, part in enumerate(_parts(piece, columns))
+    ]
+    done, total = 0, sum(len(part) for part, _ in parts)
+    for part, space in parts:
         start = token.start + (token.end - token.start) * done // total
-        is_first = done == 0
         done += len(part)
         end = token.start + (token.end - token.start) * done // total
-        yield replace(
-            token,
-            start=start,
-            end=end,
-            text=part,
-            space=token.space and is_first,
-            width=width(part),
-            cut=token.cut if done == total else "none",
-        )
+        cut = token.cut if done == total else "none"
+        yield replace(token, start=start, end=end, text=part, space=space, width=width(part), cut=cut)
 
 
 def text_of(tokens: Sequence[Token]) -> str:
@@ -155,10 +152,10 @@ def break_lines(tokens: Sequence[Token], reserved: int, limit: int) -> list[str]
 
     ``reserved``: columns of the first line that are not free (a speaker's name).
     """
-    left = lines_needed(tokens, reserved, limit)
-    if left == 1:
-        return [text_of(tokens)]
     whole = reserved + sum(token.width + token.space for token in tokens) - tokens[0].space
+    if whole <= limit:
+        return [text_of(tokens)]
+    left = lines_needed(tokens, reserved, limit)
     column = reserved - tokens[0].space
     best, place = float("inf"), 1
     for index in range(1, len(tokens)):
@@ -166,8 +163,11 @@ def break_lines(tokens: Sequence[Token], reserved: int, limit: int) -> list[str]
         column += token.width + token.space
         if column > limit and index > 1:
             break
-        rest = tokens[index:]
-        if lines_needed(rest, 0, limit) >= left:
+        if left == 2:
+            fits = whole - column - tokens[index].space <= limit
+        else:
+            fits = lines_needed(tokens[index:], 0, limit) < left
+        if not fits:
             continue
         score = abs(column - whole / left) - (_CLAUSE_BREAK_WORTH if token.cut in ("sentence", "clause") else 0)
         if score < best:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -88,8 +89,8 @@ def _tracks(
     return tracks
 
 
-def _write_if_changed(path: Path, text: str) -> str:
-    """Write a file unless it holds these very bytes; its SHA-256."""
+def _write_if_changed(path: Path, text: str) -> None:
+    """Write a file unless it holds these very bytes."""
     data = text.encode()
     try:
         same = path.stat().st_size == len(data) and path.read_bytes() == data
@@ -97,22 +98,27 @@ def _write_if_changed(path: Path, text: str) -> str:
         same = False
     if not same:
         write_bytes(path, data)
-    return hashlib.sha256(data).hexdigest()
+
+
+def _write_together(files: Sequence[tuple[Path, str]]) -> None:
+    """Write several files at once: a journal syncs eight of them in about the time of one."""
+    with ThreadPoolExecutor(min(8, max(1, len(files)))) as pool:
+        for _ in pool.map(lambda file: _write_if_changed(*file), files):
+            pass
 
 
 def _write_chunk_texts(folder: Path, tracks: Sequence[TrackText]) -> None:
     """The text of every chunk as decoded, overlaps included; files of an earlier, finer cut are removed."""
-    written = set()
+    files = {}
     for track in tracks:
         for chunk, result in track.results():
             channel = "" if track.channel is None else f"c{track.channel}."
-            path = folder / f"{channel}{chunk.index:04d}.txt"
             lines = [" ".join(clean(segment.text).split()) for segment in result.segments]
-            _write_if_changed(path, "".join(f"{line}\n" for line in lines if line))
-            written.add(path.name)
+            files[folder / f"{channel}{chunk.index:04d}.txt"] = "".join(f"{line}\n" for line in lines if line)
+    _write_together(list(files.items()))
     if folder.is_dir():
         for old in folder.glob("*.txt"):
-            if old.name not in written:
+            if old not in files:
                 old.unlink()
 
 
@@ -169,10 +175,13 @@ def merge_recording(
     tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
     document = build(facts, tracks, provenance, speaker_label)
     recording = str(facts["recording"])
-    files = {}
-    for name, text in render_all(document, formats, subtitles).items():
-        path = folder / f"{recording}.{name}"
-        files[name] = {"path": str(path), "sha256": _write_if_changed(path, text)}
+    texts = render_all(document, formats, subtitles)
+    paths = {name: folder / f"{recording}.{name}" for name in texts}
+    _write_together([(paths[name], text) for name, text in texts.items()])
+    files = {
+        name: {"path": str(paths[name]), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        for name, text in texts.items()
+    }
     if chunk_texts:
         _write_chunk_texts(folder / f"{recording}.chunks", tracks)
     gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]
