@@ -84,7 +84,10 @@ def main(argv: list[str]) -> None:
         try:
             _lead(arguments, began, team, share)
         finally:
-            world.is_closed = not team.close()
+            lost = team.close()
+            world.is_closed = not lost
+        if lost:
+            raise RetryableError(f"{', '.join(map(str, lost))} did not leave the job; all results are in the store")
 
 
 def _settings(arguments: argparse.Namespace, share: NodeShare) -> tuple[int, WorkerSettings]:

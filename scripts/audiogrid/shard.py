@@ -20,7 +20,7 @@ from audiogrid.journal import Journal
 from audiogrid.plan import Plan, Shard
 from audiogrid.pool import WorkerPool
 from audiogrid.store import Store, chunk_key
-from audiogrid.team import Team
+from audiogrid.team import Team, introduce
 from audiogrid.times import SAMPLE_RATE, to_seconds
 from audiogrid.worker import Job, Outcome, WorkerSettings
 
@@ -191,6 +191,11 @@ def transcribe(
         except TerminatedError:
             pool.close()
         made = pool.made
+    team.close()
+    if team.others:
+        team.me.made = made
+        members = [team.me, *team.others.values()]
+        made = {**next((m for m in (made, *(m.made for m in members)) if m), {}), "ranks": introduce(members)}
     left = len(work.jobs) - len(outcomes)
     journal.end(dealer.stopped_by if left and dealer.stopped_by else "failures" if failed else "done")
     return ShardReport(outcomes, failed, dealer.stopped_by if left else None, time.monotonic() - began, made)

@@ -89,7 +89,8 @@ class Team:
         self._dealer: Dealer | None = None
         self._report: Callable[[Outcome], None] = lambda outcome: None
         self._say: Callable[[str], None] = lambda sentence: None
-        self._is_stopped = False
+        self._is_stopped = self._is_closed = False
+        self._missing: list[Member] = []
         self._last_beat = self._last_look = now()
 
     @property
@@ -202,18 +203,21 @@ class Team:
 
     def close(self, seconds: float = 20.0) -> list[Member]:
         """Tell all ranks to leave and wait for their last word; those that did not say it are returned."""
-        if self._link is None:
-            return []
+        if self._link is None or self._is_closed:
+            return self._missing
+        self._is_closed = True
         for rank in range(1, self._link.size):
             self._link.send(rank, End())
         deadline = self._now() + seconds
         missing = [member for member in self.others.values() if member.made is None]
-        while missing and self._now() < deadline:
+        # One that is silent already is not waited for.
+        while any(self._now() - member.heard <= self._silence for member in missing) and self._now() < deadline:
             for rank, message in self._link.receive():
                 if isinstance(message, Bye) and rank in self.others:
                     self.others[rank].made = message.made
             missing = [member for member in missing if member.made is None]
             self._sleep(POLL_SECONDS)
+        self._missing = missing
         return missing
 
     def _share(self, member: Member) -> int:
