@@ -33,8 +33,6 @@ except AudiogridError as error:
     raise WorkflowError(str(error))
 
 FOLDER = RunFolder(Path(RESULTS))
-# True in the main process of a cluster run and in its jobs on the nodes.
-ON_CLUSTER = workflow.remote_exec or not workflow.local_exec
 MODEL = f"{MODEL_DIR}/audiogrid.json"
 
 # Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated.
@@ -47,6 +45,16 @@ if workflow.is_main_process and not workflow.dryrun and "--nolock" not in sys.ar
         raise WorkflowError(str(error))
 
 
+def on_cluster():
+    """Whether jobs run elsewhere. To be asked when jobs are known: while rules are read nobody knows the executor."""
+    if workflow.remote_exec:
+        return True
+    if workflow.dryrun or workflow.touch:
+        # The executor only pretends; a number of jobs (not cores) is what a cluster run is started with.
+        return workflow.resource_settings.nodes is not None
+    return not workflow.local_exec
+
+
 wildcard_constraints:
     bundle=r"b\d+",
     shard=r"s\d+",
@@ -57,7 +65,7 @@ def shards_at_least():
     given = SETTINGS["shards"]["at_least"]
     if given != "auto":
         return given
-    return 8 if ON_CLUSTER else 1
+    return 8 if on_cluster() else 1
 
 
 def plan_settings():
@@ -98,16 +106,23 @@ def the_plan():
     return _plans[version]
 
 
-if ON_CLUSTER and workflow.is_main_process:
-    job_resources.note_rate(Path(MODEL_DIR), Path("results"))
+_noted = []
+
+
+def job_rate():
+    """What finished transcribe jobs did; worked out once by the main process, whose jobs inherit the figure."""
+    if not _noted and (workflow.is_main_process or job_resources.RATE_VARIABLE not in os.environ):
+        job_resources.note_rate(Path(MODEL_DIR), Path("results"))
+        _noted.append(True)
+    return job_resources.noted_rate()
 
 
 def shard_minutes(wildcards, threads, attempt):
     """Time limit of a transcribe job; 0 on this machine, where nobody ends jobs."""
-    if not ON_CLUSTER:
+    if not on_cluster():
         return 0
     audio = the_plan().shard[wildcards.shard].audio
-    return job_resources.transcribe_minutes(audio, Path(MODEL_DIR), threads, job_resources.noted_rate(), attempt)
+    return job_resources.transcribe_minutes(audio, Path(MODEL_DIR), threads, job_rate(), attempt)
 
 
 def shard_memory(wildcards, threads, attempt):
@@ -118,7 +133,7 @@ def shard_memory(wildcards, threads, attempt):
 def shard_processes(wildcards, threads):
     """Decoding processes of a transcribe job; 0: the command looks at the machine it is on."""
     given = SETTINGS["workers"]["processes"]
-    return given or (job_resources.workers(Path(MODEL_DIR), threads).processes if ON_CLUSTER else 0)
+    return given or (job_resources.workers(Path(MODEL_DIR), threads).processes if on_cluster() else 0)
 
 
 def bundle_minutes(wildcards, attempt):
@@ -153,7 +168,7 @@ def write_run_config():
 def end_jobs_of_a_dead_driver():
     """Jobs of an earlier Snakemake that was killed would do the same work beside ours."""
     # Without the lock somebody else may be at work here.
-    if ON_CLUSTER and "--nolock" not in sys.argv:
+    if on_cluster() and "--nolock" not in sys.argv:
         end_left_over(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
 
 

@@ -23,7 +23,7 @@ checkpoint make_plan:
         run_dir=RESULTS,
         model_dir=MODEL_DIR,
     params:
-        settings=plan_settings(),
+        settings=lambda wildcards: plan_settings(),
     message:
         "Planning chunks, bundles and shards."
     shell:

@@ -15,7 +15,7 @@ rule probe:
     conda:
         "../../environment.yml"
     # On a cluster this runs on the login node, which is shared with others.
-    threads: 2 if ON_CLUSTER else workflow.cores
+    threads: lambda wildcards: 2 if on_cluster() else workflow.cores
     resources:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,

@@ -18,7 +18,7 @@ rule transcribe:
     conda:
         "../../environment.yml"
     # A job on a node sees all cores of it; what it was given is in the profile.
-    threads: 4 if ON_CLUSTER else workflow.cores
+    threads: lambda wildcards: 4 if on_cluster() else workflow.cores
     resources:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
