@@ -175,6 +175,7 @@ def end_jobs_of_a_dead_driver():
 def end_well():
     """Say how the run ended; rejected recordings make it end with an error after everything else is done."""
     write_run_config()
+    (FOLDER.root / ".state" / "outstanding").unlink(missing_ok=True)
     ending = read_ending(FOLDER)
     if not FOLDER.summary.is_file():
         return

@@ -35,10 +35,10 @@ rule report:
 
 
 rule outstanding:
-    # Exists so that a run with rejected recordings never counts as finished.
+    # Exists so that a run with rejected recordings never counts as finished: its end removes the file again.
     input:
         f"{RESULTS}/summary.tsv",
     output:
-        temp(touch(f"{RESULTS}/.state/outstanding")),
+        touch(f"{RESULTS}/.state/outstanding"),
     message:
         "Some recordings were left out."
