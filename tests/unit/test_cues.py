@@ -191,7 +191,9 @@ def test_the_rules_hold_and_no_character_is_lost(
     options = CueOptions(max_line_chars=columns, max_lines=lines)
     more = {} if speaker is None else {"speaker": speaker}
     cues = cues_of(document(*([segment(words, **more)] if words else [])), options)
-    limits = CueOptions(max_line_chars=max(columns, columns - columns // 2 + 11) if speaker else columns, max_lines=lines)
+    limits = CueOptions(
+        max_line_chars=max(columns, columns - columns // 2 + 11) if speaker else columns, max_lines=lines
+    )
     assert_rules(cues, limits)
     told = "".join(line for cue in cues for line in cue.lines)
     assert told.replace(" ", "") == "".join(word["word"] for word in words).replace(" ", "")
