@@ -116,12 +116,12 @@ def test_a_gap_stands_in_every_format() -> None:
 
 
 def test_speakers_are_named() -> None:
-    call = document(segment("Who is there?", speaker="Agent <1> & co"), mode="split")
+    call = document(segment("Who is there?", speaker="Clerk <1> & co"), mode="split")
     files = render_all(call, FORMATS)
-    assert files["txt"] == "Agent <1> & co: Who is there?\n"
-    assert srt_lines(files["srt"])[0][2] == "Agent <1> & co: Who is there?"
+    assert files["txt"] == "Clerk <1> & co: Who is there?\n"
+    assert srt_lines(files["srt"])[0][2] == "Clerk <1> & co: Who is there?"
     caption = vtt_captions(files["vtt"])[0]
-    assert "<v Agent &lt;1&gt; &amp; co>" in files["vtt"]
+    assert "<v Clerk &lt;1&gt; &amp; co>" in files["vtt"]
     assert caption.text == "Who is there?"
 
 

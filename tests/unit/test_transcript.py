@@ -154,10 +154,10 @@ def test_hard_seams_show_both_readings() -> None:
 
 
 def test_channels_are_interleaved_and_a_turn_inside_a_segment_is_cut_out() -> None:
-    agent = [word(1, 2, "May"), word(2, 2.5, "I?"), word(4, 5, "Thank"), word(5, 5.5, "you.")]
+    clerk = [word(1, 2, "May"), word(2, 2.5, "I?"), word(4, 5, "Thank"), word(5, 5.5, "you.")]
     caller = [word(2.7, 3.5, "Certainly.")]
     tracks = [
-        track((chunk(0, 0, 20, 0), result(agent, to_samples(20))), channel=0),
+        track((chunk(0, 0, 20, 0), result(clerk, to_samples(20))), channel=0),
         track((chunk(0, 0, 20, 1), result(caller, to_samples(20))), channel=1),
     ]
     made = document(*tracks, channels_mode="split")
