@@ -117,7 +117,8 @@ def probe_media(path: Path | str) -> MediaFacts:
     with open_audio(path) as source:
         scan, confirmed = _scan(source)
         end = scan.cursor
-        if not scan.proved:
+        # Encrypted packets now and then decode to noise.
+        if scan.encrypted or not scan.proved:
             raise _undecodable(scan)
         if end < _SHORTEST:
             raise MediaError(f"The file holds only {end:.2f} s of audio: nothing can be said in that time.")
@@ -145,8 +146,7 @@ def _scan(source: AudioInput) -> tuple[_Scan, bool]:
         head.run(everything=False, until_proved=True)
         tail = _Scan(source)
         tail.proved, tail.channels, tail.sample_rate = head.proved, head.channels, head.sample_rate
-        tail.encrypted = head.encrypted
-        if not head.proved:
+        if head.encrypted or not head.proved:
             return head, False
         try:
             target = (claimed - _TAIL_SECONDS + source.origin) / source.time_base

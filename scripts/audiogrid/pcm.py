@@ -30,6 +30,8 @@ WITHOUT_AUDIO = "The file has an audio stream without any audio in it: export it
 SHORTFALL = 1.0
 # Damage this close to the last audio, in seconds, is a cut-off end.
 _TAIL = 0.2
+# Shorter holes, in seconds, are silence that nobody misses: less than a block of any codec that can be damaged.
+_HOLE = 0.09
 # Pauses that add up to less than this, in seconds, are the jitter of a live recording.
 _SHORT_PAUSES = 1.0
 
@@ -200,7 +202,7 @@ class PcmStream:
                         yield from converter.flush()
                         converter = _Converter(frame, converter.tracks, self.channels, clean=clean)
                     if gap:
-                        if cursor:
+                        if cursor and gap > _HOLE:
                             findings.holes.append((cursor, gap))
                         yield from converter.silence(gap)
                     yield from converter.write(frame)
