@@ -2,7 +2,11 @@
 
 Hand-out is by pull: a worker that is free takes the longest task that is left. With tasks in
 falling order that keeps the idle tail about as long as the shortest tasks (Graham's list
-scheduling; longest first is at most a third above the optimum), whatever the workers' speeds.
+scheduling; longest first is at most a third above the optimum).
+
+Between ranks of different speeds that is not enough: a slow one that takes the longest task keeps
+everybody waiting. So a rank takes the longest task that it can finish before all others would have
+finished everything, and its first task, while its speed is unknown, is one of middle length.
 """
 
 from __future__ import annotations
@@ -97,6 +101,15 @@ class Pace:
         return max(LEAST_PATIENCE_SECONDS, expected or audio_seconds(task) / HOPELESS_SPEED)
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """A chunk that somebody is at. ``audio``: its seconds; ``since``: when it was taken."""
+
+    taker: int
+    audio: float
+    since: float
+
+
 class Dealer:
     """Hands out tasks, longest first, and stops in time.
 
@@ -109,7 +122,11 @@ class Dealer:
         self._limits = limits
         self._now = now
         self._paces: dict[int, Pace] = {0: Pace()}
+        self._workers: dict[int, int] = {0: 1}
+        self._taken: dict[str, _Taken] = {}
         self._too_slow: set[int] = set()
+        self._declined: dict[int, float] = {}
+        self._audio = sum(audio_seconds(task) for task in tasks)
         self.stopped_by: str | None = None
 
     @property
@@ -122,23 +139,31 @@ class Dealer:
         """Speed of this process's workers."""
         return self._paces[0].speed
 
-    def admit(self, taker: int) -> None:
-        """Expect ``taker`` to take tasks."""
+    def admit(self, taker: int, workers: int = 1) -> None:
+        """Expect ``taker`` to take tasks for so many workers."""
         self._paces.setdefault(taker, Pace())
+        self._workers[taker] = workers
 
     def dismiss(self, taker: int) -> None:
         """Expect nothing more of ``taker``."""
         self._paces.pop(taker, None)
+        self._workers.pop(taker, None)
+        self._declined.pop(taker, None)
         self._too_slow.discard(taker)
 
     def give_back(self, tasks: Sequence[Task]) -> None:
         """Take back tasks that were not finished; they go to their place in the order."""
+        for task in tasks:
+            self._audio += audio_seconds(task)
+            for job in task:
+                self._taken.pop(job.name, None)
         everything = [*tasks, *self._tasks]
         self._tasks = deque(sorted(everything, key=lambda task: -sum(job.audio for job in task)))
         self._too_slow.clear()
 
     def learn(self, outcome: Outcome, taker: int = 0) -> None:
-        """Take the time of a decoded chunk into account."""
+        """Take note of how a chunk went, and of the time it took."""
+        self._taken.pop(outcome.chunk, None)
         if taker in self._paces:
             self._paces[taker].learn(outcome)
 
@@ -151,17 +176,27 @@ class Dealer:
         return self._paces[0].patience(task, self._limits.chunk_timeout)
 
     def take(self, taker: int = 0) -> Task | None:
-        """The longest task that ``taker`` can finish before the job ends."""
+        """The longest task that ``taker`` can finish in time; ``None`` also when others should have the rest."""
+        if not self._tasks:
+            return None
         left = self._limits.ends_at - self._now()
+        horizon = self._horizon()
+        if len(self._paces) > 1 and self._paces[taker].speed is None:
+            # Its speed is not known: not too much at first.
+            return self._hand_out(len(self._tasks) // 2, taker)
         for index, task in enumerate(self._tasks):
+            seconds = self.predicted(task, taker)
             # A quarter more than predicted: a result that is not stored in time is lost.
-            if self.predicted(task, taker) * 1.25 <= left:
-                del self._tasks[index]
-                return task
-        if self._tasks:
+            if seconds * 1.25 <= left and seconds <= horizon:
+                return self._hand_out(index, taker)
+        shortest = self.predicted(self._tasks[-1], taker)
+        if shortest * 1.25 > left:
             self._too_slow.add(taker)
             if self._too_slow >= self._paces.keys():
                 self.stopped_by = self.stopped_by or NEAR_THE_END
+        elif self._now() - self._declined.setdefault(taker, self._now()) >= shortest:
+            # Things did not go as predicted: meanwhile it could have done the task.
+            return self._hand_out(len(self._tasks) - 1, taker)
         return None
 
     def stopping(self) -> bool:
@@ -169,3 +204,27 @@ class Dealer:
         if self.stopped_by is None and self._now() >= self._limits.ends_at:
             self.stopped_by = NEAR_THE_END
         return self.stopped_by is not None
+
+    def _hand_out(self, index: int, taker: int) -> Task:
+        task = self._tasks[index]
+        del self._tasks[index]
+        self._declined.pop(taker, None)
+        self._audio -= audio_seconds(task)
+        for job in task:
+            self._taken[job.name] = _Taken(taker, to_seconds(job.audio), self._now())
+        return task
+
+    def _horizon(self) -> float:
+        """Seconds until everything can be finished if every rank works at its pace; infinite while unknown."""
+        speeds = {taker: pace.speed for taker, pace in self._paces.items()}
+        known = {taker: speed for taker, speed in speeds.items() if speed}
+        if len(speeds) == 1 or len(known) < len(speeds):
+            return math.inf
+        now = self._now()
+        waiting, longest = self._audio, audio_seconds(self._tasks[0]) / max(known.values())
+        for taken in self._taken.values():
+            if taken.taker in known:
+                begun = (now - taken.since) * known[taken.taker]
+                waiting += max(0.0, taken.audio - begun)
+                longest = max(longest, (taken.audio - begun) / known[taken.taker])
+        return max(longest, waiting / sum(speed * self._workers[taker] for taker, speed in known.items()))

@@ -1,0 +1,72 @@
+import pytest
+
+from audiogrid.nodes import divide_things, parse_gpus, share_node, usable_core_numbers, visible_gpus
+
+GPUS = {"0": "GPU-aa", "1": "GPU-ab", "2": "GPU-b"}
+
+
+def test_ranks_that_see_the_same_cores_share_them():
+    assert divide_things([range(8)] * 2) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert [len(share) for share in divide_things([range(8)] * 3)] == [3, 3, 2]
+
+
+def test_ranks_that_are_bound_keep_their_cores():
+    assert divide_things([[0, 1], [2, 3], [4, 5, 6]]) == [[0, 1], [2, 3], [4, 5, 6]]
+
+
+def test_what_overlaps_in_part_goes_to_whoever_has_less():
+    assert divide_things([[0, 1, 2, 3], [3, 4]]) == [[0, 1, 2], [4, 3]]
+
+
+def test_nothing_is_dealt_twice_and_nothing_is_lost():
+    shares = divide_things([range(10), range(5, 20), range(10), [3]])
+    dealt = [thing for share in shares for thing in share]
+    assert sorted(dealt) == list(range(20))
+
+
+def test_more_ranks_than_gpus_leave_some_without():
+    assert divide_things([["GPU-a"], ["GPU-a"], ["GPU-a"]]) == [["GPU-a"], [], []]
+
+
+def test_gpus_are_known_by_their_uuid():
+    assert parse_gpus("0, GPU-aa\n1, GPU-ab\n") == {"0": "GPU-aa", "1": "GPU-ab"}
+    assert parse_gpus("No devices were found\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("variable", "seen"),
+    [
+        (None, ["GPU-aa", "GPU-ab", "GPU-b"]),
+        ("", []),
+        ("-1", []),
+        ("1", ["GPU-ab"]),
+        ("2,0", ["GPU-b", "GPU-aa"]),
+        ("0,9,1", ["GPU-aa"]),
+        ("GPU-b", ["GPU-b"]),
+        ("GPU-a", ["GPU-a"]),
+        ("MIG-1234", ["MIG-1234"]),
+        ("0,0", ["GPU-aa"]),
+    ],
+)
+def test_cuda_visible_devices_is_respected(variable, seen):
+    environment = {} if variable is None else {"CUDA_VISIBLE_DEVICES": variable}
+    assert visible_gpus(environment, GPUS) == seen
+
+
+def test_two_ranks_that_both_call_their_gpu_0_do_not_collide():
+    one = visible_gpus({"CUDA_VISIBLE_DEVICES": "0"}, {"0": "GPU-aa"})
+    other = visible_gpus({"CUDA_VISIBLE_DEVICES": "0"}, {"0": "GPU-ab"})
+    assert divide_things([one, other]) == [["GPU-aa"], ["GPU-ab"]]
+
+
+def test_the_share_of_a_rank():
+    share = share_node(1, [range(8), range(8)], 8, [["GPU-aa", "GPU-b"], ["GPU-aa", "GPU-b"]])
+    assert (share.cores, share.ranks, share.gpus) == (4, 2, ["GPU-b"])
+    # A quota of four cores for a container that sees eight is for all its ranks.
+    assert share_node(0, [range(8), range(8)], 4, []).cores == 2
+    assert share_node(0, [[0], [0], [0]], 1, [[], [], []]).cores == 1
+    assert share_node(2, [[0], [0], [0]], 1, [[], [], []]).gpus is None
+
+
+def test_this_process_may_run_somewhere():
+    assert usable_core_numbers()
