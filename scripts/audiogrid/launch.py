@@ -8,6 +8,8 @@ import shlex
 import unicodedata
 from pathlib import Path
 
+import yaml
+
 from audiogrid.errors import InputError
 
 SAMPLES_RUN = "samples"
@@ -69,6 +71,27 @@ def run_name(recordings: str) -> str:
     return f"recordings-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:6]}"
 
 
+def free_run_name(recordings: str, results: Path) -> str:
+    """``run_name``, or the same with a number of its own where another folder's run has that name already.
+
+    ``/a/talks`` and ``/b/talks`` must not write into one folder. What a run transcribed stands in
+    its ``run_config.yaml``; a run without one (it never started) is nobody's.
+    """
+    name = run_name(recordings)
+    try:
+        used = yaml.safe_load((results / name / "run_config.yaml").read_text())["config"]["recordings"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return name
+    if not recordings or not isinstance(used, str) or _place(used) == _place(recordings):
+        return name
+    return f"{name}-{hashlib.sha256(_place(recordings).encode(errors='surrogatepass')).hexdigest()[:6]}"
+
+
+def _place(recordings: str) -> str:
+    """Absolute path; a glob's characters are left as they are."""
+    return str(Path(recordings).absolute())
+
+
 def split_arguments(text: str) -> tuple[list[str], list[str]]:
     """``ARGS`` of make: (arguments for Snakemake, values of its ``--config`` options).
 
@@ -96,7 +119,7 @@ def split_arguments(text: str) -> tuple[list[str], list[str]]:
     return arguments, config
 
 
-def snakemake_arguments(recordings: str, run: str, extra: str) -> list[str]:
+def snakemake_arguments(recordings: str, run: str, extra: str, results: Path = Path("results")) -> list[str]:
     """Arguments of the ``snakemake`` that transcribes ``recordings`` (empty: what the configuration says).
 
     With a ``--configfile`` in ``extra`` and neither recordings nor a name, that file decides both.
@@ -107,7 +130,7 @@ def snakemake_arguments(recordings: str, run: str, extra: str) -> list[str]:
     if recordings:
         ours.append(f"recordings={quote_value(recordings)}")
     if run or not has_file:
-        ours.append(f"run={quote_value(run or run_name(recordings))}")
+        ours.append(f"run={quote_value(run or free_run_name(recordings, results))}")
     # Last, because --config takes all words after it, targets too.
     tail = ["--config", *ours, *config] if ours or config else []
     return ["--profile", PROFILE, *arguments, *tail]

@@ -75,6 +75,27 @@ def test_run_name_is_always_one_safe_folder_name(text: str) -> None:
     assert Path("results", name).name == name
 
 
+def test_same_name_of_another_folder_gets_a_run_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "results" / "talks"
+    run.mkdir(parents=True)
+    assert launch.free_run_name("/b/talks", tmp_path / "results") == "talks"
+    (run / "run_config.yaml").write_text("config: {recordings: /a/talks}")
+    assert launch.free_run_name("/a/talks/", tmp_path / "results") == "talks"
+    other = launch.free_run_name("/b/talks", tmp_path / "results")
+    assert other != launch.free_run_name("talks", tmp_path / "results") != "talks"
+    assert re.fullmatch(r"talks-[0-9a-f]{6}", other)
+    (run / "run_config.yaml").write_text("config: {recordings: talks}")
+    assert launch.free_run_name(str(tmp_path / "talks"), tmp_path / "results") == "talks"
+
+
+@pytest.mark.parametrize("text", ["", "[", "config: 3", "config: {recordings: [a, b]}"])
+def test_unreadable_run_config_changes_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "talks").mkdir()
+    (tmp_path / "talks" / "run_config.yaml").write_text(text)
+    assert launch.free_run_name("/a/talks", tmp_path) == "talks"
+
+
 def test_plain_run_names_recordings_and_run() -> None:
     assert launch.snakemake_arguments("/x/-y z", "", "") == [
         "--profile",
