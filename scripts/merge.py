@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from audiogrid.closing import MergeSettings, facts_from_reports, merge_bundle, require_complete
@@ -37,6 +38,7 @@ def main(argv: list[str]) -> None:
     require_complete(merged, folder, plan)
     merged.write(arguments.output, arguments.generation)
     log.info("merged %d recording(s)", len(merged.files))
+    print(f"bundle {arguments.bundle}: {len(merged.files)} transcript(s) written", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,6 +169,12 @@ def _driver_elsewhere(folder: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return None if host == socket.gethostname() else host
+
+
+def only_looks(argv: Sequence[str]) -> bool:
+    """Whether this Snakemake command takes no lock, or is about the lock itself."""
+    words = ("--dry-run", "--dryrun", "--nolock", "--unlock", "--lint", "--summary", "--detailed-summary", "--dag")
+    return any(word in words or re.fullmatch(r"-[a-zA-Z]*n[a-zA-Z]*", word) for word in argv[1:])
 
 
 def is_locked(folder: Path) -> bool:

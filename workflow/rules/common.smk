@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from audiogrid import config as configuration
 from audiogrid import resources as job_resources
@@ -16,8 +17,9 @@ from audiogrid.models import folder_name, load_registry
 from audiogrid.plan import Plan
 from audiogrid.progress import RunFolder
 from audiogrid.listing import listing_hash
-from audiogrid.locks import release_stale
+from audiogrid.locks import only_looks, release_stale
 from audiogrid.runstate import merge_generation, run_config, shard_generation
+from audiogrid.terminal import calm
 
 try:
     SETTINGS = configuration.resolve(config)
@@ -38,7 +40,7 @@ MODEL = f"{MODEL_DIR}/audiogrid.json"
 # Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated.
 shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
-if workflow.is_main_process and not workflow.dryrun and "--nolock" not in sys.argv:
+if workflow.is_main_process and not only_looks(sys.argv):
     try:
         release_stale(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
     except AudiogridError as error:
@@ -163,6 +165,12 @@ def outstanding(wildcards):
 def write_run_config():
     """Leave the merged configuration, versions, model hash and command beside the results."""
     run_config(FOLDER, SETTINGS, Path(MODEL_DIR), sys.argv)
+
+
+def calm_terminal():
+    """Leave Snakemake's account of its scheduling to its log file; on a cluster, job ids are worth seeing."""
+    if not on_cluster() and not workflow.output_settings.verbose:
+        calm(logger.handlers)
 
 
 def end_jobs_of_a_dead_driver():

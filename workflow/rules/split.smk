@@ -26,4 +26,4 @@ rule split:
         " --plan={input.plan:q}"
         " --bundle={wildcards.bundle}"
         " --output={output.chunks:q}"
-        " 2> {log:q} || {{ code=$?; cat {log:q} >&2; exit $code; }}"
+        " 2>&1 | tee {log:q} >&2"
