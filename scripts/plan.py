@@ -7,10 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from audiogrid.decoding.options import DecodeOptions
-
 from audiogrid.command import run
 from audiogrid.cores import usable_cores
+from audiogrid.decoding.options import DecodeOptions
 from audiogrid.files import read_json
 from audiogrid.log import open_log
 from audiogrid.models import model_hash

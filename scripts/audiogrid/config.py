@@ -72,9 +72,7 @@ def _sentences(error: Any) -> Iterator[str]:
         yield f"{key}: {shown} has the wrong type; it must be of type {error.validator_value}"
     elif error.validator == "pattern":
         yield f"{key}: {shown} cannot be used as a folder name; use letters, digits, '_', '-' and '.' only"
-    elif error.validator in ("minLength", "minItems"):
-        yield f"{key}: it is empty; give a value or leave the key out"
-    elif error.validator == "oneOf" and error.instance in ("", []):
+    elif error.validator in ("minLength", "minItems") or (error.validator == "oneOf" and error.instance in ("", [])):
         yield f"{key}: it is empty; give a value or leave the key out"
     elif error.validator == "oneOf":
         kinds = [rule.get("type", rule.get("const")) for rule in error.validator_value]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from audiogrid.recordings import list_sources
 
@@ -20,7 +20,7 @@ def listing_hash(recordings: str | Sequence[str], channels: str) -> str:
     digest = hashlib.sha256()
     for source in listing.sources:
         try:
-            facts = os.stat(source.path)
+            facts = Path(source.path).stat()
             seen = f"{facts.st_size} {facts.st_mtime_ns}"
         except OSError as error:
             seen = type(error).__name__
