@@ -36,7 +36,7 @@ def with_defaults(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
     return filled
 
 
-def _normalised(config: Mapping[str, Any]) -> dict[str, Any]:
+def _normalised(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Accept what people type on a command line: ``formats=srt,vtt``, a run named ``2024``, a null section."""
     value = {key: given for key, given in config.items() if given is not None}
     if isinstance(value.get("formats"), str):
@@ -46,7 +46,21 @@ def _normalised(config: Mapping[str, Any]) -> dict[str, Any]:
     # YAML 1.1 reads the language code of Norwegian as "false".
     if value.get("language") is False:
         value["language"] = "no"
+    for key, section in value.items():
+        rules = schema["properties"].get(key, {}).get("properties")
+        if rules and isinstance(section, Mapping):
+            value[key] = {name: _typed(given, rules.get(name, {})) for name, given in section.items()}
     return value
+
+
+def _typed(given: Any, rule: Mapping[str, Any]) -> Any:
+    """A value of ``--config mpi='{tasks: 4}'``, where Snakemake leaves everything inside braces a string."""
+    if not isinstance(given, str) or rule.get("type") == "string":
+        return given
+    try:
+        return yaml.safe_load(given)
+    except yaml.YAMLError:
+        return given
 
 
 def _sentences(error: Any) -> Iterator[str]:
@@ -91,7 +105,7 @@ def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dic
     from audiogrid.languages import check_language
 
     schema = load_schema()
-    value = with_defaults(_normalised(config), schema)
+    value = with_defaults(_normalised(config, schema), schema)
     mistakes = [
         sentence
         for error in sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: list(error.path))

@@ -75,3 +75,14 @@ def test_decoding_options_and_schema_agree():
     assert {key: rule["default"] for key, rule in rules.items()} == {
         key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()
     }
+
+
+def test_sections_on_a_command_line_hold_strings_only():
+    settings = resolve(
+        {"mpi": {"tasks": "4"}, "workers": {"chunk_timeout_minutes": "0.3"}, "shards": {"at_least": "auto"}}
+    )
+    assert settings["mpi"] == {"tasks": 4, "launcher": "auto"}
+    assert settings["workers"]["chunk_timeout_minutes"] == 0.3
+    assert settings["shards"]["at_least"] == "auto"
+    with pytest.raises(InputError, match=r"mpi\.tasks: 'many'"):
+        resolve({"mpi": {"tasks": "many"}})
