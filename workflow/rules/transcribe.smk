@@ -1,6 +1,7 @@
 # Per shard: every chunk that is not in the store is decoded into it.
 # INPUTS   chunks/<bundle>/ of the shard's bundles, the model
 # OUTPUTS  shards/<shard>.json; the results themselves go to the store, which Snakemake never deletes
+from audiogrid.ranks import is_mpi, mpi_resources, start_command
 
 
 rule transcribe:
@@ -20,6 +21,7 @@ rule transcribe:
     # A job on a node sees all cores of it; what it was given is in the profile.
     threads: lambda wildcards: 4 if on_cluster() else workflow.cores
     resources:
+        **mpi_resources(SETTINGS["mpi"]),
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
         model_dir=MODEL_DIR,
@@ -36,6 +38,8 @@ rule transcribe:
         attempts=SETTINGS["workers"]["attempts"],
         chunk_timeout_minutes=str(SETTINGS["workers"]["chunk_timeout_minutes"]),
         allow_gaps="yes" if SETTINGS["allow_gaps"] else "no",
+        start=lambda wildcards, threads: start_command(SETTINGS["mpi"], threads, on_cluster()),
+        ranks=SETTINGS["mpi"]["tasks"] if is_mpi(SETTINGS["mpi"]) else 0,
     params:
         spec=lambda wildcards: the_plan().shard[wildcards.shard].spec,
         generation=lambda wildcards: shard_generation(FOLDER, wildcards.shard),
@@ -43,7 +47,7 @@ rule transcribe:
         "Transcribing shard {wildcards.shard}."
     shell:
         # `exec`: signals reach the worker itself, which then stops in good order.
-        "exec python scripts/transcribe.py"
+        "exec {resources.start} scripts/transcribe.py"
         " --run-dir={resources.run_dir:q}"
         " --shard={wildcards.shard}"
         " --store={resources.store:q}"
@@ -59,6 +63,7 @@ rule transcribe:
         # The worker stops in time, so that what it is at is not lost. 0: nothing ends it.
         " --minutes={resources.runtime}"
         " --allow-gaps={resources.allow_gaps}"
+        " --mpi-tasks={resources.ranks}"
         " --generation={params.generation}"
         " --output={output.report:q}"
         " --log={log:q}"
