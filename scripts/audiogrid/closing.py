@@ -148,7 +148,8 @@ def merge_bundle(
         if missing:
             merged.failures.append(Failure(name, recording.path, missing[0], "it was not reached"))
             continue
-        note = "; ".join(note for note in (recording.note, facts.notes.get(name)) if note)
+        # Probe and split may have noticed the same thing.
+        note = "; ".join(dict.fromkeys(note for note in (recording.note, facts.notes.get(name)) if note))
         try:
             done = merge_recording(
                 {**asdict(recording), "note": note or None},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import os
 import difflib
 import io
 from collections.abc import Iterator
@@ -69,9 +70,12 @@ def _resolve(table: Path, value: str) -> str:
     if not value:
         return ""
     try:
-        return str(table.parent / Path(value).expanduser())
+        path = table.parent / Path(value).expanduser()
     except RuntimeError:
-        return str(table.parent / value)
+        path = table.parent / value
+    # `config/../samples/x` reads better without the detour, where that is the same file (links may make it another).
+    straight = os.path.normpath(path)
+    return straight if os.path.realpath(straight) == os.path.realpath(path) else str(path)
 
 
 def _problem(values: dict[str, str], path: str, *, extra: int) -> str | None:

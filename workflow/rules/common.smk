@@ -17,7 +17,7 @@ from audiogrid.models import folder_name, load_registry
 from audiogrid.plan import Plan
 from audiogrid.progress import RunFolder
 from audiogrid.listing import listing_hash
-from audiogrid.locks import only_looks, release_stale
+from audiogrid.locks import note_driver, only_looks, release_stale
 from audiogrid.runstate import merge_generation, run_config, shard_generation
 from audiogrid.terminal import calm
 
@@ -43,6 +43,7 @@ shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH
 if workflow.is_main_process and not only_looks(sys.argv):
     try:
         release_stale(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
+        note_driver(Path.cwd())
     except AudiogridError as error:
         raise WorkflowError(str(error))
 

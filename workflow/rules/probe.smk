@@ -34,3 +34,4 @@ rule probe:
         " --cache={resources.run_dir:q}/.state/probe.jsonl"
         " --output={output.probe:q}"
         " --rejected={output.rejected:q}"
+        " --log={log:q}"

@@ -1,0 +1,85 @@
+"""Every kind of bad file at once: each has its reason, and everything that can be transcribed is."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import bad_media
+import runs
+from media import write_media, write_wav
+from speech import RATE, music, say, silence, word_error_rate
+
+pytestmark = pytest.mark.workflow
+
+SAID = "The meeting begins at ten o'clock in the large hall."
+
+
+def go(workspace, *options, **more):
+    return workspace.snakemake("--config", "run=x", "recordings=in", "language=en", *options, **more)
+
+
+def test_bad_files_are_rejected_and_the_others_transcribed(workspace):
+    folder = workspace.path / "in"
+    folder.mkdir()
+    reasons = {make(folder).name: words for make, words in bad_media.REJECTED.items()}
+    (folder / "loop").mkdir()
+    (folder / "loop" / "again").symlink_to(folder, target_is_directory=True)
+    (folder / "gone.wav").symlink_to(folder / "nowhere.wav")
+    reasons["gone.wav"] = "link"
+    speech = say(SAID, 3)
+    write_wav(folder / "good.wav", speech)
+    write_media(folder / "good.mp3", speech)
+    # Accepted as far as they go.
+    for make in (bad_media.make_short, bad_media.make_silence):
+        make(folder)
+    whole = write_media(folder / "cut.mp3", np.concatenate([speech, silence(0.5), say("Never to be heard.", 4)]))
+    data = whole.read_bytes()
+    whole.write_bytes(data[: int(len(data) * 0.62)])
+
+    done = go(workspace, code=1)
+
+    run = workspace.path / "results" / "x"
+    rejected = {row["path"].removeprefix("in/"): row["reason"] for row in runs.table(run / "rejected.tsv")}
+    assert set(rejected) == set(reasons)
+    for name, words in reasons.items():
+        assert words in rejected[name], (name, rejected[name])
+    assert f"{len(reasons)} rejected" in done.stdout
+    summary = {row["path"].removeprefix("in/"): row for row in runs.table(run / "summary.tsv")}
+    assert set(summary) == {"good.wav", "good.mp3", "short.wav", "silence.wav", "cut.mp3"}
+    assert len({row["recording"] for row in summary.values()}) == 5
+    for name in ("good.wav", "good.mp3"):
+        assert word_error_rate(SAID, runs.text(run, summary[name]["recording"])) <= 0.1
+    assert word_error_rate(SAID, runs.text(run, summary["cut.mp3"]["recording"])) <= 0.3
+    for name in ("short.wav", "silence.wav"):
+        assert runs.text(run, summary[name]["recording"]) == ""
+        assert (run / "transcripts" / f"{summary[name]['recording']}.vtt").read_text() == "WEBVTT\n"
+
+
+def test_silence_and_music_give_valid_empty_transcripts(workspace):
+    folder = workspace.path / "in"
+    folder.mkdir()
+    write_wav(folder / "silence.wav", silence(40))
+    write_wav(folder / "music.wav", music(60))
+    rumble = np.random.default_rng(1).normal(0, 300, 40 * RATE).astype(np.int16)
+    write_wav(folder / "rumble.wav", rumble)
+    go(workspace)
+    run = workspace.path / "results" / "x"
+    for name in ("silence", "music", "rumble"):
+        assert runs.text(run, name) == ""
+        assert json.loads((run / "transcripts" / f"{name}.json").read_text())["segments"] == []
+        assert (run / "transcripts" / f"{name}.srt").read_text() == ""
+
+
+def test_chunk_texts_are_the_text_before_stitching(workspace, speech):
+    folder = workspace.path / "in"
+    folder.mkdir()
+    write_wav(folder / "long.wav", speech(seconds=80, seed=6).pcm)
+    go(workspace, "chunk_minutes=0.5", "chunk_texts=true", "formats=txt")
+    run = workspace.path / "results" / "x"
+    parts = sorted((run / "transcripts" / "long.chunks").iterdir())
+    assert [part.name for part in parts] == [f"{index:04d}.txt" for index in range(len(parts))]
+    assert len(parts) >= 2
+    assert word_error_rate(" ".join(part.read_text() for part in parts), runs.text(run, "long")) <= 0.05
