@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
-import os
 import difflib
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 

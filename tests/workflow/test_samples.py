@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pysubs2
@@ -29,5 +30,5 @@ def test_the_samples_are_read_as_they_were_written(workspace):
         assert word_error_rate(reference, text) <= 0.05, name
         cues = pysubs2.load(str(run / "transcripts" / f"{name}.srt"))
         assert len(cues) == len(webvtt.read(str(run / "transcripts" / f"{name}.vtt")).captions) > 0
-        for before, after in zip(cues, cues[1:], strict=False):
+        for before, after in pairwise(cues):
             assert before.start < before.end <= after.start
