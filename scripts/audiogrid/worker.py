@@ -86,9 +86,10 @@ def _die_with_parent() -> None:
 def start(settings: WorkerSettings) -> None:
     """Load the model; called once per process. A failure is kept and raised by ``ready``."""
     global _engine, _settings, _start_error
-    # The parent decides when work ends; a Ctrl-C reaches the whole process group.
+    # The parent decides when work ends: a Ctrl-C reaches the whole process group, and a cluster that ends a job tells
+    # every process of it. What this one is at may still be finished in the time of grace.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _settings = settings
     try:
@@ -185,6 +186,16 @@ def describe_exit(code: int | None) -> str:
 
 
 def thread_environment(threads: int) -> dict[str, str]:
-    """Variables that keep numeric libraries in a worker to its threads; to be set before it starts."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return {**dict.fromkeys(names, str(threads)), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    """Variables that keep numeric libraries in a worker to its threads; to be set before it starts.
+
+    OMP_NUM_THREADS is never 1: oneDNN then takes other kernels, whose sums round differently, and the same audio
+    reads differently on a node with more cores. How many threads decode is told to the model itself, so that 2 here
+    costs nothing.
+    """
+    names = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return {
+        **dict.fromkeys(names, str(threads)),
+        "OMP_NUM_THREADS": str(max(2, threads)),
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }

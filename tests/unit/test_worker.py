@@ -1,0 +1,55 @@
+"""What a decoding process starts with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from audiogrid.worker import describe_exit, thread_environment
+
+DECODE = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from audiogrid.decoding.engine import ChunkAudio, Engine
+from audiogrid.decoding.options import DecodeOptions
+folder, pcm, threads = sys.argv[1], np.load(sys.argv[2]), int(sys.argv[3])
+engine = Engine(Path(folder), threads=threads)
+(_, result), = engine.decode([ChunkAudio(pcm, (0, len(pcm)), DecodeOptions(language="es"))])
+print(json.dumps(result.to_json()))
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_threads_are_bounded_but_openmp_never_sees_a_single_one(threads):
+    variables = thread_environment(threads)
+    assert variables["MKL_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == str(threads)
+    assert int(variables["OMP_NUM_THREADS"]) == max(2, threads)
+
+
+@pytest.mark.workflow
+def test_the_number_of_threads_does_not_change_the_text(base_model: Path, human_speech, tmp_path: Path):
+    import numpy as np
+
+    np.save(tmp_path / "pcm.npy", human_speech("es", 6, skip=20).pcm)
+    results = []
+    for threads in (1, 2, 4):
+        argv = [sys.executable, "-c", DECODE, str(base_model), str(tmp_path / "pcm.npy"), str(threads)]
+        environment = {**os.environ, **thread_environment(threads)}
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
+        results.append(json.loads(done.stdout))
+    assert results[0]["segments"]
+    assert results[0] == results[1] == results[2]
+
+
+def test_a_death_is_named():
+    assert "SIGSEGV" in describe_exit(-signal.SIGSEGV)
+    assert "out of memory?" in describe_exit(-signal.SIGKILL)
+    assert "exit code 3" in describe_exit(3)
+    assert "lost" in describe_exit(None)
