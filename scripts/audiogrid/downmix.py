@@ -26,7 +26,8 @@ def channel_weights(names: list[str] | None, channels: int) -> NDArray[np.float3
     if names is None or len(names) != channels or channels <= 2:
         return np.full(channels, 1 / channels, np.float32)
     raw = np.array([_WEIGHTS.get(name, _OTHER_WEIGHT) for name in names])
-    return (raw / raw.sum()).astype(np.float32)
+    weights: NDArray[np.float32] = (raw / raw.sum()).astype(np.float32)
+    return weights
 
 
 class Downmix:
@@ -44,7 +45,8 @@ class Downmix:
     def __call__(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mix ``(channels, n)`` down to ``(n,)``; within [-1, 1] if the input is."""
         if len(self._weights) == 1:
-            return block[0]
+            only: NDArray[np.float32] = block[0]
+            return only
         before, self._signs = self._signs, self._choose(block)
         mixed = _sum(self._weights * self._signs, block)
         if not np.array_equal(before, self._signs):

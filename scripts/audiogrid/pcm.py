@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -36,14 +40,20 @@ _HOLE = 0.09
 _SHORT_PAUSES = 1.0
 
 
+# Pieces that wait for the second thread at most: what it lags behind, in memory.
+_AHEAD = 2
+
+Work = Callable[[], "NDArray[np.int16]"]
+
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
 class _Converter:
     """Frames of one format, rate and channel count in, 16 kHz tracks out.
 
-    Frames are gathered in a buffer of its own: an ``AudioFifo`` does the same, but allocates
-    every piece anew, and the page faults took 0.9 s per hour of stereo.
+    Frames are gathered in buffers of its own: an ``AudioFifo`` does the same, but allocates
+    every piece anew, and the page faults took 0.9 s per hour of stereo. What is yielded is work,
+    to be done in order: mixing and resampling need no Python lock and can go on beside decoding.
     """
 
     def __init__(self, frame: Any, tracks: int | None, channels: Channels, *, clean: bool) -> None:
@@ -60,12 +70,16 @@ class _Converter:
         self._planes = inputs if planar else 1
         self._width = 1 if planar else inputs
         self._inputs = inputs
-        self._buffer = np.empty((self._planes, self._width * self._piece), _DTYPES[name.removesuffix("p")])
+        self._shape = (self._planes, self._width * self._piece)
+        self._dtype = np.dtype(_DTYPES[name.removesuffix("p")])
+        # Buffers come back when their work is done.
+        self._spare: SimpleQueue[NDArray[Any]] = SimpleQueue()
+        self._buffer = np.empty(self._shape, self._dtype)
         self._filled = 0
         signals = self.tracks if self._split else 1
         self._resamplers = [av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE) for _ in range(signals)]
 
-    def write(self, frame: Any) -> Iterator[NDArray[np.int16]]:
+    def write(self, frame: Any) -> Iterator[Work]:
         """Take a frame of this converter's kind."""
         count = frame.samples * self._width
         start = self._filled
@@ -73,35 +87,45 @@ class _Converter:
             yield from self.drain()
             start = 0
             if count > self._buffer.shape[1]:
-                self._buffer = np.empty((self._planes, count), self._buffer.dtype)
+                self._buffer = np.empty((self._planes, count), self._dtype)
         for row, plane in zip(self._buffer, frame.planes, strict=True):
             row[start : start + count] = np.frombuffer(plane, row.dtype, count)
         self._filled = start + count
 
-    def silence(self, seconds: float) -> Iterator[NDArray[np.int16]]:
+    def silence(self, seconds: float) -> Iterator[Work]:
         """Take silence."""
         yield from self.drain()
         left = round(seconds * self.rate)
         while left > 0:
             count = min(left, self._piece)
-            yield self._resample(np.zeros((len(self._resamplers), count), np.float32))
+            yield partial(self._resample, np.zeros((len(self._resamplers), count), np.float32))
             left -= count
 
-    def flush(self) -> Iterator[NDArray[np.int16]]:
+    def flush(self) -> Iterator[Work]:
         """What is still inside."""
         yield from self.drain()
-        yield self._resample(None)
+        yield partial(self._resample, None)
 
-    def drain(self) -> Iterator[NDArray[np.int16]]:
+    def drain(self) -> Iterator[Work]:
         """What has been written so far (the filter keeps a little)."""
         if not self._filled:
             return
-        array = self._buffer[:, : self._filled]
+        yield partial(self._convert, self._buffer, self._filled)
+        self._filled = 0
+        try:
+            self._buffer = self._spare.get_nowait()
+        except Empty:
+            self._buffer = np.empty(self._shape, self._dtype)
+
+    def _convert(self, buffer: NDArray[Any], filled: int) -> NDArray[np.int16]:
+        array = buffer[:, :filled]
         if self._width > 1:
             array = array.reshape(-1, self._width).T
-        self._filled = 0
         block = _to_float(array, clean=self._clean)
-        yield self._resample(block if self._split else self._mix(block)[None])
+        done = self._resample(block if self._split else self._mix(block)[None])
+        if buffer.shape == self._shape:
+            self._spare.put(buffer)
+        return done
 
     def _resample(self, block: NDArray[np.float32] | None) -> NDArray[np.int16]:
         import av
@@ -162,7 +186,7 @@ class PcmStream:
     def __iter__(self) -> Iterator[NDArray[np.int16]]:
         held: list[NDArray[np.int16]] = []
         count = 0
-        for piece in self._pieces():
+        for piece in _beside(self._pieces()):
             self.samples += piece.shape[1]
             while count + piece.shape[1] >= self._block:
                 cut = self._block - count
@@ -174,7 +198,7 @@ class PcmStream:
         if count:
             yield np.concatenate(held, axis=1)
 
-    def _pieces(self) -> Iterator[NDArray[np.int16]]:
+    def _pieces(self) -> Iterator[Work]:
         import av
 
         with open_audio(self.path) as source:
@@ -211,6 +235,18 @@ class PcmStream:
                 raise MediaError(UNDECODABLE if findings.errors else WITHOUT_AUDIO)
             yield from converter.flush()
             self.note = _note(source, packets, timeline, findings, cursor)
+
+
+def _beside(work: Iterator[Work]) -> Iterator[NDArray[np.int16]]:
+    """Results of ``work`` in order, each done on a second thread while the next is prepared."""
+    with ThreadPoolExecutor(1) as thread:
+        pending: deque[Future[NDArray[np.int16]]] = deque()
+        for one in work:
+            pending.append(thread.submit(one))
+            if len(pending) > _AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _note(source: AudioInput, packets: Packets, timeline: Timeline, findings: _Findings, end: float) -> str | None:
