@@ -81,6 +81,7 @@ def test_fast_and_slow_speakers_are_measured_against_themselves() -> None:
 def test_usual_rate_is_the_median_weighted_by_speech() -> None:
     readings = [replace(GOOD, text="a" * 100, speech_seconds=10.0)] * 3 + [replace(GOOD, text="a", speech_seconds=10.0)]
     assert usual_rate(readings) == pytest.approx(10.0)
+    assert usual_rate([replace(GOOD, text="a", speech_seconds=10.0)] * 9) == 8.0
     assert usual_rate(readings[:1]) == USUAL_RATE
     assert usual_rate([]) == USUAL_RATE
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from audiogrid.decoding.model import AlignedWord
 from audiogrid.decoding.windows import Layout, Piece
-from audiogrid.decoding.wordtimes import longest_unspoken, place, segment, sentences, unheard_share
+from audiogrid.decoding.wordtimes import place, segment, sentences, unheard_share, unspoken
 from audiogrid.results import Segment, Word
 
 LAYOUT = Layout((Piece(16_000, 48_000), Piece(160_000, 192_000)))
@@ -53,10 +53,13 @@ def word(start: int, end: int, text: str = " a") -> Word:
     return Word(start, end, text, 0.9)
 
 
-def test_longest_unspoken() -> None:
-    assert longest_unspoken([], [(0, 100), (200, 500)]) == 300
-    assert longest_unspoken([word(210, 300)], [(0, 100), (200, 500)]) == 200
-    assert longest_unspoken([word(0, 100), word(200, 500)], [(0, 100), (200, 500)]) == 0
+def test_unspoken_adds_up_what_is_longer_than_a_pause() -> None:
+    speech = [(0, 100), (200, 500)]
+    assert unspoken([], speech, 50) == 400
+    assert unspoken([], speech, 200) == 300
+    assert unspoken([word(210, 300)], speech, 50) == 300
+    assert unspoken([word(0, 100), word(200, 500)], speech, 50) == 0
+    assert unspoken([word(0, 100), word(230, 470)], speech, 50) == 0
 
 
 def test_unheard_share() -> None:

@@ -12,9 +12,9 @@ from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.scoring import Evidence, score
 from audiogrid.decoding.suspicion import flags
 from audiogrid.decoding.windows import Layout, heard, seconds
-from audiogrid.decoding.wordtimes import longest_unspoken, place, unheard_share
+from audiogrid.decoding.wordtimes import place, unheard_share, unspoken
 from audiogrid.results import Reading, Word
-from audiogrid.times import SAMPLE_RATE
+from audiogrid.times import SAMPLE_RATE, to_samples
 from audiogrid.voice import FRAME
 
 
@@ -101,9 +101,10 @@ def align(model: Model, one: Attempt, job: Job, options: DecodeOptions) -> Attem
         aligned = model.align(take.encoded, take.heard.tokens, one.language, options.task, take.layout.samples)
         words += place(aligned, take.layout, job.speech)
     words = _in_order(words)
+    least = to_samples(options.max_unspoken_seconds)
     evidence = replace(
         one.evidence,
-        unspoken_seconds=round(longest_unspoken(words, job.speech) / SAMPLE_RATE, 3),
+        unspoken_seconds=round(unspoken(words, job.speech, least) / SAMPLE_RATE, 3),
         unheard_share=round(unheard_share(words, job.speech), 3),
     )
     return replace(one, words=words, evidence=evidence)

@@ -36,7 +36,7 @@ class DecodeOptions:
 
     beam_size: int = 1
     second_beam_size: int = 5
-    second_look_logprob: float = -0.35
+    second_look_logprob: float = -0.15
     careful_beam_size: int = 5
     temperatures: list[float] = field(default_factory=lambda: [0.2, 0.4, 0.6, 0.8, 1.0])
     patience: float = 1.0
@@ -61,7 +61,7 @@ class DecodeOptions:
     max_compression_ratio: float = 2.4
     min_logprob: float = -0.8
     min_repeats: int = 4
-    max_unspoken_seconds: float = 3.0
+    max_unspoken_seconds: float = 0.8
     max_unheard_share: float = 0.3
     echo_share: float = 0.8
     flip_probability: float = 0.8

@@ -16,9 +16,10 @@ _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 class Evidence:
     """What is known about one reading of a window.
 
-    ``speech_seconds``: voice activity without pads. ``unspoken_seconds``: the longest stretch of it without a
-    word. ``unheard_share``: share of the words' time that lies outside of it. ``voice``: mean speech probability
-    over it. ``other_language``: probability of the likeliest language that the window was not decoded in.
+    ``speech_seconds``: voice activity without pads. ``unspoken_seconds``: those of it in stretches without a
+    word that are longer than speakers pause. ``unheard_share``: share of the words' time that lies outside of
+    voice activity. ``voice``: its mean probability. ``other_language``: probability of the likeliest language
+    that the window was not decoded in.
     """
 
     text: str
@@ -102,8 +103,8 @@ def score(evidence: Evidence, usual_rate: float, options: DecodeOptions) -> floa
 
     The mean log-probability (from -2), minus: twice the distance of the rate from the usual one beyond a
     factor of 1.25, in octaves (two at most); 1.5 for text that deflates too well or repeats a phrase too
-    often; 0.2 per second of speech beyond the limit that no word covers; the share of words where nobody
-    speaks; 2 for an echo of prompt or hotwords.
+    often; 0.2, and 0.15 per second, for speech that no word covers; the share of words where nobody speaks;
+    2 for an echo of prompt or hotwords.
     """
     import math
 
@@ -112,7 +113,8 @@ def score(evidence: Evidence, usual_rate: float, options: DecodeOptions) -> floa
     value -= 2 * min(2.0, max(0.0, abs(math.log2(ratio)) - math.log2(1.25)))
     if evidence.compression_ratio > options.max_compression_ratio or repeats(evidence.text) >= options.min_repeats:
         value -= 1.5
-    value -= 0.2 * max(0.0, evidence.unspoken_seconds - options.max_unspoken_seconds)
+    if evidence.unspoken_seconds > 0:
+        value -= 0.2 + 0.15 * evidence.unspoken_seconds
     value -= evidence.unheard_share
     if echo_share(evidence.text, f"{options.prompt} {options.hotwords}") >= options.echo_share:
         value -= 2.0

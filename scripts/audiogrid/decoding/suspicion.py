@@ -26,7 +26,8 @@ _SHORT = 1.5
 def usual_rate(readings: list[Evidence]) -> float:
     """Median letters per second over the windows of a chunk, each counted by its seconds of speech."""
     weighted = [rate(one) for one in readings if one.text.strip() for _ in range(max(1, round(one.speech_seconds)))]
-    return median(weighted) if len(weighted) >= 20 else USUAL_RATE
+    # Bounded, so that a chunk whose windows all lost their words is not its own excuse.
+    return min(max(median(weighted), 8.0), 22.0) if len(weighted) >= 20 else USUAL_RATE
 
 
 def too_few_letters(evidence: Evidence, usual: float, options: DecodeOptions) -> bool:
@@ -71,10 +72,10 @@ def runaway(evidence: Evidence, usual: float, options: DecodeOptions) -> bool:
 
 
 def speech_without_words(evidence: Evidence, usual: float, options: DecodeOptions) -> bool:
-    """Voice activity goes on for seconds in which no word lies; in whole windows: any speech, no word [M]."""
+    """Voice activity goes on for longer than speakers pause, and no word lies in it [M]."""
     if not evidence.text.strip():
         return evidence.speech_seconds >= 0.3
-    return evidence.unspoken_seconds > options.max_unspoken_seconds
+    return evidence.unspoken_seconds > 0
 
 
 def words_without_speech(evidence: Evidence, usual: float, options: DecodeOptions) -> bool:

@@ -62,18 +62,22 @@ def _trimmed(start: int, end: int, stretches: list[tuple[int, int]]) -> tuple[in
     return max(start, best[0] - _TOLERANCE), min(end, best[1] + _TOLERANCE)
 
 
-def longest_unspoken(words: Sequence[Word], speech: Sequence[tuple[int, int]]) -> int:
-    """Samples of the longest stretch of ``speech`` that holds no part of a word."""
-    longest = 0
+def unspoken(words: Sequence[Word], speech: Sequence[tuple[int, int]], least: int) -> int:
+    """Samples of ``speech`` in stretches longer than ``least`` that hold no part of a word.
+
+    Measured on 10 minutes of French prompts: between two words in one stretch of voice activity lie up to
+    0.62 s; all stretches of 1.28 s and more were words that the fast pass had left out.
+    """
+    total = 0
     for start, end in speech:
         at = start
-        for word in words:
-            if word.end <= start or word.start >= end:
+        for word in [*words, Word(end, end, "", 0.0)]:
+            if word.end < start or word.start > end:
                 continue
-            longest = max(longest, word.start - at)
+            if word.start - at > least:
+                total += word.start - at
             at = max(at, word.end)
-        longest = max(longest, end - at)
-    return longest
+    return total
 
 
 def unheard_share(words: Sequence[Word], speech: Sequence[tuple[int, int]]) -> float:

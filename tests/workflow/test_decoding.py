@@ -1,0 +1,198 @@
+"""The decoding engine on real weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import speech as made
+from audiogrid.decoding.engine import ChunkAudio, Engine
+from audiogrid.decoding.options import DecodeOptions
+from audiogrid.results import ChunkResult, Word
+
+pytestmark = pytest.mark.workflow
+
+ENGLISH = DecodeOptions(language="en")
+
+
+@pytest.fixture(scope="module")
+def engine(base_model: Path) -> Engine:
+    return Engine(base_model, threads=1, batch_size=8)
+
+
+def decode(engine: Engine, *pcms: np.ndarray, options: DecodeOptions = ENGLISH) -> list[ChunkResult]:
+    found = dict(engine.decode([ChunkAudio(pcm, (0, len(pcm)), options) for pcm in pcms]))
+    return [found[index] for index in range(len(pcms))]
+
+
+def text(result: ChunkResult) -> str:
+    return " ".join(segment.text for segment in result.segments)
+
+
+def words(result: ChunkResult) -> list[Word]:
+    return [word for segment in result.segments for word in segment.words]
+
+
+def error_rate(wanted: str, found: str) -> float:
+    import jiwer
+    from whisper_normalizer.english import EnglishTextNormalizer
+
+    plain = EnglishTextNormalizer()
+    return jiwer.wer(plain(wanted), plain(found) or " ")
+
+
+def spelt(result: ChunkResult) -> str:
+    return json.dumps(result.to_json(), ensure_ascii=False)
+
+
+def test_speech_is_read_word_for_word(engine: Engine, speech: Callable[..., made.Speech]) -> None:
+    told = speech(70)
+    result = decode(engine, told.pcm)[0]
+    assert error_rate(told.text, text(result)) < 0.03
+    assert result.language == "en"
+    assert len(result.windows) == 3
+
+
+def test_word_times(engine: Engine, speech: Callable[..., made.Speech]) -> None:
+    told = speech(60, seed=4)
+    result = decode(engine, told.pcm)[0]
+    found = words(result)
+    assert all(left.end <= right.start for left, right in pairwise(found))
+    assert all(0 <= word.start <= word.end <= len(told.pcm) for word in found)
+    starts = np.array([segment.start for segment in result.segments])
+    for start, end, sentence in told.spans:
+        near = int(np.argmin(np.abs(starts - start)))
+        assert abs(int(starts[near]) - start) < 0.35 * made.RATE, sentence
+        # The synthesiser ends a sentence with up to half a second of silence.
+        assert -0.7 * made.RATE < result.segments[near].end - end < 0.35 * made.RATE, sentence
+
+
+def test_words_stay_on_their_side_of_removed_silence(engine: Engine, speech: Callable[..., made.Speech]) -> None:
+    first, second = speech(6, seed=7), speech(6, seed=8)
+    gap = 20 * made.RATE
+    pcm = np.concatenate([first.pcm, made.hiss(20, 5), second.pcm])
+    result = decode(engine, pcm)[0]
+    assert len(result.windows) == 1
+    margin = int(0.5 * made.RATE)
+    for word in words(result):
+        assert word.end <= len(first.pcm) + margin or word.start >= len(first.pcm) + gap - margin
+    assert error_rate(f"{first.text} {second.text}", text(result)) < 0.05
+
+
+def test_a_result_depends_on_nothing_but_its_audio_and_options(
+    base_model: Path, engine: Engine, speech: Callable[..., made.Speech]
+) -> None:
+    """Not on its neighbours, the batch size or the number of threads: byte for byte."""
+    told = [speech(40, seed=2).pcm, speech(7, seed=3).pcm, made.hiss(4, 400), speech(75, seed=5).pcm]
+    told.append(np.concatenate([told[0], made.hiss(9, 2000)]))
+    # Rules so strict that second looks and the careful pass take part.
+    options = DecodeOptions(language="auto", second_look_logprob=0.0, min_rate_ratio=0.95, max_rate_ratio=1.05)
+    together = decode(engine, *told, options=options)
+    alone = [decode(engine, pcm, options=options)[0] for pcm in told]
+    assert [spelt(one) for one in together] == [spelt(one) for one in alone]
+    other = Engine(base_model, threads=2, batch_size=3)
+    assert [spelt(one) for one in decode(other, *reversed(told), options=options)][::-1] == [
+        spelt(one) for one in together
+    ]
+    paths = {reading.path for one in together for window in one.windows for reading in window.readings}
+    assert {"fast", "beam:5", "sequential"} <= paths
+
+
+def test_chunks_with_different_options_share_a_call(engine: Engine, speech: Callable[..., made.Speech]) -> None:
+    told = speech(10, seed=3).pcm
+    plain, primed = ENGLISH, DecodeOptions(language="en", prompt="A story about a village.")
+    found = dict(engine.decode([ChunkAudio(told, (0, len(told)), one) for one in (plain, primed, plain)]))
+    assert spelt(found[0]) == spelt(found[2]) == spelt(decode(engine, told)[0])
+    assert spelt(found[1]) == spelt(decode(engine, told, options=primed)[0])
+
+
+def ringing(seconds: float) -> np.ndarray:
+    at = np.arange(int(seconds * made.RATE)) / made.RATE
+    tone = np.sin(2 * np.pi * 440 * at) + np.sin(2 * np.pi * 480 * at)
+    return np.asarray(((at % 6) < 2) * 4000 * tone).astype(np.int16)
+
+
+def applause(seconds: float) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    claps = (rng.random(int(seconds * made.RATE)) < 0.002) * rng.uniform(2000, 20_000, int(seconds * made.RATE))
+    return (
+        np.asarray(np.convolve(claps, rng.normal(0, 1, 80) * np.exp(-np.arange(80) / 20), "same"))
+        .clip(-32768, 32767)
+        .astype(np.int16)
+    )
+
+
+@pytest.mark.parametrize(
+    "nobody", [made.silence(60), made.hiss(60, 30), made.hiss(60, 1500), ringing(60), applause(60)],
+    ids=["silence", "quiet room", "loud noise", "ringing", "applause"],
+)  # fmt: skip
+def test_nobody_speaks(engine: Engine, nobody: np.ndarray) -> None:
+    for options in (ENGLISH, DecodeOptions()):
+        result = decode(engine, nobody, options=options)[0]
+        assert text(result) == ""
+        assert ChunkResult.from_json(result.to_json()) == result
+
+
+def test_hold_music_has_no_words(engine: Engine) -> None:
+    tunes = sorted(made.MUSIC.glob("*.wav"))
+    if not tunes:
+        pytest.skip("apt-get install asterisk-moh-opsound-wav")
+    from faster_whisper.audio import decode_audio
+
+    for tune in tunes[:3]:
+        pcm = (np.asarray(decode_audio(str(tune), made.RATE))[: 60 * made.RATE] * 32767).astype(np.int16)
+        assert text(decode(engine, pcm)[0]) == ""
+
+
+@pytest.mark.parametrize("samples", [0, 1, 300, 8000])
+def test_tiny_chunks_are_valid(engine: Engine, samples: int) -> None:
+    result = decode(engine, made.hiss(1, 30)[:samples], options=DecodeOptions())[0]
+    assert (result.samples, result.segments) == (samples, [])
+
+
+def test_prompt_and_hotwords_do_not_leak(engine: Engine, speech: Callable[..., made.Speech]) -> None:
+    primer = "Glossary Kaminski Okonkwo Lagrange Fourier Chandrasekhar"
+    told = speech(8, seed=6)
+    noisy = np.concatenate([made.hiss(10, 900), told.pcm, made.hiss(10, 900)])
+    for options in (DecodeOptions(language="en", hotwords=primer), DecodeOptions(language="en", prompt=primer)):
+        for pcm, wanted in ((noisy, told.text), (made.hiss(30, 900), "")):
+            found = text(decode(engine, pcm, options=options)[0])
+            assert not set(primer.lower().split()) & set(found.lower().replace(",", " ").split())
+            assert (error_rate(wanted, found) < 0.1) if wanted else (found == "")
+
+
+def test_language_comes_from_all_of_the_chunk(engine: Engine, human_speech: Callable[..., made.Speech]) -> None:
+    spanish = human_speech("es", 12)
+    result = decode(engine, spanish.pcm, options=DecodeOptions())[0]
+    assert result.language == "es"
+    assert result.language_probability > 0.6
+    assert {segment.language for segment in result.segments} == {"es"}
+
+
+def test_a_lost_passage_is_found_again(
+    engine: Engine, speech: Callable[..., made.Speech], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fast reading that ends early, as batched decoding without timestamps sometimes does."""
+    told = speech(50, seed=9)
+    model = engine._model
+    generate = model.generate
+
+    def ends_early(encoded, languages, options, *, timestamps=False, **search):  # type: ignore[no-untyped-def]
+        found = generate(encoded, languages, options, timestamps=timestamps, **search)
+        if timestamps:
+            return found
+        return [replace(found[0], tokens=found[0].tokens[: len(found[0].tokens) // 4]), *found[1:]]
+
+    monkeypatch.setattr(model, "generate", ends_early)
+    result = decode(engine, told.pcm)[0]
+    first = result.windows[0]
+    assert {"too_few_letters", "speech_without_words"} <= set(first.flags)
+    assert first.kept == "sequential"
+    assert first.readings[0].words < 0.4 * first.readings[-1].words
+    assert error_rate(told.text, text(result)) < 0.03
