@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import yaml
+
 from audiogrid.closing import facts_from_journals
 from audiogrid.command import run
 from audiogrid.ending import read_ending
@@ -34,12 +36,20 @@ def _text(folder: RunFolder, plan: Plan, recording: Recording, store: Store) -> 
             print(" ".join(segment.text.strip() for segment in stored.result.segments))
 
 
+def _store(folder: RunFolder) -> Path:
+    """The store that the run says it uses."""
+    try:
+        return Path(yaml.safe_load(folder.config.read_text())["config"]["store"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return folder.root.parent / "store"
+
+
 def main(argv: list[str]) -> None:
     """Print the state of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run_dir", type=Path, help="results/<run>")
     parser.add_argument("--text", metavar="RECORDING", help="print what is transcribed of this recording so far")
-    parser.add_argument("--store", type=Path, help="default: results/store beside the run")
+    parser.add_argument("--store", type=Path, help="default: the one that the run was started with")
     arguments = parser.parse_args(argv)
     folder = RunFolder(arguments.run_dir)
     if not folder.root.is_dir():
@@ -51,7 +61,7 @@ def main(argv: list[str]) -> None:
         if arguments.text not in plan.recording:
             known = ", ".join(list(plan.recording)[:5])
             raise InputError(f"there is no recording {arguments.text!r} in {folder.root}; it has {known} ...")
-        store = Store(arguments.store or folder.root.parent / "store")
+        store = Store(arguments.store or _store(folder))
         _text(folder, plan, plan.recording[arguments.text], store)
         return
     progress = RunProgress(folder)
