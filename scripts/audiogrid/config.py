@@ -41,20 +41,22 @@ def _normalised(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
     value = {key: given for key, given in config.items() if given is not None}
     if isinstance(value.get("formats"), str):
         value["formats"] = [name for name in value["formats"].replace(",", " ").split() if name]
-    if isinstance(value.get("run"), int) and not isinstance(value["run"], bool):
-        value["run"] = str(value["run"])
     # YAML 1.1 reads the language code of Norwegian as "false".
     if value.get("language") is False:
         value["language"] = "no"
-    for key, section in value.items():
-        rules = schema["properties"].get(key, {}).get("properties")
-        if rules and isinstance(section, Mapping):
-            value[key] = {name: _typed(given, rules.get(name, {})) for name, given in section.items()}
+    for key, given in value.items():
+        rule = schema["properties"].get(key, {})
+        if "properties" in rule and isinstance(given, Mapping):
+            value[key] = {name: _typed(inner, rule["properties"].get(name, {})) for name, inner in given.items()}
+        elif rule.get("type") == "boolean":
+            value[key] = _typed(given, rule)
+        elif (rule.get("type") == "string" or key == "recordings") and type(given) in (int, float):
+            value[key] = str(given)
     return value
 
 
 def _typed(given: Any, rule: Mapping[str, Any]) -> Any:
-    """A value of ``--config mpi='{tasks: 4}'``, where Snakemake leaves everything inside braces a string."""
+    """A value of ``--config mpi='{tasks: 4}' allow_gaps=true``, which Snakemake leaves a string."""
     if not isinstance(given, str) or rule.get("type") == "string":
         return given
     try:

@@ -34,6 +34,15 @@ def test_a_run_named_like_a_number():
     assert resolve({"run": 2024})["run"] == "2024"
 
 
+@pytest.mark.parametrize("given", ["true", "True", "yes", True])
+def test_a_switch_as_people_type_it(given):
+    assert resolve({"allow_gaps": given})["allow_gaps"] is True
+
+
+def test_a_folder_named_like_a_number():
+    assert resolve({"recordings": 2024})["recordings"] == "2024"
+
+
 def test_norwegian_survives_yaml():
     assert resolve(yaml.safe_load("language: no"))["language"] == "no"
 
