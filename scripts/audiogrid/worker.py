@@ -188,14 +188,13 @@ def describe_exit(code: int | None) -> str:
 def thread_environment(threads: int) -> dict[str, str]:
     """Variables that keep numeric libraries in a worker to its threads; to be set before it starts.
 
-    OMP_NUM_THREADS is never 1: oneDNN then takes other kernels, whose sums round differently, and the same audio
-    reads differently on a node with more cores. How many threads decode is told to the model itself, so that 2 here
-    costs nothing.
+    NumPy's BLAS gets one thread whatever ``threads`` is: it computes the model's input, its sums round differently
+    with one thread than with several, and the same audio would read differently on a node with other cores.
     """
-    names = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
         **dict.fromkeys(names, str(threads)),
-        "OMP_NUM_THREADS": str(max(2, threads)),
+        "OPENBLAS_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }

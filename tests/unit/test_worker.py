@@ -27,10 +27,10 @@ print(json.dumps(result.to_json()))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
-def test_threads_are_bounded_but_openmp_never_sees_a_single_one(threads):
+def test_libraries_are_kept_to_the_threads_of_a_worker_and_blas_to_one(threads):
     variables = thread_environment(threads)
-    assert variables["MKL_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == str(threads)
-    assert int(variables["OMP_NUM_THREADS"]) == max(2, threads)
+    assert variables["MKL_NUM_THREADS"] == variables["OMP_NUM_THREADS"] == str(threads)
+    assert variables["OPENBLAS_NUM_THREADS"] == "1"
 
 
 @pytest.mark.workflow
