@@ -8,6 +8,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+# The library of this clone, whichever one the environment was installed from.
+sys.path.insert(0, str(Path(workflow.basedir).parent / "scripts"))
+
 from audiogrid import config as configuration
 from audiogrid import resources as job_resources
 from audiogrid.cluster_jobs import end_left_over
