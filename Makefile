@@ -26,7 +26,7 @@ test: ## run the tests; ARGS go to pytest, e.g. ARGS=tests/unit
 	@$(ENV) -m pytest $$AUDIOGRID_ARGS
 
 bench: ## measure what README and BENCHMARKS.md claim; ARGS name single benchmarks
-	@$(SETUP) test
+	@$(SETUP) bench
 	@$(ENV) benchmarks/run.py $$AUDIOGRID_ARGS
 
 check: ## linters and type checks: ruff, mypy, snakefmt, snakemake --lint
