@@ -274,6 +274,10 @@ class Cluster:
         """Nodes that are up and run nothing."""
         return set(self.ask("sinfo", "-h", "-N", "-p", "cpu", "-t", "idle", "-o", "%N").split())
 
+    def state_of(self, node: str) -> str:
+        """State of a node in Slurm's own word (idle, mixed, down* ...)."""
+        return self.ask("sinfo", "-h", "-N", "-p", "cpu", "-n", node, "-o", "%T")
+
     def jobs(self, *states: str) -> list[dict[str, str]]:
         """Jobs in ``states`` (none named: all, finished ones too): id, state, node, comment (rule and wildcards)."""
         wanted = ",".join(states) or "all"

@@ -8,16 +8,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import runs
 import yaml
 
+import runs
 from cluster import INSTALL, Cluster, missing_programs, wait_until
 from media import write_wav
 from require import require
@@ -27,7 +26,7 @@ FAST_SNAKEMAKE = Path(__file__).with_name("fast_snakemake.py")
 # that a shard goes on in several steps.
 SETTINGS = ("run=x", "recordings=in/recordings.tsv", "chunk_minutes=0.5", "bundle_minutes=30", "formats=[txt,json]")
 # Language, and which human prompts of it: 75 s of English, about 20 s of the others; six chunks.
-RECORDINGS = {"en": range(40, 60), "es": range(20, 26), "fr": range(40, 46), "it": range(40, 46)}
+RECORDINGS = {"en": range(80, 98), "es": range(20, 26), "fr": range(40, 46), "it": range(40, 46)}
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +34,7 @@ def running_cluster() -> Iterator[Cluster]:
     lacking = missing_programs()
     require("slurm", not lacking, f"{', '.join(lacking)}: {INSTALL}")
     # Not pytest's own folder: the path of a socket may not be long.
-    root = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))  # noqa: S108
+    root = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
     cluster = Cluster(root)
     cluster.start()
     try:
@@ -58,6 +57,8 @@ class Site:
     workspace: Any
     cluster: Cluster
     edits: dict[str, Any] = field(default_factory=dict)
+
+    settings = SETTINGS
 
     @property
     def path(self) -> Path:
@@ -82,7 +83,7 @@ class Site:
         profile = yaml.safe_load((self.path / "profiles" / "slurm" / "config.yaml").read_text())
         profile["default-resources"]["slurm_partition"] = "cpu"
         profile["set-resources"]["transcribe"]["slurm_partition"] = "gpu"
-        profile["set-resources"]["transcribe"].update(self.edits.pop("transcribe", {}))
+        profile["set-resources"]["transcribe"].update(self.edits.get("transcribe", {}))
         profile |= {
             "slurm-init-seconds-before-status-checks": 1,
             "max-status-checks-per-second": 10,
@@ -90,7 +91,7 @@ class Site:
             "latency-wait": 5,
             "quiet": [],
         }
-        profile |= self.edits
+        profile |= {key: value for key, value in self.edits.items() if key != "transcribe"}
         target = self.path / "profiles" / "site" / "config.yaml"
         target.parent.mkdir(exist_ok=True)
         target.write_text(yaml.safe_dump(profile))
@@ -98,8 +99,8 @@ class Site:
     def start(self, *options: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start Snakemake with options and settings (``key=value``)."""
         self.write_profile()
-        config = [option for option in options if "=" in option and not option.startswith("-")]
-        others = [option for option in options if option not in config]
+        config = [option for option in options if not option.startswith("-")]
+        others = [option for option in options if option.startswith("-")]
         argv = [sys.executable, str(FAST_SNAKEMAKE), "--profile", "profiles/site", *others]
         return self.workspace.start(*argv, "--config", *SETTINGS, *config, env={**self.environment, **(env or {})})
 
@@ -186,10 +187,3 @@ def reference(undisturbed: dict[str, str], site: Site) -> dict[str, str]:
         undisturbed.update(runs.transcripts(site.path / "results" / "quiet"))
         assert len(undisturbed) == 2 * len(RECORDINGS)
     return undisturbed
-
-
-@pytest.fixture
-def stopwatch() -> Callable[[], float]:
-    """Seconds since the test began."""
-    began = time.monotonic()
-    return lambda: time.monotonic() - began
