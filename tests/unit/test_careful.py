@@ -79,20 +79,26 @@ FULL = (
 
 
 @pytest.mark.parametrize(
-    ("tokens", "kept", "seconds"),
+    ("tokens", "kept", "seconds", "finished"),
     [
-        (said(0.0, "ab", 4.0, 4.0, "cd", 9.0), 8, 9.0),
-        (said(0.0, "ab", 4.0, 4.0, "cd"), 4, 4.0),
-        (said("abcd"), 4, 20.0),
-        (said(0.0, "ab"), 3, 20.0),
-        (said(), 0, 20.0),
-        (said(0.0, "ab", 25.0), 4, 20.0),
+        (said(0.0, "ab", 4.0, 4.0, "cd", 9.0), 8, 9.0, True),
+        (said(0.0, "ab", 4.0, 4.0, "cd"), 4, 4.0, False),
+        (said(0.0, "ab", 4.0, 4.0), 4, 4.0, False),
+        (said("abcd"), 4, 20.0, True),
+        (said(0.0, "ab"), 3, 20.0, True),
+        (said(), 0, 20.0, True),
+        (said(0.0, "ab", 25.0), 4, 20.0, True),
     ],
 )
-def test_cut_at_timestamp(tokens: Heard, kept: int, seconds: float) -> None:
-    left, length = cut_at_timestamp(tokens.tokens, BEGIN, 20 * SECOND)
-    assert len(left) == kept
-    assert length == seconds * SECOND
+def test_cut_at_timestamp(tokens: Heard, kept: int, seconds: float, finished: bool) -> None:
+    left, length, done = cut_at_timestamp(tokens.tokens, BEGIN, 20 * SECOND)
+    assert (len(left), length, done) == (kept, seconds * SECOND, finished)
+
+
+def test_sequential_does_not_lose_the_last_word_of_an_unfinished_reading() -> None:
+    model = FakeModel([said(0.0, "the wind was ", 23.4, 23.4), said(0.0, "cold.", 0.5)])
+    takes = sequential(model, PCM, job(), job().layout, DecodeOptions())  # type: ignore[arg-type]
+    assert [model.text(take.heard.tokens) for take in takes] == ["the wind was ", "cold."]
 
 
 def test_sequential_goes_on_where_an_unfinished_sentence_began() -> None:

@@ -79,11 +79,19 @@ def test_fast_and_slow_speakers_are_measured_against_themselves() -> None:
 
 
 def test_usual_rate_is_the_median_weighted_by_speech() -> None:
-    readings = [replace(GOOD, text="a" * 100, speech_seconds=10.0)] * 3 + [replace(GOOD, text="a", speech_seconds=10.0)]
-    assert usual_rate(readings) == pytest.approx(10.0)
-    assert usual_rate([replace(GOOD, text="a", speech_seconds=10.0)] * 9) == 8.0
-    assert usual_rate(readings[:1]) == USUAL_RATE
-    assert usual_rate([]) == USUAL_RATE
+    options = DecodeOptions()
+    fast = replace(GOOD, text="a" * 170, speech_seconds=10.0)
+    slow = replace(GOOD, text="a" * 100, speech_seconds=10.0)
+    assert usual_rate([fast] * 5 + [slow], options) == pytest.approx(17.0)
+    assert usual_rate([fast], options) == USUAL_RATE
+    assert usual_rate([], options) == USUAL_RATE
+
+
+def test_windows_that_lost_their_words_do_not_set_the_usual_rate() -> None:
+    options = DecodeOptions()
+    lost = replace(GOOD, text="a" * 60, speech_seconds=10.0, unspoken_seconds=5.0)
+    empty = replace(GOOD, text="", speech_seconds=10.0)
+    assert usual_rate([lost, empty] * 5, options) == USUAL_RATE
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def sequential(
     at = 0
     for _ in range(_MOST_ROUNDS):
         part = layout.part(at, min(at + limit, layout.samples))
-        if part.samples < to_samples(0.1) or (at and seconds(heard(part, job.speech)) < 0.3):
+        if part.samples < to_samples(0.1) or (at and seconds(heard(part, job.speech)) < 0.1):
             break
         encoded = job.encoded if part == job.layout else model.encode([part.audio(pcm)])[0]
         # The prompt is left out: it may be what led the fast pass astray.
@@ -95,32 +95,36 @@ def sequential(
             prompted=False,
         )[0]
         begin = model.tokenizer(job.language, options.task).timestamp_begin
-        tokens, length = cut_at_timestamp(found.tokens, begin, part.samples)
+        tokens, length, finished = cut_at_timestamp(found.tokens, begin, part.samples)
         rest = heard(part.part(length, part.samples), job.speech)
         silent = found.no_speech_prob > options.no_speech_probability and found.avg_logprob < options.no_speech_logprob
         if silent:
-            tokens, length = (), part.samples
+            tokens, length, finished = (), part.samples, True
         takes.append(Take(part, encoded, replace(found, tokens=tokens)))
-        if length < to_samples(0.5) or (seconds(rest) < 1.0 and at + part.samples >= layout.samples):
+        if length < to_samples(0.5):
+            break
+        # A finished reading is believed about the last second, an unfinished one says itself that more follows.
+        if finished and seconds(rest) < 1.0 and at + part.samples >= layout.samples:
             break
         at += length
     return takes
 
 
-def cut_at_timestamp(tokens: Sequence[int], begin: int, samples: int) -> tuple[tuple[int, ...], int]:
-    """Tokens up to the last finished sentence, and the sample where it ends.
+def cut_at_timestamp(tokens: Sequence[int], begin: int, samples: int) -> tuple[tuple[int, ...], int, bool]:
+    """Tokens up to the last finished sentence, the sample where it ends, and whether the model was done there.
 
     ``begin``: the token of timestamp zero. Sentences lie between timestamps; one without its end is read
     again in the next round. Without any inner timestamp all tokens are kept, and all ``samples`` are used up.
     """
     marks = [index for index, token in enumerate(tokens) if token >= begin]
-    if len(marks) >= 2 and marks[-1] == len(tokens) - 1 and tokens[marks[-1]] > begin:
-        return tuple(tokens), min(samples, (tokens[marks[-1]] - begin) * TIMESTAMP_SAMPLES)
     pairs = [index for before, index in pairwise(marks) if index == before + 1]
+    last_is_mark = bool(marks) and marks[-1] == len(tokens) - 1
+    if len(marks) >= 2 and last_is_mark and marks[-1] not in pairs:
+        return tuple(tokens), min(samples, (tokens[marks[-1]] - begin) * TIMESTAMP_SAMPLES), True
     if pairs:
         last = pairs[-1]
-        return tuple(tokens[:last]), min(samples, (tokens[last - 1] - begin) * TIMESTAMP_SAMPLES)
-    return tuple(tokens), samples
+        return tuple(tokens[:last]), min(samples, (tokens[last - 1] - begin) * TIMESTAMP_SAMPLES), False
+    return tuple(tokens), samples, True
 
 
 def halves(job: Job) -> list[Layout]:

@@ -13,7 +13,7 @@ from audiogrid.decoding.careful import HARMLESS, read_carefully
 from audiogrid.decoding.languages import choose_language, other_language
 from audiogrid.decoding.model import Heard, Model
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.suspicion import invented, usual_rate
+from audiogrid.decoding.suspicion import USUAL_RATE, invented, usual_rate
 from audiogrid.decoding.windows import pack
 from audiogrid.decoding.wordtimes import segment, sentences
 from audiogrid.results import ChunkResult, Segment, Window, empty_result
@@ -148,16 +148,13 @@ class Engine:
         if not one.jobs:
             return empty_result(samples, one.language if one.language != "auto" else "")
         fast = [self._fast(one, job) for job in one.jobs]
-        usual = usual_rate([attempts[-1].evidence for attempts in fast])
+        usual = usual_rate([kept.evidence for kept, _ in fast], options)
         windows: list[Window] = []
         segments: list[Segment] = []
         notes: list[str] = []
-        for job, attempts in zip(one.jobs, fast, strict=True):
+        for job, (kept, attempts) in zip(one.jobs, fast, strict=True):
             judged = [judge(each, usual, options) for each in attempts]
-            kept = best(judged)
-            if kept.words is None:
-                kept = judge(align(self._model, kept, job, options), usual, options)
-                judged = [kept if each.path == kept.path else each for each in judged]
+            kept = judge(kept, usual, options)
             flagged = list(kept.flags)
             if set(flagged) - HARMLESS:
                 judged = read_carefully(self._model, one.chunk.pcm, job, judged, usual, options)
@@ -183,16 +180,20 @@ class Engine:
             samples, one.language, round(one.language_probability, 4), one.speech, windows, segments, notes
         )
 
-    def _fast(self, one: _Open, job: Job) -> list[Attempt]:
-        """The fast reading and, where there was one, the second look."""
+    def _fast(self, one: _Open, job: Job) -> tuple[Attempt, list[Attempt]]:
+        """The better of the fast reading and, where there was one, the second look, with word times; and all."""
         options = one.chunk.options
         readings = [("fast", one.fast[job.number])]
         if job.number in one.second:
             readings.append((f"beam:{options.second_beam_size}", one.second[job.number]))
-        return [
+        attempts = [
             attempt(self._model, path, job.language, job, [Take(job.layout, job.encoded, heard)])
             for path, heard in readings
         ]
+        # Times cost as much as half a greedy reading: only the better one gets them.
+        better = best([judge(each, USUAL_RATE, options) for each in attempts])
+        kept = align(self._model, better, job, options)
+        return kept, [kept if each.path == kept.path else each for each in attempts]
 
 
 def _segments(kept: Attempt, window: int) -> list[Segment]:

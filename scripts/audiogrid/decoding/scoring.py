@@ -101,8 +101,9 @@ def echo_share(text: str, primer: str) -> float:
 def score(evidence: Evidence, usual_rate: float, options: DecodeOptions) -> float:
     """How well a reading fits; higher is better, 0 is perfect.
 
-    The mean log-probability (from -2), minus: twice the distance of the rate from the usual one beyond a
-    factor of 1.25, in octaves (two at most); 1.5 for text that deflates too well or repeats a phrase too
+    The mean log-probability (from -2), minus: twice the distance of the rate from the usual one, in
+    octaves (two at most), beyond a factor of 1.25 below and of ``max_rate_ratio`` above: words are lost more often
+    than invented among speech; 1.5 for text that deflates too well or repeats a phrase too
     often; 0.2, and 0.15 per second, for speech that no word covers; the share of words where nobody speaks;
     2 for an echo of prompt or hotwords.
     """
@@ -110,7 +111,8 @@ def score(evidence: Evidence, usual_rate: float, options: DecodeOptions) -> floa
 
     value = max(-2.0, evidence.avg_logprob)
     ratio = max(rate(evidence), 0.25 * usual_rate) / usual_rate
-    value -= 2 * min(2.0, max(0.0, abs(math.log2(ratio)) - math.log2(1.25)))
+    allowed = 1.25 if ratio < 1 else options.max_rate_ratio
+    value -= 2 * min(2.0, max(0.0, abs(math.log2(ratio)) - math.log2(allowed)))
     if evidence.compression_ratio > options.max_compression_ratio or repeats(evidence.text) >= options.min_repeats:
         value -= 1.5
     if evidence.unspoken_seconds > 0:

@@ -23,11 +23,17 @@ _SHORT = 1.5
 """Seconds of speech below which a rate says little."""
 
 
-def usual_rate(readings: list[Evidence]) -> float:
-    """Median letters per second over the windows of a chunk, each counted by its seconds of speech."""
-    weighted = [rate(one) for one in readings if one.text.strip() for _ in range(max(1, round(one.speech_seconds)))]
-    # Bounded, so that a chunk whose windows all lost their words is not its own excuse.
-    return min(max(median(weighted), 8.0), 22.0) if len(weighted) >= 20 else USUAL_RATE
+def usual_rate(readings: list[Evidence], options: DecodeOptions) -> float:
+    """Median letters per second over the windows of a chunk, each counted by its seconds of speech.
+
+    Windows that lost words, as their times or their rate say, do not count, and 20 s at the usual rate of all
+    speakers are added, so that a chunk of a few bad windows is not its own excuse.
+    """
+    weighted = [USUAL_RATE] * 20
+    for one in readings:
+        if options.min_rate <= rate(one) <= options.max_rate and one.unspoken_seconds == 0:
+            weighted += [rate(one)] * round(one.speech_seconds)
+    return median(weighted)
 
 
 def too_few_letters(evidence: Evidence, usual: float, options: DecodeOptions) -> bool:
