@@ -15,7 +15,7 @@ SETUP := $(PYTHON) scripts/environment.py
 CODE := $(wildcard scripts tests samples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: run test bench check setup clean help
+.PHONY: run test bench check setup slurm-up slurm-down clean help
 
 run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/RUN; ARGS go to snakemake
 	@$(SETUP) run
@@ -40,9 +40,15 @@ check: ## linters and type checks: ruff, mypy, snakefmt, snakemake --lint
 setup: ## only make or renew the environment in .venv
 	@$(SETUP) run
 
+slurm-up: ## start a small Slurm on this machine, to try `snakemake --profile slurm` on
+	@$(PYTHON) tests/slurm/cluster.py up
+
+slurm-down: ## end it, with everything that runs on it
+	@$(PYTHON) tests/slurm/cluster.py down
+
 clean: ## remove the environment and caches; models and results stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build scripts/*.egg-info
 	find scripts tests samples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
