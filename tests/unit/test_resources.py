@@ -1,0 +1,93 @@
+"""What jobs ask of a cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from audiogrid import resources
+from audiogrid.times import SAMPLE_RATE
+
+HOUR = 3600 * SAMPLE_RATE
+
+
+def model(folder: Path, megabytes: int) -> Path:
+    """A folder with weights of a size; the file has no contents."""
+    folder.mkdir()
+    with (folder / "model.bin").open("wb") as file:
+        file.truncate(megabytes * 1_000_000)
+    return folder
+
+
+def report(results: Path, name: str, *, audio: float, seconds: float, model_hash: str = "m", decoded: int = 3) -> None:
+    path = results / "x" / "shards" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts = {"model_hash": model_hash, "decoded": decoded, "audio_seconds": audio, "seconds": seconds}
+    facts["worker_seconds"] = seconds if decoded else 0
+    path.write_text(json.dumps(facts))
+
+
+def test_the_rate_is_what_finished_jobs_of_this_model_did(tmp_path):
+    report(tmp_path, "s0001", audio=600, seconds=20)
+    report(tmp_path, "s0002", audio=300, seconds=25)
+    report(tmp_path, "s0003", audio=9000, seconds=1, model_hash="another")
+    report(tmp_path, "s0004", audio=0, seconds=3, decoded=0)
+    (tmp_path / "x" / "shards" / "s0005.json").write_text("{broken")
+    assert resources.job_rate(tmp_path, "m") == pytest.approx(900 / 45)
+    assert resources.job_rate(tmp_path, "new") is None
+    assert resources.job_rate(tmp_path / "nothing", "m") is None
+
+
+def test_only_the_newest_reports_count(tmp_path):
+    for number in range(30):
+        report(tmp_path, f"s{number:04d}", audio=100, seconds=100 if number < 10 else 10)
+        os.utime(tmp_path / "x" / "shards" / f"s{number:04d}.json", (number, number))
+    assert resources.job_rate(tmp_path, "m") == pytest.approx(10)
+
+
+def test_the_rate_travels_in_the_environment(tmp_path):
+    environment: dict[str, str] = {}
+    assert resources.noted_rate(environment) is None
+    # No model is staged: nothing is known.
+    resources.note_rate(tmp_path / "model", tmp_path, environment)
+    assert environment == {resources.RATE_VARIABLE: "0.0000"}
+    assert resources.noted_rate(environment) is None
+    assert resources.noted_rate({resources.RATE_VARIABLE: "12.5"}) == 12.5
+    assert resources.noted_rate({resources.RATE_VARIABLE: "?"}) is None
+
+
+def test_minutes_follow_audio_rate_and_attempt(tmp_path):
+    folder = model(tmp_path / "base", 145)
+    # An hour at 60 times real time takes one minute; twice that, and ten for the start.
+    assert resources.transcribe_minutes(HOUR, folder, 4, 60.0) == 12
+    assert resources.transcribe_minutes(HOUR, folder, 4, 60.0, attempt=3) == 36
+    assert resources.transcribe_minutes(10 * HOUR, folder, 4, 60.0) == 30
+    # Nothing measured: by the size of the weights and the cores.
+    assert resources.transcribe_minutes(HOUR, folder, 4, None) < resources.transcribe_minutes(HOUR, folder, 1, None)
+    large = model(tmp_path / "large", 3090)
+    assert resources.transcribe_minutes(HOUR, large, 4, None) > resources.transcribe_minutes(HOUR, folder, 4, None)
+
+
+def test_a_model_that_is_not_staged_counts_as_a_large_one(tmp_path):
+    large = model(tmp_path / "large", 3090)
+    nothing = tmp_path / "nothing"
+    assert resources.transcribe_minutes(HOUR, nothing, 4, None) == resources.transcribe_minutes(HOUR, large, 4, None)
+    assert resources.transcribe_memory_mb(nothing, 4) == resources.transcribe_memory_mb(large, 4)
+
+
+def test_memory_is_for_the_processes_that_will_run(tmp_path):
+    base, large = model(tmp_path / "base", 145), model(tmp_path / "large", 3090)
+    assert resources.workers(base, 4).processes == 4
+    assert resources.transcribe_memory_mb(base, 4) == 1000 + 4 * (2 * 145 + 700)
+    # One copy of a large model fits what any node has.
+    assert resources.workers(large, 4).processes == 1
+    assert resources.transcribe_memory_mb(large, 4) == 1000 + 2 * 3090 + 700
+    assert resources.transcribe_memory_mb(large, 4, attempt=2) == 2 * resources.transcribe_memory_mb(large, 4)
+
+
+def test_splitting_gets_time_by_the_length_of_its_recordings():
+    assert resources.split_minutes(HOUR) == 11
+    assert resources.split_minutes(100 * HOUR, attempt=2) == 140
