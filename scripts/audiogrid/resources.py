@@ -13,14 +13,11 @@ from pathlib import Path
 
 from audiogrid.cores import Division, divide
 from audiogrid.errors import AudiogridError
-from audiogrid.files import read_json
-from audiogrid.speeds import rule_of_thumb
+from audiogrid.speeds import newest_reports, rule_of_thumb
 from audiogrid.times import to_seconds
 
 # The driver's figure travels to the nodes in this variable: a job must not work out another limit than it was given.
 RATE_VARIABLE = "AUDIOGRID_JOB_RATE"
-# The newest reports speak for the nodes as they are now.
-_NEWEST = 20
 # Half the machines are slower than the middle one, and some chunks need the careful pass throughout.
 _MARGIN = 2.0
 # Two Snakemake starts, Python, the model from a busy file system, the last write.
@@ -38,22 +35,9 @@ def job_rate(results: Path, model_hash: str) -> float | None:
 
     Loading the model counts, waiting in the queue does not. ``None`` when nothing was decoded yet.
     """
-    reports = sorted(results.glob("*/shards/*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    audio = seconds = 0.0
-    counted = 0
-    for path in reports:
-        if counted == _NEWEST:
-            break
-        try:
-            report = read_json(path)
-            if report["model_hash"] != model_hash or not report["decoded"]:
-                continue
-            audio += report["audio_seconds"]
-            seconds += report["seconds"]
-        except (OSError, ValueError, KeyError):
-            continue
-        counted += 1
-    return audio / seconds if seconds else None
+    reports = newest_reports(results, model_hash)
+    seconds = sum(report["seconds"] for report in reports)
+    return sum(report["audio_seconds"] for report in reports) / seconds if seconds else None
 
 
 def note_rate(model_dir: Path, results: Path, environment: MutableMapping[str, str] = os.environ) -> None:

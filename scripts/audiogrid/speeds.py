@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from audiogrid.files import read_json
 
@@ -19,24 +20,27 @@ def rule_of_thumb(model_bytes: int) -> float:
     return _BASE_SPEED * _BASE_BYTES / max(model_bytes, 1)
 
 
-def measured(results: Path, model_hash: str) -> float | None:
-    """Multiple of real time per core that finished shards of this model reached, over all runs in ``results``."""
-    reports = sorted(results.glob("*/shards/*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    audio = seconds = 0.0
-    counted = 0
-    for path in reports:
-        if counted == _NEWEST:
-            break
+def newest_reports(results: Path, model_hash: str) -> list[dict[str, Any]]:
+    """Reports of the newest finished shards of a model, over all runs in ``results``, that decoded something."""
+    paths = sorted(results.glob("*/shards/*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found: list[dict[str, Any]] = []
+    for path in paths:
         try:
             report = read_json(path)
-            if report["model_hash"] != model_hash or not report["worker_seconds"]:
-                continue
-            audio += report["audio_seconds"]
-            seconds += report["worker_seconds"] * report["made"]["threads"]
+            if report["model_hash"] == model_hash and report["decoded"] and report["worker_seconds"]:
+                found.append(report)
         except (OSError, ValueError, KeyError):
             continue
-        counted += 1
-    return audio / seconds if seconds else None
+        if len(found) == _NEWEST:
+            break
+    return found
+
+
+def measured(results: Path, model_hash: str) -> float | None:
+    """Multiple of real time per core that finished shards of this model reached; ``None`` without any."""
+    reports = newest_reports(results, model_hash)
+    seconds = sum(report["worker_seconds"] * report["made"]["threads"] for report in reports)
+    return sum(report["audio_seconds"] for report in reports) / seconds if seconds else None
 
 
 def expected_speed(model_dir: Path, results: Path) -> tuple[float, str]:

@@ -1,0 +1,56 @@
+import json
+import os
+
+import pytest
+
+from audiogrid.resources import job_rate, noted_rate, transcribe_memory_mb, transcribe_minutes
+from audiogrid.speeds import measured, rule_of_thumb
+from audiogrid.times import SAMPLE_RATE
+
+HOUR = 3600 * SAMPLE_RATE
+
+
+def report(results, name, *, model="m", decoded=5, audio=600.0, workers=30.0, seconds=20.0, threads=1, at=0):
+    path = results / "run" / "shards" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = {"threads": threads}
+    facts = {"model_hash": model, "decoded": decoded, "audio_seconds": audio, "worker_seconds": workers}
+    path.write_text(json.dumps({**facts, "seconds": seconds, "made": made}))
+    os.utime(path, (at, at))
+
+
+def test_speed_per_core_is_measured_on_shards_that_decoded_with_this_model(tmp_path):
+    assert measured(tmp_path, "m") is None
+    report(tmp_path, "s0001")
+    report(tmp_path, "s0002", threads=2)
+    report(tmp_path, "s0003", model="other", audio=1e9)
+    report(tmp_path, "s0004", decoded=0, audio=1e9)
+    (tmp_path / "run" / "shards" / "s0005.json").write_text("{")
+    assert measured(tmp_path, "m") == pytest.approx(1200 / 90)
+    assert job_rate(tmp_path, "m") == pytest.approx(1200 / 40)
+
+
+def test_only_the_newest_reports_count(tmp_path):
+    report(tmp_path, "old", audio=1e9, at=1)
+    for number in range(20):
+        report(tmp_path, f"s{number:04d}", at=100 + number)
+    assert measured(tmp_path, "m") == pytest.approx(20)
+
+
+def test_a_bigger_model_is_thought_slower_in_proportion():
+    assert rule_of_thumb(290_000_000) == pytest.approx(rule_of_thumb(145_000_000) / 2)
+
+
+def test_limits_grow_with_audio_and_attempt_and_shrink_with_measured_speed(tmp_path):
+    (tmp_path / "model.bin").write_bytes(b"\0" * 1_000_000)
+    first = transcribe_minutes(10 * HOUR, tmp_path, 4, rate=20.0)
+    assert first == 10 + 60
+    assert transcribe_minutes(10 * HOUR, tmp_path, 4, rate=20.0, attempt=2) == 2 * first
+    assert transcribe_minutes(10 * HOUR, tmp_path, 4, rate=200.0) < first
+    assert transcribe_memory_mb(tmp_path, 8) > transcribe_memory_mb(tmp_path, 1)
+
+
+def test_a_rate_that_is_not_known():
+    assert noted_rate({}) is None
+    assert noted_rate({"AUDIOGRID_JOB_RATE": "rubbish"}) is None
+    assert noted_rate({"AUDIOGRID_JOB_RATE": "12.5"}) == 12.5
