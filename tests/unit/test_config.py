@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from audiogrid.decoding.options import DecodeOptions
 
 from audiogrid.config import load_schema, resolve
+from audiogrid.decoding.options import DecodeOptions
 from audiogrid.errors import InputError
 
 ROOT = Path(__file__).parents[2]

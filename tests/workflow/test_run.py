@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-import runs
 import yaml
 
+import runs
 from media import write_media, write_wav
 from speech import join, say, silence, word_error_rate
 
