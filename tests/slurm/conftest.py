@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,3 +188,14 @@ def reference(undisturbed: dict[str, str], site: Site) -> dict[str, str]:
         undisturbed.update(runs.transcripts(site.path / "results" / "quiet"))
         assert len(undisturbed) == 2 * len(RECORDINGS)
     return undisturbed
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note how long each test took, for `benchmarks/slurm.py failures`."""
+    began = time.monotonic()
+    result = yield
+    if file := os.environ.get("AUDIOGRID_TIMES"):
+        with Path(file).open("a") as times:
+            times.write(json.dumps({"test": item.name, "seconds": time.monotonic() - began}) + "\n")
+    return result
