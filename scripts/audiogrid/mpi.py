@@ -88,14 +88,15 @@ class World:
         world = self._mpi.COMM_WORLD
         self.host = socket.gethostname()
         self.is_closed = False
-        if world.Get_size() != tasks:
+        size = world.Get_size()
+        if size != tasks:
             self._mpi.Finalize()
             raise InputError(
-                f"{tasks} MPI tasks were asked for, but this job has {world.Get_size()} (on {self.host}). "
+                f"{tasks} MPI tasks were asked for, but this job has {size} (on {self.host}). "
                 + (
                     "The launcher and the MPI library do not fit together, so that each task is a job of its own: "
                     "under Slurm choose another srun --mpi=... (see srun --mpi=list), else that library's own mpirun"
-                    if world.Get_size() == 1
+                    if size == 1
                     else "Start as many as mpi: {tasks} says"
                 )
             )

@@ -17,10 +17,11 @@ from audiogrid.errors import AudiogridError, RetryableError, StoreError
 from audiogrid.files import write_json
 from audiogrid.handout import GROUP_SECONDS, Dealer, Limits, group
 from audiogrid.journal import Journal
+from audiogrid.members import introduce
 from audiogrid.plan import Plan, Shard
 from audiogrid.pool import WorkerPool
 from audiogrid.store import Store, chunk_key
-from audiogrid.team import Team, introduce
+from audiogrid.team import Team
 from audiogrid.times import SAMPLE_RATE, to_seconds
 from audiogrid.worker import Job, Outcome, WorkerSettings
 
@@ -173,21 +174,23 @@ def transcribe(
             check()
 
         pool = WorkerPool(settings, min(processes, len(tasks)), limits.attempts, dealer.patience, warn)
+        trouble: AudiogridError | None = None
         try:
             try:
                 pool.run(team.take, team.done, dealer.stopping, turn, team.pause)
             except StoreError:
                 raise
             except AudiogridError as error:
-                # Something is wrong with this node: the others, if any, go on without it.
-                team.give_up(str(error))
-                if team.is_alone:
+                if not team.others:
                     raise
+                # Something is wrong with this node: the others go on without it.
+                trouble = error
+                team.give_up(str(error))
             while team.is_busy():
                 turn()
                 time.sleep(team.pause())
             if dealer.left and not dealer.stopping():
-                raise RetryableError(f"no rank can go on ({team.causes})")
+                raise trouble or RetryableError(f"no rank can go on ({team.causes})")
         except TerminatedError:
             pool.close()
         made = pool.made

@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 from audiogrid.errors import RetryableError, StoreError
 from audiogrid.handout import WAIT, Dealer, Task, Wait
+from audiogrid.members import Member
 from audiogrid.messages import BEAT_SECONDS, Ask, Beat, Broken, Bye, Done, End, Go, Hello, Leave, Link, Say, Stop, Work
 from audiogrid.worker import Outcome
 
@@ -25,45 +24,6 @@ POLL_SECONDS = 0.01
 IDLE_SECONDS = 0.5
 # Ranks start together, but their Pythons may come from a slow file system.
 GATHER_SECONDS = 600.0
-
-
-@dataclass
-class Member:
-    """A rank as rank 0 sees it. ``tasks``: what it has, by its chunks; ``asks``: requests without an answer."""
-
-    rank: int
-    host: str
-    pid: int
-    processes: int
-    threads: int
-    heard: float
-    tasks: list[dict[str, Any]] = field(default_factory=list)
-    asks: int = 0
-    decoded: int = 0
-    is_here: bool = True
-    left_because: str = ""
-    made: dict[str, Any] | None = None
-
-    def __str__(self) -> str:
-        return f"rank {self.rank} on {self.host}"
-
-    def has(self, task: Task) -> None:
-        """Note that the rank was given ``task``."""
-        self.tasks.append({job.name: job for job in task})
-
-    def finished(self, chunk: str) -> bool:
-        """Note that a chunk is done; ``False`` when it was not this rank's."""
-        for task in self.tasks:
-            if task.pop(chunk, None) is not None:
-                self.tasks = [task for task in self.tasks if task]
-                return True
-        return False
-
-    def unfinished(self) -> list[Task]:
-        """Give up all tasks."""
-        tasks: list[Task] = [list(task.values()) for task in self.tasks]
-        self.tasks = []
-        return tasks
 
 
 class Team:
@@ -291,18 +251,3 @@ class Team:
             member.asks -= 1
             member.has(task)
             self._send(member, Work(task))
-
-
-def introduce(members: Sequence[Member]) -> list[dict[str, Any]]:
-    """Facts on every rank for the shard's report."""
-    return [
-        {
-            "rank": member.rank,
-            "host": member.host,
-            "processes": member.processes,
-            "threads": member.threads,
-            "device": (member.made or {}).get("device"),
-            "decoded": member.decoded,
-        }
-        for member in members
-    ]

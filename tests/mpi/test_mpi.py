@@ -183,17 +183,22 @@ class Job:
 
 @pytest.fixture(scope="module")
 def split(tmp_path_factory, base_model, speech, human_speech) -> Path:
-    """A run as ``split`` leaves it: human and synthesised speech in short chunks."""
+    """A run as ``split`` leaves it: human and synthesised speech in eight tasks."""
     need_mpi()
     path = tmp_path_factory.mktemp("mpi").resolve()
     (path / "in").mkdir()
+    rows = [("recording", "path", "prompt")]
     write_wav(path / "in" / "prompts.wav", human_speech("en", 10).pcm)
-    write_wav(path / "in" / "talk.wav", speech(seconds=40, seed=7).pcm)
-    write_wav(path / "in" / "note.wav", speech(seconds=8, seed=8).pcm)
+    rows.append(("prompts", str(path / "in" / "prompts.wav"), ""))
+    for number in range(7):
+        # Short chunks travel together, unless they are to be decoded differently: here each is a task of its own.
+        write_wav(path / "in" / f"note{number}.wav", speech(seconds=8, seed=20 + number).pcm)
+        rows.append((f"note{number}", str(path / "in" / f"note{number}.wav"), f"This is note number {number}."))
+    (path / "in.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
     job = Job(path, base_model)
     job.python(
         "probe.py",
-        f"--recordings-json={json.dumps(str(path / 'in'))}",
+        f"--recordings-json={json.dumps(str(path / 'in.tsv'))}",
         "--processes=1",
         "--output=run/probe.json",
         "--rejected=run/rejected.tsv",
@@ -256,21 +261,21 @@ def test_workers_know_nothing_of_mpi_and_ranks_nothing_of_the_model(job):
     seen = set()
     for rank in job.ranks(process).values():
         maps = Path(f"/proc/{rank.pid}/maps").read_text()
-        assert "libmpi" in maps
+        assert "mpi4py" in maps
         assert "ctranslate2" not in maps
         for child in rank.children():
             maps = Path(f"/proc/{child.pid}/maps").read_text()
-            assert "libmpi" not in maps
+            # CTranslate2 itself loads an MPI library where it finds one, and leaves it alone.
+            assert "mpi4py" not in maps
             seen.add("ctranslate2" in maps)
     assert True in seen
     process.communicate(timeout=120)
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("how", ["kill", "segv"])
-def test_a_worker_that_dies_costs_one_attempt_at_one_chunk(job, reference, how):
+def test_a_worker_that_dies_costs_one_attempt_at_one_chunk(job, reference):
     victim = chunks(job)[0]
-    said = job.transcribe(2, faults={victim: {"do": how, "times": 1}})
+    said = job.transcribe(2, faults={victim: {"do": "kill", "times": 1}})
     assert f"chunk {victim}: the worker process died" in said or "trying them one by one" in said
     assert job.merge() == reference
     assert set(runs.decoded(job.run).values()) == {1}
@@ -385,19 +390,25 @@ def test_a_model_that_cannot_be_loaded_ends_all_ranks(job, tmp_path):
     model.mkdir()
     (model / "model.bin").write_bytes(b"no model")
     job.model = model
-    said = job.transcribe(2, code=1)
-    assert "can be started" in said or "model" in said
+    said = job.transcribe(2, code=2)
+    assert "rank 1 on" in said
+    assert "stage the model again" in said
     assert job.nobody_is_left()
 
 
 def test_the_workflow_runs_it(workspace, split):
     """Only the configuration differs; launcher, number of ranks and Python come from the rule."""
-    shutil.copytree(split / "in", workspace.path / "in")
-    settings = ("recordings=in", "language=en", "chunk_minutes=0.5", "bundle_minutes=30", "formats=[txt,json,srt]")
+    settings = (
+        f"recordings={split / 'in.tsv'}",
+        "language=en",
+        "chunk_minutes=0.5",
+        "bundle_minutes=30",
+        "formats=[txt,json,srt]",
+    )
     workspace.snakemake("--config", "run=one", "store=other", *settings)
     many = ("--config", "run=many", *settings)
     done = workspace.snakemake(*many, "mpi={tasks: 2}", env=OPEN_MPI)
-    assert "3 of 3 recording(s) transcribed" in done.stdout
+    assert "8 of 8 recording(s) transcribed" in done.stdout
     results = workspace.path / "results"
     (report,) = (results / "many" / "shards").glob("*.json")
     assert [member["rank"] for member in json.loads(report.read_text())["made"]["ranks"]] == [0, 1]

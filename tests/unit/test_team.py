@@ -10,8 +10,9 @@ from audiogrid.chunks import Chunk, Seam
 from audiogrid.errors import InputError, RetryableError, StoreError
 from audiogrid.follower import Follower
 from audiogrid.handout import WAIT, Dealer, Limits, Wait
+from audiogrid.members import introduce
 from audiogrid.messages import Ask, Beat, Bye, Done, End, Go, Hello, Leave, Say, Stop, Work
-from audiogrid.team import Team, introduce
+from audiogrid.team import Team
 from audiogrid.times import SAMPLE_RATE
 from audiogrid.worker import Job, Outcome
 
