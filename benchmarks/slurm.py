@@ -4,8 +4,8 @@
     .venv/bin/python benchmarks/slurm.py plan       2,000 recordings of 6 chunks: Snakemake's time and memory
     .venv/bin/python benchmarks/slurm.py failures   seconds that every failure of tests/slurm costs
 
-The cluster has one node with the cores of this machine, and every decoding process one of them. Snakemake looks at its
-jobs once a second, so that the figures are Slurm's and Snakemake's own and not those of an interval (see profiles/slurm).
+The cluster has one node with the cores of this machine, and every decoding process one of them. Snakemake looks at
+its jobs once a second, so that the figures are Slurm's and Snakemake's own and not those of an interval.
 """
 
 from __future__ import annotations

@@ -50,6 +50,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--chunk-timeout-minutes", type=float, default=0.0, help="0: by length")
     parser.add_argument("--minutes", type=float, default=0.0, help="the job's time limit (0: none)")
     parser.add_argument(
+        "--examine", choices=["yes", "no"], default="no", help="decode a known clip before trusting this machine"
+    )
+    parser.add_argument(
         "--allow-gaps", choices=["yes", "no"], default="no", help="leave failed chunks to merge as gaps"
     )
     parser.add_argument("--generation", type=int, default=1)
@@ -102,6 +105,7 @@ def _settings(arguments: argparse.Namespace, share: NodeShare) -> tuple[int, Wor
         threads=division.threads,
         batch_size=arguments.batch_size,
         store=str(arguments.store),
+        examine=arguments.examine == "yes",
     )
     # More ranks than GPUs on this node: what is left over would only be in the way.
     has_none = arguments.device == "cuda" and share.gpus == []

@@ -8,15 +8,20 @@ the process that wants to know.
 from __future__ import annotations
 
 import difflib
+import platform
 import re
 import time
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from audiogrid.errors import RetryableError
 from audiogrid.times import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from audiogrid.decoding.engine import Engine
 
 CLIP = Path(__file__).parents[2] / "samples" / "recordings" / "field_notes.wav"
 CLIP_TEXT = Path(__file__).parents[2] / "samples" / "references" / "field_notes.txt"
@@ -24,6 +29,8 @@ CLIP_TEXT = Path(__file__).parents[2] / "samples" / "references" / "field_notes.
 CLIP_SECONDS = 20
 # Share of the clip's words that even the smallest model finds.
 ENOUGH = 0.75
+# Words without which a device is broken: somebody speaks through all of the clip.
+LEAST_WORDS = 5
 
 
 @dataclass(frozen=True)
@@ -74,18 +81,38 @@ def read_clip() -> Any:
         return np.frombuffer(file.readframes(CLIP_SECONDS * SAMPLE_RATE), dtype="<i2")
 
 
+def hear_clip(engine: Engine) -> str:
+    """What a loaded model makes of the clip."""
+    from audiogrid.decoding.engine import ChunkAudio
+    from audiogrid.decoding.options import DecodeOptions
+
+    pcm = read_clip()
+    chunk = ChunkAudio(pcm, (0, len(pcm)), DecodeOptions(language="en"))
+    return " ".join(segment.text.strip() for _, result in engine.decode([chunk]) for segment in result.segments)
+
+
+def trust(engine: Engine) -> None:
+    """Raise ``RetryableError`` with this machine's name when a loaded model hears next to nothing in the clip.
+
+    What exactly it hears is not judged here: a model may be for another language.
+    """
+    text = hear_clip(engine)
+    if len(text.split()) < LEAST_WORDS:
+        raise RetryableError(
+            f"{platform.node()} is not to be trusted: of a clip with {CLIP_SECONDS} s of speech it reads {text!r} "
+            f"({engine.device}, {engine.compute_type}); run scripts/doctor.py there, and keep jobs off it until then"
+        )
+
+
 def _decode(link: Connection, model_dir: str, device: str, compute_type: str, threads: int) -> None:
     """In the child: load, decode, answer with plain values."""
     try:
-        from audiogrid.decoding.engine import ChunkAudio, Engine
-        from audiogrid.decoding.options import DecodeOptions
+        from audiogrid.decoding.engine import Engine
 
-        pcm = read_clip()
         began = time.perf_counter()
         engine = Engine(Path(model_dir), device=device, compute_type=compute_type, threads=threads, batch_size=1)
         loaded = time.perf_counter()
-        chunk = ChunkAudio(pcm, (0, len(pcm)), DecodeOptions(language="en", compute_type=compute_type))
-        text = " ".join(segment.text.strip() for _, result in engine.decode([chunk]) for segment in result.segments)
+        text = hear_clip(engine)
         answer = {
             "text": text,
             "seconds": time.perf_counter() - loaded,

@@ -1,8 +1,8 @@
 """Faults on request, so that tests can show what a crash, a hang or a bad chunk costs.
 
-``AUDIOGRID_FAULTS`` names a JSON file: chunk id -> ``{"do": "raise|abort|segv|kill|hang|exit|pause|memory", "times": n}``
-(``times`` left out: always; ``pause`` takes ``seconds``, ``memory`` takes ``megabytes``). Used by nothing but tests;
-without the variable nothing happens.
+``AUDIOGRID_FAULTS`` names a JSON file: chunk id -> ``{"do": what, "times": n}`` (``times`` left out: always), with
+``raise``, ``abort``, ``segv``, ``kill``, ``hang``, ``exit``, ``pause`` (for ``seconds``) or ``memory`` (that many
+``megabytes``). Used by nothing but tests; without the variable nothing happens.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker process needs once, at its start."""
+    """What a worker process needs once, at its start. ``examine``: try the device on a known clip first."""
 
     model_dir: str
     device: str
@@ -33,6 +33,7 @@ class WorkerSettings:
     threads: int
     batch_size: int
     store: str
+    examine: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,10 @@ def start(settings: WorkerSettings) -> None:
             threads=settings.threads,
             batch_size=settings.batch_size,
         )
+        if settings.examine:
+            from audiogrid.clip import trust
+
+            trust(_engine)
     except Exception as error:
         _start_error = error
 

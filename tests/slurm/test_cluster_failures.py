@@ -93,7 +93,7 @@ def test_a_node_that_dies_with_its_job_and_comes_back(site, reference):
 
 
 def test_a_time_limit_costs_what_was_being_decoded_at_most(site, reference):
-    # One shard stands still until its limit ends it, a minute or so from its start; the other is slow and stops in time.
+    # One shard stands still until its limit ends it, after a minute or so; the other is slow and stops in time.
     site.edits = {"transcribe": {"runtime": "attempt"}}
     faults = {
         "en.0002": {"do": "pause", "seconds": 600, "times": 1},

@@ -53,3 +53,32 @@ def test_a_death_is_named():
     assert "out of memory?" in describe_exit(-signal.SIGKILL)
     assert "exit code 3" in describe_exit(3)
     assert "lost" in describe_exit(None)
+
+
+class Mute:
+    """An engine on a broken device: it loads, and hears nothing."""
+
+    device, compute_type = "cuda", "float16"
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+
+    def decode(self, chunks):
+        from audiogrid.results import ChunkResult, Segment
+
+        segment = Segment(0, 1, self.text, [], 0.0, 1.0, 0.0, 0.0, "en", 0)
+        for index, chunk in enumerate(chunks):
+            yield index, ChunkResult(len(chunk.pcm), "en", 1.0, [], [], [segment] if self.text else [])
+
+
+def test_a_node_that_hears_nothing_is_named_and_one_that_hears_anything_is_trusted():
+    import platform
+
+    from audiogrid.clip import trust
+    from audiogrid.errors import RetryableError
+
+    with pytest.raises(RetryableError, match=f"{platform.node()} is not to be trusted.*doctor"):
+        trust(Mute())
+    with pytest.raises(RetryableError, match="! !"):
+        trust(Mute("! ! !"))
+    trust(Mute("not what is said there, in no language at all"))

@@ -37,6 +37,8 @@ rule transcribe:
         batch_size=SETTINGS["workers"]["batch_size"],
         attempts=SETTINGS["workers"]["attempts"],
         chunk_timeout_minutes=str(SETTINGS["workers"]["chunk_timeout_minutes"]),
+        # A node that nobody watches is tried on a known clip before it is trusted with a shard.
+        examine=lambda wildcards: "yes" if on_cluster() else "no",
         allow_gaps="yes" if SETTINGS["allow_gaps"] else "no",
         start=lambda wildcards, threads: start_command(SETTINGS["mpi"], threads, on_cluster()),
         ranks=SETTINGS["mpi"]["tasks"] if is_mpi(SETTINGS["mpi"]) else 0,
@@ -62,6 +64,7 @@ rule transcribe:
         " --chunk-timeout-minutes={resources.chunk_timeout_minutes}"
         # The worker stops in time, so that what it is at is not lost. 0: nothing ends it.
         " --minutes={resources.runtime}"
+        " --examine={resources.examine}"
         " --allow-gaps={resources.allow_gaps}"
         " --mpi-tasks={resources.ranks}"
         " --generation={params.generation}"
