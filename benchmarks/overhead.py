@@ -27,6 +27,7 @@ from split import make_recording, spoken_sentences
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "bench-data"
 NEEDED = ("workflow", "scripts", "config", "profiles", "samples")
+FILES = ("environment.yml",)
 
 
 def workspace(name: str) -> Path:
@@ -36,6 +37,8 @@ def workspace(name: str) -> Path:
     folder.mkdir(parents=True)
     for part in NEEDED:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy2(ROOT / name, folder / name)
     (folder / "models").symlink_to(ROOT / "models")
     return folder
 
