@@ -214,13 +214,13 @@ class Cluster:
                 start_new_session=True,
             )
 
-    def kill(self, name: str) -> None:
-        """SIGKILL a daemon; what runs on a node goes on running."""
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Signal a daemon; what runs on a node goes on running."""
         for pid, variables in list(environments()):
             if variables.get(MARK) == str(self.root) and variables.get(DAEMON) == name:
                 with contextlib.suppress(OSError):
                     if (Path("/proc") / str(pid) / "comm").read_text().strip() != "slurmstepd":
-                        os.kill(pid, signal.SIGKILL)
+                        os.kill(pid, number)
 
     def kill_node(self, node: str) -> None:
         """The machine is gone: its slurmd and everything that its jobs run."""
@@ -279,10 +279,10 @@ class Cluster:
         return self.ask("sinfo", "-h", "-N", "-p", "cpu", "-n", node, "-o", "%T")
 
     def jobs(self, *states: str) -> list[dict[str, str]]:
-        """Jobs in ``states`` (none named: all, finished ones too): id, state, node, comment (rule and wildcards)."""
+        """Jobs in ``states`` (none named: all, finished ones too): id, state, node, comment (rule and wildcards), folder."""
         wanted = ",".join(states) or "all"
-        lines = self.ask("squeue", "-h", f"--states={wanted}", "-o", "%i|%T|%N|%k|%r|%S").splitlines()
-        names = ("id", "state", "node", "comment", "reason", "start")
+        lines = self.ask("squeue", "-h", f"--states={wanted}", "-o", "%i|%T|%N|%k|%Z").splitlines()
+        names = ("id", "state", "node", "comment", "folder")
         return [dict(zip(names, line.split("|"), strict=True)) for line in lines]
 
     def last_words(self, path: Path, lines: int = 15) -> str:

@@ -124,7 +124,7 @@ class Site:
     def logs(self) -> str:
         """The jobs and the last lines of their logs."""
         paths = sorted(self.path.glob("results/slurm-logs/**/*.log"))
-        return "\n".join([str(self.cluster.jobs()), *(self.cluster.last_words(path, 25) for path in paths)])
+        return "\n".join([str(self.jobs()), *(self.cluster.last_words(path, 25) for path in paths)])
 
     def stored(self) -> dict[str, tuple[int, int]]:
         """Key -> inode and time of every result, damaged or not."""
@@ -135,9 +135,13 @@ class Site:
         wait_until(lambda: len(self.stored()) >= count, seconds, f"{count} results in {self.store}")
         return self.stored()
 
+    def jobs(self, *states: str) -> list[dict[str, str]]:
+        """Jobs that were submitted from here."""
+        return [job for job in self.cluster.jobs(*states) if job["folder"] == str(self.path)]
+
     def running(self, rule: str = "transcribe") -> list[dict[str, str]]:
         """Jobs of a rule that run now."""
-        return [job for job in self.cluster.jobs("RUNNING") if job["comment"].startswith(f"rule_{rule}")]
+        return [job for job in self.jobs("RUNNING") if job["comment"].startswith(f"rule_{rule}")]
 
     def wait_for_job(self, rule: str = "transcribe", seconds: float = 90) -> dict[str, str]:
         """A job of a rule, as soon as one runs."""

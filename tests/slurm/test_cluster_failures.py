@@ -43,7 +43,7 @@ def test_workers_that_crash_cost_one_attempt_at_one_chunk_each(site, reference):
     check(site, reference, {})
     assert set(runs.decoded(site.run).values()) == {1}
     # The jobs themselves went well.
-    assert "failed" not in {job["state"].lower() for job in site.cluster.jobs()}
+    assert "failed" not in {job["state"].lower() for job in site.jobs()}
     assert "Error in rule" not in output
 
 
@@ -75,7 +75,7 @@ def test_a_cancelled_shard_goes_on_in_a_new_job(site, reference):
     site.cluster.ask("scancel", *victims)
     site.finish(process)
     check(site, reference, kept)
-    states = {job["id"]: job["state"] for job in site.cluster.jobs()}
+    states = {job["id"]: job["state"] for job in site.jobs()}
     assert {states[job] for job in victims} <= {"CANCELLED", "FAILED", "COMPLETED"}
 
 
@@ -104,15 +104,17 @@ def test_a_time_limit_costs_what_was_being_decoded_at_most(site, reference):
     output = site.finish(process)
     check(site, reference, kept)
     assert "stopped early because the job's time limit is near" in output + site.logs()
-    states = [job["state"] for job in site.cluster.jobs() if job["comment"].startswith("rule_transcribe")]
+    states = [job["state"] for job in site.jobs() if job["comment"].startswith("rule_transcribe")]
     assert "TIMEOUT" in states
 
 
 def test_a_memory_limit_that_strikes_is_followed_by_a_job_with_more(site, reference):
     site.edits = {"transcribe": {"mem_mb": "2500 * attempt"}}
-    fault = site.faults({"fr.0000": {"do": "memory", "megabytes": 2000, "times": 1}})
-    site.go(env=fault)
+    site.go(env=site.faults({"fr.0000": {"do": "memory", "megabytes": 2600, "times": 1}}))
     check(site, reference, {})
+    states = [job["state"] for job in site.jobs() if job["comment"].startswith("rule_transcribe")]
+    # Without control groups Slurm calls it a failure.
+    assert {"FAILED", "OUT_OF_MEMORY"} & set(states)
 
 
 def test_a_driver_killed_in_the_middle_leaves_jobs_that_the_next_one_ends(site, reference):
@@ -121,18 +123,21 @@ def test_a_driver_killed_in_the_middle_leaves_jobs_that_the_next_one_ends(site, 
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     left = {job["id"] for job in site.running()}
-    site.workspace.run("snakemake", "--unlock", "--profile", "profiles/local", "--config", "run=x")
+    # Nothing but the same command again: the lock is seen to be stale.
     output = site.go()
-    assert not left or "left in the queue" in output
+    assert left
+    assert "left in the queue" in output
     check(site, reference, kept)
     assert not {job["id"] for job in site.running()}
 
 
 @pytest.mark.parametrize("daemon", ["munged", "slurmctld"])
-def test_a_daemon_that_is_away_for_a_while(site, reference, daemon):
+def test_a_daemon_that_is_restarted_after_a_while(site, reference, daemon):
     process = site.start(env=site.faults({"es.0000": SLOW, "it.0000": SLOW}))
     site.wait_for_job()
-    site.cluster.kill(daemon)
+    # A slurmctld that is killed outright forgets jobs of the last seconds, and nobody could know of them any more.
+    site.cluster.kill(daemon, signal.SIGTERM)
+    wait_until(lambda: site.cluster.daemons[daemon].poll() is not None, 20, f"{daemon} to end")
     time.sleep(8)
     site.cluster.revive(daemon)
     site.finish(process)

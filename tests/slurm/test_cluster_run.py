@@ -13,6 +13,6 @@ def test_a_run_on_the_cluster_gives_the_same_transcripts(site, reference):
     site.go()
     assert runs.transcripts(site.run) == reference
     assert set(runs.decoded(site.run).values()) == {1}
-    rules = [job["comment"].split("_wildcards")[0] for job in site.cluster.jobs("COMPLETED")]
+    rules = [job["comment"].split("_wildcards")[0] for job in site.jobs("COMPLETED")]
     # Only what is worth a job is one.
     assert set(rules) == {"rule_split", "rule_transcribe"}
