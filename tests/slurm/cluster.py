@@ -279,7 +279,7 @@ class Cluster:
         return self.ask("sinfo", "-h", "-N", "-p", "cpu", "-n", node, "-o", "%T")
 
     def jobs(self, *states: str) -> list[dict[str, str]]:
-        """Jobs in ``states`` (none named: all, finished ones too): id, state, node, comment (rule and wildcards), folder."""
+        """Jobs in ``states`` (none: all): id, state, node, comment (rule and wildcards), folder of submission."""
         wanted = ",".join(states) or "all"
         lines = self.ask("squeue", "-h", f"--states={wanted}", "-o", "%i|%T|%N|%k|%Z").splitlines()
         names = ("id", "state", "node", "comment", "folder")
