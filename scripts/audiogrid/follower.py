@@ -13,6 +13,10 @@ from audiogrid.messages import BEAT_SECONDS, Ask, Beat, Broken, Bye, Done, End, 
 from audiogrid.team import IDLE_SECONDS, POLL_SECONDS
 from audiogrid.worker import Outcome
 
+# Where tasks are done within this time, a request takes a share of it that counts: one task per process waits
+# here already. At most this much work is held back from ranks that would be free earlier.
+SHORT_SECONDS = 1.0
+
 
 class Pool(Protocol):
     """What a follower needs of ``WorkerPool``."""
@@ -58,7 +62,9 @@ class Follower:
         self._sleep = sleep
         self._pace = Pace()
         self._inbox: deque[Task] = deque()
-        self._asked = self._hungry = 0
+        self._asked = self._hungry = self._processes = 0
+        self._tasks = 0
+        self._began = now()
         self._share: int | None = None
         self._pause = IDLE_SECONDS
         self._heard = self._last_beat = self._last_look = now()
@@ -85,12 +91,15 @@ class Follower:
             while self._share is None:
                 self._look(is_started=False)
                 self._sleep(POLL_SECONDS)
-            pool = make_pool(min(self._hello.processes, self._share))
+            self._processes = min(self._hello.processes, self._share)
+            self._began = self._now()
+            pool = make_pool(self._processes)
 
             def tick() -> None:
                 self._hungry = 0
                 self._look()
                 check()
+                self._ask()
 
             try:
                 pool.run(self._take, self._report, self._stopping, tick, self._next_pause)
@@ -114,13 +123,26 @@ class Follower:
 
     def _take(self) -> Task | Wait | None:
         if self._inbox:
-            return self._inbox.popleft()
+            task = self._inbox.popleft()
+            self._ask()
+            return task
         self._hungry += 1
-        if self._hungry > self._asked:
+        self._ask()
+        return WAIT
+
+    def _ask(self) -> None:
+        """Have as many requests on their way as there are free processes, and some ahead where tasks are short."""
+        wanted = self._hungry + self._ahead() - len(self._inbox)
+        while self._asked < wanted and not self._stopping():
             self._asked += 1
             self._send(Ask())
             self._pause = POLL_SECONDS / 2
-        return WAIT
+
+    def _ahead(self) -> int:
+        if not self._tasks:
+            return 0
+        each = (self._now() - self._began) * self._processes / self._tasks
+        return self._processes if each < SHORT_SECONDS else 0
 
     def _report(self, outcome: Outcome) -> None:
         self._pace.learn(outcome)
@@ -131,7 +153,7 @@ class Follower:
 
     def _next_pause(self) -> float:
         """Short after a request, longer and longer while none is answered: the end of a job may be long."""
-        if not self._asked:
+        if not self._hungry:
             return IDLE_SECONDS
         self._pause = min(self._pause * 1.2, IDLE_SECONDS / 2)
         return self._pause
@@ -149,6 +171,7 @@ class Follower:
                     self._share = share
                 case Work(task):
                     self._asked -= 1
+                    self._tasks += 1
                     self._inbox.append(task)
                 case Stop(reason):
                     self.stopped_by = self.stopped_by or reason
