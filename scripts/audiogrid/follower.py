@@ -15,7 +15,7 @@ from audiogrid.worker import Outcome
 
 # Where tasks are done within this time, a request takes a share of it that counts: one task per process waits
 # here already. At most this much work is held back from ranks that would be free earlier.
-SHORT_SECONDS = 1.0
+SHORT_SECONDS = 5.0
 
 
 class Pool(Protocol):

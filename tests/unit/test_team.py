@@ -267,8 +267,8 @@ class Terminated(Exception):  # noqa: N818
     pass
 
 
-def follow(messages, pool, check=lambda: None, size=2):
-    """Run a follower against what rank 0 says, one message per turn; what it said comes back."""
+def follow(messages, pool, check=lambda: None, size=2, turn=10.0):
+    """Run a follower against what rank 0 says, one message per turn of so many seconds; what it said comes back."""
     wire = Wire(size)
     script = deque(messages)
     clock = [0.0]
@@ -279,7 +279,7 @@ def follow(messages, pool, check=lambda: None, size=2):
             said.append(message)
 
         def receive(self):
-            clock[0] += 1.0
+            clock[0] += turn
             return [(0, script.popleft())] if script else []
 
     follower = Follower(
@@ -295,6 +295,13 @@ def test_a_follower_asks_works_reports_and_says_goodbye():
     assert [type(message) for message in said] == [Hello, Ask, Done, Ask, Done, Ask, Bye]
     assert pool.got == ["a", "b"]
     assert said[-1].made == {"device": "cpu"}
+
+
+def test_short_tasks_are_asked_for_ahead():
+    pool = FakePool()
+    said, _ = follow([Go(1), Beat(), Work([job("a")]), Work([job("b")]), Work([job("c")]), End()], pool, turn=0.5)
+    assert [type(message) for message in said] == [Hello, Ask, Ask, Done, Ask, Done, Ask, Done, Bye]
+    assert pool.got == ["a", "b", "c"]
 
 
 def test_a_follower_without_work_never_makes_a_pool():
