@@ -170,7 +170,8 @@ def handout(sizes: list[int], ideal: float, chunks: int) -> None:
         total = wanted * sum(speeds(ranks))
         scaled = [length * total for length in lengths]
         least = max(wanted, max(scaled) / max(speeds(ranks)))
-        with tempfile.TemporaryDirectory(dir=ROOT) as folder:
+        DATA.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=DATA) as folder:
             said = launch(ranks, __file__, "rank", str(ranks), str(wanted), str(chunks), folder)
         found = json.loads(said.splitlines()[-1])
         in_order = static(sorted(scaled, reverse=True), ranks)

@@ -36,7 +36,8 @@ def job_rate(results: Path, model_hash: str) -> float | None:
     Loading the model counts, waiting in the queue does not. ``None`` when nothing was decoded yet.
     """
     reports = newest_reports(results, model_hash)
-    seconds = sum(report["seconds"] for report in reports)
+    # The ranks of an MPI job share its chunks: this is the rate of one.
+    seconds = sum(report["seconds"] * max(1, len(report["made"].get("ranks", []))) for report in reports)
     return sum(report["audio_seconds"] for report in reports) / seconds if seconds else None
 
 

@@ -67,11 +67,16 @@ wildcard_constraints:
 
 
 def shards_at_least():
-    """`auto`: one shard is best on one machine, where all cores work at it; a cluster wants several."""
+    """`auto`: one shard is best on one machine, or one MPI job; else a cluster wants several."""
     given = SETTINGS["shards"]["at_least"]
     if given != "auto":
         return given
-    return 8 if on_cluster() else 1
+    return 8 if on_cluster() and ranks_per_job() == 1 else 1
+
+
+def ranks_per_job():
+    """Ranks that share the chunks of a shard: its audio is so many times as much."""
+    return max(1, SETTINGS["mpi"]["tasks"])
 
 
 def plan_settings():
@@ -83,7 +88,7 @@ def plan_settings():
             "options": options,
             "chunk_minutes": SETTINGS["chunk_minutes"],
             "bundle_minutes": SETTINGS["bundle_minutes"],
-            "shard_minutes": SETTINGS["shards"]["minutes"],
+            "shard_minutes": SETTINGS["shards"]["minutes"] * ranks_per_job(),
             "shards_at_least": shards_at_least(),
             "chunks_per_shard": SETTINGS["shards"]["chunks_per_shard"],
         },
@@ -127,7 +132,7 @@ def shard_minutes(wildcards, threads, attempt):
     """Time limit of a transcribe job; 0 on this machine, where nobody ends jobs."""
     if not on_cluster():
         return 0
-    audio = the_plan().shard[wildcards.shard].audio
+    audio = the_plan().shard[wildcards.shard].audio // ranks_per_job()
     return job_resources.transcribe_minutes(audio, Path(MODEL_DIR), threads, job_rate(), attempt)
 
 
