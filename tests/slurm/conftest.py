@@ -143,14 +143,14 @@ class Site:
         """Jobs of a rule that run now."""
         return [job for job in self.jobs("RUNNING") if job["comment"].startswith(f"rule_{rule}")]
 
-    def wait_for_job(self, rule: str = "transcribe", seconds: float = 90) -> dict[str, str]:
-        """A job of a rule, as soon as one runs."""
-        wait_until(lambda: self.running(rule), seconds, f"a running job of {rule}")
-        return self.running(rule)[0]
+    def at_work(self) -> int:
+        """How many transcribe commands have begun with their chunks."""
+        return len(list(self.run.glob("journal/*.jsonl")))
 
-    def is_at_work(self, shard: str | None = None) -> bool:
-        """Whether a transcribe command has begun with its chunks."""
-        return any((self.run / "journal").glob(f"{shard or 's'}*.jsonl"))
+    def endings(self) -> set[str]:
+        """How the attempts at shards ended, in the words of their journals."""
+        lines = [line for path in self.run.glob("journal/*.jsonl") for line in path.read_text().splitlines()]
+        return {entry["reason"] for entry in map(json.loads, lines) if entry["event"] == "end"}
 
     def faults(self, what: dict[str, dict[str, object]]) -> dict[str, str]:
         """Ask for faults; the environment to run with."""
