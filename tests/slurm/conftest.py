@@ -31,7 +31,21 @@ RECORDINGS = {"en": range(80, 98), "es": range(20, 26), "fr": range(40, 46), "it
 
 
 @pytest.fixture(scope="session")
-def running_cluster() -> Iterator[Cluster]:
+def small_disk() -> Iterator[Path | None]:
+    """A file system of 24 KB; None where this user may not mount one. Nodes see what was there before them."""
+    folder = Path(tempfile.mkdtemp(prefix="disk-", dir="/tmp"))
+    command = ["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
+    try:
+        yield folder if mounted else None
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        folder.rmdir()
+
+
+@pytest.fixture(scope="session")
+def running_cluster(small_disk: Path | None) -> Iterator[Cluster]:
     lacking = missing_programs()
     require("slurm", not lacking, f"{', '.join(lacking)}: {INSTALL}")
     # Not pytest's own folder: the path of a socket may not be long.
