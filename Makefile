@@ -15,7 +15,7 @@ SETUP := $(PYTHON) scripts/environment.py
 CODE := $(wildcard scripts tests samples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: run test bench check setup slurm-up slurm-down clean help
+.PHONY: run test bench check setup slurm-up slurm-down demo-mpi clean help
 
 run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/RUN; ARGS go to snakemake
 	@$(SETUP) run
@@ -45,6 +45,10 @@ slurm-up: ## start a small Slurm on this machine, to try `snakemake --profile sl
 
 slurm-down: ## end it, with everything that runs on it
 	@$(PYTHON) tests/slurm/cluster.py down
+
+demo-mpi: ## 1 h of speech over 4 MPI ranks: the text of every chunk, one text in order, and the seconds it takes
+	@$(SETUP) bench
+	@$(ENV) benchmarks/mpi.py demo
 
 clean: ## remove the environment and caches; models and results stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build scripts/*.egg-info

