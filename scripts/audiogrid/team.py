@@ -90,10 +90,15 @@ class Team:
         """Begin to hand out. ``report`` gets every outcome, whoever had it; ``say`` gets sentences for a person."""
         self._dealer, self._report, self._say = dealer, report, say
         now = self._now()
-        dealer.admit(0, self.me.processes)
+        if self.me.processes or not self.others:
+            dealer.admit(0, self.me.processes)
+        else:
+            dealer.dismiss(0)
         for member in self.others.values():
             member.heard = now
-            dealer.admit(member.rank, member.processes)
+            # One without a process (more ranks than GPUs) never asks: nothing is to be expected of it.
+            if member.processes:
+                dealer.admit(member.rank, member.processes)
         for member in self.others.values():
             self._send(member, Go(self._share(member)))
         self._last_beat = self._last_look = now

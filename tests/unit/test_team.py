@@ -149,6 +149,15 @@ def test_alone_nothing_is_shared_and_nobody_is_waited_for():
     assert team.close() == []
 
 
+def test_ranks_without_a_process_are_not_waited_for():
+    stage = Stage(tasks=1, processes=(0, 1, 0))
+    stage.dealer.learn(outcome("earlier", seconds=0.1), 1)
+    stage.tell(1, Ask())
+    stage.team.serve()
+    assert [work.task[0].name for work in stage.heard(1, Work)] == ["c0"]
+    assert stage.dealer.left == 0
+
+
 def test_a_silent_rank_is_named_and_ends_the_job():
     stage = Stage()
     for _ in range(13):
