@@ -283,7 +283,7 @@ def demo(model: Path) -> None:
     )
     transcripts = folder / "run" / "transcripts"
     for path in sorted(transcripts.glob("*.chunks/*")):
-        print(f"  {path.name}: {path.read_text().strip()[:90]}...")
+        print(f"  {path.name}: {' '.join(path.read_text().split())[:90]}...")
     (whole,) = transcripts.glob("*.txt")
     words = len(whole.read_text().split())
     for member in report["made"]["ranks"]:  # type: ignore[index]

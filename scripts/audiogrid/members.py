@@ -59,5 +59,5 @@ def introduce(members: Sequence[Member]) -> list[dict[str, Any]]:
             "device": (member.made or {}).get("device"),
             "decoded": member.decoded,
         }
-        for member in members
+        for member in sorted(members, key=lambda member: member.rank)
     ]
