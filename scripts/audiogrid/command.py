@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,10 @@ def run(main: Callable[[list[str]], int | None]) -> None:
         code = main(sys.argv[1:]) or 0
     except AudiogridError as error:
         print(f"error: {error}", file=sys.stderr)
+        # A job on a cluster has a standard error that few people find: its log says it, too.
+        log = logging.getLogger("audiogrid")
+        if log.handlers:
+            log.error("%s", error)
         code = error.exit_code
     except BrokenPipeError:
         # The reader (`head`, a closed pager) went away: nothing to tell anybody.

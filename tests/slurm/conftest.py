@@ -104,7 +104,6 @@ class Site:
             "max-status-checks-per-second": 10,
             "slurm-status-command": "squeue",
             "latency-wait": 5,
-            "quiet": [],
         }
         profile |= {key: value for key, value in self.edits.items() if key != "transcribe"}
         target = self.path / "profiles" / "site" / "config.yaml"
