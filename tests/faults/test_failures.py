@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-import runs
 
+import runs
 from media import write_wav
 from require import require
 
