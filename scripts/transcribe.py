@@ -15,7 +15,7 @@ from pathlib import Path
 
 from audiogrid.command import run
 from audiogrid.cores import divide, usable_cores, usable_memory
-from audiogrid.errors import RetryableError
+from audiogrid.errors import AudiogridError, RetryableError
 from audiogrid.follower import Follower
 from audiogrid.handout import Limits
 from audiogrid.journal import Journal
@@ -154,7 +154,13 @@ def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeSh
             log.warning(sentence)
             meter.say(sentence)
 
-        report = transcribe(work, Store(arguments.store), journal, settings, processes, limits, warn, meter.tick, team)
+        try:
+            report = transcribe(
+                work, Store(arguments.store), journal, settings, processes, limits, warn, meter.tick, team
+            )
+        except AudiogridError as error:
+            journal.end(str(error))
+            raise
     log.info("%d outcomes in %.1f s, decoded with %s", len(report.outcomes), report.seconds, report.made)
     if report.stopped_by:
         raise RetryableError(

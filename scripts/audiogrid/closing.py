@@ -101,8 +101,11 @@ def facts_from_journals(folder: RunFolder, plan: Plan, bundle: str) -> BundleFac
 
     def facts_of(shard: Shard) -> tuple[ShardFacts, dict[str, str]]:
         history = read_history(folder.journal, shard.shard, shard.spec)
-        failed = {o.chunk: o.error for o in history.outcomes.values() if o.status == "failed"}
-        return history.facts, failed
+        # What an attempt did not get to has the cause that ended it.
+        ended = history.ended or "its job was killed"
+        causes = {chunk: f"not decoded: {ended}" for chunk in history.facts.keys if chunk not in history.outcomes}
+        causes.update({o.chunk: o.error for o in history.outcomes.values() if o.status == "failed"})
+        return history.facts, causes
 
     return BundleFacts(facts_of(plan.shard[name]) for name in plan.shards_of_bundle[bundle])
 

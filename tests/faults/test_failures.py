@@ -196,6 +196,9 @@ def test_a_full_disk_in_the_middle_is_said_and_the_next_run_goes_on(workspace, f
         done = go(workspace, "store=small/store", code=1)
         assert "No space left" in done.stdout
         assert "free space" in done.stdout
+        failed = runs.table(x(workspace) / "failed.tsv")
+        assert failed
+        assert all("No space left" in row["cause"] for row in failed)
         kept = runs.stored(small / "store")
         subprocess.run(["mount", "-o", "remount,size=8m", str(small)], check=True)
         go(workspace, "store=small/store")
