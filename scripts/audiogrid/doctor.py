@@ -84,8 +84,10 @@ def check_memory() -> Verdict:
 
 def check_device(device: str) -> Verdict:
     """What CTranslate2 sees, beside what the machine has. Whether it works only the clip can tell."""
-    import ctranslate2
-
+    try:
+        import ctranslate2
+    except ImportError as error:
+        return Verdict("device", "wrong", f"CTranslate2 cannot be loaded: {error}", "make setup, then use .venv")
     cards = sorted(path.name for path in Path("/proc/driver/nvidia/gpus").glob("*"))
     try:
         driver = Path("/proc/driver/nvidia/version").read_text().splitlines()[0].split("Kernel Module")[-1].split()[0]
