@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/overhead.py hour     1 h of speech in one MP3; a second identical run
     .venv/bin/python benchmarks/overhead.py ten      10 h in one MP3
-    .venv/bin/python benchmarks/overhead.py notes    1,000 recordings of 30 s
+    .venv/bin/python benchmarks/overhead.py notes    1,000 recordings of 30 s (--notes N: so many)
     .venv/bin/python benchmarks/overhead.py tiny     50,000 recordings of 0.5 s: probe, plan, dry run
 
 Decoding is what the worker processes report from their first to their last sample, divided by their number. Each run
@@ -144,14 +144,16 @@ def tiny(count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["hour", "tiny"])
-    for what in parser.parse_args().what:
+    parser.add_argument("--notes", type=int, default=1000, help="how many recordings of 30 s")
+    options = parser.parse_args()
+    for what in options.what:
         match what:
             case "hour":
                 whole_run("hour", make_recording(1))
             case "ten":
                 whole_run("ten", make_recording(10))
             case "notes":
-                whole_run("notes", make_notes(1000))
+                whole_run("notes", make_notes(options.notes))
             case "tiny":
                 tiny(50_000)
             case other:
