@@ -166,17 +166,16 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
         maybe_fail(job.name)
         owned = (job.chunk.start - job.chunk.context_start, job.chunk.end - job.chunk.context_start)
         audio.append(ChunkAudio(_read(job), owned, DecodeOptions(**job.options)))
-    total = sum(job.audio for job in jobs) or 1
-    last = time.perf_counter()
+    began = time.perf_counter()
+    new: dict[str, bool] = {}
     for index, result in _engine.decode(audio):
-        now = time.perf_counter()
-        job = jobs[index]
-        # Chunks of one batch share its time by their length.
-        seconds = (now - last) if len(jobs) == 1 else (now - last) * job.audio / total
-        made["seconds"] = round(seconds, 3)
-        new = store.put(job.key, result, made)
-        outcomes.append(Outcome(job.name, job.key, "decoded" if new else "stored", job.audio, round(seconds, 3)))
-    return outcomes
+        new[jobs[index].name] = store.put(jobs[index].key, result, made)
+    # Chunks that were decoded together share the time by their length.
+    pace = (time.perf_counter() - began) / (sum(job.audio for job in jobs) or 1)
+    return outcomes + [
+        Outcome(job.name, job.key, "decoded" if new[job.name] else "stored", job.audio, round(pace * job.audio, 3))
+        for job in jobs
+    ]
 
 
 def describe_exit(code: int | None) -> str:
