@@ -86,10 +86,6 @@ class BundleFacts:
             self.causes.update(failed)
 
 
-def _wanted(plan: Plan, bundle: str) -> set[str]:
-    return {chunk for name in plan.bundle[bundle].recordings for chunk in plan.recording[name].chunk_ids}
-
-
 def facts_from_reports(folder: RunFolder, plan: Plan, bundle: str) -> BundleFacts:
     """Facts from the declared outputs of ``transcribe``."""
     reports = [read_json(folder.shards / f"{shard}.json") for shard in plan.shards_of_bundle[bundle]]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,11 +118,3 @@ def storable_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options with tuples spelt as lists, as JSON has them: what keys are computed over."""
     value: dict[str, Any] = json.loads(canonical_json(options))
     return value
-
-
-def free_bytes(path: Path) -> int:
-    """Free space, in bytes, on the file system that holds ``path`` or its nearest existing parent."""
-    while not path.exists():
-        path = path.parent
-    facts = os.statvfs(path)
-    return facts.f_bavail * facts.f_frsize
