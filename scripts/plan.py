@@ -13,7 +13,7 @@ from audiogrid.decoding.options import DecodeOptions
 from audiogrid.files import read_json
 from audiogrid.log import open_log
 from audiogrid.models import model_hash
-from audiogrid.plan import Plan, Settings, describe
+from audiogrid.plan import Plan, Settings, Speed, describe
 from audiogrid.planning import make_plan
 from audiogrid.progress import RunFolder
 from audiogrid.speeds import expected_speed
@@ -23,7 +23,9 @@ from audiogrid.store import storable_options
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-dir", type=Path, required=True, help="results/<run>")
-    parser.add_argument("--model-dir", type=Path, required=True, help="the staged model's folder")
+    parser.add_argument(
+        "--model-dir", type=Path, nargs="+", required=True, help="folders of staged models, the run's first"
+    )
     parser.add_argument("--settings", type=json.loads, help="the parts of the configuration that shape the plan, JSON")
     parser.add_argument("--show", action="store_true", help="only say what the plan amounts to")
     parser.add_argument("--log", type=Path)
@@ -44,29 +46,27 @@ def main(argv: list[str]) -> None:
     folder = RunFolder(arguments.run_dir)
     if arguments.show:
         plan = Plan.read(folder.plan)
-        speed, source = expected_speed(arguments.model_dir, folder.root.parent)
         print(f"plan for {folder.root}:")
-        print("\n".join(f"  {line}" for line in describe(plan, speed, usable_cores(), source)))
+        print("\n".join(f"  {line}" for line in describe(plan, _speeds(arguments.model_dir, folder), usable_cores())))
         return
     log = open_log(arguments.log)
     wanted = arguments.settings
     settings = Settings(
-        model=arguments.model_dir.name,
-        model_hash=model_hash(arguments.model_dir),
+        model=arguments.model_dir[0].name,
+        models={model_dir.name: model_hash(model_dir) for model_dir in arguments.model_dir},
         options=storable_options(vars(DecodeOptions(**wanted["options"]))),
         **{key: value for key, value in wanted.items() if key != "options"},
     )
     plan = make_plan(read_json(folder.probe), settings, _previous(folder))
     plan.write(folder.last_plan)
     plan.write(folder.plan)
-    for line in describe(plan, *_speed(arguments.model_dir, folder)):
+    for line in describe(plan, _speeds(arguments.model_dir, folder), usable_cores()):
         log.info(line)
     print(f"planned {len(plan.recordings)} recording(s), {len(plan.shards)} shard(s)", file=sys.stderr)
 
 
-def _speed(model_dir: Path, folder: RunFolder) -> tuple[float, int, str]:
-    speed, source = expected_speed(model_dir, folder.root.parent)
-    return speed, usable_cores(), source
+def _speeds(model_dirs: list[Path], folder: RunFolder) -> dict[str, Speed]:
+    return {model_dir.name: Speed(*expected_speed(model_dir, folder.root.parent)) for model_dir in model_dirs}
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def provenance(plan: Plan, recording: Recording, facts: BundleFacts) -> dict[str
         "audiogrid": __version__,
         "faster_whisper": version("faster-whisper"),
         "ctranslate2": version("ctranslate2"),
-        "model": {"name": plan.settings.model, "hash": plan.settings.model_hash},
+        "model": {"name": plan.model_of(recording), "hash": plan.models[plan.model_of(recording)]},
         "options": plan.options_for(recording),
         "chunks": [
             {"chunk": chunk, "key": facts.keys.get(chunk, "")} for chunk in recording.chunk_ids if chunk in facts.chunks
@@ -151,7 +151,7 @@ def merge_bundle(
         note = "; ".join(dict.fromkeys(note for note in (recording.note, facts.notes.get(name)) if note))
         try:
             done = merge_recording(
-                {**asdict(recording), "note": note or None},
+                {**asdict(recording), "language": recording.language, "note": note or None},
                 [facts.chunks[chunk] for chunk in recording.chunk_ids],
                 lookup,
                 facts.causes,

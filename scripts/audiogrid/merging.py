@@ -40,6 +40,7 @@ SUMMARY_COLUMNS = (
     "temperature_above_zero",
     "seams",
     "hard_seams",
+    "model",
     "note",
 )
 
@@ -142,6 +143,7 @@ def _row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any
         "temperature_above_zero": quality["temperature_above_zero"],
         "seams": len(document["seams"]),
         "hard_seams": sum(seam["kind"] == "hard" for seam in document["seams"]),
+        "model": document["provenance"].get("model", {}).get("name", ""),
         "note": "; ".join(document["notes"]),
     }
 

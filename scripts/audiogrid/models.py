@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,14 @@ def folder_name(value: str, registry: Registry) -> str:
     path = Path(value).expanduser().resolve()
     safe = re.sub(r"[^\w.-]+", "_", path.name).strip("._-")[:60] or "model"
     return f"{safe}-{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
+
+
+def named_folders(values: Iterable[str], registry: Registry) -> dict[str, str]:
+    """Folder name -> configured model, in order, without repetitions. Raises as ``folder_name`` does."""
+    found: dict[str, str] = {}
+    for value in values:
+        found.setdefault(folder_name(value, registry), value)
+    return found
 
 
 def content_hash(files: dict[str, str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,19 @@ from typing import Any
 from audiogrid.chunks import chunk_id
 from audiogrid.errors import InputError
 from audiogrid.files import read_json, write_json
+from audiogrid.languages import AUTO
 from audiogrid.times import SAMPLE_RATE, to_seconds
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One accepted recording. ``duration`` in samples at 16 kHz; ``chunks`` is the number per track."""
+    """One accepted recording. ``duration`` in samples at 16 kHz; ``chunks`` is the number per track.
+
+    ``model``: name of its model's folder, empty for the run's. ``options``: decoding options in which it differs
+    from the run's. ``columns``: what else its table row says.
+    """
 
     recording: str
     path: str
@@ -27,9 +33,9 @@ class Recording:
     channels: int
     channels_mode: str
     chunks: int
-    language: str | None = None
-    prompt: str | None = None
-    hotwords: str | None = None
+    model: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
     reference: str | None = None
     note: str | None = None
 
@@ -49,10 +55,10 @@ class Recording:
         return self.duration * len(self.tracks)
 
     @property
-    def overrides(self) -> dict[str, str]:
-        """Decoding options that the table sets for this recording."""
-        named = {"language": self.language, "prompt": self.prompt, "hotwords": self.hotwords}
-        return {key: value for key, value in named.items() if value}
+    def language(self) -> str | None:
+        """The language that was fixed for this recording, if one was."""
+        given = self.options.get("language")
+        return None if given in (None, AUTO) else str(given)
 
 
 @dataclass(frozen=True)
@@ -66,21 +72,27 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Shard:
-    """The chunks that one ``transcribe`` job works through. ``audio`` in samples."""
+    """The chunks that one ``transcribe`` job works through with one model. ``audio`` in samples."""
 
     shard: str
     spec: str
     chunks: list[str]
     bundles: list[str]
     audio: int
+    model: str
+    compute_type: str
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the plan depends on besides the recordings."""
+    """What the plan depends on besides the recordings.
+
+    ``model``: the run's, for recordings that name no other. ``models``: name -> content hash of every model that a
+    recording may have.
+    """
 
     model: str
-    model_hash: str
+    models: dict[str, str]
     options: dict[str, Any]
     chunk_minutes: float
     bundle_minutes: float
@@ -98,6 +110,11 @@ class Plan:
     bundles: list[Bundle]
     shards: list[Shard]
     rejected: int = 0
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Name -> content hash of the models, the run's first."""
+        return self.settings.models
 
     @cached_property
     def recording(self) -> dict[str, Recording]:
@@ -128,9 +145,13 @@ class Plan:
         """The recording that a chunk belongs to."""
         return {chunk: recording for recording in self.recordings for chunk in recording.chunk_ids}
 
+    def model_of(self, recording: Recording) -> str:
+        """Name of the model that decodes a recording."""
+        return recording.model or self.settings.model
+
     def options_for(self, recording: Recording) -> dict[str, Any]:
-        """Decoding options of a recording: the run's, with what its table row sets."""
-        return {**self.settings.options, **recording.overrides}
+        """Decoding options of a recording: the run's, with what is set for it alone."""
+        return {**self.settings.options, **recording.options}
 
     @property
     def audio(self) -> int:
@@ -143,8 +164,10 @@ class Plan:
 
     @classmethod
     def read(cls, path: Path) -> Plan:
-        """Read ``plan.json``; raises ``InputError`` when it is of another version."""
+        """Read ``plan.json``, also of an earlier version; raises ``InputError`` when it is of a later one."""
         raw = read_json(path)
+        if raw.get("schema") == 1:
+            raw = _from_schema_1(raw)
         if raw.get("schema") != SCHEMA:
             raise InputError(f"{path} was written by another version of audiogrid; delete it and run again")
         return cls(
@@ -156,22 +179,76 @@ class Plan:
         )
 
 
+def _from_schema_1(raw: dict[str, Any]) -> dict[str, Any]:
+    """A plan from before recordings could have models of their own."""
+    settings = dict(raw["settings"])
+    settings["models"] = {settings["model"]: settings.pop("model_hash")}
+    recordings = []
+    for item in raw["recordings"]:
+        named = {key: item[key] for key in ("language", "prompt", "hotwords")}
+        rest = {key: value for key, value in item.items() if key not in named}
+        recordings.append({**rest, "options": {key: value for key, value in named.items() if value}})
+    job = {"model": settings["model"], "compute_type": settings["options"].get("compute_type", AUTO)}
+    shards = [{**shard, **job} for shard in raw["shards"]]
+    return {**raw, "schema": SCHEMA, "settings": settings, "recordings": recordings, "shards": shards}
+
+
+class PlanReader:
+    """Reads plans, each once per version of its file."""
+
+    def __init__(self) -> None:
+        self._plans: dict[Path, tuple[int, Plan]] = {}
+
+    def __call__(self, path: Path) -> Plan:
+        """The plan in ``path``; raises as ``Plan.read`` does."""
+        version = path.stat().st_mtime_ns
+        known = self._plans.get(path)
+        if known is None or known[0] != version:
+            known = self._plans[path] = (version, Plan.read(path))
+        return known[1]
+
+
 def core_seconds(audio: int, speed_per_core: float) -> float:
     """Core-seconds to decode ``audio`` samples at a speed given as a multiple of real time per core."""
     return to_seconds(audio) / speed_per_core
 
 
-def describe(plan: Plan, speed_per_core: float, cores: int, source: str) -> list[str]:
-    """What the plan amounts to, as lines for a person."""
-    hours = plan.audio / SAMPLE_RATE / 3600
-    core_hours = core_seconds(plan.audio, speed_per_core) / 3600
+@dataclass(frozen=True)
+class Speed:
+    """What a model decodes per core, as a multiple of real time, and where that figure comes from."""
+
+    per_core: float
+    source: str
+
+
+def describe(plan: Plan, speeds: Mapping[str, Speed], cores: int) -> list[str]:
+    """What the plan amounts to, as lines for a person. ``speeds``: of every model of the plan, by name."""
+    audio = dict.fromkeys(plan.models, 0)
+    for recording in plan.recordings:
+        audio[plan.model_of(recording)] += recording.audio
+    used = {model: samples for model, samples in audio.items() if samples} or {plan.settings.model: 0}
+    core_hours = sum(core_seconds(samples, speeds[model].per_core) for model, samples in used.items()) / 3600
     chunks = sum(len(recording.chunk_ids) for recording in plan.recordings)
-    minutes = core_hours * 60 / cores
+    sources = "; ".join(dict.fromkeys(speeds[model].source for model in used))
     rejected = f", {plan.rejected} rejected" if plan.rejected else ""
     return [
         f"recordings   {len(plan.recordings)}{rejected}",
-        f"audio        {hours:.2f} h",
+        f"audio        {plan.audio / SAMPLE_RATE / 3600:.2f} h",
         f"chunks       {chunks} in {len(plan.bundles)} bundle(s)",
-        f"shards       {len(plan.shards)} for model {plan.settings.model}",
-        f"estimate     {core_hours:.2f} core-hours ({source}), about {minutes:.0f} min on {cores} core(s)",
+        *_shard_lines(plan, used),
+        f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
+        f"on {cores} core(s)",
+    ]
+
+
+def _shard_lines(plan: Plan, audio: Mapping[str, int]) -> list[str]:
+    """A line per model; where there are several, with what each has to do."""
+    counts = {model: [shard.model for shard in plan.shards].count(model) for model in audio}
+    if len(audio) == 1:
+        return [f"shards       {count} for model {model}" for model, count in counts.items()]
+    recordings = [plan.model_of(recording) for recording in plan.recordings]
+    return [
+        f"{'shards' if number == 0 else '':<13}{count} for model {model} "
+        f"({recordings.count(model)} recording(s), {audio[model] / SAMPLE_RATE / 3600:.2f} h)"
+        for number, (model, count) in enumerate(counts.items())
     ]

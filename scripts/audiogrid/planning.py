@@ -13,6 +13,7 @@ from typing import Any
 
 from audiogrid.cutting import chunk_count
 from audiogrid.files import canonical_json
+from audiogrid.languages import AUTO
 from audiogrid.plan import Bundle, Plan, Recording, Settings, Shard
 from audiogrid.results import SCHEMA as RESULT_SCHEMA
 from audiogrid.times import SAMPLE_RATE
@@ -87,27 +88,40 @@ def _shard_size(chunks: int, audio: int, settings: Settings) -> float:
     return audio / max(-(-count // 1), min(settings.shards_at_least, worthwhile))
 
 
+# A chunk to be placed: its bundle, its name, its recording.
+_Item = tuple[str, str, Recording]
+
+
 def make_shards(
     recordings: Mapping[str, Recording], bundles: Sequence[Bundle], settings: Settings, previous: Sequence[Shard]
 ) -> list[Shard]:
-    """Shards over ``bundles`` in order; shards of ``previous`` whose bundles and settings are unchanged stay."""
+    """Shards over ``bundles`` in order, each with one model and one kind of arithmetic.
+
+    Shards of ``previous`` whose bundles and settings are unchanged stay.
+    """
     spec_of = {bundle.bundle: bundle.spec for bundle in bundles}
 
-    def build(name: str, items: Sequence[tuple[str, str, Recording]]) -> Shard:
+    def load_of(recording: Recording) -> tuple[str, str]:
+        """What a worker must load for a recording."""
+        given = recording.options.get("compute_type", settings.options.get("compute_type", AUTO))
+        return recording.model or settings.model, str(given)
+
+    def build(name: str, items: Sequence[_Item]) -> Shard:
+        model, compute_type = load_of(items[0][2])
         used = list(dict.fromkeys(bundle for bundle, _, _ in items))
         owners = {recording.recording: recording for _, _, recording in items}
         spec = _hash(
             [
                 RESULT_SCHEMA,
-                settings.model_hash,
+                settings.models[model],
                 settings.options,
-                [recording.overrides for recording in owners.values()],
+                [recording.options for recording in owners.values()],
                 [spec_of[bundle] for bundle in used],
                 [chunk for _, chunk, _ in items],
             ]
         )
         audio = sum(recording.duration // recording.chunks for _, _, recording in items)
-        return Shard(name, spec, [chunk for _, chunk, _ in items], used, audio)
+        return Shard(name, spec, [chunk for _, chunk, _ in items], used, audio, model, compute_type)
 
     place = {
         chunk: (bundle.bundle, chunk, recordings[name])
@@ -117,47 +131,68 @@ def make_shards(
     }
     kept: list[Shard] = []
     for old in previous:
-        if all(chunk in place for chunk in old.chunks):
+        if all(chunk in place for chunk in old.chunks) and len({load_of(place[c][2]) for c in old.chunks}) == 1:
             rebuilt = build(old.shard, [place[chunk] for chunk in old.chunks])
             if rebuilt.bundles == old.bundles:
                 kept.append(rebuilt)
     done = {chunk for shard in kept for chunk in shard.chunks}
-    waiting = [item for chunk, item in place.items() if chunk not in done]
-
-    audio = sum(recording.duration // recording.chunks for _, _, recording in waiting)
-    size = _shard_size(len(waiting), audio, settings)
+    waiting: dict[tuple[str, str], list[_Item]] = {}
+    for chunk, item in place.items():
+        if chunk not in done:
+            waiting.setdefault(load_of(item[2]), []).append(item)
     names = _numbers("s", {shard.shard for shard in previous})
-    fresh: list[Shard] = []
-    group: list[tuple[str, str, Recording]] = []
-    reached = 0.0
-    for position, item in enumerate(waiting):
-        group.append(item)
-        reached += item[2].duration // item[2].chunks
-        full = len(group) >= settings.chunks_per_shard if settings.chunks_per_shard else reached + 1 >= size
-        if full or position == len(waiting) - 1:
-            fresh.append(build(next(names), group))
-            group, reached = [], 0.0
+    fresh = [build(next(names), group) for items in waiting.values() for group in _shard_groups(items, settings)]
     return [*kept, *fresh]
 
 
-def make_plan(probed: Mapping[str, Any], settings: Settings, previous: Plan | None = None) -> Plan:
-    """Plan for the contents of ``probe.json``.
+def _shard_groups(items: Sequence[_Item], settings: Settings) -> Iterator[list[_Item]]:
+    """Consecutive chunks for the shards of one model."""
+    audio = sum(recording.duration // recording.chunks for _, _, recording in items)
+    size = _shard_size(len(items), audio, settings)
+    group: list[_Item] = []
+    reached = 0.0
+    for item in items:
+        group.append(item)
+        reached += item[2].duration // item[2].chunks
+        if len(group) >= settings.chunks_per_shard if settings.chunks_per_shard else reached + 1 >= size:
+            yield group
+            group, reached = [], 0.0
+    if group:
+        yield group
 
-    ``previous``: the plan of the last time, if any. Settings that move cuts or shards start afresh.
-    """
+
+def probed_recordings(probed: Mapping[str, Any], chunk_minutes: float) -> list[Recording]:
+    """Recordings for the contents of ``probe.json``, as their table rows want them; all with the run's model."""
     fields = ("recording", "path", "size", "mtime_ns", "duration", "channels", "channels_mode")
-    extras = ("language", "prompt", "hotwords", "reference", "note")
-    recordings = [
+    return [
         Recording(
             **{name: item[name] for name in fields},
-            **{name: item.get(name) for name in extras},
-            chunks=chunk_count(item["duration"], settings.chunk_minutes),
+            options={name: item[name] for name in ("language", "prompt", "hotwords") if item.get(name)},
+            columns=item.get("columns") or {},
+            reference=item.get("reference"),
+            note=item.get("note"),
+            chunks=chunk_count(item["duration"], chunk_minutes),
         )
         for item in probed["recordings"]
     ]
+
+
+def plan_recordings(
+    recordings: Sequence[Recording], settings: Settings, previous: Plan | None = None, rejected: int = 0
+) -> Plan:
+    """Bundles and shards for recordings whose models and options are settled.
+
+    ``previous``: the plan of the last time, if any. Settings that move cuts or shards start afresh.
+    """
     if previous is not None and not _same_rules(settings, previous.settings):
         previous = None
     bundles = make_bundles(recordings, settings.bundle_minutes, previous.bundles if previous else [])
     by_id = {recording.recording: recording for recording in recordings}
     shards = make_shards(by_id, bundles, settings, previous.shards if previous else [])
-    return Plan(settings, recordings, bundles, shards, rejected=len(probed["rejected"]))
+    return Plan(settings, list(recordings), bundles, shards, rejected)
+
+
+def make_plan(probed: Mapping[str, Any], settings: Settings, previous: Plan | None = None) -> Plan:
+    """Plan for the contents of ``probe.json``; see ``plan_recordings``."""
+    recordings = probed_recordings(probed, settings.chunk_minutes)
+    return plan_recordings(recordings, settings, previous, len(probed["rejected"]))

@@ -6,9 +6,10 @@ finished before its limit struck is in the store, and a retry asks for more.
 
 from __future__ import annotations
 
+import json
 import math
 import os
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from pathlib import Path
 
 from audiogrid.cores import Division, divide
@@ -16,8 +17,8 @@ from audiogrid.errors import AudiogridError
 from audiogrid.speeds import newest_reports, rule_of_thumb
 from audiogrid.times import to_seconds
 
-# The driver's figure travels to the nodes in this variable: a job must not work out another limit than it was given.
-RATE_VARIABLE = "AUDIOGRID_JOB_RATE"
+# The driver's figures travel to the nodes in this variable: a job must not work out another limit than it was given.
+RATE_VARIABLE = "AUDIOGRID_JOB_RATES"
 # Half the machines are slower than the middle one, and some chunks need the careful pass throughout.
 _MARGIN = 2.0
 # Two Snakemake starts, Python, the model from a busy file system, the last write.
@@ -41,22 +42,25 @@ def job_rate(results: Path, model_hash: str) -> float | None:
     return sum(report["audio_seconds"] for report in reports) / seconds if seconds else None
 
 
-def note_rate(model_dir: Path, results: Path, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Put what is known now where every job of this run will find it (0: nothing is)."""
+def note_rates(model_dirs: Iterable[Path], results: Path, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Put what is known now of every model where all jobs of this run will find it (0: nothing is)."""
     from audiogrid.models import model_hash
 
-    try:
-        rate = job_rate(results, model_hash(model_dir))
-    except (AudiogridError, OSError):
-        rate = None
-    environment[RATE_VARIABLE] = f"{rate or 0:.4f}"
+    rates = {}
+    for model_dir in model_dirs:
+        try:
+            rate = job_rate(results, model_hash(model_dir))
+        except (AudiogridError, OSError):
+            rate = None
+        rates[model_dir.name] = round(rate or 0, 4)
+    environment[RATE_VARIABLE] = json.dumps(rates)
 
 
-def noted_rate(environment: MutableMapping[str, str] = os.environ) -> float | None:
-    """What ``note_rate`` left; ``None`` when nothing is known."""
+def noted_rate(model: str, environment: MutableMapping[str, str] = os.environ) -> float | None:
+    """What ``note_rates`` left about a model, by the name of its folder; ``None`` when nothing is known."""
     try:
-        return float(environment.get(RATE_VARIABLE, "0")) or None
-    except ValueError:
+        return float(json.loads(environment.get(RATE_VARIABLE, "{}")).get(model, 0)) or None
+    except (ValueError, TypeError, AttributeError):
         return None
 
 

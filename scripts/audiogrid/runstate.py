@@ -47,23 +47,26 @@ def merge_generation(folder: RunFolder, bundle: str) -> int:
     return number if report and is_intact(folder, path) else number + 1
 
 
-def run_config(folder: RunFolder, settings: Mapping[str, Any], model_dir: Path, argv: Sequence[str]) -> None:
-    """Write ``run_config.yaml``: the whole configuration, versions, model hash and command."""
+def run_config(folder: RunFolder, settings: Mapping[str, Any], model_dirs: Sequence[Path], argv: Sequence[str]) -> None:
+    """Write ``run_config.yaml``: the whole configuration, versions, hashes of the models (the run's first), command."""
     from importlib.metadata import version
 
     from audiogrid import __version__
     from audiogrid.errors import AudiogridError
     from audiogrid.models import model_hash
 
-    try:
-        hash_ = model_hash(model_dir)
-    except (AudiogridError, OSError):
-        hash_ = "not staged yet"
+    def facts(model_dir: Path) -> dict[str, str]:
+        try:
+            return {"folder": str(model_dir), "hash": model_hash(model_dir)}
+        except (AudiogridError, OSError):
+            return {"folder": str(model_dir), "hash": "not staged yet"}
+
     packages = ("snakemake", "faster-whisper", "ctranslate2", "av", "numpy")
     document = {
         "command": shlex.join(argv),
         "config": dict(settings),
-        "model": {"folder": str(model_dir), "hash": hash_},
+        "model": facts(model_dirs[0]),
+        **({"other_models": [facts(model_dir) for model_dir in model_dirs[1:]]} if model_dirs[1:] else {}),
         "versions": {"audiogrid": __version__, **{name: version(name) for name in packages}},
     }
     write_text(folder.config, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))

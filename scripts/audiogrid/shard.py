@@ -58,7 +58,7 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path) -> ShardWork:
         found.update({chunk.chunk: (chunk, folder) for chunk in manifest.chunks})
         problems.update(manifest.problems)
         notes.update(manifest.notes)
-    work = ShardWork(shard, plan.settings.model_hash)
+    work = ShardWork(shard, plan.models[shard.model])
     for name in shard.chunks:
         recording = plan.recording_of_chunk[name]
         if recording.recording in problems:

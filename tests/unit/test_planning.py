@@ -1,16 +1,20 @@
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.plan import Plan, Settings
-from audiogrid.planning import make_plan
+from audiogrid.errors import InputError
+from audiogrid.files import write_json
+from audiogrid.plan import Plan, Settings, Speed, describe
+from audiogrid.planning import make_plan, plan_recordings
 from audiogrid.times import SAMPLE_RATE
 
 SETTINGS = Settings(
     model="base",
-    model_hash="m",
+    models={"base": "m"},
     options={"beam_size": 1, "language": "auto"},
     chunk_minutes=5,
     bundle_minutes=60,
@@ -106,6 +110,74 @@ def test_a_plan_survives_its_file(tmp_path):
     plan = make_plan(probed(entry("a", 700), entry("b", 7, channels=2, channels_mode="split")), SETTINGS)
     plan.write(tmp_path / "plan.json")
     assert Plan.read(tmp_path / "plan.json") == plan
+
+
+def test_a_plan_from_before_models_is_read_as_it_was_meant(tmp_path):
+    # Written by version 0.1.0 at commit cc308b1 for these very recordings and settings.
+    old = json.loads((Path(__file__).parent / "plan_schema_1.json").read_text())
+    write_json(tmp_path / "plan.json", old)
+    new = make_plan(probed(entry("a", 700, language="fr", columns={"site": "x"}), entry("b", 30)), SETTINGS)
+    read = Plan.read(tmp_path / "plan.json")
+    assert read.shards == new.shards and read.bundles == new.bundles
+    assert read.settings == new.settings
+    assert [r.options for r in read.recordings] == [{"language": "fr"}, {}]
+    write_json(tmp_path / "plan.json", {**old, "schema": 99})
+    with pytest.raises(InputError, match=r"plan\.json was written by another version"):
+        Plan.read(tmp_path / "plan.json")
+
+
+def two_models(*entries, previous=None, **more):
+    """A plan in which recordings whose table row says so have another model."""
+    settings = replace(SETTINGS, models={"base": "m", "big": "n"}, **more)
+    recordings = [
+        replace(recording, model="big") if recording.columns.get("site") == "x" else recording
+        for recording in make_plan(probed(*entries), settings).recordings
+    ]
+    return plan_recordings(recordings, settings, previous)
+
+
+def test_a_shard_has_one_model_and_one_arithmetic():
+    entries = [entry(f"r{i}", 400, columns={"site": "x"} if i % 3 == 0 else {}) for i in range(9)]
+    plan = two_models(*entries)
+    assert [(shard.model, len(shard.chunks)) for shard in plan.shards] == [("big", 6), ("base", 12)]
+    assert {plan.model_of(plan.recording_of_chunk[chunk]) for chunk in plan.shards[0].chunks} == {"big"}
+    # What each is decoded with is in its spec: base's is that of a plan without any other model.
+    alone = make_plan(probed(*entries), SETTINGS).recordings
+    assert plan.shards[1].spec != plan_recordings(alone, SETTINGS).shards[0].spec
+    short = [replace(recording, options={"compute_type": "float32"}) for recording in plan.recordings[:1]]
+    mixed = plan_recordings([*short, *plan.recordings[1:]], plan.settings)
+    assert [(shard.model, shard.compute_type) for shard in mixed.shards] == [
+        ("big", "float32"),
+        ("base", "auto"),
+        ("big", "auto"),
+    ]
+
+
+def test_another_model_for_one_recording_leaves_shards_without_it_alone():
+    entries = [entry("a", 400), entry("b", 400), entry("c", 400, columns={"site": "x"})]
+    first = two_models(*entries[:2])
+    second = two_models(*entries, previous=first)
+    assert second.shards[: len(first.shards)] == first.shards
+    assert [(shard.model, shard.bundles) for shard in second.shards[len(first.shards) :]] == [("big", ["b0002"])]
+    # A shard that would have two models is dealt anew.
+    moved = two_models(entry("a", 400, columns={"site": "x"}), *entries[1:], previous=second)
+    assert [(shard.shard, shard.model, len(shard.chunks)) for shard in moved.shards] == [
+        ("s0002", "big", 2),
+        ("s0003", "big", 2),
+        ("s0004", "base", 2),
+    ]
+
+
+def test_what_a_plan_amounts_to_is_told_per_model():
+    speeds = {"base": Speed(20.0, "measured"), "big": Speed(2.0, "guessed")}
+    lines = describe(two_models(entry("a", 3600), entry("b", 7200, columns={"site": "x"})), speeds, 2)
+    assert lines[3:] == [
+        "shards       1 for model base (1 recording(s), 1.00 h)",
+        "             1 for model big (1 recording(s), 2.00 h)",
+        "estimate     1.05 core-hours (measured; guessed), about 32 min on 2 core(s)",
+    ]
+    assert describe(two_models(entry("a", 3600)), speeds, 2)[3] == "shards       1 for model base"
+    assert describe(make_plan(probed(), SETTINGS), speeds, 2)[3] == "shards       0 for model base"
 
 
 durations = st.lists(st.floats(0.2, 20_000), min_size=1, max_size=30)

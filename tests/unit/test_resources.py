@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from audiogrid import resources
+from audiogrid.models import model_hash
 from audiogrid.times import SAMPLE_RATE
 
 HOUR = 3600 * SAMPLE_RATE
@@ -50,13 +51,19 @@ def test_only_the_newest_reports_count(tmp_path):
 
 def test_the_rate_travels_in_the_environment(tmp_path):
     environment: dict[str, str] = {}
-    assert resources.noted_rate(environment) is None
-    # No model is staged: nothing is known.
-    resources.note_rate(tmp_path / "model", tmp_path, environment)
-    assert environment == {resources.RATE_VARIABLE: "0.0000"}
-    assert resources.noted_rate(environment) is None
-    assert resources.noted_rate({resources.RATE_VARIABLE: "12.5"}) == 12.5
-    assert resources.noted_rate({resources.RATE_VARIABLE: "?"}) is None
+    assert resources.noted_rate("base", environment) is None
+    assert resources.noted_rate("base", {resources.RATE_VARIABLE: '{"base": 12.5}'}) == 12.5
+    # One model is not staged: nothing is known of it.
+    fast = model(tmp_path / "fast", 1)
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+        (fast / name).write_text("{}")
+    report(tmp_path, "s0001", audio=600, seconds=20, model_hash=model_hash(fast))
+    resources.note_rates([fast, tmp_path / "absent"], tmp_path, environment)
+    assert resources.noted_rate("fast", environment) == 30
+    assert resources.noted_rate("absent", environment) is None
+    assert resources.noted_rate("never heard of", environment) is None
+    for damaged in ("?", "[]", '{"fast": "many"}'):
+        assert resources.noted_rate("fast", {resources.RATE_VARIABLE: damaged}) is None
 
 
 def test_minutes_follow_audio_rate_and_attempt(tmp_path):

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from audiogrid.resources import job_rate, noted_rate, transcribe_memory_mb, transcribe_minutes
+from audiogrid.resources import job_rate, transcribe_memory_mb, transcribe_minutes
 from audiogrid.speeds import measured, rule_of_thumb
 from audiogrid.times import SAMPLE_RATE
 
@@ -48,9 +48,3 @@ def test_limits_grow_with_audio_and_attempt_and_shrink_with_measured_speed(tmp_p
     assert transcribe_minutes(10 * HOUR, tmp_path, 4, rate=20.0, attempt=2) == 2 * first
     assert transcribe_minutes(10 * HOUR, tmp_path, 4, rate=200.0) < first
     assert transcribe_memory_mb(tmp_path, 8) > transcribe_memory_mb(tmp_path, 1)
-
-
-def test_a_rate_that_is_not_known():
-    assert noted_rate({}) is None
-    assert noted_rate({"AUDIOGRID_JOB_RATE": "rubbish"}) is None
-    assert noted_rate({"AUDIOGRID_JOB_RATE": "12.5"}) == 12.5

@@ -16,8 +16,8 @@ from audiogrid import resources as job_resources
 from audiogrid.cluster_jobs import end_left_over
 from audiogrid.ending import read_ending
 from audiogrid.errors import AudiogridError
-from audiogrid.models import folder_name, load_registry
-from audiogrid.plan import Plan
+from audiogrid.models import load_registry, named_folders
+from audiogrid.plan import PlanReader
 from audiogrid.progress import RunFolder
 from audiogrid.listing import listing_hash
 from audiogrid.locks import note_driver, only_looks, release_stale
@@ -27,7 +27,8 @@ from audiogrid.terminal import calm
 try:
     SETTINGS = configuration.resolve(config)
     RESULTS = f"results/{SETTINGS['run']}"
-    MODEL_DIR = f"models/{folder_name(SETTINGS['model'], load_registry(Path('config/models.yaml')))}"
+    # Folder name -> what the configuration calls the model; the run's own comes first.
+    MODELS = named_folders([SETTINGS["model"]], load_registry(Path("config/models.yaml")))
     # Only the main process looks at the recordings: jobs on other nodes work from the plan.
     LISTING = (
         listing_hash(SETTINGS["recordings"], SETTINGS["channels"])
@@ -38,7 +39,7 @@ except AudiogridError as error:
     raise WorkflowError(str(error))
 
 FOLDER = RunFolder(Path(RESULTS))
-MODEL = f"{MODEL_DIR}/audiogrid.json"
+MODEL_DIRS = [f"models/{name}" for name in MODELS]
 
 # Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated.
 shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
@@ -64,6 +65,7 @@ def on_cluster():
 wildcard_constraints:
     bundle=r"b\d+",
     shard=r"s\d+",
+    model=r"[\w.-]+",
 
 
 def shards_at_least():
@@ -104,64 +106,100 @@ def merge_settings():
     )
 
 
-_plans = {}
+read_plan = PlanReader()
 
 
 def the_plan():
-    """The plan, read once per version of its file. Raises what Snakemake expects while there is none yet."""
-    path = Path(checkpoints.make_plan.get().output.plan)
-    version = path.stat().st_mtime_ns
-    if version not in _plans:
-        _plans.clear()
-        _plans[version] = Plan.read(path)
-    return _plans[version]
+    """The run's plan. Raises what Snakemake expects while there is none yet."""
+    return read_plan(Path(checkpoints.make_plan.get().output.plan))
+
+
+# What follows asks for plan and folder by the wildcards of a job: rules for another folder (results/<run>/<more>/)
+# share these functions when these two know it.
+def plan_of(wildcards):
+    """The plan that a job belongs to."""
+    return the_plan()
+
+
+def folder_of(wildcards):
+    """The folder that a job belongs to."""
+    return FOLDER
+
+
+def model_dir(name):
+    """Folder of a model."""
+    return f"models/{name}"
+
+
+def staged(name):
+    """The file that says that a model is complete."""
+    return f"{model_dir(name)}/audiogrid.json"
+
+
+def model_of_shard(wildcards):
+    """The staged model that a shard is decoded with."""
+    return staged(plan_of(wildcards).shard[wildcards.shard].model)
 
 
 _noted = []
 
 
-def job_rate():
+def job_rate(model):
     """What finished transcribe jobs did; worked out once by the main process, whose jobs inherit the figure."""
     if not _noted and (workflow.is_main_process or job_resources.RATE_VARIABLE not in os.environ):
-        job_resources.note_rate(Path(MODEL_DIR), Path("results"))
+        job_resources.note_rates(map(Path, MODEL_DIRS), Path("results"))
         _noted.append(True)
-    return job_resources.noted_rate()
+    return job_resources.noted_rate(model)
 
 
 def shard_minutes(wildcards, threads, attempt):
     """Time limit of a transcribe job; 0 on this machine, where nobody ends jobs."""
     if not on_cluster():
         return 0
-    audio = the_plan().shard[wildcards.shard].audio // ranks_per_job()
-    return job_resources.transcribe_minutes(audio, Path(MODEL_DIR), threads, job_rate(), attempt)
+    shard = plan_of(wildcards).shard[wildcards.shard]
+    rate = job_rate(shard.model)
+    audio = shard.audio // ranks_per_job()
+    return job_resources.transcribe_minutes(audio, Path(model_dir(shard.model)), threads, rate, attempt)
 
 
 def shard_memory(wildcards, threads, attempt):
     """Memory in MB of a transcribe job."""
-    return job_resources.transcribe_memory_mb(Path(MODEL_DIR), threads, attempt)
+    model = plan_of(wildcards).shard[wildcards.shard].model
+    return job_resources.transcribe_memory_mb(Path(model_dir(model)), threads, attempt)
 
 
 def shard_processes(wildcards, threads):
     """Decoding processes of a transcribe job; 0: the command looks at the machine it is on."""
     given = SETTINGS["workers"]["processes"]
-    return given or (job_resources.workers(Path(MODEL_DIR), threads).processes if on_cluster() else 0)
+    if given or not on_cluster():
+        return given
+    model = plan_of(wildcards).shard[wildcards.shard].model
+    return job_resources.workers(Path(model_dir(model)), threads).processes
 
 
 def bundle_minutes(wildcards, attempt):
     """Time limit of a split job."""
-    plan = the_plan()
+    plan = plan_of(wildcards)
     audio = sum(plan.recording[name].audio for name in plan.bundle[wildcards.bundle].recordings)
     return job_resources.split_minutes(audio, attempt)
 
 
 def chunks_of_shard(wildcards):
     """Bundle folders that a shard reads."""
-    return [f"{RESULTS}/chunks/{bundle}" for bundle in the_plan().shard[wildcards.shard].bundles]
+    folder = folder_of(wildcards)
+    return [str(folder.chunks / bundle) for bundle in plan_of(wildcards).shard[wildcards.shard].bundles]
+
+
+def reports_of_bundle(wildcards):
+    """Reports of the shards that hold chunks of a bundle."""
+    folder = folder_of(wildcards)
+    return [str(folder.shards / f"{shard}.json") for shard in plan_of(wildcards).shards_of_bundle[wildcards.bundle]]
 
 
 def merged_bundles(wildcards):
     """One file per bundle of the plan."""
-    return [f"{RESULTS}/merged/{bundle.bundle}.json" for bundle in the_plan().bundles]
+    folder = folder_of(wildcards)
+    return [str(folder.merged / f"{bundle.bundle}.json") for bundle in plan_of(wildcards).bundles]
 
 
 def outstanding(wildcards):
@@ -173,7 +211,7 @@ def outstanding(wildcards):
 
 def write_run_config():
     """Leave the merged configuration, versions, model hash and command beside the results."""
-    run_config(FOLDER, SETTINGS, Path(MODEL_DIR), sys.argv)
+    run_config(FOLDER, SETTINGS, [Path(path) for path in MODEL_DIRS], sys.argv)
 
 
 def calm_terminal():

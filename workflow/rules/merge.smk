@@ -9,9 +9,7 @@ localrules:
 
 rule merge:
     input:
-        reports=lambda wildcards: [
-            f"{RESULTS}/shards/{shard}.json" for shard in the_plan().shards_of_bundle[wildcards.bundle]
-        ],
+        reports=reports_of_bundle,
     output:
         merged=f"{RESULTS}/merged/{{bundle}}.json",
     log:
@@ -25,7 +23,7 @@ rule merge:
         store=SETTINGS["store"],
     params:
         settings=merge_settings(),
-        generation=lambda wildcards: merge_generation(FOLDER, wildcards.bundle),
+        generation=lambda wildcards: merge_generation(folder_of(wildcards), wildcards.bundle),
     message:
         "Merging bundle {wildcards.bundle}."
     shell:

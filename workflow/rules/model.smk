@@ -1,5 +1,5 @@
 # Staging the model: the only step that may touch a network.
-# OUTPUTS  models/<name>/audiogrid.json (beside the model's verified files)
+# OUTPUTS  models/<name>/audiogrid.json (beside the model's verified files), for every model of the configuration
 
 
 localrules:
@@ -8,13 +8,13 @@ localrules:
 
 rule stage_model:
     output:
-        MODEL,
+        "models/{model}/audiogrid.json",
     log:
-        f"{RESULTS}/logs/stage_model.log",
+        f"{RESULTS}/logs/stage_model/{{model}}.log",
     conda:
         "../../environment.yml"
     params:
-        model=SETTINGS["model"],
+        model=lambda wildcards: MODELS[wildcards.model],
     message:
         "Staging model {params.model}."
     shell:

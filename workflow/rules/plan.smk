@@ -1,5 +1,5 @@
 # The one checkpoint: chunks per recording, bundles, shards.
-# INPUTS   probe.json, the staged model
+# INPUTS   probe.json, the staged models
 # OUTPUTS  plan.json
 
 
@@ -11,7 +11,7 @@ localrules:
 checkpoint make_plan:
     input:
         probe=f"{RESULTS}/probe.json",
-        model=MODEL,
+        models=[staged(model) for model in MODELS],
     output:
         plan=f"{RESULTS}/plan.json",
     log:
@@ -21,15 +21,15 @@ checkpoint make_plan:
     resources:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
-        model_dir=MODEL_DIR,
     params:
         settings=lambda wildcards: plan_settings(),
+        model_dirs=MODEL_DIRS,
     message:
         "Planning chunks, bundles and shards."
     shell:
         "python scripts/plan.py"
         " --run-dir={resources.run_dir:q}"
-        " --model-dir={resources.model_dir:q}"
+        " --model-dir {params.model_dirs:q}"
         " --settings={params.settings:q}"
         " --log={log:q}"
 
@@ -45,12 +45,13 @@ rule plan:
     resources:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
-        model_dir=MODEL_DIR,
+    params:
+        model_dirs=MODEL_DIRS,
     message:
         "What will be done."
     shell:
         "python scripts/plan.py"
         " --show"
         " --run-dir={resources.run_dir:q}"
-        " --model-dir={resources.model_dir:q}"
+        " --model-dir {params.model_dirs:q}"
         " | tee {log:q}"

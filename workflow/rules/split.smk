@@ -18,7 +18,7 @@ rule split:
         mem_mb=lambda wildcards, attempt: 600 * attempt,
         runtime=bundle_minutes,
     params:
-        spec=lambda wildcards: the_plan().bundle[wildcards.bundle].spec,
+        spec=lambda wildcards: plan_of(wildcards).bundle[wildcards.bundle].spec,
     message:
         "Cutting bundle {wildcards.bundle} into chunks."
     shell:

@@ -9,7 +9,7 @@ rule transcribe:
         # Chunk folders come and go; `spec` says whether what is in them is still the same.
         chunks=ancient(chunks_of_shard),
         plan=ancient(f"{RESULTS}/plan.json"),
-        model=ancient(MODEL),
+        model=ancient(model_of_shard),
     output:
         report=f"{RESULTS}/shards/{{shard}}.json",
     log:
@@ -24,7 +24,7 @@ rule transcribe:
         **mpi_resources(SETTINGS["mpi"]),
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
-        model_dir=MODEL_DIR,
+        model_dir=lambda wildcards: model_dir(plan_of(wildcards).shard[wildcards.shard].model),
         store=SETTINGS["store"],
         mem_mb=shard_memory,
         runtime=shard_minutes,
@@ -32,7 +32,7 @@ rule transcribe:
         processes=shard_processes,
         # What follows changes speed and patience, never text: as resources these are not tracked.
         device=SETTINGS["device"],
-        compute_type=SETTINGS["compute_type"],
+        compute_type=lambda wildcards: plan_of(wildcards).shard[wildcards.shard].compute_type,
         worker_threads=SETTINGS["workers"]["threads"],
         batch_size=SETTINGS["workers"]["batch_size"],
         attempts=SETTINGS["workers"]["attempts"],
@@ -43,8 +43,8 @@ rule transcribe:
         start=lambda wildcards, threads: start_command(SETTINGS["mpi"], threads, on_cluster()),
         ranks=SETTINGS["mpi"]["tasks"] if is_mpi(SETTINGS["mpi"]) else 0,
     params:
-        spec=lambda wildcards: the_plan().shard[wildcards.shard].spec,
-        generation=lambda wildcards: shard_generation(FOLDER, wildcards.shard),
+        spec=lambda wildcards: plan_of(wildcards).shard[wildcards.shard].spec,
+        generation=lambda wildcards: shard_generation(folder_of(wildcards), wildcards.shard),
     message:
         "Transcribing shard {wildcards.shard}."
     shell:
