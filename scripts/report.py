@@ -67,7 +67,9 @@ def main(argv: list[str]) -> None:
     settings = MergeSettings(**arguments.settings)
     bundles = gather(folder, plan, Store(arguments.store), settings, partial=arguments.partial)
     failures = [failure for merged in bundles for failure in merged.failures]
-    rows = [row for merged in bundles for row in merged.rows]
+    # Bundles that were merged before rows named their model lack it.
+    models = {recording.recording: plan.model_of(recording) for recording in plan.recordings}
+    rows = [{"model": models[row["recording"]], **row} for merged in bundles for row in merged.rows]
     write_failures(folder.failed, failures)
     write_summary(folder.summary, rows)
     if arguments.partial:
