@@ -1,0 +1,1 @@
+"""Comparing variants: error rates with intervals, agreement, examples, conditions made on purpose."""
