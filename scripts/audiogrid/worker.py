@@ -192,8 +192,7 @@ def describe_exit(code: int | None) -> str:
 def thread_environment(threads: int) -> dict[str, str]:
     """Variables that keep numeric libraries in a worker to its threads; to be set before it starts.
 
-    NumPy's BLAS gets one thread whatever ``threads`` is: it computes the model's input, its sums round differently
-    with one thread than with several, and the same audio would read differently on a node with other cores.
+    NumPy's BLAS gets one thread whatever ``threads`` is: what little it does gains nothing from more.
     """
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {

@@ -13,6 +13,7 @@ import pytest
 
 from audiogrid.worker import describe_exit, thread_environment
 
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 DECODE = """
 import json, sys
 from pathlib import Path
@@ -34,14 +35,14 @@ def test_libraries_are_kept_to_the_threads_of_a_worker_and_blas_to_one(threads):
 
 
 @pytest.mark.workflow
-def test_the_number_of_threads_does_not_change_the_text(base_model: Path, human_speech, tmp_path: Path):
+def test_neither_threads_nor_the_kernel_of_blas_change_a_result(base_model: Path, human_speech, tmp_path: Path):
     import numpy as np
 
     np.save(tmp_path / "pcm.npy", human_speech("es", 6, skip=20).pcm)
     results = []
-    for threads in (1, 2, 4):
+    for threads, kernel in ((1, {}), (2, {"OPENBLAS_CORETYPE": "Haswell"}), (4, {"OPENBLAS_CORETYPE": "Prescott"})):
         argv = [sys.executable, "-c", DECODE, str(base_model), str(tmp_path / "pcm.npy"), str(threads)]
-        environment = {**os.environ, **thread_environment(threads)}
+        environment = {**os.environ, **thread_environment(threads), **kernel, "PYTHONPATH": str(SCRIPTS)}
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
         results.append(json.loads(done.stdout))
     assert results[0]["segments"]

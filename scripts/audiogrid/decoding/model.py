@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from audiogrid.decoding.mel import without_blas
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.errors import InputError
 
@@ -74,6 +75,7 @@ class Model:
             raise InputError(
                 f"the model in {folder} cannot be loaded on {device} as {compute_type}: {error}"
             ) from error
+        self._features = without_blas(self._whisper.feature_extractor)
         self.device: str = self._whisper.model.device
         self.compute_type: str = self._whisper.model.compute_type
         self.multilingual: bool = self._whisper.model.is_multilingual
@@ -85,7 +87,7 @@ class Model:
         from faster_whisper.audio import pad_or_trim
 
         features = [
-            pad_or_trim(self._whisper.feature_extractor(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios
+            pad_or_trim(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios
         ]
         step = 1 if self.device == "cpu" else self.batch_size
         found: list[np.ndarray] = []
