@@ -86,9 +86,7 @@ class Model:
         """Encoder output, shape ``(1, 1500, width)``, of each window (int16, at most 30 s)."""
         from faster_whisper.audio import pad_or_trim
 
-        features = [
-            pad_or_trim(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios
-        ]
+        features = [pad_or_trim(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios]
         step = 1 if self.device == "cpu" else self.batch_size
         found: list[np.ndarray] = []
         for first in range(0, len(features), step):
