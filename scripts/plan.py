@@ -9,15 +9,13 @@ from pathlib import Path
 
 from audiogrid.command import run
 from audiogrid.cores import usable_cores
-from audiogrid.decoding.options import DecodeOptions
 from audiogrid.files import read_json
 from audiogrid.log import open_log
-from audiogrid.models import model_hash
-from audiogrid.plan import Plan, Settings, Speed, describe
-from audiogrid.planning import make_plan
+from audiogrid.plan import Plan, Speed, describe
+from audiogrid.planning import plan_recordings, probed_recordings
 from audiogrid.progress import RunFolder
+from audiogrid.settling import read_settings, settle
 from audiogrid.speeds import expected_speed
-from audiogrid.store import storable_options
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -51,13 +49,10 @@ def main(argv: list[str]) -> None:
         return
     log = open_log(arguments.log)
     wanted = arguments.settings
-    settings = Settings(
-        model=arguments.model_dir[0].name,
-        models={model_dir.name: model_hash(model_dir) for model_dir in arguments.model_dir},
-        options=storable_options(vars(DecodeOptions(**wanted["options"]))),
-        **{key: value for key, value in wanted.items() if key != "options"},
-    )
-    plan = make_plan(read_json(folder.probe), settings, _previous(folder))
+    settings = read_settings(wanted, arguments.model_dir)
+    probed = read_json(folder.probe)
+    recordings = settle(probed_recordings(probed, settings.chunk_minutes), settings, wanted)
+    plan = plan_recordings(recordings, settings, _previous(folder), len(probed["rejected"]))
     plan.write(folder.last_plan)
     plan.write(folder.plan)
     for line in describe(plan, _speeds(arguments.model_dir, folder), usable_cores()):

@@ -37,6 +37,7 @@ MARGIN_SECONDS = 30.0
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-dir", type=Path, required=True, help="results/<run>")
+    parser.add_argument("--chunks-dir", type=Path, help="where the audio was split (default: chunks/ in the run-dir)")
     parser.add_argument("--shard", required=True)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--model-dir", type=Path, required=True)
@@ -132,7 +133,7 @@ def _follow(arguments: argparse.Namespace, link: Link, share: NodeShare) -> None
 def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeShare) -> None:
     """Work through the shard, with the other ranks of ``team`` if there are any."""
     log = open_log(arguments.log)
-    folder = RunFolder(arguments.run_dir)
+    folder = RunFolder(arguments.run_dir, arguments.chunks_dir)
     progress = RunProgress(folder)
     plan = progress.plan
     shard = plan.shard[arguments.shard]

@@ -41,6 +41,10 @@ def _normalised(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
     value = {key: given for key, given in config.items() if given is not None}
     if isinstance(value.get("formats"), str):
         value["formats"] = [name for name in value["formats"].replace(",", " ").split() if name]
+    if isinstance(value.get("conditions"), str):
+        value["conditions"] = [text.strip() for text in value["conditions"].split(",") if text.strip()]
+    if isinstance(value.get("variants"), Mapping):
+        value["variants"] = {str(name): _variant(changes, schema) for name, changes in value["variants"].items()}
     # YAML 1.1 reads the language code of Norwegian as "false".
     if value.get("language") is False:
         value["language"] = "no"
@@ -53,6 +57,15 @@ def _normalised(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
         elif (rule.get("type") == "string" or key == "recordings") and type(given) in (int, float):
             value[key] = str(given)
     return value
+
+
+def _variant(changes: Any, schema: Mapping[str, Any]) -> Any:
+    """The changes of a variant; none at all may be left empty."""
+    if not isinstance(changes, Mapping):
+        return {} if changes is None else changes
+    known = {key: changes[key] for key in changes if changes[key] is not None}
+    rules = {key: schema["properties"][key] for key in known if key in schema["properties"]}
+    return _normalised(known, {"properties": rules})
 
 
 def _typed(given: Any, rule: Mapping[str, Any]) -> Any:
@@ -104,6 +117,7 @@ def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dic
     """
     from jsonschema import Draft202012Validator
 
+    from audiogrid import variants
     from audiogrid.languages import check_language
 
     schema = load_schema()
@@ -117,6 +131,8 @@ def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dic
         wrong = check_language(value["language"])
         if wrong:
             mistakes.append(f"language: {wrong}")
+    if not mistakes:
+        mistakes = list(variants.mistakes(value))
     if mistakes:
         lines = "\n  ".join(mistakes)
         raise InputError(f"{len(mistakes)} mistake(s) in {source}:\n  {lines}")

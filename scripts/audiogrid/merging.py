@@ -41,6 +41,7 @@ SUMMARY_COLUMNS = (
     "seams",
     "hard_seams",
     "model",
+    "variant",
     "note",
 )
 
@@ -144,6 +145,7 @@ def _row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any
         "seams": len(document["seams"]),
         "hard_seams": sum(seam["kind"] == "hard" for seam in document["seams"]),
         "model": document["provenance"].get("model", {}).get("name", ""),
+        "variant": facts.get("variant", ""),
         "note": "; ".join(document["notes"]),
     }
 

@@ -22,7 +22,7 @@ class Recording:
     """One accepted recording. ``duration`` in samples at 16 kHz; ``chunks`` is the number per track.
 
     ``model``: name of its model's folder, empty for the run's. ``options``: decoding options in which it differs
-    from the run's. ``columns``: what else its table row says.
+    from the run's. ``columns``: what else its table row says. ``variant``: whom it follows in a rollout.
     """
 
     recording: str
@@ -38,6 +38,7 @@ class Recording:
     columns: dict[str, str] = field(default_factory=dict)
     reference: str | None = None
     note: str | None = None
+    variant: str = ""
 
     @property
     def tracks(self) -> list[int | None]:

@@ -178,18 +178,24 @@ def probed_recordings(probed: Mapping[str, Any], chunk_minutes: float) -> list[R
 
 
 def plan_recordings(
-    recordings: Sequence[Recording], settings: Settings, previous: Plan | None = None, rejected: int = 0
+    recordings: Sequence[Recording],
+    settings: Settings,
+    previous: Plan | None = None,
+    rejected: int = 0,
+    bundles: Sequence[Bundle] | None = None,
 ) -> Plan:
     """Bundles and shards for recordings whose models and options are settled.
 
-    ``previous``: the plan of the last time, if any. Settings that move cuts or shards start afresh.
+    ``previous``: the plan of the last time, if any. Settings that move cuts or shards start afresh. ``bundles``:
+    those of another plan over the same recordings, to be shared with it.
     """
     if previous is not None and not _same_rules(settings, previous.settings):
         previous = None
-    bundles = make_bundles(recordings, settings.bundle_minutes, previous.bundles if previous else [])
+    if bundles is None:
+        bundles = make_bundles(recordings, settings.bundle_minutes, previous.bundles if previous else [])
     by_id = {recording.recording: recording for recording in recordings}
     shards = make_shards(by_id, bundles, settings, previous.shards if previous else [])
-    return Plan(settings, list(recordings), bundles, shards, rejected)
+    return Plan(settings, list(recordings), list(bundles), shards, rejected)
 
 
 def make_plan(probed: Mapping[str, Any], settings: Settings, previous: Plan | None = None) -> Plan:

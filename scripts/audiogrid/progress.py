@@ -13,15 +13,18 @@ from audiogrid.times import SAMPLE_RATE, clock, to_seconds
 
 
 class RunFolder:
-    """Names of everything under ``results/<run>/``."""
+    """Names of everything under ``results/<run>/``.
 
-    def __init__(self, root: Path) -> None:
+    ``chunks``: where its audio is split, if that is shared with others (variants).
+    """
+
+    def __init__(self, root: Path, chunks: Path | None = None) -> None:
         self.root = root
         self.probe = root / "probe.json"
         self.plan = root / "plan.json"
         self.last_plan = root / ".state" / "plan.json"
         self.journal = root / "journal"
-        self.chunks = root / "chunks"
+        self.chunks = chunks or root / "chunks"
         self.shards = root / "shards"
         self.merged = root / "merged"
         self.transcripts = root / "transcripts"
@@ -29,6 +32,11 @@ class RunFolder:
         self.failed = root / "failed.tsv"
         self.rejected = root / "rejected.tsv"
         self.config = root / "run_config.yaml"
+
+    @property
+    def compare(self) -> RunFolder:
+        """The folder of ``snakemake compare``; those of its variants lie in it."""
+        return RunFolder(self.root / "compare")
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,26 @@ from audiogrid.listing import listing_hash
 from audiogrid.locks import note_driver, only_looks, release_stale
 from audiogrid.runstate import merge_generation, run_config, shard_generation
 from audiogrid.terminal import calm
+from audiogrid.variants import CURRENT, comparison, overlaid, rollout
 
 try:
-    SETTINGS = configuration.resolve(config)
+    WITHOUT_VARIANT = configuration.resolve(config)
+    SETTINGS = overlaid(WITHOUT_VARIANT, WITHOUT_VARIANT["variant"])
     RESULTS = f"results/{SETTINGS['run']}"
-    # Folder name -> what the configuration calls the model; the run's own comes first.
-    MODELS = named_folders([SETTINGS["model"]], load_registry(Path("config/models.yaml")))
+    ROLLOUT = rollout(WITHOUT_VARIANT)
+    COMPARISON = comparison(WITHOUT_VARIANT)
+    REGISTRY = load_registry(Path("config/models.yaml"))
+
+    def variant_settings(name):
+        """The configuration as a variant has it."""
+        return SETTINGS if name == CURRENT else overlaid(WITHOUT_VARIANT, name)
+
+    def models_for(*settings):
+        """Folder name -> what the configuration calls the model; that of the first settings comes first."""
+        return named_folders([each["model"] for each in settings], REGISTRY)
+
+    MODELS = models_for(SETTINGS, *([variant_settings(ROLLOUT.variant)] if ROLLOUT else []))
+    VARIANT_MODELS = {name: models_for(variant_settings(name)) for name in COMPARISON.variants}
     # Only the main process looks at the recordings: jobs on other nodes work from the plan.
     LISTING = (
         listing_hash(SETTINGS["recordings"], SETTINGS["channels"])
@@ -40,6 +54,8 @@ except AudiogridError as error:
 
 FOLDER = RunFolder(Path(RESULTS))
 MODEL_DIRS = [f"models/{name}" for name in MODELS]
+# Models that may have to be staged: the run's and those that are compared.
+ALL_MODELS = {name: value for models in (MODELS, *VARIANT_MODELS.values()) for name, value in models.items()}
 
 # Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated.
 shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
@@ -66,6 +82,9 @@ wildcard_constraints:
     bundle=r"b\d+",
     shard=r"s\d+",
     model=r"[\w.-]+",
+    condition=r"[\w.-]+",
+    # Folders of the same shape as the run's, under it: nothing for the run itself, what variants share, a variant.
+    part=r"|/compare(?:/\w[\w.-]*)?",
 
 
 def shards_at_least():
@@ -81,13 +100,30 @@ def ranks_per_job():
     return max(1, SETTINGS["mpi"]["tasks"])
 
 
-def plan_settings():
+def decoding_options(settings):
+    """Everything that shapes the text of a recording, besides its model."""
+    return {
+        **settings["decoding"],
+        **{key: settings[key] for key in ("language", "prompt", "hotwords", "compute_type")},
+    }
+
+
+def rollout_settings():
+    """Which share of the recordings is decoded how, if one has a way of its own."""
+    if ROLLOUT is None:
+        return {}
+    settings = variant_settings(ROLLOUT.variant)
+    (model,) = models_for(settings)
+    decided = {"variant": ROLLOUT.variant, "share": ROLLOUT.share, "model": model}
+    return {"rollout": {**decided, "options": decoding_options(settings)}}
+
+
+def plan_settings(settings, **about_recordings):
     """Everything besides the recordings that shapes the plan and the text, as JSON (tracked as a parameter)."""
-    options = dict(SETTINGS["decoding"])
-    options.update({key: SETTINGS[key] for key in ("language", "prompt", "hotwords", "compute_type")})
     return json.dumps(
         {
-            "options": options,
+            **about_recordings,
+            "options": decoding_options(settings),
             "chunk_minutes": SETTINGS["chunk_minutes"],
             "bundle_minutes": SETTINGS["bundle_minutes"],
             "shard_minutes": SETTINGS["shards"]["minutes"] * ranks_per_job(),
@@ -98,12 +134,13 @@ def plan_settings():
     )
 
 
-def merge_settings():
+def merge_settings(part=""):
     """What shapes the transcripts beyond their words, as JSON (tracked as a parameter)."""
-    return json.dumps(
-        {key: SETTINGS[key] for key in ("formats", "subtitles", "chunk_texts", "allow_gaps")},
-        sort_keys=True,
-    )
+    chosen = {key: SETTINGS[key] for key in ("formats", "subtitles", "chunk_texts", "allow_gaps")}
+    if part:
+        # What a comparison reads and leads to.
+        chosen |= {"formats": ["json"], "chunk_texts": False}
+    return json.dumps(chosen, sort_keys=True)
 
 
 read_plan = PlanReader()
@@ -114,16 +151,20 @@ def the_plan():
     return read_plan(Path(checkpoints.make_plan.get().output.plan))
 
 
-# What follows asks for plan and folder by the wildcards of a job: rules for another folder (results/<run>/<more>/)
-# share these functions when these two know it.
+# Rules whose files have the wildcard `part` work in the run's folder and in those of a comparison.
 def plan_of(wildcards):
-    """The plan that a job belongs to."""
-    return the_plan()
+    """The plan that a job belongs to. Raises what Snakemake expects while there is none yet."""
+    part = wildcards.get("part", "")
+    if not part:
+        return the_plan()
+    checkpoints.plan_compare.get()
+    return read_plan(Path(f"{RESULTS}{part}/plan.json"))
 
 
 def folder_of(wildcards):
     """The folder that a job belongs to."""
-    return FOLDER
+    part = wildcards.get("part", "")
+    return RunFolder(Path(f"{RESULTS}{part}"), FOLDER.compare.chunks) if part else FOLDER
 
 
 def model_dir(name):
@@ -147,7 +188,7 @@ _noted = []
 def job_rate(model):
     """What finished transcribe jobs did; worked out once by the main process, whose jobs inherit the figure."""
     if not _noted and (workflow.is_main_process or job_resources.RATE_VARIABLE not in os.environ):
-        job_resources.note_rates(map(Path, MODEL_DIRS), Path("results"))
+        job_resources.note_rates([Path(model_dir(name)) for name in ALL_MODELS], Path("results"))
         _noted.append(True)
     return job_resources.noted_rate(model)
 

@@ -11,21 +11,21 @@ rule merge:
     input:
         reports=reports_of_bundle,
     output:
-        merged=f"{RESULTS}/merged/{{bundle}}.json",
+        merged=f"{RESULTS}{{part}}/merged/{{bundle}}.json",
     log:
-        f"{RESULTS}/logs/merge/{{bundle}}.log",
+        f"{RESULTS}{{part}}/logs/merge/{{bundle}}.log",
     priority: 20
     conda:
         "../../environment.yml"
     resources:
         # Where things lie changes no text, so it is no parameter.
-        run_dir=RESULTS,
+        run_dir=lambda wildcards: str(folder_of(wildcards).root),
         store=SETTINGS["store"],
     params:
-        settings=merge_settings(),
+        settings=lambda wildcards: merge_settings(wildcards.part),
         generation=lambda wildcards: merge_generation(folder_of(wildcards), wildcards.bundle),
     message:
-        "Merging bundle {wildcards.bundle}."
+        "Merging bundle {wildcards.bundle}{wildcards.part}."
     shell:
         "python scripts/merge.py"
         " --run-dir={resources.run_dir:q}"

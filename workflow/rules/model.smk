@@ -14,7 +14,7 @@ rule stage_model:
     conda:
         "../../environment.yml"
     params:
-        model=lambda wildcards: MODELS[wildcards.model],
+        model=lambda wildcards: ALL_MODELS[wildcards.model],
     message:
         "Staging model {params.model}."
     shell:

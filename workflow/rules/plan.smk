@@ -22,7 +22,7 @@ checkpoint make_plan:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
     params:
-        settings=lambda wildcards: plan_settings(),
+        settings=lambda wildcards: plan_settings(SETTINGS, **rollout_settings()),
         model_dirs=MODEL_DIRS,
     message:
         "Planning chunks, bundles and shards."

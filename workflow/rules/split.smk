@@ -6,11 +6,11 @@
 rule split:
     input:
         # What matters of the plan is in `spec`: a new plan alone is no reason to split again.
-        plan=ancient(f"{RESULTS}/plan.json"),
+        plan=ancient(f"{RESULTS}{{part}}/plan.json"),
     output:
-        chunks=temp(directory(f"{RESULTS}/chunks/{{bundle}}")),
+        chunks=temp(directory(f"{RESULTS}{{part}}/chunks/{{bundle}}")),
     log:
-        f"{RESULTS}/logs/split/{{bundle}}.log",
+        f"{RESULTS}{{part}}/logs/split/{{bundle}}.log",
     conda:
         "../../environment.yml"
     threads: 1

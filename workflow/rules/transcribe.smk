@@ -8,12 +8,12 @@ rule transcribe:
     input:
         # Chunk folders come and go; `spec` says whether what is in them is still the same.
         chunks=ancient(chunks_of_shard),
-        plan=ancient(f"{RESULTS}/plan.json"),
+        plan=ancient(f"{RESULTS}{{part}}/plan.json"),
         model=ancient(model_of_shard),
     output:
-        report=f"{RESULTS}/shards/{{shard}}.json",
+        report=f"{RESULTS}{{part}}/shards/{{shard}}.json",
     log:
-        f"{RESULTS}/logs/transcribe/{{shard}}.log",
+        f"{RESULTS}{{part}}/logs/transcribe/{{shard}}.log",
     # Before another split: what is split takes space until it is transcribed.
     priority: 10
     conda:
@@ -23,7 +23,8 @@ rule transcribe:
     resources:
         **mpi_resources(SETTINGS["mpi"]),
         # Where things lie changes no text, so it is no parameter.
-        run_dir=RESULTS,
+        run_dir=lambda wildcards: str(folder_of(wildcards).root),
+        chunks_dir=lambda wildcards: str(folder_of(wildcards).chunks),
         model_dir=lambda wildcards: model_dir(plan_of(wildcards).shard[wildcards.shard].model),
         store=SETTINGS["store"],
         mem_mb=shard_memory,
@@ -46,11 +47,12 @@ rule transcribe:
         spec=lambda wildcards: plan_of(wildcards).shard[wildcards.shard].spec,
         generation=lambda wildcards: shard_generation(folder_of(wildcards), wildcards.shard),
     message:
-        "Transcribing shard {wildcards.shard}."
+        "Transcribing shard {wildcards.shard}{wildcards.part}."
     shell:
         # `exec`: signals reach the worker itself, which then stops in good order.
         "exec {resources.start} scripts/transcribe.py"
         " --run-dir={resources.run_dir:q}"
+        " --chunks-dir={resources.chunks_dir:q}"
         " --shard={wildcards.shard}"
         " --store={resources.store:q}"
         " --model-dir={resources.model_dir:q}"
