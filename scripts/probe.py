@@ -11,9 +11,10 @@ from audiogrid.command import run
 from audiogrid.cores import usable_cores
 from audiogrid.errors import InputError
 from audiogrid.log import open_log
-from audiogrid.probing import ProbeReport, escaped, known_ids, probe, write_rejected
+from audiogrid.probing import ProbeReport, known_ids, probe, write_rejected
 from audiogrid.recordings import list_sources
 from audiogrid.times import clock
+from audiogrid.tsv import escaped
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:

@@ -10,7 +10,7 @@ from typing import Any
 from audiogrid.chunks import Chunk, ShardFacts
 from audiogrid.cues import CueOptions
 from audiogrid.errors import RetryableError
-from audiogrid.files import read_json, write_json, write_text
+from audiogrid.files import read_json, write_json
 from audiogrid.formats import FORMATS
 from audiogrid.journal import read_history
 from audiogrid.merging import MissingChunkError, merge_recording
@@ -19,6 +19,7 @@ from audiogrid.progress import RunFolder
 from audiogrid.results import ChunkResult, empty_result
 from audiogrid.stitching import StitchError
 from audiogrid.store import Store
+from audiogrid.tsv import write_table
 
 SCHEMA = 1
 
@@ -194,19 +195,10 @@ def withhold(folder: RunFolder, merged: Merged) -> None:
                 (folder.transcripts / f"{failure.recording}.{kind}").unlink(missing_ok=True)
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A TSV table; tabs and line breaks inside values become spaces."""
-
-    def cell(value: object) -> str:
-        return " ".join(str("" if value is None else value).split())
-
-    lines = ["\t".join(columns), *("\t".join(cell(value) for value in row) for row in rows)]
-    write_text(path, "\n".join(lines) + "\n")
-
-
 def write_failures(path: Path, failures: Sequence[Failure]) -> None:
     """``failed.tsv``: recordings without a transcript (or with a gap), the chunk and the cause."""
-    rows = [(f.recording, f.path, f.chunk, f.cause) for f in failures]
+    # A cause is a sentence, also where a library wrote it on several lines.
+    rows = [(f.recording, f.path, f.chunk, " ".join(f.cause.split())) for f in failures]
     write_table(path, ("recording", "path", "chunk", "cause"), rows)
 
 

@@ -13,11 +13,12 @@ from typing import Any
 from audiogrid.chunks import Chunk
 from audiogrid.cues import CueOptions
 from audiogrid.errors import RetryableError
-from audiogrid.files import write_bytes, write_text
+from audiogrid.files import write_bytes
 from audiogrid.formats import render_all
 from audiogrid.results import ChunkResult
 from audiogrid.stitching import UNKNOWN_REASON, check, stitch
 from audiogrid.transcript import TrackText, build
+from audiogrid.tsv import write_table
 from audiogrid.wording import clean
 
 #: Looks up the result of a chunk by its id: store key and result, or ``None``.
@@ -192,13 +193,6 @@ def merge_recording(
     return MergedRecording(files, _row(facts, document), gaps)
 
 
-def _cell(value: Any) -> str:
-    """A table's cell: spaces stay as they are (paths may hold several), tabs and line breaks become spaces."""
-    return "" if value is None else clean("".join(" " if char.isspace() else char for char in str(value)))
-
-
 def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """``summary.tsv``: a row per recording in the order given; tabs and line breaks in values become spaces."""
-    lines = ["\t".join(SUMMARY_COLUMNS)]
-    lines += ["\t".join(_cell(row.get(column)) for column in SUMMARY_COLUMNS) for row in rows]
-    write_text(path, "\n".join(lines) + "\n")
+    """``summary.tsv``: a row per recording in the order given."""
+    write_table(path, SUMMARY_COLUMNS, ([row.get(column) for column in SUMMARY_COLUMNS] for row in rows))

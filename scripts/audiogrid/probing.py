@@ -11,6 +11,7 @@ from typing import Any
 from audiogrid.files import write_json, write_text
 from audiogrid.guarded import Looked, look_at
 from audiogrid.recordings import RecordingSource, Rejection
+from audiogrid.tsv import write_table
 
 SCHEMA = 1
 # Raised whenever the same file would now give other facts.
@@ -59,15 +60,8 @@ class ProbeReport:
 
 
 def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:
-    r"""Write ``rejected.tsv``: recording, path, reason; tabs, line ends and ``\`` in values are escaped."""
-    rows = [("recording", "path", "reason"), *((item.recording, item.path, item.reason) for item in rejected)]
-    write_text(path, "".join("\t".join(map(escaped, row)) + "\n" for row in rows))
-
-
-def escaped(value: str) -> str:
-    r"""``value`` on one line without tabs: ``\t``, ``\n``, ``\r`` and ``\\`` stand for what they name."""
-    value = value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in value)
+    """Write ``rejected.tsv``: recording, path, reason."""
+    write_table(path, ("recording", "path", "reason"), [(item.recording, item.path, item.reason) for item in rejected])
 
 
 def probe(sources: Sequence[RecordingSource], *, processes: int, cache: Path | None = None) -> ProbeReport:

@@ -166,7 +166,7 @@ def test_the_summary_survives_hostile_values(tmp_path: Path) -> None:
     write_summary(tmp_path / "summary.tsv", [row, {"recording": "other"}])
     header, first, second = (line.split("\t") for line in (tmp_path / "summary.tsv").read_text().splitlines())
     assert tuple(header) == SUMMARY_COLUMNS
-    assert dict(zip(header, first, strict=True))["path"] == "in/a b c  d.mp3"
+    assert dict(zip(header, first, strict=True))["path"] == "in/a\\tb\\nc  d.mp3"
     assert len(second) == len(header)
 
 

@@ -1,0 +1,26 @@
+"""Tables of a run hold any value on one line."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audiogrid.tsv import escaped, write_table
+
+
+def test_ordinary_values_stay_as_they_are():
+    assert escaped("plain grüße 東京  twice") == "plain grüße 東京  twice"
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_a_value_is_one_line_and_no_two_look_alike(one, other):
+    line = escaped(one)
+    assert line.isprintable()
+    assert len(f"{line}.".splitlines()) == 1
+    assert (line == escaped(other)) == (one == other)
+
+
+def test_a_table(tmp_path: Path):
+    rows = [("a\tb", None, 0.5), ("C:\\x\r\n", "\udcff", True)]
+    write_table(tmp_path / "t.tsv", ("path", "note", "n"), rows)
+    assert (tmp_path / "t.tsv").read_bytes() == b"path\tnote\tn\na\\tb\t\t0.5\nC:\\\\x\\r\\n\t\\udcff\tTrue\n"
