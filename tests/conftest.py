@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 import speech as speech_module
+from processes import Processes
 from require import require
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,12 +81,8 @@ def human_speech() -> Callable[..., speech_module.Speech]:
     return make
 
 
-@dataclass
-class Workspace:
+class Workspace(Processes):
     """A clone of its own to run the workflow in; nothing of it outlives the test."""
-
-    path: Path
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -103,19 +97,7 @@ class Workspace:
 
     def start(self, *argv: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a command in a process group of its own; both outputs come from ``stdout``."""
-        process = subprocess.Popen(
-            argv,
-            cwd=self.path,
-            env={**self.environment, **(env or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        self.started.append(process)
-        return process
+        return self.launch(argv, {**self.environment, **(env or {})})
 
     def run(
         self, *argv: str, env: dict[str, str] | None = None, code: int | None = 0, timeout: float = 900
@@ -138,41 +120,6 @@ class Workspace:
         """``snakemake --profile profiles/local`` with these options."""
         argv = ("snakemake", "--profile", "profiles/local", *options)
         return self.run(*argv, env=env, code=code, timeout=timeout)
-
-    def kill(self, process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> None:
-        """Signal a started command and its whole group."""
-        if process.poll() is None:
-            os.killpg(process.pid, number)
-
-    def survivors(self) -> list[int]:
-        """Pids of processes that work inside the workspace."""
-        import psutil
-
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if Path(process.cwd()).is_relative_to(self.path) and process.pid != os.getpid():
-                    found.append(process.pid)
-            except (psutil.Error, OSError):
-                continue
-        return found
-
-    def close(self) -> None:
-        """End everything that was started here and wait until it is gone."""
-        for process in self.started:
-            self.kill(process)
-        deadline = time.monotonic() + 20
-        while (pids := self.survivors()) and time.monotonic() < deadline:
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-            time.sleep(0.1)
-        for process in self.started:
-            if process.stdout:
-                process.stdout.close()
-            process.wait()
 
 
 @pytest.fixture

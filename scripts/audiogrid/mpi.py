@@ -60,11 +60,15 @@ class MpiLink:
         self._clean()
         found: list[tuple[int, Any]] = []
         status = self._mpi.Status()
-        while True:
+        looks = 0
+        while looks < 2:
             message = self._comm.improbe(source=self._mpi.ANY_SOURCE, tag=TAG, status=status)
-            if message is None:
-                return found
-            found.append((status.Get_source(), message.recv()))
+            if message is not None:
+                found.append((status.Get_source(), message.recv()))
+            # Open MPI answers from what it has taken in so far, and takes in more only then: what came while this rank
+            # did something else is there at the second look.
+            looks = looks + 1 if message is None else 0
+        return found
 
     def flush(self) -> bool:
         """Whether everything that was sent has left."""

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,7 @@ import pytest
 import runs
 from audiogrid.decoding.options import DecodeOptions
 from media import write_wav
+from processes import Processes
 from require import require
 
 pytestmark = pytest.mark.mpi
@@ -43,12 +44,10 @@ def need_mpi() -> None:
 
 
 @dataclass
-class Job:
+class Job(Processes):
     """A run whose recordings are split: everything before ``transcribe``. Each test has a copy."""
 
-    path: Path
     model: Path
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def run(self) -> Path:
@@ -93,19 +92,7 @@ class Job:
             (self.path / "faults").mkdir(exist_ok=True)
             (self.path / "faults" / "faults.json").write_text(json.dumps(faults))
             kept["AUDIOGRID_FAULTS"] = str(self.path / "faults" / "faults.json")
-        process = subprocess.Popen(
-            argv,
-            cwd=self.path,
-            env={**kept, **OPEN_MPI},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        self.started.append(process)
-        return process
+        return self.launch(argv, {**kept, **OPEN_MPI})
 
     def transcribe(
         self,
@@ -153,32 +140,6 @@ class Job:
             if number is not None:
                 found[int(number)] = child
         return found
-
-    def survivors(self) -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if Path(process.cwd()).is_relative_to(self.path) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-            except (psutil.Error, OSError):
-                continue
-        return found
-
-    def nobody_is_left(self, seconds: float = 20) -> bool:
-        deadline = time.monotonic() + seconds
-        while self.survivors() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        return not self.survivors()
-
-    def close(self) -> None:
-        for process in self.started:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if process.stdout:
-                process.stdout.close()
-        for process in self.survivors():
-            process.kill()
 
 
 @pytest.fixture(scope="module")

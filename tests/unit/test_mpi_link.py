@@ -1,0 +1,47 @@
+"""Messages between ranks, with an MPI library played by the test."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from audiogrid.mpi import MpiLink
+
+
+class LazyComm:
+    """Like Open MPI: a probe that finds nothing lets in what has arrived, for the next one to find."""
+
+    def __init__(self) -> None:
+        self.arrived: list[str] = []
+        self.inside: list[str] = []
+        self.probes = 0
+
+    def Get_rank(self) -> int:  # noqa: N802
+        return 0
+
+    def Get_size(self) -> int:  # noqa: N802
+        return 2
+
+    def improbe(self, source: int, tag: int, status: Any) -> Any:
+        self.probes += 1
+        if self.inside:
+            message = self.inside.pop(0)
+            return SimpleNamespace(recv=lambda: message)
+        self.inside, self.arrived = self.arrived, []
+        return None
+
+
+def make() -> tuple[LazyComm, MpiLink]:
+    comm = LazyComm()
+    status = SimpleNamespace(Get_source=lambda: 1)
+    return comm, MpiLink(comm, SimpleNamespace(Status=lambda: status, ANY_SOURCE=-1))
+
+
+def test_what_has_arrived_is_found_at_once():
+    comm, link = make()
+    comm.arrived = ["one", "two"]
+    assert link.receive() == [(1, "one"), (1, "two")]
+
+
+def test_without_messages_it_does_not_wait():
+    comm, link = make()
+    assert link.receive() == []
+    assert comm.probes == 2
