@@ -57,8 +57,10 @@ MODEL_DIRS = [f"models/{name}" for name in MODELS]
 # Models that may have to be staged: the run's and those that are compared.
 ALL_MODELS = {name: value for models in (MODELS, *VARIANT_MODELS.values()) for name, value in models.items()}
 
-# Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated.
-shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+# Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated; in a container or
+# a conda environment it is the one there.
+if not workflow.deployment_settings.deployment_method:
+    shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 if workflow.is_main_process and not only_looks(sys.argv):
     try:
