@@ -14,6 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audiogrid.remote.reader import RemoteFile, Status
+
+MediaFile = Path | RemoteFile
+
+# Bytes that FFmpeg asks for at a time where each call costs more than a read from a disk.
+_REMOTE_BUFFER = 1 << 18
 # A timestamp may be off by this much before audio is moved: containers round to milliseconds or frames.
 TOLERANCE = 0.05
 # A jump ahead by more than this, past the end that the header claims, is a broken timestamp and not a pause.
@@ -54,7 +60,7 @@ class AudioInput:
 
     container: Any
     stream: Any
-    path: Path
+    path: MediaFile
     origin: float
     time_base: float
     claimed_end: float | None
@@ -72,8 +78,12 @@ class AudioInput:
         return str(self.container.format.name).split(",")[0]
 
 
-def check_file(path: Path) -> os.stat_result:
-    """``stat`` of a readable regular file with something in it; raises ``MediaError``."""
+def check_file(path: MediaFile) -> os.stat_result | Status:
+    """``stat`` of a readable regular file, or an object, with something in it; raises ``MediaError``."""
+    if isinstance(path, RemoteFile):
+        if path.stat().st_size == 0:
+            raise MediaError("The object is empty (0 bytes): upload it again.")
+        return path.stat()
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -93,7 +103,7 @@ def check_file(path: Path) -> os.stat_result:
     return status
 
 
-def _head(path: Path, size: int) -> bytes:
+def _head(path: MediaFile, size: int) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(size)
@@ -119,8 +129,20 @@ def _not_media(head: bytes) -> MediaError:
     return MediaError("The file is damaged or is no audio or video: play it to check, then export it again.")
 
 
+def _open_container(path: MediaFile) -> Any:
+    import av
+
+    if isinstance(path, RemoteFile):
+        # Nothing that a playlist names is opened: what comes from elsewhere has no business with files of this machine.
+        return av.open(
+            path.open(), options={"protocol_whitelist": "none"}, metadata_errors="replace", buffer_size=_REMOTE_BUFFER
+        )
+    # An absolute path is never taken for a URL or an option; nested opens (playlists) stay local.
+    return av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+
+
 @contextmanager
-def open_audio(path: Path) -> Iterator[AudioInput]:
+def open_audio(path: MediaFile) -> Iterator[AudioInput]:
     """Open the main audio stream of a file; raises ``MediaError`` when there is none to decode."""
     import av
 
@@ -129,11 +151,10 @@ def open_audio(path: Path) -> Iterator[AudioInput]:
     if _is_text(head):
         raise MediaError("The file holds text, not audio, whatever its name says: remove it or export the audio again.")
     try:
-        # An absolute path is never taken for a URL or an option; nested opens (playlists) stay local.
-        container: Any = av.open(
-            str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
+        container = _open_container(path)
     except (av.error.FFmpegError, ValueError, OSError):
+        if isinstance(path, RemoteFile):
+            path.raise_failure()
         check_file(path)
         raise _not_media(head) from None
     with container:
@@ -141,9 +162,11 @@ def open_audio(path: Path) -> Iterator[AudioInput]:
         if name in _PLAYLISTS or name in _UNSIGNED:
             raise MediaError("The file is no audio or video, or a bare stream without a header: export it again.")
         yield _describe(container, path, head)
+        if isinstance(path, RemoteFile):
+            path.raise_failure()
 
 
-def _describe(container: Any, path: Path, head: bytes) -> AudioInput:
+def _describe(container: Any, path: MediaFile, head: bytes) -> AudioInput:
     tracks = list(container.streams.audio)
     if not tracks:
         what = "video without sound" if container.streams.video else "no audio"

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from audiogrid.demuxing import AudioInput, MediaError, Packets, Timeline, check_file, open_audio
+from audiogrid.demuxing import AudioInput, MediaError, MediaFile, Packets, Timeline, check_file, open_audio
 from audiogrid.pcm import SHORTFALL, UNDECODABLE, WITHOUT_AUDIO, PcmStream, shortfall_note, stream_pcm
 from audiogrid.times import clock, to_samples
 
-__all__ = ["MediaError", "MediaFacts", "PcmStream", "probe_media", "stream_pcm"]
+__all__ = ["MediaError", "MediaFacts", "MediaFile", "PcmStream", "probe_media", "stream_pcm"]
 
 # Decoding this much proves that the codec works.
 _PROOF_SECONDS = 0.5
@@ -110,9 +110,9 @@ class _Scan:
                 self.proved += frame.samples / frame.sample_rate
 
 
-def probe_media(path: Path | str) -> MediaFacts:
+def probe_media(path: MediaFile | str) -> MediaFacts:
     """Facts about a media file; raises ``MediaError`` with the reason why it cannot be transcribed."""
-    path = Path(path)
+    path = Path(path) if isinstance(path, str) else path
     status = check_file(path)
     with open_audio(path) as source:
         scan, confirmed = _scan(source)
@@ -171,7 +171,7 @@ def _undecodable(scan: _Scan) -> MediaError:
     return MediaError(UNDECODABLE)
 
 
-def _note(source: AudioInput, scan: _Scan, *, confirmed: bool, path: Path) -> str | None:
+def _note(source: AudioInput, scan: _Scan, *, confirmed: bool, path: MediaFile) -> str | None:
     notes = []
     end, claimed = scan.cursor, source.claimed_end
     believable = source.trusts_claim or (source.format == "mp3" and _has_mp3_index(path))
@@ -188,7 +188,7 @@ def _note(source: AudioInput, scan: _Scan, *, confirmed: bool, path: Path) -> st
     return "; ".join(notes) or None
 
 
-def _has_mp3_index(path: Path) -> bool:
+def _has_mp3_index(path: MediaFile) -> bool:
     """Whether an MP3 says how long it is (Xing, Info or VBRI header, behind an ID3 tag of any size)."""
     with path.open("rb") as file:
         start = file.read(10)
@@ -203,7 +203,7 @@ def _has_mp3_index(path: Path) -> bool:
     return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
 
 
-def _is_streamed_wav(source: AudioInput, path: Path) -> bool:
+def _is_streamed_wav(source: AudioInput, path: MediaFile) -> bool:
     """Whether a WAV was written to a pipe: its header then has no size, and ends "early" by design."""
     if source.format != "wav":
         return False

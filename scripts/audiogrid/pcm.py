@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from audiogrid.demuxing import AudioInput, MediaError, Packets, Timeline, open_audio
+from audiogrid.demuxing import AudioInput, MediaError, MediaFile, Packets, Timeline, open_audio
 from audiogrid.downmix import Downmix, channel_weights
 from audiogrid.times import SAMPLE_RATE, clock, to_samples
 
@@ -176,7 +176,7 @@ class PcmStream:
     could). Raises ``MediaError`` when nothing can be decoded.
     """
 
-    def __init__(self, path: Path, channels: Channels, block_seconds: float) -> None:
+    def __init__(self, path: MediaFile, channels: Channels, block_seconds: float) -> None:
         self.path = path
         self.channels = channels
         self.samples = 0
@@ -274,9 +274,9 @@ def shortfall_note(end: float, claimed: float) -> str:
     return f"readable until {clock(to_samples(end))}, although its header says {clock(to_samples(claimed))}"
 
 
-def stream_pcm(path: Path | str, *, channels: Channels = "mix", block_seconds: float = 30) -> PcmStream:
+def stream_pcm(path: MediaFile | str, *, channels: Channels = "mix", block_seconds: float = 30) -> PcmStream:
     """The sound of a file at 16 kHz: mixed to one track, or one track per channel (``split``).
 
     Memory is bounded whatever the length. See ``PcmStream``.
     """
-    return PcmStream(Path(path), channels, block_seconds)
+    return PcmStream(Path(path) if isinstance(path, str) else path, channels, block_seconds)

@@ -38,14 +38,19 @@ class Probed:
     channels_mode: str
     reference: str | None
     columns: dict[str, str]
+    address_table: str | None = None
 
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """What can be transcribed, in the order of the listing, and what cannot, with reasons."""
+    """What can be transcribed, in the order of the listing, and what cannot, with reasons.
+
+    ``unreachable``: how many were rejected only because their storage did not answer.
+    """
 
     recordings: list[Probed]
     rejected: list[Rejection]
+    unreachable: int = 0
 
     def write(self, path: Path) -> None:
         """Write ``probe.json``."""
@@ -65,7 +70,7 @@ def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:
 
 
 def probe(sources: Sequence[RecordingSource], *, processes: int, cache: Path | None = None) -> ProbeReport:
-    """Look at every source. Facts of files whose size and time are those in ``cache`` are taken from there.
+    """Look at every source. Facts of those whose size and time are as in ``cache`` are taken from there.
 
     ``cache`` is a file of JSON lines; it is rewritten. A file that crashes its process or takes
     unreasonably long is rejected like any other bad file.
@@ -74,10 +79,14 @@ def probe(sources: Sequence[RecordingSource], *, processes: int, cache: Path | N
     looked: dict[str, Looked] = {}
     for source in sources:
         facts = remembered.get(source.path)
-        if facts is not None and _is_unchanged(source.path, facts):
+        if facts is not None and _is_unchanged(source, facts):
             looked[source.path] = Looked(facts["facts"], None)
-    fresh = dict.fromkeys(source.path for source in sources if source.path not in looked)
-    looked |= look_at(list(fresh), processes=processes)
+        elif source.remote and source.remote.trouble:
+            looked[source.path] = Looked(None, str(source.remote.trouble), True)
+    fresh = {_place(source): source.path for source in sources if source.path not in looked}
+    sizes = {_place(s): s.remote.facts.size for s in sources if s.remote and s.remote.facts}
+    for place, found in look_at(list(fresh), processes=processes, sizes=sizes).items():
+        looked[fresh[place]] = found
     recordings: list[Probed] = []
     rejected: list[Rejection] = []
     for source in sources:
@@ -88,7 +97,8 @@ def probe(sources: Sequence[RecordingSource], *, processes: int, cache: Path | N
             recordings.append(_merge(source, facts))
     if cache is not None:
         _write_cache(cache, sources, looked)
-    return ProbeReport(recordings, rejected)
+    unreachable = sum(looked[source.path].is_transient for source in sources)
+    return ProbeReport(recordings, rejected, unreachable)
 
 
 def _merge(source: RecordingSource, facts: Mapping[str, Any]) -> Probed:
@@ -109,15 +119,24 @@ def _merge(source: RecordingSource, facts: Mapping[str, Any]) -> Probed:
         channels_mode=source.channels,
         reference=source.reference,
         columns=source.columns,
+        address_table=source.address_table,
     )
 
 
-def _is_unchanged(path: str, cached: Mapping[str, Any]) -> bool:
+def _place(source: RecordingSource) -> str:
+    """Where the recording is read from: the whole address of a remote one, which nothing keeps."""
+    return source.remote.address.url or source.path if source.remote else source.path
+
+
+def _is_unchanged(source: RecordingSource, cached: Mapping[str, Any]) -> bool:
+    facts = cached["facts"]
+    if source.remote:
+        seen = source.remote.facts
+        return seen is not None and (seen.size, seen.stamp_ns) == (facts["size"], facts["mtime_ns"])
     try:
-        status = Path(path).stat()
+        status = Path(source.path).stat()
     except (OSError, ValueError):
         return False
-    facts = cached["facts"]
     return (status.st_size, status.st_mtime_ns) == (facts["size"], facts["mtime_ns"])
 
 

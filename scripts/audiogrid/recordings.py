@@ -11,6 +11,8 @@ from typing import Literal
 
 from audiogrid.errors import InputError
 from audiogrid.naming import Named, assign_ids
+from audiogrid.remote.address import is_remote, parse, unknown_scheme
+from audiogrid.remote.listing import Remote, found_at, look_at_all
 
 Channels = Literal["mix", "split"]
 CHANNELS: tuple[Channels, ...] = ("mix", "split")
@@ -37,7 +39,11 @@ class Rejection:
 
 @dataclass(frozen=True)
 class RecordingSource:
-    """One recording as listed. ``columns``: what else its table row says."""
+    """One recording as listed. ``columns``: what else its table row says.
+
+    ``remote``: of a remote one, its address (``path`` is the public form of it) and what was seen there.
+    ``address_table``: the table to look into for the address where the public form does not suffice.
+    """
 
     recording: str
     path: str
@@ -47,6 +53,8 @@ class RecordingSource:
     channels: Channels = "mix"
     reference: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
+    remote: Remote | None = field(default=None, repr=False, compare=False)
+    address_table: str | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -70,11 +78,11 @@ def ignored(name: str) -> bool:
 def list_sources(
     recordings: str | Sequence[str], *, channels: str = "mix", known_ids: Mapping[str, str] | None = None
 ) -> Listing:
-    """Recordings of one folder, glob, table or media file, or of several of them.
+    """Recordings of one folder, glob, table or media file, or of several of them; remote ones are looked at.
 
     ``channels``: ``mix`` or ``split`` where a table says nothing else. ``known_ids``: path -> id of an
     earlier run; those ids stay. Raises ``InputError`` when something named here is missing or empty, or a
-    table cannot be read.
+    table cannot be read, ``RetryableError`` when the storage of a remote folder cannot be reached.
     """
     from audiogrid.tables import read_table
 
@@ -87,6 +95,9 @@ def list_sources(
     found: list[tuple[RecordingSource, bool]] = []
     rejected: list[Rejection] = []
     for item in given:
+        if is_remote(item):
+            found += [(source, False) for source in _remote(item, mode)]
+            continue
         path = _expanded(item)
         if path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
             rows, bad = read_table(path, mode)
@@ -96,7 +107,9 @@ def list_sources(
         files, bad = _plain(item)
         found += [(RecordingSource("", file, channels=mode), False) for file in files]
         rejected += bad
-    return Listing(_with_ids(found, known_ids or {}), rejected)
+    named = _with_ids(found, known_ids or {})
+    looked, bad = _looked_at(named)
+    return Listing(looked, [*rejected, *bad])
 
 
 def _with_ids(found: list[tuple[RecordingSource, bool]], known: Mapping[str, str]) -> list[RecordingSource]:
@@ -105,13 +118,53 @@ def _with_ids(found: list[tuple[RecordingSource, bool]], known: Mapping[str, str
     kept: list[tuple[RecordingSource, bool]] = []
     here = Path.cwd()
     for source, explicit in found:
-        key = (os.path.normpath(here / source.path), source.recording)
+        # A table may hold addresses that look the same without their secrets.
+        place = source.remote.address.url or source.path if source.remote else os.path.normpath(here / source.path)
+        key = (place, source.recording)
         if key not in seen:
             seen.add(key)
             kept.append((source, explicit))
-    wishes = [Named(source.path, source.recording or PurePath(source.path).stem, named) for source, named in kept]
+    wishes = [Named(source.path, source.recording or _stem(source), named) for source, named in kept]
     ids = assign_ids(wishes, known)
     return [replace(source, recording=name) for (source, _), name in zip(kept, ids, strict=True)]
+
+
+def _stem(source: RecordingSource) -> str:
+    return source.remote.address.stem if source.remote else PurePath(source.path).stem
+
+
+def _remote(item: str, mode: Channels) -> list[RecordingSource]:
+    """Recordings at a remote address: an object, or what lies below a prefix and may be media."""
+    found = found_at(item)
+    if len(found) == 1 and found[0].address == parse(item):
+        return [RecordingSource("", found[0].address.public, channels=mode, remote=found[0])]
+    start = len(parse(item).key.rstrip("/"))
+    media = [one for one in found if not _passed_over(one.address.key, start)]
+    if not media:
+        raise InputError(f"recordings: {item} holds no audio or video object: check the address, or put some there")
+    return [RecordingSource("", one.address.public, channels=mode, remote=one) for one in media]
+
+
+def _passed_over(key: str, start: int) -> bool:
+    """Like ``ignored``, for all parts of a key from ``start`` on; ``..`` has no meaning there."""
+    *folders, name = key[start:].lstrip("/").split("/") if key[start:].strip("/") else [key.rsplit("/", 1)[-1]]
+    hidden = any(part.startswith(".") and part not in (".", "..") for part in folders)
+    return hidden or ignored(name)
+
+
+def _looked_at(sources: list[RecordingSource]) -> tuple[list[RecordingSource], list[Rejection]]:
+    """Sources with facts for the remote ones of tables; those that cannot be had are rejected."""
+    waiting = {s.path: s.remote.address for s in sources if s.remote and not (s.remote.facts or s.remote.trouble)}
+    seen = dict(zip(waiting, look_at_all(list(waiting.values())), strict=True))
+    kept: list[RecordingSource] = []
+    rejected: list[Rejection] = []
+    for source in sources:
+        remote = seen.get(source.path, source.remote)
+        if remote and remote.trouble and not remote.trouble.is_transient:
+            rejected.append(Rejection(source.recording, source.path, str(remote.trouble)))
+        else:
+            kept.append(replace(source, remote=remote))
+    return kept, rejected
 
 
 def _expanded(item: str) -> Path:
@@ -135,6 +188,8 @@ def _plain(item: str) -> tuple[list[str], list[Rejection]]:
         roots, what = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))], "glob"  # noqa: PTH207
         if not roots:
             raise InputError(f"recordings: nothing matches {item}: check the pattern, which counts from {Path.cwd()}")
+    elif scheme := unknown_scheme(item):
+        raise InputError(f"recordings: {scheme}:// is not supported: use s3://, gs://, az://, https:// or a copy")
     else:
         raise InputError(f"recordings: {item} does not exist: check the path, which counts from {Path.cwd()}")
     visited: set[tuple[int, int]] = set()

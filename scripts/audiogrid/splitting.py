@@ -15,8 +15,12 @@ from typing import Literal
 import numpy as np
 
 from audiogrid.chunks import AUDIO_NAME, MANIFEST_NAME, BundleManifest, Chunk, Track
-from audiogrid.errors import RetryableError
-from audiogrid.media import MediaError, PcmStream, stream_pcm
+from audiogrid.errors import InputError, RetryableError
+from audiogrid.media import MediaError, MediaFile, PcmStream, stream_pcm
+from audiogrid.remote.address import is_remote, parse
+from audiogrid.remote.reader import RemoteFile
+from audiogrid.remote.service import RemoteError
+from audiogrid.tables import address_in_table
 from audiogrid.times import clock
 from audiogrid.track_cutter import TrackCutter
 
@@ -26,7 +30,10 @@ _SURPRISE = 1.5
 
 @dataclass(frozen=True)
 class SplitJob:
-    """One recording as it was probed. ``duration`` in samples at 16 kHz, ``chunks`` per track."""
+    """One recording as it was probed. ``duration`` in samples at 16 kHz, ``chunks`` per track.
+
+    ``address_table``: the table that holds the whole address of a remote one where ``path`` does not.
+    """
 
     recording: str
     path: str
@@ -35,6 +42,7 @@ class SplitJob:
     channels_mode: Literal["mix", "split"]
     duration: int
     chunks: int
+    address_table: str | None = None
 
 
 class _Folder:
@@ -125,7 +133,24 @@ class _UnusableError(Exception):
     """Why nothing of a recording can be split, as a sentence."""
 
 
+def _opened(job: SplitJob) -> MediaFile:
+    """The recording of ``job``, which is as it was probed."""
+    if not is_remote(job.path):
+        _check_unchanged(job)
+        return Path(job.path)
+    try:
+        address = address_in_table(Path(job.address_table), job.path) if job.address_table else parse(job.path)
+        return RemoteFile(address, (job.size, job.mtime_ns))
+    except InputError as error:
+        raise _UnusableError(str(error)) from None
+    except RemoteError as error:
+        raise _UnusableError(f"{job.path}: {error}") from None
+
+
 def _check_unchanged(job: SplitJob) -> None:
+    if is_remote(job.path):
+        # Every request was made on the condition that the object is still the same.
+        return
     try:
         facts = Path(job.path).stat()
     except OSError as error:
@@ -149,7 +174,7 @@ def _decoded(job: SplitJob, stream: PcmStream) -> Iterator[np.ndarray]:
     """The blocks of ``stream``; whatever the decoder raises is this recording's problem alone."""
     try:
         yield from stream
-    except MediaError as error:
+    except (MediaError, RemoteError) as error:
         raise _UnusableError(f"{job.path}: {error}") from error
     except (OSError, ValueError) as error:
         _check_unchanged(job)
@@ -157,9 +182,8 @@ def _decoded(job: SplitJob, stream: PcmStream) -> Iterator[np.ndarray]:
 
 
 def _split_recording(job: SplitJob, folder: _Folder) -> tuple[list[Track], list[Chunk], str | None]:
-    _check_unchanged(job)
     cutters: list[TrackCutter] = []
-    stream = stream_pcm(Path(job.path), channels=job.channels_mode)
+    stream = stream_pcm(_opened(job), channels=job.channels_mode)
     for block in _decoded(job, stream):
         if not cutters:
             channels: list[int | None] = [None] if job.channels_mode == "mix" else list(range(len(block)))

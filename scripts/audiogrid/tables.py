@@ -8,11 +8,14 @@ import difflib
 import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from audiogrid.errors import InputError
 from audiogrid.languages import check_language
 from audiogrid.recordings import CHANNELS, Channels, RecordingSource, Rejection, listing_problem, printable
+from audiogrid.remote.address import Address, is_remote, parse, unknown_scheme
+from audiogrid.remote.listing import Remote
 
 COLUMNS = ("recording", "path", "language", "prompt", "hotwords", "channels", "reference")
 # What people write instead; taken for a column of their own, a setting would be lost without a word.
@@ -37,8 +40,13 @@ def read_table(table: Path, channels: Channels) -> tuple[list[Row], list[Rejecti
             continue
         values = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
         name = values.get("recording", "")
-        path = _resolve(table, values.get("path", ""))
-        reason = _problem(values, path, extra=len(cells) - len(header))
+        try:
+            address = _address(values.get("path", ""))
+            path = address.public if address else _resolve(table, values.get("path", ""))
+            reason = _problem(values, path, address, extra=len(cells) - len(header))
+        except InputError as error:
+            # Nothing of an address that cannot be read is repeated: it may hold a secret.
+            address, path, reason = None, "", str(error)
         if reason is None and name and name in first_use:
             reason = f"the id {name!r} is that of row {first_use[name]} already: give this recording another one"
         if reason is not None:
@@ -46,13 +54,35 @@ def read_table(table: Path, channels: Channels) -> tuple[list[Row], list[Rejecti
             continue
         if name:
             first_use[name] = number
-        rows.append((_source(table, values, path, channels), bool(name)))
+        rows.append((_source(table, values, path, channels, address), bool(name)))
     if not rows and not rejected:
         raise InputError(f"{table} lists no recordings: add a row per recording below the header")
     return rows, rejected
 
 
-def _source(table: Path, values: dict[str, str], path: str, channels: Channels) -> RecordingSource:
+def _address(value: str) -> Address | None:
+    """The remote address that a cell holds, if it does."""
+    return parse(value) if is_remote(value) else None
+
+
+def address_in_table(table: Path, public: str) -> Address:
+    """The whole address, secrets included, of which ``public`` is the form that results hold.
+
+    Raises ``InputError`` when the table does not hold it any more.
+    """
+    header, records = _records(table)
+    for _, cells in records:
+        value = dict(zip(header, cells, strict=False)).get("path", "").strip()
+        with suppress(InputError):
+            address = _address(value)
+            if address and address.public == public:
+                return address
+    raise InputError(f"{table} does not hold the whole address of {public} any more: put the row back and run again")
+
+
+def _source(
+    table: Path, values: dict[str, str], path: str, channels: Channels, address: Address | None
+) -> RecordingSource:
     own = values.get("channels", "").lower()
     return RecordingSource(
         recording=values.get("recording", ""),
@@ -63,6 +93,8 @@ def _source(table: Path, values: dict[str, str], path: str, channels: Channels) 
         channels=next((known for known in CHANNELS if known == own), channels),
         reference=_resolve(table, values.get("reference", "")) or None,
         columns={name: value for name, value in values.items() if name not in COLUMNS and value},
+        remote=Remote(address) if address else None,
+        address_table=str(table) if address and address.is_private else None,
     )
 
 
@@ -78,7 +110,7 @@ def _resolve(table: Path, value: str) -> str:
     return straight if os.path.realpath(straight) == os.path.realpath(path) else str(path)
 
 
-def _problem(values: dict[str, str], path: str, *, extra: int) -> str | None:
+def _problem(values: dict[str, str], path: str, address: Address | None, *, extra: int) -> str | None:
     """What is wrong with a row and how to mend it, without a final stop; ``None`` when nothing is."""
     if extra > 0:
         return f"has {extra} cell(s) more than the header: quote cells that hold a separator"
@@ -86,20 +118,36 @@ def _problem(values: dict[str, str], path: str, *, extra: int) -> str | None:
         return "its path is empty: name the file"
     if "\0" in path:
         return "its path holds a NUL byte: write the path again"
-    file = Path(path)
-    if not file.exists() and not file.is_symlink():
-        return f"{values['path']!r} does not exist: correct the path, which counts from the table's folder"
-    if file.is_dir():
-        return f"{values['path']!r} is a folder: name a file"
-    reason = listing_problem(path)
+    reason = _local_problem(values["path"], path) if address is None else _remote_problem(address)
     if reason is not None:
-        return reason.rstrip(".")
+        return reason
+    if is_remote(values.get("reference", "")):
+        return "its reference is remote: name a local text"
     own = values.get("channels", "")
     if own and own.lower() not in CHANNELS:
         return f"channels is {own!r}: write mix or split, or leave it empty"
     language = values.get("language", "").lower()
     wrong = check_language(language) if language else None
     return f"language {wrong}" if wrong else None
+
+
+def _local_problem(given: str, path: str) -> str | None:
+    if scheme := unknown_scheme(given):
+        return f"{scheme}:// is not supported: use s3://, gs://, az://, https:// or a copy"
+    file = Path(path)
+    if not file.exists() and not file.is_symlink():
+        return f"{given!r} does not exist: correct the path, which counts from the table's folder"
+    if file.is_dir():
+        return f"{given!r} is a folder: name a file"
+    reason = listing_problem(path)
+    return None if reason is None else reason.rstrip(".")
+
+
+def _remote_problem(address: Address) -> str | None:
+    # Whether it exists is found out later, for many at a time.
+    if not address.key or address.key.endswith("/"):
+        return f"{address.public} names no single file: name one, or put the folder under recordings"
+    return None
 
 
 def _text(table: Path) -> str:

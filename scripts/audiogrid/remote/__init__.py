@@ -1,0 +1,1 @@
+"""Recordings and results in object storage and on web servers: addresses, services, reading, listing, publishing."""

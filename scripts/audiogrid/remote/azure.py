@@ -1,0 +1,110 @@
+"""Blobs in Azure, through the client of snakemake-storage-plugin-azure.
+
+Account: ``AZURE_STORAGE_ACCOUNT`` or ``SNAKEMAKE_STORAGE_AZURE_ACCOUNT_NAME``; credentials: what the
+Azure command line, a managed identity or ``AZURE_CLIENT_ID``, ``AZURE_TENANT_ID`` and
+``AZURE_CLIENT_SECRET`` give.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from logging import getLogger
+from pathlib import Path
+from typing import Any, TypeVar
+
+import snakemake_storage_plugin_azure as plugin
+from azure.core import MatchConditions
+from azure.core import exceptions as answers
+from azure.storage.blob import ContentSettings
+
+from audiogrid.remote.address import Address
+from audiogrid.remote.service import RemoteError, RemoteFacts, changed, missing, plugin_settings, refused, unreachable
+
+Answer = TypeVar("Answer")
+_CREDENTIALS = "run `az login`, or check AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET"
+
+
+def explained(error: Exception) -> RemoteError:
+    """What an error of Azure's libraries means; their own texts may quote addresses."""
+    if isinstance(error, RemoteError):
+        return error
+    if isinstance(error, answers.ResourceNotFoundError):
+        return missing()
+    if isinstance(error, answers.ResourceModifiedError):
+        return changed()
+    if isinstance(error, answers.ClientAuthenticationError):
+        return refused("not signed in", _CREDENTIALS)
+    if isinstance(error, answers.HttpResponseError):
+        status = error.status_code or 0
+        if status in (401, 403):
+            return refused(f"status {status}", _CREDENTIALS)
+        if 400 <= status < 500 and status not in (408, 429):
+            return refused(f"status {status}", "check the address")
+    return unreachable(type(error).__name__)
+
+
+def _asked(call: Callable[[], Answer]) -> Answer:
+    try:
+        return call()
+    except Exception as error:
+        raise explained(error) from None
+
+
+def _facts(properties: Any) -> RemoteFacts:
+    return RemoteFacts.of(properties.size, properties.last_modified.timestamp(), properties.etag)
+
+
+class _Body:
+    def __init__(self, downloader: Any) -> None:
+        self._downloader = downloader
+
+    def read(self, size: int) -> bytes:
+        return _asked(lambda: bytes(self._downloader.read(size)))
+
+    def close(self) -> None:
+        """Nothing to hang up: every piece was a request of its own."""
+
+
+class AzureService:
+    """The client that the plugin makes."""
+
+    def __init__(self, client: Any = None) -> None:
+        if client is None:
+            account = os.environ.get("AZURE_STORAGE_ACCOUNT")
+            settings = plugin_settings(plugin, "azure", account_name=account)
+            if not settings.account_name and "AZURITE_CONNECTION_STRING" not in os.environ:
+                raise refused("no account", "set AZURE_STORAGE_ACCOUNT")
+            folder = Path(tempfile.gettempdir())
+            provider = _asked(lambda: plugin.StorageProvider(folder, getLogger("audiogrid"), settings=settings))
+            client = provider.bsc
+        self._client = client
+
+    def facts(self, address: Address) -> RemoteFacts:
+        """Properties of a blob."""
+        blob = self._client.get_blob_client(address.bucket, address.key)
+        return _facts(_asked(blob.get_blob_properties))
+
+    def list(self, address: Address) -> Iterator[tuple[str, RemoteFacts]]:
+        """A request per 5,000 blobs."""
+        container = self._client.get_container_client(address.bucket)
+        turning = _asked(lambda: iter(container.list_blobs(name_starts_with=address.key or None)))
+        while (blob := _asked(lambda: next(turning, None))) is not None:
+            yield blob.name, _facts(blob)
+
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> _Body:
+        """Pieces of 4 MiB, on the condition that the blob is the same."""
+        blob = self._client.get_blob_client(address.bucket, address.key)
+        downloader = _asked(
+            lambda: blob.download_blob(offset=start, etag=facts.tag, match_condition=MatchConditions.IfNotModified)
+        )
+        return _Body(downloader)
+
+    def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
+        """Upload; a container that is not there is not made."""
+        blob = self._client.get_blob_client(address.bucket, address.key)
+        with path.open("rb") as file:
+            kind = ContentSettings(content_type=media_type)
+            _asked(lambda: blob.upload_blob(file, overwrite=True, content_settings=kind))
+        return self.facts(address)

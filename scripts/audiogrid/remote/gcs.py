@@ -1,0 +1,102 @@
+"""Objects in Google Cloud Storage, through the client of snakemake-storage-plugin-gcs.
+
+Credentials: ``GOOGLE_APPLICATION_CREDENTIALS`` and whatever else Google's libraries find.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from logging import getLogger
+from pathlib import Path
+from typing import Any, TypeVar
+
+import snakemake_storage_plugin_gcs as plugin
+from google.api_core import exceptions as answers
+from google.auth import exceptions as signing
+
+from audiogrid.remote.address import Address
+from audiogrid.remote.service import RemoteError, RemoteFacts, changed, missing, plugin_settings, refused, unreachable
+
+Answer = TypeVar("Answer")
+_CREDENTIALS = "check GOOGLE_APPLICATION_CREDENTIALS and what it is allowed to do"
+# Bytes per request while reading forward.
+_PIECE = 8 << 20
+
+
+def explained(error: Exception) -> RemoteError:
+    """What an error of Google's libraries means."""
+    if isinstance(error, RemoteError):
+        return error
+    if isinstance(error, answers.NotFound):
+        return missing()
+    if isinstance(error, answers.PreconditionFailed):
+        return changed()
+    if isinstance(error, answers.Unauthorized | answers.Forbidden):
+        return refused(f"status {error.code}", _CREDENTIALS)
+    if isinstance(error, signing.DefaultCredentialsError | signing.RefreshError):
+        return refused("no valid credentials", "set GOOGLE_APPLICATION_CREDENTIALS")
+    if isinstance(error, answers.ClientError) and error.code not in (408, 429):
+        return refused(f"status {error.code}", "check the address")
+    return unreachable(type(error).__name__)
+
+
+def _asked(call: Callable[[], Answer]) -> Answer:
+    try:
+        return call()
+    except Exception as error:
+        raise explained(error) from None
+
+
+def _facts(blob: Any) -> RemoteFacts:
+    # A generation is the number of one version of an object.
+    return RemoteFacts.of(blob.size, blob.updated.timestamp(), str(blob.generation))
+
+
+class _Body:
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def read(self, size: int) -> bytes:
+        return _asked(lambda: bytes(self._reader.read(size)))
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class GcsService:
+    """The client that the plugin makes."""
+
+    def __init__(self, client: Any = None) -> None:
+        if client is None:
+            settings = plugin_settings(plugin, "gcs")
+            folder = Path(tempfile.gettempdir())
+            provider = _asked(lambda: plugin.StorageProvider(folder, getLogger("audiogrid"), settings=settings))
+            client = provider.client
+        self._client = client
+
+    def facts(self, address: Address) -> RemoteFacts:
+        """Metadata of an object."""
+        blob = _asked(lambda: self._client.bucket(address.bucket).get_blob(address.key))
+        if blob is None:
+            raise missing()
+        return _facts(blob)
+
+    def list(self, address: Address) -> Iterator[tuple[str, RemoteFacts]]:
+        """A request per 1,000 objects."""
+        turning = _asked(lambda: iter(self._client.list_blobs(address.bucket, prefix=address.key)))
+        while (blob := _asked(lambda: next(turning, None))) is not None:
+            yield blob.name, _facts(blob)
+
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> _Body:
+        """Ranges of 8 MiB, on the condition that the object is the same."""
+        blob = self._client.bucket(address.bucket).blob(address.key)
+        reader = blob.open("rb", chunk_size=_PIECE, if_generation_match=int(facts.tag))
+        reader.seek(start)
+        return _Body(reader)
+
+    def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
+        """Upload; a bucket that is not there is not made."""
+        blob = self._client.bucket(address.bucket).blob(address.key)
+        _asked(lambda: blob.upload_from_filename(str(path), content_type=media_type))
+        return self.facts(address)

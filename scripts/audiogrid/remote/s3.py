@@ -1,0 +1,124 @@
+"""Objects in S3 and in services that speak its protocol, through snakemake-storage-plugin-s3.
+
+Credentials, region and endpoint: what botocore finds (``AWS_ACCESS_KEY_ID``, ``AWS_PROFILE``,
+``AWS_ENDPOINT_URL``, instance roles ...) or the plugin's ``SNAKEMAKE_STORAGE_S3_...`` variables.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from logging import getLogger
+from pathlib import Path
+from typing import Any, TypeVar
+
+import botocore.exceptions
+import snakemake_storage_plugin_s3 as plugin
+
+from audiogrid.remote.address import Address
+from audiogrid.remote.service import RemoteError, RemoteFacts, changed, missing, plugin_settings, refused, unreachable
+
+Answer = TypeVar("Answer")
+_CREDENTIALS = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_PROFILE, and what they are allowed to do"
+_TRANSIENT = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "InternalError", "ServiceUnavailable"}
+
+
+def _explained(error: Exception) -> RemoteError:
+    """What a botocore error means; their own texts may quote signed addresses."""
+    if isinstance(error, RemoteError):
+        return error
+    if isinstance(error, botocore.exceptions.ClientError):
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return _refusal(code, status)
+    if isinstance(error, botocore.exceptions.NoCredentialsError | botocore.exceptions.PartialCredentialsError):
+        return refused("no credentials found", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE")
+    if isinstance(error, botocore.exceptions.ParamValidationError):
+        return RemoteError("missing", "No object can have this name: check its address.")
+    names = {"EndpointConnectionError": "no connection", "ConnectTimeoutError": "no connection in time"}
+    names |= {"ReadTimeoutError": "no answer in time", "ConnectionClosedError": "the connection broke"}
+    name = type(error).__name__
+    return unreachable(names.get(name, name), "check the network and AWS_ENDPOINT_URL")
+
+
+def _refusal(code: str, status: int) -> RemoteError:
+    if code == "NoSuchBucket":
+        return RemoteError("missing", "The bucket does not exist: check its name and AWS_ENDPOINT_URL.")
+    if status == 404:
+        return missing()
+    if status == 412:
+        return changed()
+    if code in _TRANSIENT or status >= 500 or status in (408, 429):
+        return unreachable(f"it answers {status} {code}".strip(), "wait a little")
+    shown = code if code and code != str(status) else f"status {status}"
+    if status == 301 or code in ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"):
+        return refused(shown, "the bucket is in another region, set AWS_DEFAULT_REGION")
+    if code == "InvalidObjectState":
+        return refused("it is archived", "restore the object first")
+    return refused(shown, _CREDENTIALS)
+
+
+def _asked(call: Callable[[], Answer]) -> Answer:
+    try:
+        return call()
+    except Exception as error:
+        raise _explained(error) from None
+
+
+class _Body:
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def read(self, size: int) -> bytes:
+        return _asked(lambda: bytes(self._body.read(size)))
+
+    def close(self) -> None:
+        self._body.close()
+
+
+class S3Service:
+    """The client that the plugin makes."""
+
+    def __init__(self) -> None:
+        # Gives connections 3 s each time instead of 60; the plugin leaves no other way to say so.
+        os.environ.setdefault("AWS_DEFAULTS_MODE", "standard")
+        settings = plugin_settings(plugin, "s3", region=os.environ.get("AWS_REGION"))
+        folder = Path(tempfile.gettempdir())
+        provider = _asked(lambda: plugin.StorageProvider(folder, getLogger("audiogrid"), settings=settings))
+        self._client = provider.s3c.meta.client
+
+    def facts(self, address: Address) -> RemoteFacts:
+        """HEAD of an object."""
+        head = _asked(lambda: self._client.head_object(Bucket=address.bucket, Key=address.key))
+        return RemoteFacts.of(head["ContentLength"], head["LastModified"].timestamp(), head.get("ETag"))
+
+    def list(self, address: Address) -> Iterator[tuple[str, RemoteFacts]]:
+        """A request per 1,000 keys."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=address.bucket, Prefix=address.key)
+        turning = iter(pages)
+        while page := _asked(lambda: next(turning, None)):
+            for entry in page.get("Contents", []):
+                yield (
+                    entry["Key"],
+                    RemoteFacts.of(entry["Size"], entry["LastModified"].timestamp(), entry.get("ETag")),
+                )
+
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> _Body:
+        """An open-ended range, on the condition that the object is the same."""
+        condition = {"IfMatch": facts.tag} if facts.tag else {}
+        answer = _asked(
+            lambda: self._client.get_object(
+                Bucket=address.bucket, Key=address.key, Range=f"bytes={start}-", **condition
+            )
+        )
+        return _Body(answer["Body"])
+
+    def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
+        """Upload, large files in parts; a bucket that is not there is not made."""
+        _asked(
+            lambda: self._client.upload_file(
+                str(path), address.bucket, address.key, ExtraArgs={"ContentType": media_type}
+            )
+        )
+        return self.facts(address)

@@ -1,0 +1,152 @@
+"""What every kind of remote storage can do, and in which ways it fails.
+
+The services drive the clients that Snakemake's storage plugins set up, so that settings and
+credentials are those of the plugins and of the usual environment. They ask for objects themselves,
+because the plugins' own calls alter names (``..`` and ``//`` are resolved, ``?`` and ``#`` cut off:
+snakemake-storage-plugin-s3 0.3.6), load whole objects into memory (azure 0.4.4), give sizes in KiB
+(gcs 1.1.4) or wait for ever (http 0.3.1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from audiogrid.errors import InputError
+from audiogrid.remote.address import Address
+
+Kind = Literal["missing", "refused", "changed", "unreachable"]
+# Seconds to wait for a connection, and for the next byte.
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+
+
+class RemoteError(Exception):
+    """One sentence (what, and what to do) without secrets. ``kind``: what went wrong."""
+
+    def __init__(self, kind: Kind, sentence: str) -> None:
+        super().__init__(sentence)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, str(self))
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same may go well the next time."""
+        return self.kind in ("unreachable", "changed")
+
+
+@dataclass(frozen=True)
+class RemoteFacts:
+    """What tells whether an object is still the same. ``size`` in bytes.
+
+    ``stamp_ns``: modification time to the second; its last nine digits come from the entity tag, so
+    that a change within a second shows, too. ``tag``: the entity tag, empty where there is none.
+    """
+
+    size: int
+    stamp_ns: int
+    tag: str = ""
+
+    @classmethod
+    def of(cls, size: int, seconds: float, tag: str | None) -> RemoteFacts:
+        """Facts as services report them: bytes, seconds since 1970, entity tag."""
+        digest = hashlib.sha256((tag or "").encode()).digest() if tag else bytes(8)
+        below = int.from_bytes(digest[:8]) % 1_000_000_000
+        return cls(size, int(seconds) * 1_000_000_000 + below, tag or "")
+
+
+class ByteStream(Protocol):
+    """Bytes as they arrive. ``read`` may raise ``RemoteError``."""
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; none at the end, or where the connection broke off."""
+        ...
+
+    def close(self) -> None:
+        """Hang up."""
+        ...
+
+
+class Service(Protocol):
+    """One kind of remote storage. All calls raise ``RemoteError``; what can be retried has been, in bounds."""
+
+    def facts(self, address: Address) -> RemoteFacts:
+        """Facts of one object."""
+        ...
+
+    def list(self, address: Address) -> Iterator[tuple[str, RemoteFacts]]:
+        """Keys that begin with the key of ``address``, in order, with facts."""
+        ...
+
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> ByteStream:
+        """The bytes from ``start`` on of the object as it was when ``facts`` were taken."""
+        ...
+
+    def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
+        """Store a file; nobody sees half of it."""
+        ...
+
+
+@cache
+def service(scheme: str) -> Service:
+    """The service for addresses of ``scheme``; raises ``InputError`` that names the package when it is missing."""
+    # A clone of this process must not share connections: sub-processes are spawned, so each makes its own.
+    if scheme in ("https", "http"):
+        from audiogrid.remote.web import WebService
+
+        return WebService()
+    extra = {"s3": "s3", "gs": "gcs", "az": "azure"}[scheme]
+    try:
+        if scheme == "s3":
+            from audiogrid.remote.s3 import S3Service
+
+            return S3Service()
+        if scheme == "gs":
+            from audiogrid.remote.gcs import GcsService
+
+            return GcsService()
+        from audiogrid.remote.azure import AzureService
+
+        return AzureService()
+    except ImportError as error:
+        raise InputError(
+            f"{scheme}:// needs a package that is not installed ({error.name}): pip install '.[{extra}]'"
+        ) from error
+
+
+def plugin_settings(module: Any, name: str, **defaults: Any) -> Any:
+    """Settings of a storage plugin: ``defaults``, then its own variables ``SNAKEMAKE_STORAGE_<NAME>_<FIELD>``."""
+    cls = module.StorageProviderSettings
+    given = {}
+    for field, info in cls.__dataclass_fields__.items():
+        value = os.environ.get(f"SNAKEMAKE_STORAGE_{name}_{field}".upper())
+        if value and info.metadata.get("env_var"):
+            given[field] = value
+    return cls(**{**defaults, **given})
+
+
+def missing() -> RemoteError:
+    """The object is not there."""
+    return RemoteError("missing", "The object does not exist (any more): check its address.")
+
+
+def changed() -> RemoteError:
+    """The object is another one than that of the facts."""
+    return RemoteError("changed", "The object was changed after the run had looked at it: run again.")
+
+
+def refused(answer: str, remedy: str) -> RemoteError:
+    """The service does not want to."""
+    return RemoteError("refused", f"Access is refused ({answer}): {remedy}.")
+
+
+def unreachable(what: str, remedy: str = "check the network and the address") -> RemoteError:
+    """The service does not answer, or not sensibly."""
+    return RemoteError("unreachable", f"The storage cannot be reached ({what}): {remedy}, then run again.")
