@@ -10,6 +10,7 @@ from pathlib import Path
 from audiogrid.command import run
 from audiogrid.cores import usable_cores
 from audiogrid.errors import InputError
+from audiogrid.listing import attempts_file, note_attempt
 from audiogrid.log import open_log
 from audiogrid.probing import ProbeReport, known_ids, probe, write_rejected
 from audiogrid.recordings import list_sources
@@ -52,6 +53,8 @@ def main(argv: list[str]) -> None:
     )
     probed = probe(listing.sources, processes=arguments.processes, cache=arguments.cache)
     report = ProbeReport(probed.recordings, [*listing.rejected, *probed.rejected])
+    if arguments.cache is not None:
+        note_attempt(attempts_file(arguments.cache.parent), probed.unreachable)
     write_rejected(arguments.rejected, report.rejected)
     report.write(arguments.output)
     for rejection in report.rejected:

@@ -66,7 +66,10 @@ def read_jobs(path: Path, bundle: str | None) -> tuple[str, list[SplitJob]]:
     raw = _read(path)
     try:
         name, recordings = _select(raw, bundle, path)
-        return name, [SplitJob(**{field: item[field] for field in _FIELDS}) for item in recordings]
+        return name, [
+            SplitJob(**{field: item[field] for field in _FIELDS}, address_table=item.get("address_table"))
+            for item in recordings
+        ]
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} lacks {error}: make the plan again") from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from audiogrid.errors import InputError
+from audiogrid.remote.address import is_remote, parse_public
 
 SAMPLES_RUN = "samples"
 PROFILE = "profiles/local"
@@ -54,8 +55,12 @@ def run_name(recordings: str) -> str:
     """
     if not recordings:
         return SAMPLES_RUN
-    path = Path(recordings)
-    if _GLOB_CHARACTERS.search(recordings) and not path.exists():
+    if is_remote(recordings):
+        address = parse_public(recordings)
+        path = Path("/", address.bucket, address.key)
+    else:
+        path = Path(recordings)
+    if _GLOB_CHARACTERS.search(str(path)) and not path.exists():
         parts = path.parts
         fixed = next(i for i, part in enumerate(parts) if _GLOB_CHARACTERS.search(part))
         path = Path(*parts[:fixed])
@@ -89,6 +94,8 @@ def free_run_name(recordings: str, results: Path) -> str:
 
 def _place(recordings: str) -> str:
     """Absolute path; a glob's characters are left as they are."""
+    if is_remote(recordings):
+        return parse_public(recordings).public
     return str(Path(recordings).absolute())
 
 
@@ -126,6 +133,8 @@ def snakemake_arguments(recordings: str, run: str, extra: str, results: Path = P
     """
     arguments, config = split_arguments(extra)
     ours: list[str] = []
+    if is_remote(recordings):
+        parse_public(recordings)
     has_file = any(word.split("=")[0] in ("--configfile", "--configfiles") for word in arguments)
     if recordings:
         ours.append(f"recordings={quote_value(recordings)}")

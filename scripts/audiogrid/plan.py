@@ -23,6 +23,7 @@ class Recording:
 
     ``model``: name of its model's folder, empty for the run's. ``options``: decoding options in which it differs
     from the run's. ``columns``: what else its table row says. ``variant``: whom it follows in a rollout.
+    ``address_table``: the table with the whole address of a remote one, where ``path`` is only what may be shown of it.
     """
 
     recording: str
@@ -39,6 +40,7 @@ class Recording:
     reference: str | None = None
     note: str | None = None
     variant: str = ""
+    address_table: str | None = None
 
     @property
     def tracks(self) -> list[int | None]:

@@ -171,6 +171,7 @@ def probed_recordings(probed: Mapping[str, Any], chunk_minutes: float) -> list[R
             columns=item.get("columns") or {},
             reference=item.get("reference"),
             note=item.get("note"),
+            address_table=item.get("address_table"),
             chunks=chunk_count(item["duration"], chunk_minutes),
         )
         for item in probed["recordings"]

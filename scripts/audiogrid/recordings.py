@@ -137,6 +137,11 @@ def _remote(item: str, mode: Channels) -> list[RecordingSource]:
     """Recordings at a remote address: an object, or what lies below a prefix and may be media."""
     found = found_at(item)
     if len(found) == 1 and found[0].address == parse(item):
+        name = found[0].address.key
+        if PurePath(name).suffix.lower() in TABLE_SUFFIXES:
+            raise InputError(f"recordings: {item} is a remote table: copy it to this machine and name the copy")
+        if ignored(PurePath(name).name):
+            raise InputError(f"recordings: {item} is no media file: name one, a prefix that holds some, or a table")
         return [RecordingSource("", found[0].address.public, channels=mode, remote=found[0])]
     start = len(parse(item).key.rstrip("/"))
     media = [one for one in found if not _passed_over(one.address.key, start)]

@@ -19,7 +19,7 @@ from audiogrid.errors import AudiogridError
 from audiogrid.models import load_registry, named_folders
 from audiogrid.plan import PlanReader
 from audiogrid.progress import RunFolder
-from audiogrid.listing import listing_hash
+from audiogrid.listing import current_listing
 from audiogrid.locks import note_driver, only_looks, release_stale
 from audiogrid.runstate import merge_generation, run_config, shard_generation
 from audiogrid.terminal import calm
@@ -45,7 +45,12 @@ try:
     VARIANT_MODELS = {name: models_for(variant_settings(name)) for name in COMPARISON.variants}
     # Only the main process looks at the recordings: jobs on other nodes work from the plan.
     LISTING = (
-        listing_hash(SETTINGS["recordings"], SETTINGS["channels"])
+        current_listing(
+            SETTINGS["recordings"],
+            SETTINGS["channels"],
+            Path(RESULTS, ".state"),
+            only_looks=only_looks(sys.argv),
+        )
         if workflow.is_main_process
         else "seen by the main process"
     )

@@ -20,6 +20,7 @@ _REMOTE = re.compile(r"(s3|gs|gcs|az|https?)://", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # Letters of all scripts are no bucket names; what is refused here would only fail later, with a worse message.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9a-f:.]+(%\w+)?")
 # Parts of a query that sign it (Amazon, Google, CloudFront; Azure below) and change with every signature. Anything else
 # may be what tells two files apart.
 _SIGNING = re.compile(
@@ -95,6 +96,17 @@ def parse(text: str) -> Address:
     return Address(scheme, bucket, key, f"{scheme}://{bucket}/{key}")
 
 
+def parse_public(text: str) -> Address:
+    """Like ``parse``, for what is shown and kept as it is; an address with secrets in it is an ``InputError``."""
+    address = parse(text)
+    if address.is_private:
+        raise InputError(
+            f"recordings: the address {address.public} has a query, a user or a password, which may be secret, and "
+            "configurations are kept: write it into a table (.tsv with a column path) and name the table"
+        )
+    return address
+
+
 def _web(text: str) -> Address:
     try:
         parts = urlsplit(text)
@@ -102,7 +114,7 @@ def _web(text: str) -> Address:
         port = parts.port
     except ValueError:
         host = ""
-    if not host:
+    if not _HOST.fullmatch(host):
         scheme = text.partition("://")[0].lower()
         raise InputError(f"{scheme}://: this address has no valid host; write {scheme}://host/path/to/file")
     place = f"[{host}]" if ":" in host else host

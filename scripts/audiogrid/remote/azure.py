@@ -93,13 +93,13 @@ class AzureService:
         while (blob := _asked(lambda: next(turning, None))) is not None:
             yield blob.name, _facts(blob)
 
-    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> _Body:
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[_Body, int]:
         """Pieces of 4 MiB, on the condition that the blob is the same."""
         blob = self._client.get_blob_client(address.bucket, address.key)
         downloader = _asked(
             lambda: blob.download_blob(offset=start, etag=facts.tag, match_condition=MatchConditions.IfNotModified)
         )
-        return _Body(downloader)
+        return _Body(downloader), start
 
     def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
         """Upload; a container that is not there is not made."""

@@ -88,12 +88,12 @@ class GcsService:
         while (blob := _asked(lambda: next(turning, None))) is not None:
             yield blob.name, _facts(blob)
 
-    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> _Body:
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[_Body, int]:
         """Ranges of 8 MiB, on the condition that the object is the same."""
         blob = self._client.bucket(address.bucket).blob(address.key)
         reader = blob.open("rb", chunk_size=_PIECE, if_generation_match=int(facts.tag))
         reader.seek(start)
-        return _Body(reader)
+        return _Body(reader), start
 
     def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
         """Upload; a bucket that is not there is not made."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from audiogrid.errors import AudiogridError, InputError, RetryableError
-from audiogrid.remote.address import Address, parse
+from audiogrid.remote.address import Address, parse_public
 from audiogrid.remote.service import RemoteError, RemoteFacts, service
 
 # Looks at once; more is unkind to web servers.
@@ -35,12 +35,7 @@ def found_at(item: str) -> list[Remote]:
     "Folders" (names that end with a slash) are left out. Raises ``InputError`` when there is
     nothing or access is refused, ``RetryableError`` when the service cannot be reached.
     """
-    address = parse(item)
-    if address.is_private:
-        raise InputError(
-            f"recordings: the address {address.public} has a query, a user or a password, which may be secret, and "
-            "configurations are kept: write it into a table (.tsv with a column path) and name the table"
-        )
+    address = parse_public(item)
     if address.is_web and not address.key.strip("/"):
         raise InputError(f"recordings: {address.public} names no file, and a web server lists none: use a table")
     try:

@@ -15,8 +15,9 @@ from audiogrid.remote.service import ByteStream, RemoteError, service
 
 # Jumps ahead up to this far read on: a new request costs more than what lies between two pieces of sound in a video.
 _READ_ON = 8 << 20
-# The beginning of a file is read again and again while it is found out what it is.
+# The beginning of a file is read again and again while it is found out what it is; a small file is read whole.
 _HEAD = 64 << 10
+_SMALL = 1 << 20
 # Times that a connection may break without this many bytes of progress in between, and the pauses after it.
 TRIES = 5
 _PROGRESS = 1 << 20
@@ -58,7 +59,7 @@ class RemoteFile:
 
     def head(self, source: _Source) -> bytes:
         """The first bytes, fetched once: through ``source``, which then goes on behind them."""
-        size = min(_HEAD, self.facts.size)
+        size = self.facts.size if self.facts.size <= _SMALL else _HEAD
         while len(self._head) < size:
             self._head += source.read(len(self._head), size - len(self._head))
         return self._head
@@ -68,8 +69,8 @@ class RemoteFile:
         if self.failure is not None:
             raise self.failure
 
-    def stream(self, start: int) -> ByteStream:
-        """What comes from ``start`` on."""
+    def stream(self, start: int) -> tuple[ByteStream, int]:
+        """What comes from ``start`` on, and where it really begins."""
         return self._service.read_from(self.address, start, self.facts)
 
 
@@ -103,8 +104,7 @@ class _Source:
         if self._stream is not None and not 0 <= position - self._at <= _READ_ON:
             self.close()
         if self._stream is None:
-            self._stream = self._file.stream(position)
-            self._at = position
+            self._stream, self._at = self._file.stream(position)
         return self._stream
 
     def _from(self, stream: ByteStream, position: int, size: int) -> bytes:

@@ -104,7 +104,7 @@ class S3Service:
                     RemoteFacts.of(entry["Size"], entry["LastModified"].timestamp(), entry.get("ETag")),
                 )
 
-    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> _Body:
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[_Body, int]:
         """An open-ended range, on the condition that the object is the same."""
         condition = {"IfMatch": facts.tag} if facts.tag else {}
         answer = _asked(
@@ -112,7 +112,7 @@ class S3Service:
                 Bucket=address.bucket, Key=address.key, Range=f"bytes={start}-", **condition
             )
         )
-        return _Body(answer["Body"])
+        return _Body(answer["Body"]), start
 
     def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
         """Upload, large files in parts; a bucket that is not there is not made."""

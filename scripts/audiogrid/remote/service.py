@@ -85,8 +85,11 @@ class Service(Protocol):
         """Keys that begin with the key of ``address``, in order, with facts."""
         ...
 
-    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> ByteStream:
-        """The bytes from ``start`` on of the object as it was when ``facts`` were taken."""
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[ByteStream, int]:
+        """The bytes from ``start`` on of the object as it was when ``facts`` were taken, and where they begin.
+
+        Some web servers begin at 0 whatever they are asked for.
+        """
         ...
 
     def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:

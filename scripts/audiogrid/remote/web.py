@@ -139,22 +139,18 @@ class WebService:
         """Web servers have no listing."""
         raise refused("a web server lists no files", "write the address of every file into a table")
 
-    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> Any:
-        """An open-ended range; from a server without ranges the whole file, whose beginning is passed over."""
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[_Body, int]:
+        """An open-ended range; the whole file from a server without ranges."""
         answer = self._ask("GET", address, {"Range": f"bytes={start}-"})
         try:
             _check(answer)
             now = _facts(answer)
             if now.size != facts.size or (facts.tag and now.tag and now.tag != facts.tag):
                 raise changed()
-            body = _Body(answer)
-            behind = start if answer.status_code == 200 else 0
-            while behind and (passed := body.read(min(behind, 1 << 20))):
-                behind -= len(passed)
         except BaseException:
             answer.close()
             raise
-        return body
+        return _Body(answer), start if answer.status_code == 206 else 0
 
     def put(self, path: Path, address: Address, media_type: str) -> NoReturn:
         """Web servers take no files."""
