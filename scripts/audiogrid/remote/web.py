@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import requests
 from requests.adapters import HTTPAdapter
