@@ -78,6 +78,10 @@ SchedulerParameters=sched_min_interval=0,batch_sched_delay=0,sched_interval=5,bf
 {nodes}
 PartitionName=cpu Nodes=ALL Default=YES DefaultTime=60 DefMemPerCPU=100
 PartitionName=gpu Nodes=ALL DefaultTime=60 DefMemPerCPU=100
+# Jobs here make room for themselves: others are cancelled, not put back into the queue.
+PartitionName=urgent Nodes=ALL DefaultTime=60 DefMemPerCPU=100 PriorityTier=10
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 """
 
 # Snakemake's job step takes SLURM_CONF away from the srun it starts; PATH it leaves alone.

@@ -145,6 +145,26 @@ def test_a_daemon_that_is_restarted_after_a_while(site, reference, daemon):
     check(site, reference, {})
 
 
+def test_jobs_that_slurm_cancels_for_others_or_forgets_are_submitted_again(site, reference):
+    process = site.start(env=site.faults({"es.0000": SLOW, "it.0000": SLOW, "en.0000": SLOW}))
+    wait_until(lambda: site.at_work() == 2, 90, "both shards to be at work")
+    room = ("sbatch", "--partition=urgent", "--nodes=3", "--exclusive", "--output=/dev/null", "--wrap=true")
+    site.cluster.ask(*room)
+    wait_until(lambda: len(site.jobs("PREEMPTED")) == 2, 60, "both jobs to be preempted")
+    kept = site.stored()
+    wait_until(lambda: len(site.running()) == 2, 90, "both shards to be submitted again")
+    # What a slurmctld that is killed loses of its last seconds, here all of it.
+    site.cluster.kill("slurmctld")
+    wait_until(lambda: site.cluster.daemons["slurmctld"].poll() is not None, 20, "slurmctld to end")
+    for state in (site.cluster.root / "state").glob("job_state*"):
+        state.unlink()
+    site.cluster.revive("slurmctld")
+    output = site.finish(process)
+    assert output.count("was preempted") == 2
+    assert output.count("is unknown to Slurm") == 2
+    check(site, reference, kept, twice=runs.decoded(site.run))
+
+
 def test_a_full_disk_is_said_and_the_next_run_goes_on(site, reference, small_disk):
     require("tmpfs", small_disk, "mounting a tmpfs needs root")
     store = small_disk / "store"

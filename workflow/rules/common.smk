@@ -20,6 +20,7 @@ from audiogrid.models import load_registry, named_folders
 from audiogrid.plan import PlanReader
 from audiogrid.progress import RunFolder
 from audiogrid.listing import current_listing
+from audiogrid.lost_jobs import notice_lost_jobs
 from audiogrid.locks import note_driver, only_looks, release_stale
 from audiogrid.runstate import merge_generation, run_config, shard_generation
 from audiogrid.terminal import calm
@@ -273,6 +274,12 @@ def end_jobs_of_a_dead_driver():
     # Without the lock somebody else may be at work here.
     if on_cluster() and "--nolock" not in sys.argv:
         end_left_over(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
+
+
+def give_up_lost_jobs():
+    """Jobs that Slurm will never finish are submitted again; left to itself the executor waits for them for ever."""
+    if on_cluster():
+        notice_lost_jobs(logger.warning)
 
 
 def end_well():
