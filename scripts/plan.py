@@ -10,11 +10,15 @@ from pathlib import Path
 from audiogrid.command import run
 from audiogrid.cores import usable_cores
 from audiogrid.files import read_json
+from audiogrid.identified import read_identified
 from audiogrid.log import open_log
+from audiogrid.models import known_languages
 from audiogrid.plan import Plan, Speed, describe
 from audiogrid.planning import plan_recordings, probed_recordings
+from audiogrid.probing import escaped, write_rejected
 from audiogrid.progress import RunFolder
-from audiogrid.settling import read_settings, settle
+from audiogrid.recordings import Rejection
+from audiogrid.settling import read_settings, route
 from audiogrid.speeds import expected_speed
 
 
@@ -25,6 +29,10 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         "--model-dir", type=Path, nargs="+", required=True, help="folders of staged models, the run's first"
     )
     parser.add_argument("--settings", type=json.loads, help="the parts of the configuration that shape the plan, JSON")
+    parser.add_argument(
+        "--languages", type=Path, nargs="*", default=[], help="languages.json, where languages were identified"
+    )
+    parser.add_argument("--rejected", type=Path, help="rejected.tsv: what probe and this step leave out, with reasons")
     parser.add_argument("--show", action="store_true", help="only say what the plan amounts to")
     parser.add_argument("--log", type=Path)
     return parser.parse_args(argv)
@@ -51,8 +59,24 @@ def main(argv: list[str]) -> None:
     wanted = arguments.settings
     settings = read_settings(wanted, arguments.model_dir)
     probed = read_json(folder.probe)
-    recordings = settle(probed_recordings(probed, settings.chunk_minutes), settings, wanted)
-    plan = plan_recordings(recordings, settings, _previous(folder), len(probed["rejected"]))
+    routed = route(
+        probed_recordings(probed, settings.chunk_minutes),
+        settings,
+        wanted,
+        {name: one for path in arguments.languages for name, one in read_identified(path).items()},
+        {model_dir.name: known_languages(model_dir) for model_dir in arguments.model_dir},
+    )
+    rejected = [*(Rejection(**item) for item in probed["rejected"]), *routed.refused]
+    if arguments.rejected:
+        write_rejected(arguments.rejected, rejected)
+    for rejection in routed.refused:
+        print(f"rejected {escaped(rejection.path)}: {escaped(rejection.reason)}", file=sys.stderr)
+        log.warning("rejected %s: %s", escaped(rejection.path), escaped(rejection.reason))
+    for warning in routed.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    plan = plan_recordings(
+        routed.recordings, settings, _previous(folder), rejected=len(rejected), warnings=routed.warnings
+    )
     plan.write(folder.last_plan)
     plan.write(folder.plan)
     for line in describe(plan, _speeds(arguments.model_dir, folder), usable_cores()):

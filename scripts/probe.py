@@ -1,4 +1,4 @@
-"""Look at every recording: media facts into probe.json, what cannot be transcribed into rejected.tsv."""
+"""Look at every recording: media facts, or the reason why it cannot be transcribed, into probe.json."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=usable_cores())
     parser.add_argument("--cache", type=Path, help="facts and ids of earlier runs (JSON lines, rewritten)")
     parser.add_argument("--output", type=Path, required=True, help="probe.json")
-    parser.add_argument("--rejected", type=Path, required=True, help="rejected.tsv")
+    parser.add_argument("--rejected", type=Path, help="rejected.tsv (plan.py writes it, too)")
     parser.add_argument("--log", type=Path)
     return parser.parse_args(argv)
 
@@ -45,7 +45,7 @@ def _recordings(text: str) -> str | list[str]:
 
 
 def main(argv: list[str]) -> None:
-    """Write probe.json and rejected.tsv; say on standard error what was rejected and why."""
+    """Write probe.json; say on standard error what was rejected and why."""
     arguments = _arguments(argv)
     log = open_log(arguments.log)
     listing = list_sources(
@@ -55,7 +55,8 @@ def main(argv: list[str]) -> None:
     report = ProbeReport(probed.recordings, [*listing.rejected, *probed.rejected])
     if arguments.cache is not None:
         note_attempt(attempts_file(arguments.cache.parent), probed.unreachable)
-    write_rejected(arguments.rejected, report.rejected)
+    if arguments.rejected:
+        write_rejected(arguments.rejected, report.rejected)
     report.write(arguments.output)
     for rejection in report.rejected:
         line = f"rejected {escaped(rejection.path or rejection.recording)}: {escaped(rejection.reason)}"

@@ -119,6 +119,7 @@ def provenance(plan: Plan, recording: Recording, facts: BundleFacts) -> dict[str
         "ctranslate2": version("ctranslate2"),
         "model": {"name": plan.model_of(recording), "hash": plan.models[plan.model_of(recording)]},
         "options": plan.options_for(recording),
+        **({"identified": recording.identified} if recording.identified else {}),
         "chunks": [
             {"chunk": chunk, "key": facts.keys.get(chunk, "")} for chunk in recording.chunk_ids if chunk in facts.chunks
         ],

@@ -48,6 +48,8 @@ def _normalised(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
     # YAML 1.1 reads the language code of Norwegian as "false".
     if value.get("language") is False:
         value["language"] = "no"
+    if isinstance(value.get("routes"), list):
+        value["routes"] = [_with_norwegian(route) for route in value["routes"]]
     for key, given in value.items():
         rule = schema["properties"].get(key, {})
         if "properties" in rule and isinstance(given, Mapping):
@@ -68,6 +70,15 @@ def _variant(changes: Any, schema: Mapping[str, Any]) -> Any:
     return _normalised(known, {"properties": rules})
 
 
+def _with_norwegian(value: Any, key: str = "") -> Any:
+    """A route in which ``language: no``, or ``no`` among languages, is the code it was meant to be."""
+    if isinstance(value, Mapping):
+        return {name: _with_norwegian(inner, str(name)) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_norwegian(inner, key) for inner in value]
+    return "no" if value is False and key == "language" else value
+
+
 def _typed(given: Any, rule: Mapping[str, Any]) -> Any:
     """A value of ``--config mpi='{tasks: 4}' allow_gaps=true``, which Snakemake leaves a string."""
     if not isinstance(given, str) or rule.get("type") == "string":
@@ -79,7 +90,9 @@ def _typed(given: Any, rule: Mapping[str, Any]) -> Any:
 
 
 def _sentences(error: Any) -> Iterator[str]:
-    key = ".".join(str(part) for part in error.absolute_path if isinstance(part, str))
+    # Of a list of routes it matters which one; people count from 1.
+    path = [part + 1 if isinstance(part, int) else part for part in error.absolute_path]
+    key = ".".join(str(part) for part in path if isinstance(part, str) or path[0] == "routes")
     shown = repr(error.instance)
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
@@ -119,6 +132,7 @@ def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dic
 
     from audiogrid import variants
     from audiogrid.languages import check_language
+    from audiogrid.routes import mistakes as route_mistakes
 
     schema = load_schema()
     value = with_defaults(_normalised(config, schema), schema)
@@ -131,6 +145,8 @@ def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dic
         wrong = check_language(value["language"])
         if wrong:
             mistakes.append(f"language: {wrong}")
+    if isinstance(value["routes"], list) and all(isinstance(route, Mapping) for route in value["routes"]):
+        mistakes += route_mistakes(value["routes"])
     if not mistakes:
         mistakes = list(variants.mistakes(value))
     if mistakes:

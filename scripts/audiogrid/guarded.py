@@ -123,12 +123,16 @@ def look_at(
     look: Callable[[str], Looked] = probe_one,
     patience: float = PATIENCE,
     sizes: Mapping[str, int] | None = None,
+    one_by_one: bool = False,
+    note: Callable[[str, Looked], None] = lambda path, looked: None,
 ) -> dict[str, Looked]:
     """``look`` at every path in up to ``processes`` children.
 
     A file whose child dies, or that takes more than ``patience`` seconds (and what reading it
     at 5 MB/s takes), gets a reason; a new child goes on with the next file. ``sizes``: bytes of
-    remote files, which take as long as they do.
+    remote files, which take as long as they do. ``one_by_one``: where a file is much work, every
+    process is worth starting, and no file waits behind another. ``note`` is called here with every
+    answer as it comes.
     """
     waiting = deque(paths)
     found: dict[str, Looked] = {}
@@ -136,6 +140,8 @@ def look_at(
     count = min(max(1, processes), -(-(len(waiting) - remote) // _FILES_PER_CHILD))
     count = max(count, min(max(processes, _REMOTE_CHILDREN), -(-remote // _REMOTE_FILES_PER_CHILD)))
     batch = _REMOTE_BATCH if remote else _BATCH
+    if one_by_one:
+        count, batch = min(max(1, processes), len(waiting)), 1
     children = [_Child(look, sizes or {}) for _ in range(count)]
     try:
         while len(found) < len(paths):
@@ -148,7 +154,7 @@ def look_at(
             for child in busy:
                 reason = None
                 if child.link in ready:
-                    reason = _receive(child, found, patience)
+                    reason = _receive(child, found, patience, note)
                 elif time.monotonic() >= child.deadline:
                     reason = "The decoder hangs on this file: convert it to WAV, FLAC or MP3."
                 if reason is not None:
@@ -162,12 +168,15 @@ def look_at(
     return found
 
 
-def _receive(child: _Child, found: dict[str, Looked], patience: float) -> str | None:
+def _receive(
+    child: _Child, found: dict[str, Looked], patience: float, note: Callable[[str, Looked], None]
+) -> str | None:
     """Take every answer that is there; the reason if the child died over the next file."""
     try:
         while child.owed and child.link.poll():
             found[child.owed[0]] = child.link.recv()
-            child.owed.popleft()
+            path = child.owed.popleft()
+            note(path, found[path])
         child.set_deadline(patience)
     except (EOFError, OSError):
         return "The decoder crashes on this file: convert it to WAV, FLAC or MP3."

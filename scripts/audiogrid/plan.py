@@ -12,9 +12,12 @@ from audiogrid.chunks import chunk_id
 from audiogrid.errors import InputError
 from audiogrid.files import read_json, write_json
 from audiogrid.languages import AUTO
+from audiogrid.store import storable_options
 from audiogrid.times import SAMPLE_RATE, to_seconds
 
 SCHEMA = 2
+# Remarks that are shown at once.
+_REMARKS = 5
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Recording:
     ``model``: name of its model's folder, empty for the run's. ``options``: decoding options in which it differs
     from the run's. ``columns``: what else its table row says. ``variant``: whom it follows in a rollout.
     ``address_table``: the table with the whole address of a remote one, where ``path`` is only what may be shown of it.
+    ``note``: what is odd about the file; ``remarks``: what else its transcript should say. ``identified``: its language
+    where that was found out, with probabilities.
     """
 
     recording: str
@@ -41,6 +46,8 @@ class Recording:
     note: str | None = None
     variant: str = ""
     address_table: str | None = None
+    remarks: list[str] = field(default_factory=list)
+    identified: dict[str, Any] | None = None
 
     @property
     def tracks(self) -> list[int | None]:
@@ -113,6 +120,7 @@ class Plan:
     bundles: list[Bundle]
     shards: list[Shard]
     rejected: int = 0
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def models(self) -> dict[str, str]:
@@ -153,8 +161,8 @@ class Plan:
         return recording.model or self.settings.model
 
     def options_for(self, recording: Recording) -> dict[str, Any]:
-        """Decoding options of a recording: the run's, with what is set for it alone."""
-        return {**self.settings.options, **recording.options}
+        """Decoding options of a recording, as its keys have them: the run's, with what is set for it alone."""
+        return storable_options({**self.settings.options, **recording.options})
 
     @property
     def audio(self) -> int:
@@ -179,6 +187,7 @@ class Plan:
             bundles=[Bundle(**item) for item in raw["bundles"]],
             shards=[Shard(**item) for item in raw["shards"]],
             rejected=raw["rejected"],
+            warnings=raw.get("warnings", []),
         )
 
 
@@ -241,7 +250,16 @@ def describe(plan: Plan, speeds: Mapping[str, Speed], cores: int) -> list[str]:
         *_shard_lines(plan, used),
         f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
         f"on {cores} core(s)",
+        *(f"warning      {warning}" for warning in plan.warnings),
+        *_remark_lines(plan),
     ]
+
+
+def _remark_lines(plan: Plan) -> list[str]:
+    """The first few remarks on recordings."""
+    remarks = [f"{recording.recording}: {remark}" for recording in plan.recordings for remark in recording.remarks]
+    more = [f"note         and {len(remarks) - _REMARKS} more"] if len(remarks) > _REMARKS else []
+    return [f"note         {remark}" for remark in remarks[:_REMARKS]] + more
 
 
 def _shard_lines(plan: Plan, audio: Mapping[str, int]) -> list[str]:

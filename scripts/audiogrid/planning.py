@@ -184,6 +184,7 @@ def plan_recordings(
     previous: Plan | None = None,
     rejected: int = 0,
     bundles: Sequence[Bundle] | None = None,
+    warnings: Sequence[str] = (),
 ) -> Plan:
     """Bundles and shards for recordings whose models and options are settled.
 
@@ -196,7 +197,7 @@ def plan_recordings(
         bundles = make_bundles(recordings, settings.bundle_minutes, previous.bundles if previous else [])
     by_id = {recording.recording: recording for recording in recordings}
     shards = make_shards(by_id, bundles, settings, previous.shards if previous else [])
-    return Plan(settings, list(recordings), list(bundles), shards, rejected)
+    return Plan(settings, list(recordings), list(bundles), shards, rejected, list(warnings))
 
 
 def make_plan(probed: Mapping[str, Any], settings: Settings, previous: Plan | None = None) -> Plan:

@@ -9,12 +9,14 @@ from typing import Any
 
 from audiogrid.compare.sampling import is_rolled_out
 from audiogrid.decoding.options import DecodeOptions
+from audiogrid.identified import Identified
 from audiogrid.models import model_hash
 from audiogrid.plan import Recording, Settings
+from audiogrid.routes import Route, Routed, apply_routes
 from audiogrid.store import storable_options
 
 # Parts of the wanted settings that decide about single recordings; they do not become part of the plan's settings.
-_ABOUT_RECORDINGS = ("rollout",)
+_ABOUT_RECORDINGS = ("rollout", "routes")
 
 
 def complete_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,6 +38,27 @@ def read_settings(wanted: Mapping[str, Any], model_dirs: Sequence[Path]) -> Sett
 def settle(recordings: Sequence[Recording], settings: Settings, wanted: Mapping[str, Any]) -> list[Recording]:
     """Recordings with the model and options that they are decoded with."""
     return _roll_out(recordings, settings, wanted["rollout"]) if wanted.get("rollout") else list(recordings)
+
+
+def route(
+    recordings: Sequence[Recording],
+    settings: Settings,
+    wanted: Mapping[str, Any],
+    identified: Mapping[str, Identified],
+    known: Mapping[str, frozenset[str]],
+) -> Routed:
+    """``settle``, then the routes of ``wanted``: they choose for recordings of a rollout, too, as after its promotion.
+
+    ``identified`` and ``known``: see ``apply_routes``.
+    """
+    return apply_routes(
+        settle(recordings, settings, wanted),
+        [Route(**item) for item in wanted.get("routes", [])],
+        identified,
+        settings,
+        known,
+        {recording.recording: recording.options for recording in recordings},
+    )
 
 
 def _roll_out(recordings: Sequence[Recording], settings: Settings, rollout: Mapping[str, Any]) -> list[Recording]:

@@ -114,7 +114,13 @@ class Store:
         return record if isinstance(record, dict) else None
 
 
+# Options that came after results had been stored. At these values the text is what it was without them, so they stay
+# out of keys, and nothing that was decoded before they existed is decoded again.
+LATER_OPTIONS: Mapping[str, Any] = {"code_switching": False}
+
+
 def storable_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with tuples spelt as lists, as JSON has them: what keys are computed over."""
-    value: dict[str, Any] = json.loads(canonical_json(options))
+    """What keys are computed over: tuples as lists, as JSON has them, and no ``LATER_OPTIONS`` at their default."""
+    kept = {key: value for key, value in options.items() if key not in LATER_OPTIONS or value != LATER_OPTIONS[key]}
+    value: dict[str, Any] = json.loads(canonical_json(kept))
     return value

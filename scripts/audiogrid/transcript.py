@@ -198,11 +198,11 @@ def build(
     """The document of one recording.
 
     ``facts``: its plan entry (``recording``, ``path``, ``channels_mode``; optional ``language``, ``note`` and
-    ``notes``: what is odd about the file). ``provenance``: versions, model and options; must hold no times,
-    hosts or device names. ``speaker_label``: pattern of the channels' names.
+    ``notes``: what is odd about the file; ``remarks``: what else is worth knowing). ``provenance``: versions, model
+    and options; must hold no times, hosts or device names. ``speaker_label``: pattern of the channels' names.
     """
     notes = [str(facts["note"])] if facts.get("note") else []
-    notes += [str(note) for note in facts.get("notes") or []]
+    notes += [str(note) for note in [*(facts.get("notes") or []), *(facts.get("remarks") or [])]]
     for track in tracks:
         notes += [f"{chunk.chunk}: {note}" for chunk, result in track.results() for note in result.notes]
     language, probability = main_language(tracks, facts.get("language"))

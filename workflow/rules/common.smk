@@ -22,6 +22,7 @@ from audiogrid.progress import RunFolder
 from audiogrid.listing import current_listing
 from audiogrid.lost_jobs import notice_lost_jobs
 from audiogrid.locks import note_driver, only_looks, release_stale
+from audiogrid.routes import checked_routes, configured_models, identifying_model, identifies, to_json
 from audiogrid.runstate import merge_generation, run_config, shard_generation
 from audiogrid.terminal import calm
 from audiogrid.variants import CURRENT, comparison, overlaid, rollout
@@ -33,6 +34,7 @@ try:
     ROLLOUT = rollout(WITHOUT_VARIANT)
     COMPARISON = comparison(WITHOUT_VARIANT)
     REGISTRY = load_registry(Path("config/models.yaml"))
+    ROUTES = checked_routes(SETTINGS, REGISTRY)
 
     def variant_settings(name):
         """The configuration as a variant has it."""
@@ -42,8 +44,13 @@ try:
         """Folder name -> what the configuration calls the model; that of the first settings comes first."""
         return named_folders([each["model"] for each in settings], REGISTRY)
 
-    MODELS = models_for(SETTINGS, *([variant_settings(ROLLOUT.variant)] if ROLLOUT else []))
+    # The run's own comes first, then those of its routes.
+    MODELS = named_folders(configured_models(SETTINGS), REGISTRY) | models_for(
+        *([variant_settings(ROLLOUT.variant)] if ROLLOUT else [])
+    )
     VARIANT_MODELS = {name: models_for(variant_settings(name)) for name in COMPARISON.variants}
+    # Tells languages apart, where a route looks at them.
+    (IDENTIFYING_MODEL,) = LISTENER = named_folders([identifying_model(SETTINGS, REGISTRY)], REGISTRY)
     # Only the main process looks at the recordings: jobs on other nodes work from the plan.
     LISTING = (
         current_listing(
@@ -59,9 +66,10 @@ except AudiogridError as error:
     raise WorkflowError(str(error))
 
 FOLDER = RunFolder(Path(RESULTS))
+IDENTIFIES = identifies(SETTINGS, ROUTES)
 MODEL_DIRS = [f"models/{name}" for name in MODELS]
-# Models that may have to be staged: the run's and those that are compared.
-ALL_MODELS = {name: value for models in (MODELS, *VARIANT_MODELS.values()) for name, value in models.items()}
+# Models that may have to be staged: the run's, those that are compared, and the one that listens for languages.
+ALL_MODELS = {name: value for models in (MODELS, LISTENER, *VARIANT_MODELS.values()) for name, value in models.items()}
 
 # Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated; in a container or
 # a conda environment it is the one there.
@@ -124,6 +132,11 @@ def rollout_settings():
     (model,) = models_for(settings)
     decided = {"variant": ROLLOUT.variant, "share": ROLLOUT.share, "model": model}
     return {"rollout": {**decided, "options": decoding_options(settings)}}
+
+
+def route_settings():
+    """The routes, if there are any."""
+    return {"routes": to_json(ROUTES)} if ROUTES else {}
 
 
 def plan_settings(settings, **about_recordings):

@@ -1,6 +1,6 @@
 # The one checkpoint: chunks per recording, bundles, shards.
-# INPUTS   probe.json, the staged models
-# OUTPUTS  plan.json
+# INPUTS   probe.json, languages.json where languages were identified, the staged models
+# OUTPUTS  plan.json, rejected.tsv
 
 
 localrules:
@@ -11,9 +11,11 @@ localrules:
 checkpoint make_plan:
     input:
         probe=f"{RESULTS}/probe.json",
+        languages=[f"{RESULTS}/languages.json"] if IDENTIFIES else [],
         models=[staged(model) for model in MODELS],
     output:
         plan=f"{RESULTS}/plan.json",
+        rejected=f"{RESULTS}/rejected.tsv",
     log:
         f"{RESULTS}/logs/plan.log",
     conda:
@@ -22,7 +24,7 @@ checkpoint make_plan:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
     params:
-        settings=lambda wildcards: plan_settings(SETTINGS, **rollout_settings()),
+        settings=lambda wildcards: plan_settings(SETTINGS, **rollout_settings(), **route_settings()),
         model_dirs=MODEL_DIRS,
     message:
         "Planning chunks, bundles and shards."
@@ -30,6 +32,8 @@ checkpoint make_plan:
         "python scripts/plan.py"
         " --run-dir={resources.run_dir:q}"
         " --model-dir {params.model_dirs:q}"
+        " --languages {input.languages:q}"
+        " --rejected={output.rejected:q}"
         " --settings={params.settings:q}"
         " --log={log:q}"
 

@@ -1,5 +1,5 @@
 # Media facts of every recording; what cannot be transcribed is rejected here, with a reason.
-# OUTPUTS  probe.json, rejected.tsv
+# OUTPUTS  probe.json
 
 
 localrules:
@@ -9,7 +9,6 @@ localrules:
 rule probe:
     output:
         probe=f"{RESULTS}/probe.json",
-        rejected=f"{RESULTS}/rejected.tsv",
     log:
         f"{RESULTS}/logs/probe.log",
     conda:
@@ -33,5 +32,4 @@ rule probe:
         " --processes={threads}"
         " --cache={resources.run_dir:q}/.state/probe.jsonl"
         " --output={output.probe:q}"
-        " --rejected={output.rejected:q}"
         " --log={log:q}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from audiogrid.decoding.attempts import Attempt, Job, Take, align, attempt, best, judge, speech_in
 from audiogrid.decoding.careful import HARMLESS, read_carefully
-from audiogrid.decoding.languages import choose_language, other_language
+from audiogrid.decoding.languages import choose_language, other_language, window_languages
 from audiogrid.decoding.model import Heard, Model
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.suspicion import USUAL_RATE, invented, usual_rate
@@ -106,9 +106,11 @@ class Engine:
         if language == "auto" and layouts:
             ranked = self._model.languages(encoded)
             language, probability = choose_language(ranked, [spans for spans, _ in heard])
+        switches = options.code_switching and options.language == "auto"
+        spoken = window_languages(ranked, language) if switches else [language] * len(layouts)
         jobs = [
-            Job(number, layout, encoded[number], *heard[number], language, other_language(ranked[number], language))
-            for number, layout in enumerate(layouts)
+            Job(number, layout, encoded[number], *heard[number], code, other_language(ranked[number], code))
+            for number, (layout, code) in enumerate(zip(layouts, spoken, strict=True))
         ]
         return _Open(index, chunk, language, probability, speech, jobs)
 

@@ -23,6 +23,15 @@ def choose_language(ranked: Sequence[dict[str, float]], speech: Sequence[list[tu
     return language, total[language] / weight
 
 
+def window_languages(ranked: Sequence[dict[str, float]], language: str) -> list[str]:
+    """The likeliest language of every window; that of the chunk (``language``) where none has half the probability."""
+    found = []
+    for probabilities in ranked:
+        code = max(sorted(probabilities), key=lambda name: probabilities[name])
+        found.append(code if probabilities[code] >= 0.5 else language)
+    return found
+
+
 def other_language(probabilities: dict[str, float], language: str) -> tuple[str, float]:
     """The likeliest language of a window besides ``language``, and its probability."""
     others = {code: value for code, value in probabilities.items() if code != language}

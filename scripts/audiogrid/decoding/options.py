@@ -15,7 +15,8 @@ class DecodeOptions:
     """Options of decoding; plain values only, because they go into the store key and the configuration.
 
     What is said: ``task`` (``transcribe`` or ``translate``), ``language`` (a code or ``auto``),
-    ``prompt`` and ``hotwords`` (put before every window), ``compute_type`` (as requested).
+    ``prompt`` and ``hotwords`` (put before every window), ``compute_type`` (as requested). With ``code_switching``
+    and ``language`` ``auto`` every window is decoded in its own likeliest language, not in that of its chunk.
 
     The search: ``beam_size`` of the fast pass; a window whose mean log-probability is below
     ``second_look_logprob`` is searched again with ``second_beam_size``; ``careful_beam_size`` of the careful
@@ -33,6 +34,7 @@ class DecodeOptions:
     prompt: str = ""
     hotwords: str = ""
     compute_type: str = "auto"
+    code_switching: bool = False
 
     beam_size: int = 1
     second_beam_size: int = 5

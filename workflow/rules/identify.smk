@@ -1,0 +1,44 @@
+# Which language recordings are in, where their model depends on it and nobody said.
+# INPUTS   probe.json, a staged multilingual model
+# OUTPUTS  languages.json
+
+
+rule identify:
+    input:
+        probe=f"{RESULTS}/probe.json",
+        model=ancient(staged(IDENTIFYING_MODEL)),
+    output:
+        languages=f"{RESULTS}/languages.json",
+    log:
+        f"{RESULTS}/logs/identify.log",
+    conda:
+        "../../environment.yml"
+    # Every answer is kept at once: a retry goes on where this one ended.
+    threads: lambda wildcards: 4 if on_cluster() else workflow.cores
+    resources:
+        # Where things lie changes no text, so it is no parameter.
+        run_dir=RESULTS,
+        mem_mb=lambda wildcards, threads, attempt: job_resources.transcribe_memory_mb(
+            Path(model_dir(IDENTIFYING_MODEL)), threads, attempt
+        ),
+        runtime=lambda wildcards, attempt: 120 * attempt if on_cluster() else 0,
+    params:
+        model_dir=model_dir(IDENTIFYING_MODEL),
+        routes=json.dumps(to_json(ROUTES), sort_keys=True),
+        all="yes" if SETTINGS["identify"]["always"] else "no",
+        windows=SETTINGS["identify"]["windows"],
+        multilingual_share=SETTINGS["identify"]["multilingual_share"],
+    message:
+        "Listening for languages."
+    shell:
+        "python scripts/identify.py"
+        " --probe={input.probe:q}"
+        " --model-dir={params.model_dir:q}"
+        " --routes={params.routes:q}"
+        " --all={params.all}"
+        " --windows={params.windows}"
+        " --multilingual-share={params.multilingual_share}"
+        " --cores={threads}"
+        " --cache={resources.run_dir:q}/.state/languages.jsonl"
+        " --output={output.languages:q}"
+        " --log={log:q}"
