@@ -202,7 +202,7 @@ def apply_routes(
     matched = [0] * len(routes)
     for recording in recordings:
         found = identified.get(recording.recording)
-        language = recording.language or _fixed(settings.options) or (found.language if found else None)
+        language = recording.language or _fixed(settings.options) or (found.language if found else "") or None
         number = next((index for index, route in enumerate(routes) if route.fits(recording, language)), None)
         route = Route({})
         if number is not None:
@@ -255,8 +255,8 @@ def _cannot(
     """Why the settled model cannot decode a recording; empty when it can."""
     model = recording.model or settings.model
     given = _fixed({**settings.options, **recording.options})
-    language = given or (found.language if found else None)
-    if language is None or language in known[model]:
+    language = given or (found.language if found else "")
+    if not language or language in known[model]:
         return ""
     source = "identified" if found and found.language == language else "given"
     only = "knows English only" if known[model] == {"en"} else "does not know this language"

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from audiogrid.chunks import Chunk, Seam
+from audiogrid.decoding.options import DecodeOptions
 from audiogrid.errors import StoreError
 from audiogrid.results import ChunkResult, Reading, Segment, Window, Word
-from audiogrid.store import Store, chunk_key
+from audiogrid.store import LATER_OPTIONS, Store, chunk_key, storable_options
 
 CHUNK = Chunk(
     "a.0000", "a", None, 0, 1000, 2000, 900, 2100, Seam("pause", 1000, 100), Seam("hard", 2000, 100), "ab" * 32
@@ -105,3 +106,12 @@ def test_where_a_chunk_lies_is_not_in_the_key():
         CHUNK, chunk="b.0007", recording="b", start=11000, end=12000, context_start=10900, context_end=12100
     )
     assert chunk_key(moved, "model", {"beam_size": 1}) == KEY
+
+
+def test_options_that_came_later_leave_the_keys_of_before_alone():
+    today = storable_options(vars(DecodeOptions()))
+    assert set(vars(DecodeOptions())) - set(today) == set(LATER_OPTIONS)
+    assert {name: vars(DecodeOptions())[name] for name in LATER_OPTIONS} == LATER_OPTIONS
+    switching = storable_options(vars(DecodeOptions(code_switching=True)))
+    assert switching == {**today, "code_switching": True}
+    assert chunk_key(CHUNK, "m", switching) != chunk_key(CHUNK, "m", today)

@@ -175,6 +175,27 @@ def test_language_comes_from_all_of_the_chunk(engine: Engine, human_speech: Call
     assert {segment.language for segment in result.segments} == {"es"}
 
 
+def test_with_code_switching_every_window_has_its_own_language(
+    engine: Engine, human_speech: Callable[..., made.Speech]
+) -> None:
+    pcm = np.concatenate([human_speech("en", 10).pcm, made.silence(2.0), human_speech("ru", 8).pcm])
+    together = decode(engine, pcm, options=DecodeOptions(code_switching=True))[0]
+    assert {segment.language for segment in together.segments} == {"en", "ru"}
+    cyrillic = [bool(set("аеионрст") & set(segment.text)) for segment in together.segments]
+    assert cyrillic == [segment.language == "ru" for segment in together.segments]
+    # Whoever names a language gets it.
+    fixed = decode(engine, pcm[: 16_000 * 20], options=DecodeOptions(language="en", code_switching=True))[0]
+    assert {segment.language for segment in fixed.segments} == {"en"}
+
+
+def test_translation_is_english(engine: Engine, human_speech: Callable[..., made.Speech]) -> None:
+    spanish = human_speech("es", 1, skip=8)
+    assert "listar los usuarios en la conferencia" in spanish.text
+    found = text(decode(engine, spanish.pcm, options=DecodeOptions(language="es", task="translate"))[0]).lower()
+    assert {"list", "users", "conference"} <= set(found.replace(",", " ").replace(".", " ").split())
+    assert not {"usuarios", "conferencia", "para"} & set(found.replace(",", " ").split())
+
+
 def test_a_lost_passage_is_found_again(
     engine: Engine, speech: Callable[..., made.Speech], monkeypatch: pytest.MonkeyPatch
 ) -> None:
