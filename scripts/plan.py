@@ -15,11 +15,12 @@ from audiogrid.log import open_log
 from audiogrid.models import known_languages
 from audiogrid.plan import Plan, Speed, describe
 from audiogrid.planning import plan_recordings, probed_recordings
-from audiogrid.probing import escaped, write_rejected
+from audiogrid.probing import write_rejected
 from audiogrid.progress import RunFolder
 from audiogrid.recordings import Rejection
 from audiogrid.settling import read_settings, route
 from audiogrid.speeds import expected_speed
+from audiogrid.tsv import escaped
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:

@@ -18,12 +18,14 @@ from audiogrid.files import write_text
 from audiogrid.guarded import Looked, look_at
 from audiogrid.identified import HeardWindow, Identified, judge, unknown
 from audiogrid.plan import Recording
+from audiogrid.remote.address import is_remote, parse
 from audiogrid.times import to_samples, to_seconds
 
 if TYPE_CHECKING:
     import numpy as np
 
     from audiogrid.decoding.model import Model
+    from audiogrid.demuxing import MediaFile
 
 # Raised whenever the same file would now be heard otherwise.
 _CACHE_SCHEMA = 1
@@ -106,7 +108,7 @@ def _window(at: int, block: np.ndarray) -> Window | None:
     return Window(at, speech, np.concatenate([block[start:end] for start, end in padded]))
 
 
-def listen(model: Model, path: Path, duration: int, windows: int, multilingual_share: float) -> Identified:
+def listen(model: Model, path: MediaFile, duration: int, windows: int, multilingual_share: float) -> Identified:
     """The language of a file of ``duration`` samples. Raises ``MediaError`` when it cannot be decoded."""
     from audiogrid.media import stream_pcm
 
@@ -126,17 +128,30 @@ def listen(model: Model, path: Path, duration: int, windows: int, multilingual_s
 _models: dict[str, Model] = {}
 
 
+def _opened(recording: Recording) -> MediaFile:
+    """What a recording is read from."""
+    if not is_remote(recording.path):
+        return Path(recording.path)
+    from audiogrid.remote.reader import RemoteFile
+    from audiogrid.tables import address_in_table
+
+    table = recording.address_table
+    address = address_in_table(Path(table), recording.path) if table else parse(recording.path)
+    return RemoteFile(address, (recording.size, recording.mtime_ns))
+
+
 @dataclass(frozen=True)
 class Listener:
     """What a child process does with a path: load the model once, then listen. Plain values only, to travel there."""
 
     listening: Listening
-    durations: dict[str, int]
+    recordings: dict[str, Recording]
     threads: int = 1
 
     def __call__(self, path: str) -> Looked:
         """``Identified`` as plain values, or the reason why there is none; never raises for a file."""
         from audiogrid.media import MediaError
+        from audiogrid.remote.service import RemoteError
 
         settings = self.listening
         try:
@@ -145,11 +160,19 @@ class Listener:
 
                 _models[settings.model_dir] = Model(Path(settings.model_dir), "cpu", "auto", self.threads, 8)
             model = _models[settings.model_dir]
-            found = listen(model, Path(path), self.durations[path], settings.windows, settings.multilingual_share)
-        except (MediaError, AudiogridError) as error:
+            found = listen(
+                model,
+                _opened(self.recordings[path]),
+                self.recordings[path].duration,
+                settings.windows,
+                settings.multilingual_share,
+            )
+        except (MediaError, RemoteError, AudiogridError) as error:
             return Looked(None, str(error).rstrip("."))
         except Exception as error:
-            return Looked(None, " ".join(f"{type(error).__name__}: {error}".split()))
+            # What libraries say about an address may quote it with its secrets.
+            what = "" if is_remote(path) else f": {error}"
+            return Looked(None, " ".join(f"{type(error).__name__}{what}".split()))
         return Looked(asdict(found), None)
 
 
@@ -215,14 +238,15 @@ def identify(
     remembered = Remembered(cache, listening)
     by_path = {recording.path: recording for recording in recordings}
     fresh = [path for path, recording in by_path.items() if remembered.get(recording) is None]
-    listener = Listener(listening, {path: by_path[path].duration for path in fresh}, threads)
+    listener = Listener(listening, {path: by_path[path] for path in fresh}, threads)
 
     def note(path: str, looked: Looked) -> None:
         if looked.facts is not None:
             remembered.add(by_path[path], looked.facts)
 
+    sizes = {path: by_path[path].size for path in fresh}
     looked = look_at(
-        fresh, processes=processes, look=listener, patience=_PATIENCE, batch=1, files_per_child=1, note=note
+        fresh, processes=processes, look=listener, patience=_PATIENCE, sizes=sizes, one_by_one=True, note=note
     )
     remembered.keep_only(list(by_path.values()))
     found = {}

@@ -125,7 +125,7 @@ class Deadly:
     """Stand-in for a listener that some file takes down."""
 
     listening: Listening
-    durations: dict[str, int]
+    recordings: dict[str, Recording]
     threads: int = 1
 
     def __call__(self, path: str) -> Looked:

@@ -22,6 +22,7 @@ from audiogrid.routes import (
     identifying_model,
     unknown_languages,
 )
+from audiogrid.settling import complete_options, route
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTRY = load_registry(ROOT / "config" / "models.yaml")
@@ -269,3 +270,22 @@ def test_languages_of_a_model_are_read_off_its_vocabulary(tmp_path, base_model):
     assert known_languages(tmp_path) == ALL
     with pytest.raises(InputError, match="vocabulary"):
         known_languages(tmp_path / "nothing")
+
+
+def test_routes_choose_for_recordings_of_a_rollout_too():
+    wanted = {
+        "rollout": {"variant": "v", "share": 1.0, "model": "medium", "options": {"prompt": "of the variant"}},
+        "routes": [{"when": {"language": "en"}, "model": "tiny.en", "options": {"prompt": "of the route"}}],
+    }
+    settings = replace(SETTINGS, options=complete_options(SETTINGS.options))
+    table = [
+        recording("a", options={"language": "en"}),
+        recording("b", options={"language": "en", "prompt": "of the row"}),
+        recording("c", options={"language": "fr"}),
+    ]
+    done = route(table, settings, wanted, {}, KNOWN).recordings
+    assert [(one.model, one.options["prompt"], one.variant) for one in done] == [
+        ("tiny.en", "of the route", "v"),
+        ("tiny.en", "of the row", "v"),
+        ("medium", "of the variant", "v"),
+    ]

@@ -1,0 +1,105 @@
+"""Two models in one run: languages found out, models chosen by them, and nothing done twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import runs
+from media import write_wav
+from speech import word_error_rate
+
+pytestmark = pytest.mark.workflow
+
+NOTE = ["Please call the plumber before Friday.", "The kitchen tap is leaking again."]
+ROUTES = [
+    {"when": {"language": "en"}, "model": "second", "compute_type": "float32"},
+    {"when": {"language": ["hi", "ta"]}, "prompt": "नमस्ते"},
+    {"when": {"column": {"site": "attic"}}, "decoding": {"beam_size": 2}},
+]
+
+
+def second_model(folder: Path, base: Path) -> None:
+    """Whisper base under another name and with another hash: the same weights, and a space in its config."""
+    folder.mkdir()
+    for name in ("model.bin", "tokenizer.json", "vocabulary.txt"):
+        (folder / name).symlink_to((base / name).resolve())
+    (folder / "config.json").write_text((base / "config.json").read_text() + " ")
+
+
+def table(path: Path, rows: list[tuple[str, str, str]]) -> None:
+    lines = ["path\tlanguage\tSite", *("\t".join(row) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_models_follow_languages_in_one_run(workspace, base_model, speech, human_speech):
+    here, rows = workspace.path / "in", []
+    here.mkdir()
+    second_model(workspace.path / "second", base_model)
+
+    def add(name: str, pcm: np.ndarray, language: str = "", site: str = "") -> None:
+        write_wav(here / f"{name}.wav", pcm)
+        rows.append((f"{name}.wav", language, site))
+        table(here / "list.tsv", rows)
+
+    russian = human_speech("ru", 8).pcm[: 30 * 16_000]
+    add("note", speech(sentences=NOTE).pcm)
+    add("prompts", human_speech("es", 3).pcm, site="cellar")
+    add("both", np.concatenate([human_speech("en", 12).pcm[: 30 * 16_000], russian, russian[: 20 * 16_000]]))
+    add("unheard", speech(sentences=NOTE, seed=3).pcm, language="yue")
+    (workspace.path / "r.yaml").write_text(
+        yaml.safe_dump({"run": "x", "recordings": "in/list.tsv", "identify": {"windows": 3}, "routes": ROUTES})
+    )
+    done = workspace.snakemake("--configfile", "r.yaml", code=1)
+    run = workspace.path / "results" / "x"
+
+    # One DAG: both models staged where needed, one job each.
+    assert {name: runs.jobs(workspace.path)[name] for name in ("identify", "split", "transcribe", "merge")} == {
+        "identify": 1,
+        "split": 1,
+        "transcribe": 2,
+        "merge": 1,
+    }
+    assert "route 2 (language hi or ta) matches no recording" in done.stdout
+    assert "route 3 (site attic) matches no recording" in done.stdout
+    summary = {row["recording"]: row for row in runs.table(run / "summary.tsv")}
+    assert {name: (row["language"], row["model"].split("-")[0]) for name, row in summary.items()} == {
+        "note": ("en", "second"),
+        "prompts": ("es", "base"),
+        "both": ("ru", "base"),
+    }
+    assert word_error_rate(" ".join(NOTE), runs.text(run, "note")) <= 0.1
+    # What is in two languages says so, and is complete all the same.
+    assert summary["both"]["note"].startswith("multilingual: ru, and en in ")
+    assert summary["both"]["status"] == "complete"
+    (refused,) = runs.table(run / "rejected.tsv")
+    assert refused["recording"] == "unheard"
+    assert "Its language is yue (given), but model base does not know this language" in refused["reason"]
+    # The transcript says what it was made with.
+    made = json.loads((run / "transcripts" / "note.json").read_text())["provenance"]
+    assert made["model"]["name"] == summary["note"]["model"]
+    assert (made["options"]["language"], made["options"]["compute_type"]) == ("en", "float32")
+    assert made["identified"]["language"] == "en" and made["identified"]["probability"] > 0.8
+    assert json.loads((run / "shards" / "s0001.json").read_text())["made"]["compute_type"] == "float32"
+    assert made["model"]["hash"] != json.loads((run / "transcripts" / "both.json").read_text())["provenance"]["model"]
+
+    # A recording more is listened to and decoded alone.
+    kept, transcripts = runs.stored(workspace.path / "results" / "store"), runs.transcripts(run)
+    add("late", speech(sentences=NOTE, seed=7).pcm, site="Attic")
+    done = workspace.snakemake("--configfile", "r.yaml", code=1)
+    assert "matches no recording" in done.stdout and "route 3" not in done.stdout
+    after = runs.stored(workspace.path / "results" / "store")
+    assert {key: after[key] for key in kept} == kept and len(after) == len(kept) + 1
+    assert {name: runs.jobs(workspace.path)[name] for name in ("identify", "split", "transcribe", "merge")} == {
+        "identify": 1,
+        "split": 1,
+        "transcribe": 1,
+        "merge": 1,
+    }
+    assert {name: value for name, value in runs.transcripts(run).items() if name in transcripts} == transcripts
+    assert len((run / ".state" / "languages.jsonl").read_text().splitlines()) == 4
+    assert {row["recording"]: row["model"].split("-")[0] for row in runs.table(run / "summary.tsv")}["late"] == "second"
