@@ -90,8 +90,8 @@ def test_models_follow_languages_in_one_run(workspace, base_model, speech, human
     # A recording more is listened to and decoded alone.
     kept, transcripts = runs.stored(workspace.path / "results" / "store"), runs.transcripts(run)
     add("late", speech(sentences=NOTE, seed=7).pcm, site="Attic")
-    done = workspace.snakemake("--configfile", "r.yaml", code=1)
-    assert "matches no recording" in done.stdout and "route 3" not in done.stdout
+    # The first route that fits is the one for English, not the one for attics.
+    assert "route 3 (site attic) matches no recording" in workspace.snakemake("--configfile", "r.yaml", code=1).stdout
     after = runs.stored(workspace.path / "results" / "store")
     assert {key: after[key] for key in kept} == kept and len(after) == len(kept) + 1
     assert {name: runs.jobs(workspace.path)[name] for name in ("identify", "split", "transcribe", "merge")} == {
