@@ -5,7 +5,7 @@ import os
 import pytest
 
 # What `AUDIOGRID_REQUIRE=all` means. A GPU is never part of it: name it (`AUDIOGRID_REQUIRE=all,gpu`).
-ALL = frozenset({"model", "speech", "prompts", "music", "slurm", "mpi", "browser", "s3"})
+ALL = frozenset({"model", "speech", "prompts", "music", "slurm", "mpi", "browser", "s3", "gcs", "azure"})
 
 
 def required() -> frozenset[str]:

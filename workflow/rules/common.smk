@@ -19,6 +19,8 @@ from audiogrid.errors import AudiogridError
 from audiogrid.models import load_registry, named_folders
 from audiogrid.plan import PlanReader
 from audiogrid.progress import RunFolder
+from audiogrid.remote.publishing import check_target, is_published, target
+from audiogrid.remote.service import RemoteError
 from audiogrid.listing import current_listing
 from audiogrid.lost_jobs import notice_lost_jobs
 from audiogrid.locks import note_driver, only_looks, release_stale
@@ -33,6 +35,8 @@ try:
     RESULTS = f"results/{SETTINGS['run']}"
     ROLLOUT = rollout(WITHOUT_VARIANT)
     COMPARISON = comparison(WITHOUT_VARIANT)
+    # Where results are copied to in the end, if anywhere.
+    PUBLISH = target(SETTINGS["publish"], SETTINGS["run"]) if SETTINGS["publish"] else None
     REGISTRY = load_registry(Path("config/models.yaml"))
     ROUTES = checked_routes(SETTINGS, REGISTRY)
 
@@ -265,9 +269,10 @@ def merged_bundles(wildcards):
 
 
 def outstanding(wildcards):
-    """A target that is never up to date while recordings are rejected or failed: such a run does not end well."""
+    """A target that is never up to date while recordings are rejected or failed, or results are not published."""
     the_plan()
     trouble = FOLDER.rejected.is_file() and len(FOLDER.rejected.read_text().splitlines()) > 1
+    trouble = trouble or (PUBLISH and not is_published(FOLDER.root, PUBLISH))
     return [f"{RESULTS}/.state/outstanding"] if trouble else []
 
 
@@ -303,8 +308,9 @@ def end_well():
     if not FOLDER.summary.is_file():
         return
     print("\n".join(["", *ending.lines]), file=sys.stderr)
-    if ending.troubles:
-        raise WorkflowError(f"{' and '.join(ending.troubles)}; everything else is done.")
+    troubles = [*ending.troubles, *([] if publish_results() else ["results are not published"])]
+    if troubles:
+        raise WorkflowError(f"{' and '.join(troubles)}; everything else is done.")
 
 
 def end_badly():
@@ -313,3 +319,21 @@ def end_badly():
         command = [sys.executable, "scripts/report.py", "--partial", "--run-dir", RESULTS]
         command += ["--store", SETTINGS["store"], "--settings", merge_settings()]
         subprocess.run(command, check=False)
+        publish_results()
+
+
+def check_publishing():
+    """Better than after ten hours: a bucket that does not exist, or cannot be reached, is an error at the start."""
+    if PUBLISH:
+        try:
+            check_target(PUBLISH)
+        except RemoteError as error:
+            raise WorkflowError(f"publish: {PUBLISH.public}: {error}")
+
+
+def publish_results():
+    """Copy the results to where `publish` says; whether that went well. What is there already is not sent again."""
+    if not PUBLISH:
+        return True
+    command = [sys.executable, "scripts/publish.py", "--run-dir", RESULTS, "--to", SETTINGS["publish"]]
+    return subprocess.run([*command, "--log", f"{RESULTS}/logs/publish.log"], check=False).returncode == 0

@@ -35,10 +35,11 @@ rule report:
 
 
 rule outstanding:
-    # Exists so that a run with rejected recordings never counts as finished: its end removes the file again.
+    # Exists so that a run with rejected recordings, or results yet to be published, never counts as finished: its end
+    # removes the file again.
     input:
         f"{RESULTS}/summary.tsv",
     output:
         touch(f"{RESULTS}/.state/outstanding"),
     message:
-        "Some recordings were left out."
+        "Some recordings were left out, or results are to be published."

@@ -20,7 +20,16 @@ from azure.core import exceptions as answers
 from azure.storage.blob import ContentSettings
 
 from audiogrid.remote.address import Address
-from audiogrid.remote.service import RemoteError, RemoteFacts, changed, missing, plugin_settings, refused, unreachable
+from audiogrid.remote.service import (
+    RemoteError,
+    RemoteFacts,
+    anonymous,
+    changed,
+    missing,
+    plugin_settings,
+    refused,
+    unreachable,
+)
 
 Answer = TypeVar("Answer")
 _CREDENTIALS = "run `az login`, or check AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET"
@@ -35,7 +44,7 @@ def explained(error: Exception) -> RemoteError:
     if isinstance(error, answers.ResourceModifiedError):
         return changed()
     if isinstance(error, answers.ClientAuthenticationError):
-        return refused("not signed in", _CREDENTIALS)
+        return anonymous("not signed in", _CREDENTIALS)
     if isinstance(error, answers.HttpResponseError):
         status = error.status_code or 0
         if status in (401, 403):
@@ -75,7 +84,7 @@ class AzureService:
             account = os.environ.get("AZURE_STORAGE_ACCOUNT")
             settings = plugin_settings(plugin, "azure", account_name=account)
             if not settings.account_name and "AZURITE_CONNECTION_STRING" not in os.environ:
-                raise refused("no account", "set AZURE_STORAGE_ACCOUNT")
+                raise anonymous("no account", "set AZURE_STORAGE_ACCOUNT")
             folder = Path(tempfile.gettempdir())
             provider = _asked(lambda: plugin.StorageProvider(folder, getLogger("audiogrid"), settings=settings))
             client = provider.bsc
@@ -97,14 +106,16 @@ class AzureService:
         """Pieces of 4 MiB, on the condition that the blob is the same."""
         blob = self._client.get_blob_client(address.bucket, address.key)
         downloader = _asked(
-            lambda: blob.download_blob(offset=start, etag=facts.tag, match_condition=MatchConditions.IfNotModified)
+            lambda: blob.download_blob(
+                offset=start, etag=f'"{facts.tag}"', match_condition=MatchConditions.IfNotModified
+            )
         )
         return _Body(downloader), start
 
-    def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
+    def put(self, path: Path, address: Address, media_type: str) -> str:
         """Upload; a container that is not there is not made."""
         blob = self._client.get_blob_client(address.bucket, address.key)
         with path.open("rb") as file:
             kind = ContentSettings(content_type=media_type)
-            _asked(lambda: blob.upload_blob(file, overwrite=True, content_settings=kind))
-        return self.facts(address)
+            answer = _asked(lambda: blob.upload_blob(file, overwrite=True, content_settings=kind))
+        return RemoteFacts.of(0, 0.0, answer["etag"]).tag

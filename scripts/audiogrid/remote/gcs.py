@@ -16,7 +16,16 @@ from google.api_core import exceptions as answers
 from google.auth import exceptions as signing
 
 from audiogrid.remote.address import Address
-from audiogrid.remote.service import RemoteError, RemoteFacts, changed, missing, plugin_settings, refused, unreachable
+from audiogrid.remote.service import (
+    RemoteError,
+    RemoteFacts,
+    anonymous,
+    changed,
+    missing,
+    plugin_settings,
+    refused,
+    unreachable,
+)
 
 Answer = TypeVar("Answer")
 _CREDENTIALS = "check GOOGLE_APPLICATION_CREDENTIALS and what it is allowed to do"
@@ -35,7 +44,7 @@ def explained(error: Exception) -> RemoteError:
     if isinstance(error, answers.Unauthorized | answers.Forbidden):
         return refused(f"status {error.code}", _CREDENTIALS)
     if isinstance(error, signing.DefaultCredentialsError | signing.RefreshError):
-        return refused("no valid credentials", "set GOOGLE_APPLICATION_CREDENTIALS")
+        return anonymous("no valid credentials", "set GOOGLE_APPLICATION_CREDENTIALS")
     if isinstance(error, answers.ClientError) and error.code not in (408, 429):
         return refused(f"status {error.code}", "check the address")
     return unreachable(type(error).__name__)
@@ -95,8 +104,8 @@ class GcsService:
         reader.seek(start)
         return _Body(reader), start
 
-    def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
+    def put(self, path: Path, address: Address, media_type: str) -> str:
         """Upload; a bucket that is not there is not made."""
         blob = self._client.bucket(address.bucket).blob(address.key)
         _asked(lambda: blob.upload_from_filename(str(path), content_type=media_type))
-        return self.facts(address)
+        return str(blob.generation)

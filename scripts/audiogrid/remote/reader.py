@@ -93,6 +93,8 @@ class _Source:
                 data = self._from(stream, position, size)
                 broken = "it ended early"
             except RemoteError as error:
+                if error.kind != "unreachable":
+                    raise
                 data, broken = b"", str(error)
             if data:
                 self._got_since += len(data)

@@ -17,10 +17,21 @@ import botocore.exceptions
 import snakemake_storage_plugin_s3 as plugin
 
 from audiogrid.remote.address import Address
-from audiogrid.remote.service import RemoteError, RemoteFacts, changed, missing, plugin_settings, refused, unreachable
+from audiogrid.remote.service import (
+    RemoteError,
+    RemoteFacts,
+    anonymous,
+    changed,
+    missing,
+    plugin_settings,
+    refused,
+    unreachable,
+)
 
 Answer = TypeVar("Answer")
 _CREDENTIALS = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_PROFILE, and what they are allowed to do"
+# Bytes that are uploaded in one request, whose answer holds the entity tag.
+_AT_ONCE = 16 << 20
 _TRANSIENT = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "InternalError", "ServiceUnavailable"}
 
 
@@ -33,7 +44,7 @@ def _explained(error: Exception) -> RemoteError:
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         return _refusal(code, status)
     if isinstance(error, botocore.exceptions.NoCredentialsError | botocore.exceptions.PartialCredentialsError):
-        return refused("no credentials found", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE")
+        return anonymous("no credentials found", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE")
     if isinstance(error, botocore.exceptions.ParamValidationError):
         return RemoteError("missing", "No object can have this name: check its address.")
     names = {"EndpointConnectionError": "no connection", "ConnectTimeoutError": "no connection in time"}
@@ -106,7 +117,7 @@ class S3Service:
 
     def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[_Body, int]:
         """An open-ended range, on the condition that the object is the same."""
-        condition = {"IfMatch": facts.tag} if facts.tag else {}
+        condition = {"IfMatch": f'"{facts.tag}"'} if facts.tag else {}
         answer = _asked(
             lambda: self._client.get_object(
                 Bucket=address.bucket, Key=address.key, Range=f"bytes={start}-", **condition
@@ -114,11 +125,12 @@ class S3Service:
         )
         return _Body(answer["Body"]), start
 
-    def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
+    def put(self, path: Path, address: Address, media_type: str) -> str:
         """Upload, large files in parts; a bucket that is not there is not made."""
-        _asked(
-            lambda: self._client.upload_file(
-                str(path), address.bucket, address.key, ExtraArgs={"ContentType": media_type}
-            )
-        )
-        return self.facts(address)
+        place = {"Bucket": address.bucket, "Key": address.key}
+        if path.stat().st_size <= _AT_ONCE:
+            answer = _asked(lambda: self._client.put_object(**place, Body=path.read_bytes(), ContentType=media_type))
+            return RemoteFacts.of(0, 0.0, answer.get("ETag")).tag
+        kind = {"ContentType": media_type}
+        _asked(lambda: self._client.upload_file(str(path), **place, ExtraArgs=kind))
+        return self.facts(address).tag

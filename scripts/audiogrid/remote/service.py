@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol
 from audiogrid.errors import InputError
 from audiogrid.remote.address import Address
 
-Kind = Literal["missing", "refused", "changed", "unreachable"]
+Kind = Literal["missing", "anonymous", "refused", "changed", "unreachable"]
 # Seconds to wait for a connection, and for the next byte.
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
@@ -47,7 +47,7 @@ class RemoteFacts:
     """What tells whether an object is still the same. ``size`` in bytes.
 
     ``stamp_ns``: modification time to the second; its last nine digits come from the entity tag, so
-    that a change within a second shows, too. ``tag``: the entity tag, empty where there is none.
+    that a change within a second shows, too. ``tag``: the entity tag without quotes, empty where there is none.
     """
 
     size: int
@@ -57,9 +57,10 @@ class RemoteFacts:
     @classmethod
     def of(cls, size: int, seconds: float, tag: str | None) -> RemoteFacts:
         """Facts as services report them: bytes, seconds since 1970, entity tag."""
-        digest = hashlib.sha256((tag or "").encode()).digest() if tag else bytes(8)
-        below = int.from_bytes(digest[:8]) % 1_000_000_000
-        return cls(size, int(seconds) * 1_000_000_000 + below, tag or "")
+        # Some services quote it in one answer and not in the other.
+        tag = (tag or "").removeprefix("W/").strip('"')
+        below = int.from_bytes(hashlib.sha256(tag.encode()).digest()[:8]) % 1_000_000_000 if tag else 0
+        return cls(size, int(seconds) * 1_000_000_000 + below, tag)
 
 
 class ByteStream(Protocol):
@@ -92,8 +93,8 @@ class Service(Protocol):
         """
         ...
 
-    def put(self, path: Path, address: Address, media_type: str) -> RemoteFacts:
-        """Store a file; nobody sees half of it."""
+    def put(self, path: Path, address: Address, media_type: str) -> str:
+        """Store a file, of which nobody sees half; its entity tag."""
         ...
 
 
@@ -143,6 +144,11 @@ def missing() -> RemoteError:
 def changed() -> RemoteError:
     """The object is another one than that of the facts."""
     return RemoteError("changed", "The object was changed after the run had looked at it: run again.")
+
+
+def anonymous(what: str, remedy: str) -> RemoteError:
+    """There is nothing to sign requests with."""
+    return RemoteError("anonymous", f"Access is refused ({what}): {remedy}.")
 
 
 def refused(answer: str, remedy: str) -> RemoteError:

@@ -1,0 +1,169 @@
+"""Results of a run copied to object storage: only what is not there yet.
+
+What was uploaded, as which version, stands in ``.state/published.json``. Nothing is ever deleted there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audiogrid.errors import InputError
+from audiogrid.files import read_json, write_json
+from audiogrid.remote.address import Address, is_remote, parse
+from audiogrid.remote.service import RemoteError, service
+
+# What people want to have elsewhere: tables, pages and the configuration beside the transcripts.
+_SUFFIXES = {".tsv", ".html", ".yaml"}
+_UPLOADS = 8
+# A service that failed so many times in a row is not asked for the rest.
+_DOWN_AFTER = 8
+# Types that browsers need to show a file; what Python knows depends on the machine.
+_TYPES = {
+    ".json": "application/json",
+    ".srt": "application/x-subrip",
+    ".tsv": "text/tab-separated-values; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".vtt": "text/vtt; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".yaml": "application/yaml",
+}
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A file as it was uploaded: size, modification time and hash here, entity tag there."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+    tag: str
+
+
+@dataclass
+class Published:
+    """What became of the files of a run at ``to``. ``failed``: file -> what went wrong."""
+
+    to: str
+    files: dict[str, Uploaded] = field(default_factory=dict)
+    fresh: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    refused: bool = False
+
+
+def target(text: str, run: str) -> Address:
+    """Where the results of ``run`` go below the prefix ``text``; raises ``InputError`` when nothing can go there."""
+    if not is_remote(text):
+        raise InputError(f"publish: {text!r} is no address; write s3://bucket/prefix, gs://... or az://...")
+    address = parse(text)
+    if address.is_web:
+        raise InputError(
+            "publish: nothing can be stored on a web server; write s3://bucket/prefix, gs://... or az://..."
+        )
+    return address.sibling("/".join(part for part in (address.key.strip("/"), run) if part) + "/")
+
+
+def check_target(to: Address) -> None:
+    """Raise ``RemoteError`` when ``to`` is certain to fail: no bucket, no answer, no credentials.
+
+    Whether something can be stored is only known when it is done; the right to list is not needed.
+    """
+    try:
+        next(iter(service(to.scheme).list(to)), None)
+    except RemoteError as error:
+        if error.kind != "refused":
+            raise
+
+
+def result_files(root: Path) -> Iterator[tuple[str, Path]]:
+    """Files of a run folder that are published, by name relative to it; tables and pages come last."""
+    found = sorted(path for path in (root / "transcripts").rglob("*") if path.is_file())
+    found += sorted(path for path in root.glob("*") if path.is_file() and path.suffix in _SUFFIXES)
+    for path in found:
+        if not path.name.startswith(".") and not path.is_symlink():
+            yield path.relative_to(root).as_posix(), path
+
+
+def manifest_path(root: Path) -> Path:
+    """The file that remembers what was uploaded."""
+    return root / ".state" / "published.json"
+
+
+def _manifest(root: Path, to: Address) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = read_json(manifest_path(root))
+        return value if value["to"] == to.public else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def is_published(root: Path, to: Address) -> bool:
+    """Whether the last upload to ``to`` was complete."""
+    return bool(_manifest(root, to).get("complete"))
+
+
+def publish(root: Path, to: Address) -> Published:
+    """Upload what ``to`` does not hold; never raises for a file that cannot be, which ``failed`` then names."""
+    before = {name: Uploaded(**entry) for name, entry in _manifest(root, to).get("files", {}).items()}
+    there: dict[str, str] | None
+    try:
+        there = {key: facts.tag for key, facts in service(to.scheme).list(to)}
+    except RemoteError:
+        # Without the right to list, what was noted has to do; an absent service fails again below.
+        there = None
+    done = Published(to.public)
+    waiting: list[tuple[str, Path, Uploaded]] = []
+    for name, path in result_files(root):
+        local = _local(path, before.get(name))
+        known = before.get(name)
+        if known and known.sha256 == local.sha256 and (there is None or there.get(to.key + name) == known.tag):
+            done.files[name] = Uploaded(local.size, local.mtime_ns, local.sha256, known.tag)
+        else:
+            waiting.append((name, path, local))
+    _upload(waiting, to, done)
+    complete = not done.failed
+    files = {name: asdict(entry) for name, entry in done.files.items()}
+    write_json(manifest_path(root), {"to": to.public, "complete": complete, "files": files})
+    return done
+
+
+def _local(path: Path, known: Uploaded | None) -> Uploaded:
+    status = path.stat()
+    if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+        return known
+    return Uploaded(status.st_size, status.st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest(), "")
+
+
+def _upload(waiting: list[tuple[str, Path, Uploaded]], to: Address, done: Published) -> None:
+    storage = service(to.scheme)
+    failures = 0
+
+    def put(item: tuple[str, Path, Uploaded]) -> None:
+        nonlocal failures
+        name, path, local = item
+        if failures >= _DOWN_AFTER or done.refused:
+            done.failed[name] = "not tried: others had failed"
+            return
+        try:
+            tag = storage.put(path, to.sibling(to.key + name), media_type(path))
+        except RemoteError as error:
+            failures += 1
+            done.refused |= not error.is_transient
+            done.failed[name] = str(error)
+            return
+        failures = 0
+        done.fresh.append(name)
+        done.files[name] = Uploaded(local.size, local.mtime_ns, local.sha256, tag)
+
+    with ThreadPoolExecutor(_UPLOADS) as pool:
+        list(pool.map(put, waiting))
+
+
+def media_type(path: Path) -> str:
+    """What kind of file a browser is told that it gets."""
+    return _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
