@@ -11,10 +11,12 @@ import os
 import socket
 import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audiogrid.command import run
 from audiogrid.cores import divide, usable_cores, usable_memory
+from audiogrid.devices import decide
 from audiogrid.errors import AudiogridError, RetryableError
 from audiogrid.follower import Follower
 from audiogrid.handout import Limits
@@ -46,7 +48,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--cores", type=int, default=0, help="cores to use (0: all this process may use)")
     parser.add_argument("--processes", type=int, default=0, help="worker processes (0: choose)")
     parser.add_argument("--threads", type=int, default=0, help="threads per worker process (0: choose)")
-    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--batch-size", type=int, default=0, help="windows decoded at once (0: choose)")
     parser.add_argument("--attempts", type=int, default=2, help="tries per chunk")
     parser.add_argument("--chunk-timeout-minutes", type=float, default=0.0, help="0: by length")
     parser.add_argument("--minutes", type=float, default=0.0, help="the job's time limit (0: none)")
@@ -94,38 +96,70 @@ def main(argv: list[str]) -> None:
             raise RetryableError(f"{', '.join(map(str, lost))} did not leave the job; all results are in the store")
 
 
-def _settings(arguments: argparse.Namespace, share: NodeShare) -> tuple[int, WorkerSettings]:
-    """Worker processes of this rank, and what each needs."""
+@dataclass(frozen=True)
+class Workers:
+    """Worker processes of this rank, what each needs, and what a person should know of the choice."""
+
+    processes: int
+    settings: WorkerSettings
+    warnings: tuple[str, ...] = ()
+
+
+def _workers(arguments: argparse.Namespace, share: NodeShare) -> Workers:
+    """Decide on the device, and divide cores and GPUs among processes.
+
+    A rank that cannot decode as it should has no process when others may do its work; alone, the error is raised.
+    """
     cores = min(arguments.cores or share.cores, share.cores)
     model_bytes = (arguments.model_dir / "model.bin").stat().st_size
     division = divide(cores, model_bytes, usable_memory() // share.ranks, arguments.processes, arguments.threads)
     settings = WorkerSettings(
         model_dir=str(arguments.model_dir),
-        device=arguments.device,
+        device="cpu",
         compute_type=arguments.compute_type,
         threads=division.threads,
         batch_size=arguments.batch_size,
         store=str(arguments.store),
         examine=arguments.examine == "yes",
     )
-    # More ranks than GPUs on this node: what is left over would only be in the way.
-    has_none = arguments.device == "cuda" and share.gpus == []
-    return 0 if has_none else division.processes, settings
+    if arguments.device == "cuda" and share.gpus == []:
+        # More ranks than GPUs on this node: what is left over would only be in the way.
+        return Workers(0, settings)
+    try:
+        decision = decide(arguments.device, arguments.model_dir, arguments.compute_type, division.threads, share.gpus)
+    except AudiogridError as error:
+        if arguments.mpi_tasks <= 1:
+            raise
+        return Workers(0, settings, (str(error),))
+    settings = replace(settings, device=decision.device, why=decision.why)
+    if decision.device == "cpu":
+        return Workers(division.processes, settings, decision.warnings)
+    # One process per GPU, whatever was said of processes: a second one on the same GPU gains nothing.
+    count = len(decision.gpus)
+    settings = replace(
+        settings,
+        gpus=decision.gpus,
+        threads=arguments.threads or max(1, min(4, cores // count)),
+        reserve=(division.processes, division.threads) if arguments.device == "auto" else (0, 0),
+    )
+    return Workers(count, settings, decision.warnings)
 
 
-def _hello(processes: int, settings: WorkerSettings) -> Hello:
-    return Hello(socket.gethostname(), os.getpid(), processes, settings.threads)
+def _hello(workers: Workers) -> Hello:
+    return Hello(socket.gethostname(), os.getpid(), workers.processes, workers.settings.threads)
 
 
 def _follow(arguments: argparse.Namespace, link: Link, share: NodeShare) -> None:
     """Work for rank 0 until it says that it is over."""
-    processes, settings = _settings(arguments, share)
+    workers = _workers(arguments, share)
     limits = Limits(arguments.attempts, arguments.chunk_timeout_minutes * 60)
-    follower = Follower(link, _hello(processes, settings), limits, arguments.mpi_silence_seconds)
+    follower = Follower(link, _hello(workers), limits, arguments.mpi_silence_seconds)
     check = listen(follower)
 
     def make_pool(count: int) -> WorkerPool:
-        return WorkerPool(settings, count, limits.attempts, follower.patience, follower.warn)
+        for sentence in workers.warnings:
+            follower.warn(sentence)
+        return WorkerPool(workers.settings, count, limits.attempts, follower.patience, follower.warn)
 
     follower.run(make_pool, check, TerminatedError)
 
@@ -138,9 +172,11 @@ def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeSh
     plan = progress.plan
     shard = plan.shard[arguments.shard]
     work = collect(plan, shard, folder.chunks)
-    processes, settings = _settings(arguments, share)
-    log.info("%d chunks, %d process(es) of %d thread(s)", len(shard.chunks), processes, settings.threads)
-    team.gather(_hello(processes, settings))
+    workers = _workers(arguments, share)
+    settings = workers.settings
+    log.info("device: %s", f"{settings.device} ({settings.why})" if settings.why else "none on this rank")
+    log.info("%d chunks, %d process(es) of %d thread(s)", len(shard.chunks), workers.processes, settings.threads)
+    team.gather(_hello(workers))
     for member in team.others.values():
         log.info("%s: %d process(es) of %d thread(s)", member, member.processes, member.threads)
     limits = Limits(
@@ -155,9 +191,11 @@ def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeSh
             log.warning(sentence)
             meter.say(sentence)
 
+        for sentence in workers.warnings:
+            warn(sentence)
         try:
             report = transcribe(
-                work, Store(arguments.store), journal, settings, processes, limits, warn, meter.tick, team
+                work, Store(arguments.store), journal, settings, workers.processes, limits, warn, meter.tick, team
             )
         except AudiogridError as error:
             journal.end(str(error))

@@ -8,20 +8,19 @@ the process that wants to know.
 from __future__ import annotations
 
 import difflib
+import os
 import platform
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from audiogrid.asking import ask
 from audiogrid.errors import RetryableError
 from audiogrid.times import SAMPLE_RATE
-
-if TYPE_CHECKING:
-    from audiogrid.decoding.engine import Engine
 
 CLIP = Path(__file__).parents[2] / "samples" / "recordings" / "field_notes.wav"
 CLIP_TEXT = Path(__file__).parents[2] / "samples" / "references" / "field_notes.txt"
@@ -33,9 +32,22 @@ ENOUGH = 0.75
 LEAST_WORDS = 5
 
 
+class Decoder(Protocol):
+    """What the clip is decoded with: an engine, as far as it matters here."""
+
+    @property
+    def device(self) -> str: ...  # noqa: D102
+    @property
+    def compute_type(self) -> str: ...  # noqa: D102
+    def decode(self, chunks: Any) -> Iterator[tuple[int, Any]]: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class ClipResult:
-    """How it went. ``error``: why there is no text. ``seconds``: decoding alone; ``load_seconds``: the model."""
+    """How it went. ``error``: why there is no text. ``seconds``: decoding alone; ``load_seconds``: the model.
+
+    ``gpu``: name, UUID and memory of the GPU, if one was used.
+    """
 
     text: str = ""
     likeness: float = 0.0
@@ -43,6 +55,7 @@ class ClipResult:
     load_seconds: float = 0.0
     device: str = ""
     compute_type: str = ""
+    gpu: str = ""
     error: str = ""
 
     @property
@@ -81,7 +94,7 @@ def read_clip() -> Any:
         return np.frombuffer(file.readframes(CLIP_SECONDS * SAMPLE_RATE), dtype="<i2")
 
 
-def hear_clip(engine: Engine) -> str:
+def hear_clip(engine: Decoder) -> str:
     """What a loaded model makes of the clip."""
     from audiogrid.decoding.engine import ChunkAudio
     from audiogrid.decoding.options import DecodeOptions
@@ -91,7 +104,7 @@ def hear_clip(engine: Engine) -> str:
     return " ".join(segment.text.strip() for _, result in engine.decode([chunk]) for segment in result.segments)
 
 
-def trust(engine: Engine) -> None:
+def trust(engine: Decoder) -> None:
     """Raise ``RetryableError`` with this machine's name when a loaded model hears next to nothing in the clip.
 
     What exactly it hears is not judged here: a model may be for another language.
@@ -104,13 +117,16 @@ def trust(engine: Engine) -> None:
         )
 
 
-def _decode(link: Connection, model_dir: str, device: str, compute_type: str, threads: int) -> None:
+def _decode(link: Connection, model_dir: str, device: str, compute_type: str, threads: int, gpu: str) -> None:
     """In the child: load, decode, answer with plain values."""
+    if gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    answer: dict[str, Any]
     try:
-        from audiogrid.decoding.engine import Engine
+        from audiogrid.decoding.adapting import AdaptiveEngine, Wanted
 
         began = time.perf_counter()
-        engine = Engine(Path(model_dir), device=device, compute_type=compute_type, threads=threads, batch_size=1)
+        engine = AdaptiveEngine(Path(model_dir), Wanted(device, compute_type, threads, batch_size=1))
         loaded = time.perf_counter()
         text = hear_clip(engine)
         answer = {
@@ -119,38 +135,21 @@ def _decode(link: Connection, model_dir: str, device: str, compute_type: str, th
             "load_seconds": loaded - began,
             "device": engine.device,
             "compute_type": engine.compute_type,
+            "gpu": str(engine.gpu or ""),
         }
     except Exception as error:
         answer = {"error": " ".join(f"{type(error).__name__}: {error}".split())}
     link.send(answer)
 
 
-def try_clip(model_dir: Path, device: str, compute_type: str, threads: int = 1, patience: float = 300.0) -> ClipResult:
-    """Decode the clip in a process of its own; a crash or a hang (``patience`` seconds) becomes an ``error``."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_decode, args=(theirs, str(model_dir), device, compute_type, threads), daemon=True)
-    child.start()
-    theirs.close()
-    try:
-        answer: dict[str, Any] = ours.recv() if ours.poll(patience) else {"error": f"no answer in {patience:.0f} s"}
-    except EOFError:
-        child.join(5)
-        answer = {"error": _death(child.exitcode)}
-    finally:
-        ours.close()
-        child.kill()
-        child.join()
+def try_clip(
+    model_dir: Path, device: str, compute_type: str, threads: int = 1, patience: float = 300.0, gpu: str = ""
+) -> ClipResult:
+    """Decode the clip in a process of its own; a crash or a hang (``patience`` seconds) becomes an ``error``.
+
+    ``device``: ``cpu`` or ``cuda``; ``gpu``: the UUID of the one to use (default: the first that is visible).
+    """
+    answer = ask(_decode, (str(model_dir), device, compute_type, threads, gpu), patience)
     if "error" in answer:
         return ClipResult(error=answer["error"])
-    reference = CLIP_TEXT.read_text()
-    return ClipResult(likeness=likeness(answer["text"], reference), **answer)
-
-
-def _death(code: int | None) -> str:
-    """In words: how a process ended without an answer."""
-    import signal
-
-    if code is not None and code < 0:
-        return f"the process was ended by {signal.Signals(-code).name}"
-    return f"the process ended with exit code {code}"
+    return ClipResult(likeness=likeness(answer["text"], CLIP_TEXT.read_text()), **answer)

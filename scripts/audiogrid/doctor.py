@@ -15,6 +15,7 @@ from typing import Literal
 
 from audiogrid.clip import CLIP_SECONDS, ClipResult, try_clip
 from audiogrid.cores import usable_cores, usable_memory
+from audiogrid.devices import Sight, is_notable, look
 from audiogrid.errors import InputError
 from audiogrid.models import open_staged
 
@@ -82,24 +83,25 @@ def check_memory() -> Verdict:
     return Verdict("memory", "ok", found)
 
 
-def check_device(device: str) -> Verdict:
-    """What CTranslate2 sees, beside what the machine has. Whether it works only the clip can tell."""
+def check_device(device: str, sight: Sight | None = None) -> Verdict:
+    """What could be decoded on, GPU or CPU. Whether it works only the clip can tell."""
     try:
         import ctranslate2
     except ImportError as error:
         return Verdict("device", "wrong", f"CTranslate2 cannot be loaded: {error}", "make setup, then use .venv")
-    cards = sorted(path.name for path in Path("/proc/driver/nvidia/gpus").glob("*"))
-    try:
-        driver = Path("/proc/driver/nvidia/version").read_text().splitlines()[0].split("Kernel Module")[-1].split()[0]
-    except (OSError, IndexError):
-        driver = "none"
-    count = ctranslate2.get_cuda_device_count()
-    found = f"{count} GPU(s) visible to CTranslate2, {len(cards)} in the machine, NVIDIA driver {driver}"
-    if device == "cuda" and not count:
-        return Verdict("device", "wrong", found, "ask for a GPU (gpu=1 or gres), check nvidia-smi, or set device: cpu")
-    if device == "auto" and cards and not count:
-        return Verdict("device", "warn", found, "the CPU will be used; on a cluster, was a GPU asked for?")
-    return Verdict("device", "ok", found)
+    types = ", ".join(sorted(ctranslate2.get_supported_compute_types("cpu")))
+    on_cpu = f"the CPU can be used as {types}"
+    if device == "cpu":
+        return Verdict("device", "ok", on_cpu)
+    sight = sight or look()
+    if sight.gpus:
+        return Verdict("device", "ok", f"{len(sight.gpus)} GPU(s) may be used: {', '.join(sight.gpus)}; {on_cpu}")
+    if device == "cuda":
+        advice = "mend that, ask for a GPU (gpu=1 or gres), or set device: cpu"
+        return Verdict("device", "wrong", f"no GPU: {sight.cause}", advice)
+    if is_notable(sight.cause):
+        return Verdict("device", "warn", f"no GPU: {sight.cause}; {on_cpu}", "the CPU will be used")
+    return Verdict("device", "ok", f"{on_cpu}; {sight.cause}")
 
 
 def check_model(folder: Path, *, full: bool) -> Verdict:
@@ -115,9 +117,9 @@ def check_model(folder: Path, *, full: bool) -> Verdict:
     return Verdict("model", "ok", f"{model.name} from {model.source}, hash {model.hash[:12]}, {how}")
 
 
-def check_clip(model_dir: Path, device: str, compute_type: str, threads: int) -> Verdict:
+def check_clip(model_dir: Path, device: str, compute_type: str, threads: int, gpu: str = "") -> Verdict:
     """Decode the known clip in a child process and compare it with its text."""
-    return judge_clip(try_clip(model_dir, device, compute_type, threads), device)
+    return judge_clip(try_clip(model_dir, device, compute_type, threads, gpu=gpu), device)
 
 
 def judge_clip(result: ClipResult, device: str) -> Verdict:
@@ -129,8 +131,9 @@ def judge_clip(result: ClipResult, device: str) -> Verdict:
             "decoding", "wrong", f"the known clip failed: {result.error}", advice or f"keep this node out{cpu}"
         )
     speed = f"{CLIP_SECONDS / max(result.seconds, 1e-3):.0f}x real time"
+    where = result.gpu or result.device
     found = (
-        f"{result.likeness:.0%} of the known clip's words on {result.device} as {result.compute_type}, "
+        f"{result.likeness:.0%} of the known clip's words on {where} as {result.compute_type}, "
         f"{speed}, model loaded in {result.load_seconds:.1f} s"
     )
     if not result.text.strip():
@@ -187,8 +190,9 @@ def examine(
     model_dir: Path, folder: Path, device: str = "auto", compute_type: str = "auto", *, full: bool = True
 ) -> Iterator[Verdict]:
     """All verdicts, each as soon as it is known. ``full=False``: the short form for the start of a job."""
+    sight = Sight() if device == "cpu" else look()
     checks: list[Callable[[], Verdict]] = [check_python, check_libraries, check_memory]
-    checks.append(lambda: check_device(device))
+    checks.append(lambda: check_device(device, sight))
     checks.append(lambda: check_model(model_dir, full=full))
     if full:
         checks.append(lambda: check_folder(folder))
@@ -197,7 +201,11 @@ def examine(
         verdict = check()
         broken = broken or (verdict.subject in ("libraries", "model") and verdict.state == "wrong")
         yield verdict
-    if broken:
+    if broken or (device == "cuda" and not sight.gpus):
         yield Verdict("decoding", "wrong", "not tried", "put the above right first")
-    else:
-        yield check_clip(model_dir, device, compute_type, min(4, usable_cores()))
+        return
+    threads = min(4, usable_cores())
+    for gpu in sight.gpus:
+        yield check_clip(model_dir, "cuda", compute_type, threads, gpu)
+    if not sight.gpus:
+        yield check_clip(model_dir, "cpu", compute_type, threads)

@@ -16,8 +16,8 @@ from pathlib import Path
 VARIABLE = "AUDIOGRID_FAULTS"
 
 
-def _due(folder: Path, chunk: str, times: int | None) -> bool:
-    """Whether the fault is still to happen; each happening leaves a mark beside the JSON file."""
+def is_due(folder: Path, chunk: str, times: int | None) -> bool:
+    """Whether a fault of ``chunk`` is still to happen; each happening leaves a mark beside the JSON file."""
     if times is None:
         return True
     for number in range(times):
@@ -36,7 +36,7 @@ def maybe_fail(chunk: str) -> None:
         return
     file = Path(name)
     fault = json.loads(file.read_text()).get(chunk)
-    if fault is None or not _due(file.parent, chunk, fault.get("times")):
+    if fault is None or not is_due(file.parent, chunk, fault.get("times")):
         return
     match fault["do"]:
         case "raise":

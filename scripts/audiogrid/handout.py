@@ -34,6 +34,8 @@ WAIT = Wait.WAIT
 
 # Short chunks travel together until they fill a few batches; a lone voice note wastes most of a window.
 GROUP_SECONDS = 300.0
+# A GPU decodes up to 64 windows at once: one chunk of 5 minutes has a dozen. Results are stored chunk by chunk even so.
+GPU_GROUP_SECONDS = 1800.0
 # Slowest speed (multiple of real time per worker) that a watchdog puts up with.
 HOPELESS_SPEED = 0.05
 LEAST_PATIENCE_SECONDS = 120.0

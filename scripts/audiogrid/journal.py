@@ -35,8 +35,8 @@ class Journal:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line)
 
-    def begin(self, facts: ShardFacts, workers: int) -> None:
-        """Note what is known of all chunks before the first is decoded."""
+    def begin(self, facts: ShardFacts, workers: int, device: Mapping[str, Any] | None = None) -> None:
+        """Note what is known of all chunks before the first is decoded; ``device``: where that is done, and why."""
         self._append(
             {
                 "event": "begin",
@@ -44,6 +44,7 @@ class Journal:
                 "spec": self._spec,
                 "host": socket.gethostname(),
                 "workers": workers,
+                **({"device": dict(device)} if device else {}),
                 "facts": facts.to_json(),
             }
         )

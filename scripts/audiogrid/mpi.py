@@ -6,7 +6,6 @@ processes must never load MPI (a child that does ends the job under Open MPI).
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 import time
@@ -15,8 +14,9 @@ from types import TracebackType
 from typing import Any
 
 from audiogrid.cores import usable_cores
+from audiogrid.devices import look
 from audiogrid.errors import EXIT_RETRY, AudiogridError, InputError
-from audiogrid.nodes import NodeShare, gpus_of_node, share_node, usable_core_numbers, visible_gpus
+from audiogrid.nodes import NodeShare, share_node, usable_core_numbers
 
 TAG = 7
 
@@ -112,7 +112,7 @@ class World:
     def share_of_node(self, device: str) -> NodeShare:
         """What this rank has of its node (all ranks call this together)."""
         near = self._comm.Split_type(self._mpi.COMM_TYPE_SHARED)
-        gpus = [] if device == "cpu" else visible_gpus(os.environ, gpus_of_node())
+        gpus = [] if device == "cpu" else list(look().gpus)
         seen = near.allgather((usable_core_numbers(), gpus))
         share = share_node(
             near.Get_rank(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Hashable, Mapping, Sequence
@@ -49,49 +50,55 @@ def usable_core_numbers() -> list[int]:
         return list(range(os.cpu_count() or 1))
 
 
-def parse_gpus(listing: str) -> dict[str, str]:
-    """Index -> UUID, from ``nvidia-smi --query-gpu=index,uuid --format=csv,noheader``."""
-    found = {}
+def parse_gpus(listing: str) -> dict[str, list[str]]:
+    """Index -> UUIDs, from ``nvidia-smi -L``: the GPU's own, or those of the slices that it is divided into (MIG)."""
+    found: dict[str, list[str]] = {}
+    whole: dict[str, str] = {}
+    index = ""
     for line in listing.splitlines():
-        index, comma, uuid = line.partition(",")
-        if comma:
-            found[index.strip()] = uuid.strip()
-    return found
+        uuid = re.search(r"\(UUID: ([\w./-]+)\)", line)
+        gpu = re.match(r"GPU (\d+): ", line)
+        if gpu and uuid:
+            index = gpu[1]
+            whole[index] = uuid[1]
+            found[index] = []
+        elif uuid and index:
+            found[index].append(uuid[1])
+    return {number: slices or [whole[number]] for number, slices in found.items()}
 
 
-def gpus_of_node() -> dict[str, str]:
-    """Index -> UUID of the NVIDIA GPUs that this process can reach; empty without a driver."""
+def gpus_of_node() -> dict[str, list[str]]:
+    """``parse_gpus`` of the NVIDIA GPUs that this process can reach; empty without a driver."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return {}
-    command = [program, "--query-gpu=index,uuid", "--format=csv,noheader"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        answer = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return {}
     return parse_gpus(answer.stdout) if answer.returncode == 0 else {}
 
 
-def visible_gpus(environment: Mapping[str, str], gpus: Mapping[str, str]) -> list[str]:
-    """GPUs that ``CUDA_VISIBLE_DEVICES`` leaves, as UUIDs where they are known.
+def list_visible(environment: Mapping[str, str], gpus: Mapping[str, Sequence[str]]) -> list[str]:
+    """GPUs, or slices, that ``CUDA_VISIBLE_DEVICES`` leaves, as UUIDs where they are known.
 
     UUIDs, because two ranks that are confined to one GPU each both call it 0. As CUDA does,
-    everything after the first unknown entry is left out.
+    everything after the first unknown entry is left out. A divided GPU stands for all its slices.
     """
     wanted = environment.get("CUDA_VISIBLE_DEVICES")
+    known = [uuid for uuids in gpus.values() for uuid in uuids]
     if wanted is None:
-        return list(gpus.values())
+        return known
     found: list[str] = []
     for entry in wanted.split(","):
         entry = entry.strip()
-        uuid = gpus.get(entry)
-        if uuid is None and entry.startswith(("GPU-", "MIG-")):
-            whole = [known for known in gpus.values() if known.startswith(entry)]
-            uuid = whole[0] if len(whole) == 1 else entry
-        if uuid is None:
+        uuids = list(gpus.get(entry, ()))
+        if not uuids and entry.startswith(("GPU-", "MIG-")):
+            whole = [uuid for uuid in known if uuid.startswith(entry)]
+            uuids = whole if len(whole) == 1 else [entry]
+        if not uuids:
             break
-        if uuid not in found:
-            found.append(uuid)
+        found += [uuid for uuid in uuids if uuid not in found]
     return found
 
 

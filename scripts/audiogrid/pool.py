@@ -2,85 +2,31 @@
 
 Every slot is a ``ProcessPoolExecutor`` of one spawned process, so that an abort, an out-of-memory
 kill or a hang takes down one process and the task it was at, never its neighbours.
+
+A slot may have a GPU of its own. When that fails in the middle (see ``slots.py``), the process is started again and
+has to read a known clip before it gets another task; a GPU that cannot, or that fails task after task, is given up.
+Others do its work; where there are none, the CPU does, if a GPU was not asked for by name.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from multiprocessing.process import BaseProcess
 from typing import Any
 
-from audiogrid import worker
-from audiogrid.errors import AudiogridError, RetryableError, StoreError
+from audiogrid.errors import AudiogridError, InputError, RetryableError, StoreError
 from audiogrid.handout import Task, Wait
-from audiogrid.worker import Outcome, WorkerSettings
+from audiogrid.slots import Slot, make_slots, reserve_slots
+from audiogrid.worker import Outcome, WorkerSettings, describe_exit
 
 # A process that cannot even start: this many in a row, and the node is not to be trusted.
 MAX_FAILED_STARTS = 3
-START_SECONDS = 300.0
-
-
-@dataclass
-class _Slot:
-    """One worker process and what it is doing."""
-
-    settings: WorkerSettings
-    executor: ProcessPoolExecutor | None = None
-    process: BaseProcess | None = None
-    future: Future[Any] | None = None
-    task: Task | None = None
-    deadline: float = 0.0
-    overdue: bool = False
-    is_ready: bool = False
-    made: dict[str, Any] = field(default_factory=dict)
-
-    def launch(self) -> None:
-        """Start a process and let it load the model."""
-        before = {process.pid for process in multiprocessing.active_children()}
-        context = multiprocessing.get_context("spawn")
-        self.executor = ProcessPoolExecutor(1, context, initializer=worker.start, initargs=(self.settings,))
-        self.is_ready = False
-        self.future = self.executor.submit(worker.ready)
-        self.deadline = time.monotonic() + START_SECONDS
-        fresh = [process for process in multiprocessing.active_children() if process.pid not in before]
-        self.process = fresh[0] if fresh else None
-
-    def submit(self, task: Task, seconds: float) -> None:
-        """Give the process a task that may take ``seconds``."""
-        assert self.executor is not None
-        self.task = task
-        self.future = self.executor.submit(worker.work, task)
-        self.deadline = time.monotonic() + seconds
-
-    def kill(self) -> None:
-        """End the process at once."""
-        if self.process is not None and self.process.is_alive():
-            self.process.kill()
-
-    def exit_code(self) -> int | None:
-        """Exit code of the dead process; ``None`` when it cannot be told."""
-        if self.process is None:
-            return None
-        # The executor's own thread waits for the process, too, and may be the one that learns its code.
-        deadline = time.monotonic() + 5
-        while self.process.exitcode is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return self.process.exitcode
-
-    def discard(self) -> None:
-        """Forget the process after its death."""
-        self.kill()
-        if self.executor is not None:
-            self.executor.shutdown(wait=True, cancel_futures=True)
-        self.executor = self.process = self.future = None
-        self.overdue = False
+# So many tasks in a row that failed on a GPU are not the tasks' fault, if there is anybody else to do them.
+MAX_STRIKES = 3
 
 
 class WorkerPool:
@@ -99,13 +45,14 @@ class WorkerPool:
         patience: Callable[[Task], float],
         warn: Callable[[str], None],
     ) -> None:
-        os.environ.update(worker.thread_environment(settings.threads))
-        self._slots = [_Slot(settings) for _ in range(processes)]
+        self._settings = settings
+        self._slots = make_slots(settings, processes)
         self._attempts = attempts
         self._patience = patience
         self._warn = warn
         self._again: deque[Task] = deque()
         self._failures: dict[str, int] = {}
+        self._excused: set[str] = set()
         self._failed_starts = 0
         self.made: dict[str, Any] = {}
 
@@ -152,14 +99,14 @@ class WorkerPool:
         for slot in self._slots:
             slot.discard()
 
-    def _begin(self, slot: _Slot, task: Task) -> None:
+    def _begin(self, slot: Slot, task: Task) -> None:
         if slot.executor is None:
             slot.task = task
             slot.launch()
         else:
             slot.submit(task, self._patience(task))
 
-    def _look_after(self, slot: _Slot, report: Callable[[Outcome], None]) -> None:
+    def _look_after(self, slot: Slot, report: Callable[[Outcome], None]) -> None:
         assert slot.future is not None
         if not slot.future.done():
             if time.monotonic() > slot.deadline and not slot.overdue:
@@ -172,7 +119,9 @@ class WorkerPool:
             self._after_start(slot, future, error)
         elif error is None:
             slot.task = None
+            slot.strikes = 0
             for outcome in future.result():
+                self._note(slot, outcome.notes)
                 report(outcome)
         elif isinstance(error, StoreError):
             raise error
@@ -180,25 +129,36 @@ class WorkerPool:
             task, slot.task = slot.task, None
             assert task is not None
             cause = self._cause(slot, error)
+            if slot.is_to_blame(error):
+                slot.discard()
+                self._strike(slot, task, cause, report)
+                return
             if isinstance(error, BrokenProcessPool):
                 slot.discard()
             self._charge(task, cause, report)
 
-    def _after_start(self, slot: _Slot, future: Future[Any], error: BaseException | None) -> None:
+    def _after_start(self, slot: Slot, future: Future[Any], error: BaseException | None) -> None:
         task, slot.task = slot.task, None
         assert task is not None
         if error is None:
             slot.is_ready = True
-            self._failed_starts = 0
+            self._failed_starts = slot.failed_starts = 0
             self.made = future.result()
+            self._note(slot, self.made.get("adapted", ()))
             slot.submit(task, self._patience(task))
             return
-        if isinstance(error, AudiogridError):
+        if isinstance(error, InputError) or (isinstance(error, AudiogridError) and not slot.gpu):
             raise error
-        self._failed_starts += 1
         self._again.appendleft(task)
         cause = self._cause(slot, error)
         slot.discard()
+        if slot.gpu:
+            slot.failed_starts += 1
+            self._warn(f"a decoding process on {slot.name} could not start: {cause}")
+            if slot.failed_starts >= MAX_FAILED_STARTS:
+                self._give_up(slot, cause)
+            return
+        self._failed_starts += 1
         if self._failed_starts >= MAX_FAILED_STARTS:
             raise RetryableError(
                 f"no decoding process can be started on {os.uname().nodename}: {cause}; "
@@ -206,11 +166,11 @@ class WorkerPool:
             )
         self._warn(f"a decoding process could not start: {cause}; starting another")
 
-    def _cause(self, slot: _Slot, error: BaseException) -> str:
+    def _cause(self, slot: Slot, error: BaseException) -> str:
         if slot.overdue:
             return "decoding hung and was stopped"
         if isinstance(error, BrokenProcessPool):
-            return worker.describe_exit(slot.exit_code())
+            return describe_exit(slot.exit_code())
         return f"{type(error).__name__}: {error}" if not isinstance(error, AudiogridError) else str(error)
 
     def _charge(self, task: Task, cause: str, report: Callable[[Outcome], None]) -> None:
@@ -226,3 +186,41 @@ class WorkerPool:
             self._again.append(task)
         else:
             report(Outcome(job.name, job.key, "failed", job.audio, error=cause))
+
+    def _strike(self, slot: Slot, task: Task, cause: str, report: Callable[[Outcome], None]) -> None:
+        """A GPU failed at a task: whose fault it was is seen from what happens next."""
+        slot.strikes += 1
+        names = {job.name for job in task}
+        others = len(self._slots) > 1 or self._settings.reserve[0]
+        if slot.strikes >= MAX_STRIKES and others and not names & self._excused:
+            self._excused |= names
+            for name in names:
+                self._failures.pop(name, None)
+            self._again.appendleft(task)
+            self._give_up(slot, cause)
+        elif not names & slot.failed_at:
+            slot.failed_at |= names
+            self._warn(f"{cause} on {slot.name}; the process starts again and is tried on a known clip first")
+            self._again.appendleft(task)
+        else:
+            # The GPU has read the clip since it failed here: this time the chunk is charged.
+            self._charge(task, cause, report)
+
+    def _give_up(self, slot: Slot, cause: str) -> None:
+        """Go on without a GPU. Raises ``RetryableError`` when nobody is left."""
+        self._slots.remove(slot)
+        host = os.uname().nodename
+        if self._slots:
+            self._warn(f"{slot.name} of {host} is given up ({cause}); {len(self._slots)} other process(es) go on")
+            return
+        self._slots = reserve_slots(self._settings)
+        if not self._slots:
+            raise RetryableError(
+                f"{slot.name} of {host} cannot be decoded on any more: {cause}. What is finished is in the store. "
+                f"Keep jobs off {host} until scripts/doctor.py is content with it, or set device: auto"
+            )
+        self._warn(f"{slot.name} of {host} is given up ({cause}); the CPU goes on")
+
+    def _note(self, slot: Slot, notes: tuple[str, ...]) -> None:
+        for note in notes:
+            self._warn(f"{slot.name}: {note}")

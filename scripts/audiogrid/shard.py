@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from audiogrid.chunks import BundleManifest, Chunk, ShardFacts
 from audiogrid.errors import AudiogridError, RetryableError, StoreError
 from audiogrid.files import write_json
-from audiogrid.handout import GROUP_SECONDS, Dealer, Limits, group
+from audiogrid.handout import GPU_GROUP_SECONDS, GROUP_SECONDS, Dealer, Limits, group
 from audiogrid.journal import Journal
 from audiogrid.members import introduce
 from audiogrid.plan import Plan, Shard
@@ -144,7 +144,8 @@ def transcribe(
     outcomes: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
     waiting: list[Job] = []
-    journal.begin(work.facts, processes + team.processes)
+    device = {"device": settings.device, "gpus": list(settings.gpus), "why": settings.why}
+    journal.begin(work.facts, processes + team.processes, device)
 
     def report(outcome: Outcome) -> None:
         outcomes[outcome.chunk] = outcome
@@ -161,7 +162,7 @@ def transcribe(
             journal.outcome(outcome)
         else:
             waiting.append(job)
-    tasks = group(waiting, _group_seconds(waiting, processes + team.processes))
+    tasks = group(waiting, _group_seconds(waiting, processes + team.processes, settings.device))
     dealer = Dealer(tasks, limits)
     made: dict[str, Any] = {}
     if tasks:
@@ -204,10 +205,11 @@ def transcribe(
     return ShardReport(outcomes, failed, dealer.stopped_by if left else None, time.monotonic() - began, made)
 
 
-def _group_seconds(jobs: Sequence[Job], processes: int) -> float:
+def _group_seconds(jobs: Sequence[Job], processes: int, device: str) -> float:
     """Length of a task of short chunks: full batches, yet work for every process."""
     total = sum(job.audio for job in jobs) / SAMPLE_RATE
-    return max(60.0, min(GROUP_SECONDS, total / max(1, processes)))
+    most = GPU_GROUP_SECONDS if device == "cuda" else GROUP_SECONDS
+    return max(60.0, min(most, total / max(1, processes)))
 
 
 def write_report(path: Path, work: ShardWork, report: ShardReport, generation: int) -> None:

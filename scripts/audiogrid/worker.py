@@ -20,12 +20,17 @@ from audiogrid.faults import maybe_fail
 from audiogrid.store import Store
 
 if TYPE_CHECKING:
-    from audiogrid.decoding.engine import Engine
+    from audiogrid.decoding.adapting import AdaptiveEngine
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker process needs once, at its start. ``examine``: try the device on a known clip first."""
+    """What a worker process needs once, at its start.
+
+    ``device``: ``cpu`` or ``cuda``; ``gpus``: UUIDs, of which each process gets one; ``batch_size``: 0 = choose;
+    ``examine``: try the device on a known clip first; ``why``: how the device was decided on; ``reserve``: processes
+    on the CPU, and threads of each, that may take over when there is no way on with GPUs (0: none may).
+    """
 
     model_dir: str
     device: str
@@ -34,6 +39,9 @@ class WorkerSettings:
     batch_size: int
     store: str
     examine: bool = False
+    gpus: tuple[str, ...] = ()
+    why: str = ""
+    reserve: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one chunk went. ``status``: ``decoded``, ``stored`` (it was there already) or ``failed``."""
+    """How one chunk went. ``status``: ``decoded``, ``stored`` (it was there already) or ``failed``.
+
+    ``notes``: what the worker had to do without from then on, for a person.
+    """
 
     chunk: str
     key: str
@@ -66,9 +77,10 @@ class Outcome:
     audio: int
     seconds: float = 0.0
     error: str = ""
+    notes: tuple[str, ...] = ()
 
 
-_engine: Engine | None = None
+_engine: AdaptiveEngine | None = None
 _settings: WorkerSettings | None = None
 _start_error: BaseException | None = None
 
@@ -93,16 +105,16 @@ def start(settings: WorkerSettings) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _settings = settings
+    if settings.gpus:
+        # Before anything of CUDA is loaded: this process knows one GPU only.
+        os.environ["CUDA_VISIBLE_DEVICES"] = settings.gpus[0]
     try:
-        from audiogrid.decoding.engine import Engine
+        from audiogrid.decoding.adapting import AdaptiveEngine, Wanted
 
-        _engine = Engine(
-            Path(settings.model_dir),
-            device=settings.device,
-            compute_type=settings.compute_type,
-            threads=settings.threads,
-            batch_size=settings.batch_size,
+        wanted = Wanted(
+            settings.device, settings.compute_type, settings.threads, settings.batch_size, bool(settings.reserve[0])
         )
+        _engine = AdaptiveEngine(Path(settings.model_dir), wanted)
         if settings.examine:
             from audiogrid.clip import trust
 
@@ -119,10 +131,14 @@ def ready() -> dict[str, Any]:
     return made_by(_engine, _settings)
 
 
-def made_by(engine: Engine, settings: WorkerSettings) -> dict[str, Any]:
-    """Provenance of a result: what may differ between machines without being part of the key."""
+def made_by(engine: AdaptiveEngine, settings: WorkerSettings) -> dict[str, Any]:
+    """Provenance of a result: what may differ between machines without being part of the key.
+
+    ``device_why``: how the device was decided on; ``adapted``: what was done without for lack of memory.
+    """
     from importlib.metadata import version
 
+    gpu = engine.gpu
     return {
         "audiogrid": __version__,
         "faster_whisper": version("faster-whisper"),
@@ -131,8 +147,11 @@ def made_by(engine: Engine, settings: WorkerSettings) -> dict[str, Any]:
         "device": engine.device,
         "compute_type": engine.compute_type,
         "threads": settings.threads,
-        "batch_size": settings.batch_size,
+        "batch_size": engine.batch_size,
         "host": socket.gethostname(),
+        "device_why": settings.why,
+        **({"gpu": {"name": gpu.name, "uuid": gpu.uuid}} if gpu and engine.device == "cuda" else {}),
+        **({"adapted": engine.adapted} if engine.adapted else {}),
     }
 
 
@@ -156,7 +175,7 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
 
     assert _engine is not None and _settings is not None
     store = Store(Path(_settings.store))
-    made = made_by(_engine, _settings)
+    known = len(_engine.adapted)
     # Somebody else (an older job that lived on, say) may have been quicker.
     outcomes = [Outcome(job.name, job.key, "stored", job.audio) for job in jobs if store.has(job.key)]
     there = {outcome.chunk for outcome in outcomes}
@@ -169,13 +188,15 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
     began = time.perf_counter()
     new: dict[str, bool] = {}
     for index, result in _engine.decode(audio):
-        new[jobs[index].name] = store.put(jobs[index].key, result, made)
+        new[jobs[index].name] = store.put(jobs[index].key, result, made_by(_engine, _settings))
     # Chunks that were decoded together share the time by their length.
     pace = (time.perf_counter() - began) / (sum(job.audio for job in jobs) or 1)
-    return outcomes + [
-        Outcome(job.name, job.key, "decoded" if new[job.name] else "stored", job.audio, round(pace * job.audio, 3))
-        for job in jobs
-    ]
+    notes = tuple(_engine.adapted[known:])
+    for job in jobs:
+        status = "decoded" if new[job.name] else "stored"
+        outcomes.append(Outcome(job.name, job.key, status, job.audio, round(pace * job.audio, 3), notes=notes))
+        notes = ()
+    return outcomes
 
 
 def describe_exit(code: int | None) -> str:

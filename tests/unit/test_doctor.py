@@ -8,6 +8,7 @@ import pytest
 
 from audiogrid import clip, doctor
 from audiogrid.clip import ClipResult
+from audiogrid.devices import NO_DRIVER, Sight
 
 GOOD = ClipResult("field notes and more", 0.9, 2.0, 1.0, "cpu", "int8")
 
@@ -33,12 +34,31 @@ def test_missing_and_wrong_libraries_are_named(monkeypatch: pytest.MonkeyPatch) 
     assert "pytest" not in verdict.found and "av " not in verdict.found
 
 
-def test_cuda_without_a_gpu_is_wrong_auto_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    import ctranslate2
+def test_cuda_without_a_gpu_is_wrong_auto_is_not() -> None:
+    none, broken = Sight((), NO_DRIVER, True), Sight((), "the driver finds no GPU that this process may use")
+    assert doctor.check_device("cuda", none).state == doctor.check_device("cuda", broken).state == "wrong"
+    assert doctor.check_device("auto", none).state == doctor.check_device("cpu", none).state == "ok"
+    # A machine that has a driver was meant to have a GPU.
+    assert doctor.check_device("auto", broken).state == "warn"
+    verdict = doctor.check_device("auto", Sight(("GPU-aa", "MIG-bb")))
+    assert verdict.state == "ok" and "GPU-aa, MIG-bb" in verdict.found and "int8" in verdict.found
 
-    monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 0)
-    assert doctor.check_device("cuda").state == "wrong"
-    assert doctor.check_device("cpu").state == "ok"
+
+def test_every_gpu_is_tried_and_cuda_without_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def try_clip(model: Path, device: str, compute_type: str, threads: int, gpu: str = "") -> ClipResult:
+        tried.append((device, gpu))
+        return GOOD
+
+    monkeypatch.setattr(doctor, "try_clip", try_clip)
+    monkeypatch.setattr(doctor, "check_model", lambda folder, full: doctor.Verdict("model", "ok", "there"))
+    for sight in (Sight(("GPU-a", "GPU-b")), Sight((), NO_DRIVER)):
+        monkeypatch.setattr(doctor, "look", lambda sight=sight: sight)
+        list(doctor.examine(tmp_path, tmp_path, full=False))
+    assert tried == [("cuda", "GPU-a"), ("cuda", "GPU-b"), ("cpu", "")]
+    *_, last = doctor.examine(tmp_path, tmp_path, "cuda", full=False)
+    assert last.state == "wrong" and last.found == "not tried" and len(tried) == 3
 
 
 def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,17 @@
 import pytest
 
-from audiogrid.nodes import divide_things, parse_gpus, share_node, usable_core_numbers, visible_gpus
+from audiogrid.nodes import divide_things, list_visible, parse_gpus, share_node, usable_core_numbers
 
-GPUS = {"0": "GPU-aa", "1": "GPU-ab", "2": "GPU-b"}
+GPUS = {"0": ["GPU-aa"], "1": ["GPU-ab"], "2": ["GPU-b"]}
+# As `nvidia-smi -L` prints it.
+LISTING = """\
+GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77)
+  MIG 1g.5gb      Device  0: (UUID: MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f)
+  MIG 1g.5gb      Device  1: (UUID: MIG-0c757cd7-e942-5726-a0b8-0e8fb7067135)
+GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-6d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77)
+  MIG 7g.40gb     Device  0: (UUID: MIG-GPU-6d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77/0/0)
+GPU 2: Tesla T4 (UUID: GPU-b)
+"""
 
 
 def test_ranks_that_see_the_same_cores_share_them():
@@ -28,9 +37,26 @@ def test_more_ranks_than_gpus_leave_some_without():
     assert divide_things([["GPU-a"], ["GPU-a"], ["GPU-a"]]) == [["GPU-a"], [], []]
 
 
-def test_gpus_are_known_by_their_uuid():
-    assert parse_gpus("0, GPU-aa\n1, GPU-ab\n") == {"0": "GPU-aa", "1": "GPU-ab"}
+def test_gpus_and_slices_are_known_by_their_uuid():
+    assert parse_gpus("GPU 0: Tesla T4 (UUID: GPU-aa)\nGPU 1: Tesla T4 (UUID: GPU-ab)\n") == {
+        "0": ["GPU-aa"],
+        "1": ["GPU-ab"],
+    }
     assert parse_gpus("No devices were found\n") == {}
+    slices = ["MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f", "MIG-0c757cd7-e942-5726-a0b8-0e8fb7067135"]
+    old_style = "MIG-GPU-6d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77/0/0"
+    assert parse_gpus(LISTING) == {"0": slices, "1": [old_style], "2": ["GPU-b"]}
+    # A divided GPU stands for its slices, and a slice may be named by its beginning.
+    assert list_visible({"CUDA_VISIBLE_DEVICES": "0,2"}, parse_gpus(LISTING)) == [*slices, "GPU-b"]
+    assert list_visible({"CUDA_VISIBLE_DEVICES": "MIG-0c75"}, parse_gpus(LISTING)) == slices[1:]
+    assert list_visible({}, parse_gpus(LISTING)) == [*slices, old_style, "GPU-b"]
+
+
+def test_slices_are_divided_among_ranks_like_gpus():
+    seen = list_visible({}, parse_gpus(LISTING))
+    shares = divide_things([seen, seen, seen[:1]])
+    assert sorted(gpu for share in shares for gpu in share) == sorted(seen)
+    assert shares[2] == seen[:1]
 
 
 @pytest.mark.parametrize(
@@ -50,12 +76,12 @@ def test_gpus_are_known_by_their_uuid():
 )
 def test_cuda_visible_devices_is_respected(variable, seen):
     environment = {} if variable is None else {"CUDA_VISIBLE_DEVICES": variable}
-    assert visible_gpus(environment, GPUS) == seen
+    assert list_visible(environment, GPUS) == seen
 
 
 def test_two_ranks_that_both_call_their_gpu_0_do_not_collide():
-    one = visible_gpus({"CUDA_VISIBLE_DEVICES": "0"}, {"0": "GPU-aa"})
-    other = visible_gpus({"CUDA_VISIBLE_DEVICES": "0"}, {"0": "GPU-ab"})
+    one = list_visible({"CUDA_VISIBLE_DEVICES": "0"}, {"0": ["GPU-aa"]})
+    other = list_visible({"CUDA_VISIBLE_DEVICES": "0"}, {"0": ["GPU-ab"]})
     assert divide_things([one, other]) == [["GPU-aa"], ["GPU-ab"]]
 
 

@@ -78,6 +78,20 @@ class Engine:
         self.device = self._model.device
         self.compute_type = self._model.compute_type
 
+    @property
+    def batch_size(self) -> int:
+        """Windows that are decoded at once, at this moment."""
+        return self._model.batch_size
+
+    @property
+    def adapted(self) -> list[str]:
+        """What was done without for lack of memory, in sentences."""
+        return self._model.adapted
+
+    def close(self) -> None:
+        """Free the device's memory; the engine is of no use afterwards."""
+        self._model.close()
+
     def decode(self, chunks: Iterable[ChunkAudio]) -> Iterator[tuple[int, ChunkResult]]:
         """Results with the index of their chunk, each as soon as it is complete (not always in order)."""
         waiting: list[_Open] = []

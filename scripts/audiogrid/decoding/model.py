@@ -10,23 +10,27 @@ So windows are encoded and aligned one by one, and only generation is batched.
 from __future__ import annotations
 
 import math
-import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from audiogrid.decoding.loading import as_array, load
 from audiogrid.decoding.mel import without_blas
+from audiogrid.decoding.memory import OutOfMemoryError, is_out_of_memory
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.errors import InputError
+from audiogrid.simulated_gpus import simulation, strain
 
-_FILES = ("model.bin", "config.json", "tokenizer.json")
+Found = TypeVar("Found")
+
 FRAMES_PER_SECOND = 100
 TIMESTAMP_SAMPLES = 320
 """A timestamp token, and a step of the alignment, is worth 20 ms."""
+# The encoder is busy with a few windows, and its attention takes 90 MB (large, float16) for each more.
+_MOST_ENCODED = 8
 
 
 @dataclass(frozen=True)
@@ -54,59 +58,76 @@ class AlignedWord:
 
 
 class Model:
-    """A loaded model. Never touches the network: ``folder`` must hold all its files."""
+    """A loaded model. Never touches the network: ``folder`` must hold all its files.
+
+    ``device``: ``cpu`` or ``cuda``, with a compute type that it has (``auto``: int8, what CTranslate2 likes best).
+    Where a batch does not fit into the device's memory, half of it is tried, from then on (``batch_size``); each time
+    leaves a sentence in ``adapted``. Calls raise ``OutOfMemoryError`` when not even one window fits.
+    """
 
     def __init__(self, folder: Path, device: str, compute_type: str, threads: int, batch_size: int) -> None:
-        missing = [name for name in _FILES if not (folder / name).is_file()]
-        if missing:
-            raise InputError(
-                f"{folder} holds no complete model: {', '.join(missing)} is missing; stage the model again"
-            )
-        os.environ["HF_HUB_OFFLINE"] = "1"
-        from faster_whisper import WhisperModel
-
         if compute_type == "auto":
             compute_type = "int8" if device == "cpu" else "auto"
-        try:
-            self._whisper = WhisperModel(
-                str(folder), device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True
-            )
-        except ValueError as error:
-            raise InputError(
-                f"the model in {folder} cannot be loaded on {device} as {compute_type}: {error}"
-            ) from error
+        self._whisper = load(folder, device, compute_type, threads)
         self._features = without_blas(self._whisper.feature_extractor)
-        self.device: str = self._whisper.model.device
-        self.compute_type: str = self._whisper.model.compute_type
+        self._simulated = device == "cuda" and simulation() is not None
+        self.device: str = device if self._simulated else self._whisper.model.device
+        self.compute_type: str = compute_type if self._simulated else self._whisper.model.compute_type
         self.multilingual: bool = self._whisper.model.is_multilingual
         self.batch_size = max(1, batch_size)
+        self.adapted: list[str] = []
+        self._is_mute = self._simulated and strain("listen", self.device, self.compute_type)
         self._tokenizers: dict[tuple[str, str], Any] = {}
+
+    def close(self) -> None:
+        """Free the device's memory; the model is of no use afterwards."""
+        self._whisper.model.unload_model()
+
+    def _in_batches(self, at: str, count: int, call: Callable[[int, int], list[Found]], most: int = 0) -> list[Found]:
+        """``call(first, last)`` over ``count`` windows, as many at once as the device has room for (and ``most``)."""
+        found: list[Found] = []
+        while len(found) < count:
+            first = len(found)
+            size = min(self.batch_size, most or count, count - first)
+            try:
+                strain(at, self.device, self.compute_type, size)
+                found += call(first, first + size)
+            except (RuntimeError, MemoryError) as error:
+                if isinstance(error, OutOfMemoryError) or not is_out_of_memory(error):
+                    raise
+                cause = str(error) or type(error).__name__
+                if size == 1:
+                    raise OutOfMemoryError(cause) from None
+                self.adapted.append(f"{size} windows at once: {cause}; went on with {size // 2}")
+                self.batch_size = size // 2
+        return found
 
     def encode(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Encoder output, shape ``(1, 1500, width)``, of each window (int16, at most 30 s)."""
         from faster_whisper.audio import pad_or_trim
 
         features = [pad_or_trim(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios]
-        step = 1 if self.device == "cpu" else self.batch_size
-        found: list[np.ndarray] = []
-        for first in range(0, len(features), step):
-            view = self._storage(np.stack(features[first : first + step]))
-            encoded = np.array(self._whisper.model.encode(view, to_cpu=True))
-            found += [encoded[index : index + 1] for index in range(len(encoded))]
-        return found
+
+        def call(first: int, last: int) -> list[np.ndarray]:
+            view = self._storage(np.stack(features[first:last]))
+            encoded = as_array(self._whisper.model.encode(view, to_cpu=True))
+            return [encoded[index : index + 1] for index in range(len(encoded))]
+
+        return self._in_batches("encode", len(features), call, 1 if self.device == "cpu" else _MOST_ENCODED)
 
     def languages(self, encoded: Sequence[np.ndarray]) -> list[dict[str, float]]:
         """Probability of every language, per window."""
         if not self.multilingual:
             return [{"en": 1.0}] * len(encoded)
-        found: list[dict[str, float]] = []
-        for first in range(0, len(encoded), self.batch_size):
-            batch = self._storage(np.concatenate(encoded[first : first + self.batch_size]))
-            found += [
+
+        def call(first: int, last: int) -> list[dict[str, float]]:
+            batch = self._storage(np.concatenate(encoded[first:last]))
+            return [
                 {token[2:-2]: float(probability) for token, probability in probabilities}
                 for probabilities in self._whisper.model.detect_language(batch)
             ]
-        return found
+
+        return self._in_batches("languages", len(encoded), call)
 
     def generate(
         self,
@@ -120,13 +141,13 @@ class Model:
         prompted: bool = True,
     ) -> list[Heard]:
         """Decode windows, in batches; all with the same search. ``prompted``: with prompt and hotwords."""
-        found: list[Heard] = []
-        for first in range(0, len(encoded), self.batch_size):
-            last = first + self.batch_size
-            found += self._generate(
+
+        def call(first: int, last: int) -> list[Heard]:
+            return self._generate(
                 encoded[first:last], languages[first:last], options, beam_size, temperature, timestamps, prompted
             )
-        return found
+
+        return self._in_batches("generate", len(encoded), call)
 
     def _generate(
         self,
@@ -162,7 +183,7 @@ class Model:
         )
         found = []
         for result in results:
-            tokens = result.sequences_ids[0]
+            tokens = [] if self._is_mute else result.sequences_ids[0]
             # CTranslate2's score is the sum divided by length ** penalty; Whisper counts the end token too.
             total = result.scores[0] * len(tokens) ** options.length_penalty
             found.append(
@@ -187,7 +208,14 @@ class Model:
         if not text_tokens:
             return []
         frames = min(3000, math.ceil(samples * FRAMES_PER_SECOND / 16_000))
-        found = self._whisper.find_alignment(tokenizer, [text_tokens], self._storage(encoded), max(2, frames))[0]
+
+        def call(first: int, last: int) -> list[Any]:
+            found: list[Any] = self._whisper.find_alignment(
+                tokenizer, [text_tokens], self._storage(encoded), max(2, frames)
+            )
+            return found
+
+        (found,) = self._in_batches("align", 1, call)
         merge_punctuations(found, "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、")
         return [
             AlignedWord(
