@@ -19,6 +19,7 @@ BENCHMARKS = {
     "decoding": [["decoding.py"]],
     "slurm": [["slurm.py"]],
     "mpi": [["mpi.py"]],
+    "gpu": [["gpu.py"]],
 }
 
 
