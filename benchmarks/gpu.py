@@ -24,12 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-from decoding import chunks
+from decoding import ROOT, chunks
 from decoding_sets import RATE, Clip, load
 
 
