@@ -156,17 +156,31 @@ FORMATS: dict[str, str] = {
     "srt": "subtitles (SubRip)",
     "vtt": "subtitles (WebVTT)",
     "tsv": "segments as a table, times in milliseconds",
+    "html": "a page with a player: the text follows the recording",
 }
 
 
-def render_all(document: Document, formats: Iterable[str], subtitles: CueOptions | None = None) -> dict[str, str]:
-    """Contents of the files of several formats; cues are laid out once. Raises ``InputError`` on an unknown one."""
+def render_all(
+    document: Document, formats: Iterable[str], subtitles: CueOptions | None = None, media: str = ""
+) -> dict[str, str]:
+    """Contents of the files of several formats; cues are laid out once. Raises ``InputError`` on an unknown one.
+
+    ``media``: address of the recording, for its page.
+    """
     wanted = list(dict.fromkeys(formats))
     unknown = [name for name in wanted if name not in FORMATS]
     if unknown:
         raise InputError(f"formats: {', '.join(unknown)} is not known; choose from {', '.join(FORMATS)}")
     cues = cues_of(document, subtitles) if any(name in _OF_CUES for name in wanted) else []
-    return {name: _OF_DOCUMENT[name](document) if name in _OF_DOCUMENT else _OF_CUES[name](cues) for name in wanted}
+
+    def content(name: str) -> str:
+        if name == "html":
+            from audiogrid.pages.transcript_page import render_page
+
+            return render_page(document, [other for other in wanted if other != "html"], media)
+        return _OF_CUES[name](cues) if name in _OF_CUES else _OF_DOCUMENT[name](document)
+
+    return {name: content(name) for name in wanted}
 
 
 def render(document: Document, name: str, subtitles: CueOptions | None = None) -> str:

@@ -15,6 +15,7 @@ from audiogrid.cues import CueOptions
 from audiogrid.errors import RetryableError
 from audiogrid.files import write_bytes
 from audiogrid.formats import render_all
+from audiogrid.pages.media_links import media_url
 from audiogrid.results import ChunkResult
 from audiogrid.stitching import UNKNOWN_REASON, check, stitch
 from audiogrid.transcript import TrackText, build
@@ -180,7 +181,7 @@ def merge_recording(
     tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
     document = build(facts, tracks, provenance, speaker_label)
     recording = str(facts["recording"])
-    texts = render_all(document, formats, subtitles)
+    texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder))
     paths = {name: folder / f"{recording}.{name}" for name in texts}
     _write_together([(paths[name], text) for name, text in texts.items()])
     files = {
