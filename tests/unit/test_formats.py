@@ -126,7 +126,7 @@ def test_speakers_are_named() -> None:
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"docx.*json, txt, srt, vtt, tsv"):
+    with pytest.raises(InputError, match=r"docx.*json, txt, srt, vtt, tsv, html"):
         render(document(), "docx")
 
 

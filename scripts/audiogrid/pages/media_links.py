@@ -20,7 +20,7 @@ def media_url(path: str, folder: Path) -> str:
     scheme = urlsplit(path).scheme if "://" in path else ""
     if scheme:
         # The part after a question mark may be a signature: it is nobody's business.
-        return path.split("?")[0] if scheme in _SCHEMES else ""
+        return quote(path.split("?")[0], safe="/:%@") if scheme in _SCHEMES else ""
     if PurePath(path).is_absolute():
         return "file://" + quote(os.fsencode(path))
     return quote(os.fsencode(os.path.relpath(path, folder)))

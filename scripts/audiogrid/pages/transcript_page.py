@@ -134,9 +134,10 @@ def render_page(document: Mapping[str, Any], formats: Sequence[str], media: str)
         "seams": [_seam(seam) for seam in document.get("seams", [])],
     }
     path = str(document.get("path", ""))
+    provenance = document.get("provenance", {})
     return render(
         "transcript.html",
-        document=document,
+        document={"recording": "", "language": None, "quality": None, "notes": [], **document},
         name=clean(path.replace("\\", "/").rsplit("/", 1)[-1]),
         paragraphs=found,
         speakers=speakers(document),
@@ -144,4 +145,6 @@ def render_page(document: Mapping[str, Any], formats: Sequence[str], media: str)
         media=media,
         picture=may_have_picture(path),
         data=data,
+        model=provenance.get("model"),
+        version=provenance.get("audiogrid"),
     )
