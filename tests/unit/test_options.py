@@ -29,7 +29,7 @@ def test_an_unknown_option_is_named() -> None:
         {"max_window_seconds": 31.0},
         {"max_window_seconds": 0.5},
         {"beam_size": 0},
-        {"max_tokens": 448},
+        {"max_tokens": 449},
     ],
 )
 def test_impossible_values_are_refused(wrong: dict[str, object]) -> None:

@@ -168,10 +168,11 @@ class Model:
             search = {"beam_size": 1, "num_hypotheses": 5, "sampling_topk": 0, "sampling_temperature": temperature}
         else:
             search = {"beam_size": beam_size, "patience": options.patience}
+        longest = min(self._whisper.max_length, len(prompts[0]) + options.max_tokens)
         results = self._whisper.model.generate(
             self._storage(np.concatenate(encoded)),
             prompts,
-            max_length=len(prompts[0]) + options.max_tokens,
+            max_length=longest,
             length_penalty=options.length_penalty,
             repetition_penalty=options.repetition_penalty,
             no_repeat_ngram_size=options.no_repeat_ngram_size,
@@ -192,7 +193,7 @@ class Model:
                     avg_logprob=_finite(total / (len(tokens) + 1)),
                     no_speech_prob=_finite(result.no_speech_prob),
                     temperature=temperature,
-                    capped=len(tokens) >= options.max_tokens,
+                    capped=len(tokens) >= longest - len(prompts[0]),
                 )
             )
         return found

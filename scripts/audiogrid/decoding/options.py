@@ -21,8 +21,9 @@ class DecodeOptions:
     The search: ``beam_size`` of the fast pass; a window whose mean log-probability is below
     ``second_look_logprob`` is searched again with ``second_beam_size``; ``careful_beam_size`` of the careful
     pass and the ``temperatures`` it may end with; ``patience``, ``length_penalty``, ``repetition_penalty``,
-    ``no_repeat_ngram_size`` and ``suppress_tokens`` as in faster-whisper; ``max_tokens`` per window (224 is
-    half of Whisper's text context, the limit OpenAI's own decoder has).
+    ``no_repeat_ngram_size`` and ``suppress_tokens`` as in faster-whisper; ``max_tokens`` per window
+    (Whisper's whole text context is 448; half of it, the limit of OpenAI's own decoder, cuts off half a minute of quick
+    speech in scripts that take a token for two letters, Cyrillic for one).
 
     Windows: at most ``max_window_seconds``, made of speech as in ``VoiceOptions`` (``vad_*``).
 
@@ -46,7 +47,7 @@ class DecodeOptions:
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0
     suppress_tokens: list[int] = field(default_factory=lambda: [-1])
-    max_tokens: int = 224
+    max_tokens: int = 448
 
     max_window_seconds: float = 30.0
     vad_threshold: float = 0.5
@@ -103,5 +104,5 @@ class DecodeOptions:
             )
         if min(self.beam_size, self.second_beam_size, self.careful_beam_size) < 1:
             raise InputError("a beam size below 1 was asked for; 1 (greedy) is the smallest")
-        if not 1 <= self.max_tokens <= 224:
-            raise InputError(f"decoding.max_tokens is {self.max_tokens}; it must lie between 1 and 224")
+        if not 1 <= self.max_tokens <= 448:
+            raise InputError(f"decoding.max_tokens is {self.max_tokens}; it must lie between 1 and 448")

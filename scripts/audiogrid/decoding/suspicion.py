@@ -73,7 +73,7 @@ def loop(evidence: Evidence, usual: float, options: DecodeOptions) -> bool:
 
 
 def runaway(evidence: Evidence, usual: float, options: DecodeOptions) -> bool:
-    """The window did not end by itself but at the limit of 224 tokens [W]."""
+    """The window did not end by itself but at the limit of tokens [W]."""
     return evidence.capped
 
 
