@@ -68,8 +68,8 @@ class Engine:
     but its audio and options: not on its neighbours, ``batch_size`` or ``threads``.
     """
 
-    # Chunks in work at once: their windows wait in memory, 3 MB each with Whisper base.
-    _MOST_OPEN = 6
+    # Batches' worth of windows in work at once: they wait in memory, 3 MB each with Whisper base.
+    _MOST_BATCHES_OPEN = 4
 
     def __init__(
         self, model_dir: Path, *, device: str = "cpu", compute_type: str = "auto", threads: int = 1, batch_size: int = 8
@@ -97,7 +97,8 @@ class Engine:
         waiting: list[_Open] = []
         for index, chunk in enumerate(chunks):
             waiting.append(self._open(index, chunk))
-            self._read(waiting, everything=len(waiting) >= self._MOST_OPEN)
+            held = sum(len(one.jobs) for one in waiting)
+            self._read(waiting, everything=held >= self._MOST_BATCHES_OPEN * self._model.batch_size)
             for one in [one for one in waiting if one.is_read]:
                 waiting.remove(one)
                 yield one.index, self._finish(one)

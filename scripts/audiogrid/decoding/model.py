@@ -88,7 +88,7 @@ class Model:
         found: list[Found] = []
         while len(found) < count:
             first = len(found)
-            size = min(self.batch_size, most or count, count - first)
+            size = even_size(count - first, min(self.batch_size, most or count))
             try:
                 strain(at, self.device, self.compute_type, size)
                 found += call(first, first + size)
@@ -259,6 +259,15 @@ class Model:
         import ctranslate2
 
         return ctranslate2.StorageView.from_array(np.ascontiguousarray(array))
+
+
+def even_size(count: int, most: int) -> int:
+    """Size of the next of as few batches of at most ``most`` as ``count`` things need, all of about one size.
+
+    Ten windows in batches of 8: twice five take the memory of five, 8 and 2 that of eight.
+    """
+    batches = -(-count // most)
+    return -(-count // batches)
 
 
 def compression_ratio(text: str) -> float:
