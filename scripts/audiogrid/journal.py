@@ -86,6 +86,12 @@ def _entries(path: Path) -> Iterator[dict[str, Any]]:
             yield entry
 
 
+def chunk_entries(folder: Path) -> Iterator[dict[str, Any]]:
+    """What every journal in ``folder`` says of single chunks, whatever their shard and spec."""
+    for path in sorted(folder.glob("*.jsonl")):
+        yield from (entry for entry in _entries(path) if entry.get("event") == "chunk")
+
+
 def read_history(folder: Path, shard: str, spec: str) -> ShardHistory:
     """What earlier and present attempts at ``shard`` did; attempts at another spec are ignored."""
     history = ShardHistory()

@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -68,7 +69,8 @@ class Job:
 class Outcome:
     """How one chunk went. ``status``: ``decoded``, ``stored`` (it was there already) or ``failed``.
 
-    ``notes``: what the worker had to do without from then on, for a person.
+    ``notes``: what the worker had to do without from then on, for a person; ``memory_mb``: the most
+    that its process has held so far.
     """
 
     chunk: str
@@ -78,6 +80,7 @@ class Outcome:
     seconds: float = 0.0
     error: str = ""
     notes: tuple[str, ...] = ()
+    memory_mb: int = 0
 
 
 _engine: AdaptiveEngine | None = None
@@ -191,12 +194,23 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
         new[jobs[index].name] = store.put(jobs[index].key, result, made_by(_engine, _settings))
     # Chunks that were decoded together share the time by their length.
     pace = (time.perf_counter() - began) / (sum(job.audio for job in jobs) or 1)
+    memory = _peak_memory_mb()
     notes = tuple(_engine.adapted[known:])
     for job in jobs:
         status = "decoded" if new[job.name] else "stored"
-        outcomes.append(Outcome(job.name, job.key, status, job.audio, round(pace * job.audio, 3), notes=notes))
+        seconds = round(pace * job.audio, 3)
+        outcomes.append(Outcome(job.name, job.key, status, job.audio, seconds, notes=notes, memory_mb=memory))
         notes = ()
     return outcomes
+
+
+def _peak_memory_mb() -> int:
+    """The most memory that this process has held, in MB."""
+    import resource
+
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1_000_000)
 
 
 def describe_exit(code: int | None) -> str:

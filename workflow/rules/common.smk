@@ -182,7 +182,7 @@ def plan_of(wildcards):
     part = wildcards.get("part", "")
     if not part:
         return the_plan()
-    checkpoints.plan_compare.get()
+    checkpoints.compare_plan.get()
     return read_plan(Path(f"{RESULTS}{part}/plan.json"))
 
 
@@ -266,6 +266,24 @@ def merged_bundles(wildcards):
     """One file per bundle of the plan."""
     folder = folder_of(wildcards)
     return [str(folder.merged / f"{bundle.bundle}.json") for bundle in plan_of(wildcards).bundles]
+
+
+def compare_settings():
+    """Settings of the plan of every variant, the baseline's first, as JSON (tracked as a parameter)."""
+    return json.dumps({name: json.loads(plan_settings(variant_settings(name))) for name in COMPARISON.variants})
+
+
+def compared_variants():
+    """What each variant changes, the baseline first."""
+    return {name: WITHOUT_VARIANT["variants"].get(name, {}) for name in COMPARISON.variants}
+
+
+def merged_variants(wildcards):
+    """One file per bundle and variant of a comparison."""
+    shared = FOLDER.compare
+    checkpoints.compare_plan.get()
+    bundles = [bundle.bundle for bundle in read_plan(shared.plan).bundles]
+    return [str(shared.root / name / "merged" / f"{bundle}.json") for name in COMPARISON.variants for bundle in bundles]
 
 
 def outstanding(wildcards):

@@ -1,0 +1,51 @@
+"""Compare the transcripts of several variants: compare.html and compare.tsv."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from audiogrid.command import run
+from audiogrid.compare import table
+from audiogrid.compare.comparison import compare
+from audiogrid.compare.normalising import require_packages
+from audiogrid.compare.rolled_out import rollout_parts
+from audiogrid.errors import InputError
+from audiogrid.files import write_text
+from audiogrid.log import open_log
+from audiogrid.pages.compare_page import compare_page
+from audiogrid.progress import RunFolder
+from audiogrid.store import Store
+
+
+def main(argv: list[str]) -> None:
+    """Write the page and the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-dir", type=Path, required=True, help="results/<run>")
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument(
+        "--variants", type=json.loads, required=True, help="name -> what it changes, the baseline first, JSON"
+    )
+    parser.add_argument("--conditions", type=Path, nargs="*", default=[], help="what each condition made")
+    parser.add_argument("--page", type=Path, required=True, help="compare.html")
+    parser.add_argument("--table", type=Path, required=True, help="compare.tsv")
+    parser.add_argument("--log", type=Path)
+    arguments = parser.parse_args(argv)
+    log = open_log(arguments.log)
+    require_packages()
+    folder, store = RunFolder(arguments.run_dir), Store(arguments.store)
+    result = compare(folder, arguments.variants, store, arguments.conditions)
+    for line in result.left_out:
+        log.warning(line)
+        print(f"left out: {line}", file=sys.stderr)
+    if not result.judged:
+        raise InputError(f"no recording has a transcript with every variant, see {arguments.log or 'above'}")
+    table.write(arguments.table, result)
+    write_text(arguments.page, compare_page(result, arguments.page.parent, parts=rollout_parts(folder, store)))
+    print(f"compared {', '.join(result.variants)}: {arguments.page}, {arguments.table}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

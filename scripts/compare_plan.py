@@ -1,0 +1,41 @@
+"""Plan what is decoded with each variant."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from audiogrid.command import run
+from audiogrid.compare.derived import Made
+from audiogrid.compare.plans import plan_variants
+from audiogrid.files import read_json
+from audiogrid.log import open_log
+from audiogrid.progress import RunFolder
+from audiogrid.times import clock
+
+
+def main(argv: list[str]) -> None:
+    """Write ``compare/plan.json`` and a plan for every variant."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--compare-dir", type=Path, required=True, help="results/<run>/compare")
+    parser.add_argument("--sample", type=Path, required=True)
+    parser.add_argument("--conditions", type=Path, nargs="*", default=[], help="what each condition made")
+    parser.add_argument("--settings", type=json.loads, required=True, help="variant -> settings of its plan, JSON")
+    parser.add_argument("--models", type=json.loads, required=True, help="variant -> folders of its models, JSON")
+    parser.add_argument("--log", type=Path)
+    arguments = parser.parse_args(argv)
+    log = open_log(arguments.log)
+    recordings = read_json(arguments.sample)["recordings"]
+    recordings += [item for path in arguments.conditions for item in Made.read(path).recordings]
+    model_dirs = {name: [Path(folder) for folder in folders] for name, folders in arguments.models.items()}
+    plans = plan_variants(recordings, arguments.settings, model_dirs, RunFolder(arguments.compare_dir))
+    audio = next(iter(plans.values())).audio
+    line = f"{len(plans)} variant(s) over {len(recordings)} recording(s), {clock(audio)} for each: {', '.join(plans)}"
+    print(line, file=sys.stderr)
+    log.info(line)
+
+
+if __name__ == "__main__":
+    run(main)
