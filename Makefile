@@ -7,7 +7,8 @@ PYTHON ?= python3
 export AUDIOGRID_AUDIO := $(value AUDIO)
 export AUDIOGRID_RUN := $(value RUN)
 export AUDIOGRID_ARGS := $(value ARGS)
-unexport AUDIO RUN ARGS MAKEFLAGS MAKEOVERRIDES
+export AUDIOGRID_BATCH := $(value BATCH)
+unexport AUDIO RUN ARGS BATCH MAKEFLAGS MAKEOVERRIDES
 
 ENV := .venv/bin/python
 SETUP := $(PYTHON) scripts/environment.py
@@ -15,11 +16,15 @@ SETUP := $(PYTHON) scripts/environment.py
 CODE := $(wildcard scripts tests samples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: run test bench check setup slurm-up slurm-down demo-mpi clean help
+.PHONY: run batch test bench check setup slurm-up slurm-down demo-mpi clean help
 
 run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/RUN; ARGS go to snakemake
 	@$(SETUP) run
 	@$(ENV) scripts/run.py
+
+batch: ## run every config/batches/*.yaml, or those in BATCH="one other"; ARGS go to snakemake, e.g. ARGS=plan
+	@$(SETUP) run
+	@$(ENV) scripts/batch.py
 
 test: ## run the tests; ARGS go to pytest, e.g. ARGS=tests/unit
 	@$(SETUP) test

@@ -27,7 +27,7 @@ DRIVER_NOTE = Path(".snakemake") / "audiogrid_driver.json"
 # How long the jobs of a dead Snakemake get to finish what they have in hand.
 GRACE_SECONDS = 60.0
 # Commands that people start, not rules.
-_BY_HAND = {"run.py", "status.py", "doctor.py", "environment.py"}
+_BY_HAND = {"run.py", "batch.py", "status.py", "doctor.py", "environment.py"}
 
 
 @dataclass(frozen=True)
