@@ -129,12 +129,12 @@ def _write_all(file: FileIO, data: memoryview) -> None:
         data = data[file.write(data) :]
 
 
-class _UnusableError(Exception):
+class UnusableError(Exception):
     """Why nothing of a recording can be split, as a sentence."""
 
 
-def _opened(job: SplitJob) -> MediaFile:
-    """The recording of ``job``, which is as it was probed."""
+def opened(job: SplitJob) -> MediaFile:
+    """The recording of ``job``, which is as it was probed; raises ``UnusableError`` when it cannot be had."""
     if not is_remote(job.path):
         _check_unchanged(job)
         return Path(job.path)
@@ -142,9 +142,9 @@ def _opened(job: SplitJob) -> MediaFile:
         address = address_in_table(Path(job.address_table), job.path) if job.address_table else parse(job.path)
         return RemoteFile(address, (job.size, job.mtime_ns))
     except InputError as error:
-        raise _UnusableError(str(error)) from None
+        raise UnusableError(str(error)) from None
     except RemoteError as error:
-        raise _UnusableError(f"{job.path}: {error}") from None
+        raise UnusableError(f"{job.path}: {error}") from None
 
 
 def _check_unchanged(job: SplitJob) -> None:
@@ -154,9 +154,9 @@ def _check_unchanged(job: SplitJob) -> None:
     try:
         facts = Path(job.path).stat()
     except OSError as error:
-        raise _UnusableError(f"{job.path} is gone ({error.strerror}): put it back and run again") from error
+        raise UnusableError(f"{job.path} is gone ({error.strerror}): put it back and run again") from error
     if (facts.st_size, facts.st_mtime_ns) != (job.size, job.mtime_ns):
-        raise _UnusableError(f"{job.path} was changed after the run had looked at it: run again")
+        raise UnusableError(f"{job.path} was changed after the run had looked at it: run again")
 
 
 def _surprise(job: SplitJob, samples: int) -> str | None:
@@ -175,15 +175,15 @@ def _decoded(job: SplitJob, stream: PcmStream) -> Iterator[np.ndarray]:
     try:
         yield from stream
     except (MediaError, RemoteError) as error:
-        raise _UnusableError(f"{job.path}: {error}") from error
+        raise UnusableError(f"{job.path}: {error}") from error
     except (OSError, ValueError) as error:
         _check_unchanged(job)
-        raise _UnusableError(f"{job.path} cannot be read ({error}): copy it anew and run again") from error
+        raise UnusableError(f"{job.path} cannot be read ({error}): copy it anew and run again") from error
 
 
 def _split_recording(job: SplitJob, folder: _Folder) -> tuple[list[Track], list[Chunk], str | None]:
     cutters: list[TrackCutter] = []
-    stream = stream_pcm(_opened(job), channels=job.channels_mode)
+    stream = stream_pcm(opened(job), channels=job.channels_mode)
     for block in _decoded(job, stream):
         if not cutters:
             channels: list[int | None] = [None] if job.channels_mode == "mix" else list(range(len(block)))
@@ -194,7 +194,7 @@ def _split_recording(job: SplitJob, folder: _Folder) -> tuple[list[Track], list[
     _check_unchanged(job)
     samples = cutters[0].samples if cutters else 0
     if not samples:
-        raise _UnusableError(f"{job.path} holds no audio that can be decoded")
+        raise UnusableError(f"{job.path} holds no audio that can be decoded")
     offsets = folder.end_recording(samples, tracks=len(cutters))
     tracks = [
         Track(job.recording, cutter.channel, samples, offset) for cutter, offset in zip(cutters, offsets, strict=True)
@@ -217,7 +217,7 @@ def split_bundle(jobs: list[SplitJob], folder: Path, bundle: str) -> BundleManif
         for job in jobs:
             try:
                 tracks, chunks, note = _split_recording(job, files)
-            except _UnusableError as problem:
+            except UnusableError as problem:
                 files.abandon_recording()
                 manifest.problems[job.recording] = str(problem)
                 continue

@@ -127,3 +127,12 @@ def test_what_cannot_be_read_or_written_leaves_nothing_behind(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises((RetryableError, OSError)):
         degrade(write_wav(tmp_path / "s.wav", tone(440)), tmp_path / "file" / "x.mp3", parse_condition("mp3 32"), "mix")
+
+
+def test_more_channels_than_a_codec_has(tmp_path):
+    four = np.stack([tone(300 + 200 * number) for number in range(4)], axis=1)
+    source = write_wav(tmp_path / "four.wav", four)
+    with pytest.raises(MediaError, match="two channels"):
+        made(source, tmp_path, "mp3 32", "split")
+    for condition in ("opus 24", "telephone", "speed 1.25"):
+        assert made(source, tmp_path, condition, "split")[0].shape[0] == 4

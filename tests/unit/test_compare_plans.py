@@ -63,7 +63,7 @@ def test_a_source_that_is_gone_costs_itself(sample, tmp_path):
     said = []
     made = make_all(sample, parse_condition("mp3 32"), tmp_path / "mp3", said.append)
     assert [item["recording"] for item in made.recordings] == ["r0+mp3-32k", "r2+mp3-32k"]
-    assert "1.wav" in made.problems["r1"] and said == list(made.problems.values())
+    assert "1.wav" in made.problems["r1"] and said == [f"r1: {made.problems['r1']}"]
 
 
 def test_variants_share_their_audio_and_nothing_else(sample, tmp_path, monkeypatch):

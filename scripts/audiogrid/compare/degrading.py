@@ -16,7 +16,7 @@ import numpy as np
 
 from audiogrid.compare.conditions import Condition, Step
 from audiogrid.errors import RetryableError
-from audiogrid.media import stream_pcm
+from audiogrid.media import MediaError, MediaFile, stream_pcm
 from audiogrid.times import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def suffix(condition: Condition) -> str:
     return _SUFFIXES[condition.steps[-1].kind]
 
 
-def degrade(source: Path, target: Path, condition: Condition, channels: Channels) -> None:
+def degrade(source: MediaFile, target: Path, condition: Condition, channels: Channels) -> None:
     """Write ``source`` as it sounds under ``condition``; with ``channels`` split each channel by itself.
 
     ``target`` appears whole or not at all. Raises ``MediaError`` when the source cannot be decoded and
@@ -50,21 +50,21 @@ def degrade(source: Path, target: Path, condition: Condition, channels: Channels
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix=".tmp-", dir=target.parent) as folder:
-            path = source
+            path: MediaFile = source
             for number, step in enumerate(condition.steps):
                 made = Path(folder) / f"{number}{_SUFFIXES[step.kind]}"
                 _apply(path, made, step, channels)
                 path = made
-            path.replace(target)
+            made.replace(target)
     except OSError as error:
-        if error.filename is not None and Path(error.filename) == source:
+        if isinstance(source, Path) and error.filename is not None and Path(error.filename) == source:
             raise
         raise RetryableError(
             f"cannot write {target} ({error.strerror or error}): make room or mend the folder"
         ) from error
 
 
-def _apply(source: Path, target: Path, step: Step, channels: Channels) -> None:
+def _apply(source: MediaFile, target: Path, step: Step, channels: Channels) -> None:
     blocks: Blocks = iter(stream_pcm(source, channels=channels))
     if step.kind == "mp3":
         _encode(blocks, target, "mp3", "libmp3lame", kbits=step.value)
@@ -180,6 +180,8 @@ def _encode(
         resampler: Any = None
         for block in blocks:
             if stream is None:
+                if codec == "libmp3lame" and len(block) > 2:
+                    raise MediaError(f"MP3 holds two channels at most, and this recording has {len(block)}.")
                 layout = _layout(len(block))
                 stream = output.add_stream(codec, rate=rate, layout=layout)
                 stream.codec_context.flags |= av.codec.context.Flags.bitexact

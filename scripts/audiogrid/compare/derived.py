@@ -13,7 +13,9 @@ from audiogrid.compare.conditions import ORIGINAL, Condition
 from audiogrid.compare.degrading import SCHEMA as SOUND_SCHEMA
 from audiogrid.compare.degrading import degrade, suffix
 from audiogrid.files import canonical_json, read_json, write_json
-from audiogrid.media import MediaError, probe_media
+from audiogrid.media import MediaError, MediaFile, probe_media
+from audiogrid.remote.service import RemoteError
+from audiogrid.splitting import SplitJob, UnusableError, opened
 
 # No id of a recording has one.
 _MARK = "+"
@@ -95,11 +97,11 @@ def make_all(
         entry = remembered.get(recipe)
         if entry is None or entry["name"] != name:
             try:
-                degrade(Path(source["path"]), folder / name, condition, source["channels_mode"])
+                degrade(_source(source), folder / name, condition, source["channels_mode"])
                 entry = _entry(folder / name, recipe)
-            except (MediaError, OSError, ValueError) as error:
-                made.problems[source["recording"]] = f"no {condition.name} of {source['path']}: {error}"
-                warn(made.problems[source["recording"]])
+            except (MediaError, UnusableError, RemoteError, OSError, ValueError) as error:
+                made.problems[source["recording"]] = f"there is no {condition.name} of it: {error}"
+                warn(f"{source['recording']}: {made.problems[source['recording']]}")
                 continue
             with (folder / _MADE).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry, ensure_ascii=False) + "\n")
@@ -111,6 +113,7 @@ def make_all(
                 "recording": derived_id(source["recording"], condition.name),
                 "path": (folder / name).as_posix(),
                 "note": None,
+                "address_table": None,
             }
         )
     kept = {Path(item["path"]).name for item in made.recordings} | {_MADE}
@@ -118,6 +121,13 @@ def make_all(
         if path.is_file() and path.name not in kept:
             path.unlink()
     return made
+
+
+def _source(source: Mapping[str, Any]) -> MediaFile:
+    """The recording as it was probed."""
+    facts = ("recording", "path", "size", "mtime_ns", "channels_mode", "duration")
+    job = SplitJob(**{name: source[name] for name in facts}, chunks=1, address_table=source.get("address_table"))
+    return opened(job)
 
 
 def _entry(path: Path, recipe: str) -> dict[str, Any]:

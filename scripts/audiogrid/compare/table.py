@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from audiogrid.closing import write_table
 from audiogrid.compare.bootstrap import Interval
 from audiogrid.compare.comparison import Result
 from audiogrid.compare.measuring import Effort, Prices
+from audiogrid.tsv import write_table
 
 COLUMNS = (
     *("kind", "group", "variant", "model", "recordings", "with_reference", "audio_s", "unit", "tokens"),
