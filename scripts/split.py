@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.command import run
+from audiogrid.cuts import note_cuts
 from audiogrid.errors import InputError
 from audiogrid.files import read_json
 from audiogrid.splitting import SplitJob, split_bundle
@@ -79,6 +80,8 @@ def main(arguments: list[str]) -> None:
     options = _parse(arguments)
     bundle, jobs = read_jobs(options.plan or options.spec, options.bundle)
     manifest = split_bundle(jobs, options.output, bundle)
+    if options.plan is not None:
+        note_cuts(options.plan.parent, jobs, manifest)
     for kind, sentences in (("not split", manifest.problems), ("note", manifest.notes)):
         for recording, sentence in sentences.items():
             print(f"{kind}: {recording}: {sentence}", file=sys.stderr)

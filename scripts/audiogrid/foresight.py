@@ -1,0 +1,57 @@
+"""What of a plan is done already: chunks that are in the store are not decoded again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from audiogrid.chunks import Chunk
+from audiogrid.cuts import File, file_of
+from audiogrid.plan import Plan
+from audiogrid.store import Store, chunk_key
+
+
+@dataclass
+class Foresight:
+    """Chunks and samples that a run will find in the store, and those it will decode.
+
+    ``waiting``: model -> samples to decode. ``uncut``: chunks among them whose audio nobody has looked at yet, so
+    that nobody knows whether the store has it (another copy of a file, say). ``shards``: with something to decode.
+    """
+
+    stored_chunks: int = 0
+    stored: int = 0
+    waiting_chunks: int = 0
+    waiting: dict[str, int] = field(default_factory=dict)
+    uncut: int = 0
+    shards: int = 0
+
+
+def _is_stored(chunk: Chunk, model_hash: str, options: Mapping[str, object], store: Store) -> bool:
+    # Whether the file is whole is found out when it is needed: a glance must do for 100,000 of them.
+    return chunk.is_empty or store.path(chunk_key(chunk, model_hash, dict(options))).exists()
+
+
+def foresee(plan: Plan, cuts: Mapping[File, Sequence[Chunk]], store: Store) -> Foresight:
+    """Look every chunk of ``plan`` up. ``cuts``: see ``cuts.known_cuts``."""
+    found = Foresight()
+    waiting: set[str] = set()
+    for recording in plan.recordings:
+        model, options = plan.model_of(recording), plan.options_for(recording)
+        # In another run the same file may have another name.
+        known = {(chunk.channel, chunk.index): chunk for chunk in cuts.get(file_of(recording), ())}
+        names = iter(recording.chunk_ids)
+        for track in recording.tracks:
+            for index in range(recording.chunks):
+                name, chunk = next(names), known.get((track, index))
+                samples = chunk.end - chunk.start if chunk else recording.duration // recording.chunks
+                if chunk and _is_stored(chunk, plan.models[model], options, store):
+                    found.stored_chunks += 1
+                    found.stored += samples
+                    continue
+                waiting.add(name)
+                found.waiting[model] = found.waiting.get(model, 0) + samples
+                found.uncut += chunk is None
+    found.waiting_chunks = len(waiting)
+    found.shards = sum(not waiting.isdisjoint(shard.chunks) for shard in plan.shards)
+    return found
