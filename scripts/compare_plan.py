@@ -11,7 +11,9 @@ from audiogrid.command import run
 from audiogrid.compare.derived import Made
 from audiogrid.compare.plans import plan_variants
 from audiogrid.files import read_json
+from audiogrid.identified import read_identified
 from audiogrid.log import open_log
+from audiogrid.plan import Plan
 from audiogrid.progress import RunFolder
 from audiogrid.times import clock
 
@@ -22,6 +24,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--compare-dir", type=Path, required=True, help="results/<run>/compare")
     parser.add_argument("--sample", type=Path, required=True)
     parser.add_argument("--conditions", type=Path, nargs="*", default=[], help="what each condition made")
+    parser.add_argument(
+        "--languages", type=Path, nargs="*", default=[], help="languages.json, where languages were identified"
+    )
     parser.add_argument("--settings", type=json.loads, required=True, help="variant -> settings of its plan, JSON")
     parser.add_argument("--models", type=json.loads, required=True, help="variant -> folders of its models, JSON")
     parser.add_argument("--log", type=Path)
@@ -30,9 +35,15 @@ def main(argv: list[str]) -> None:
     recordings = read_json(arguments.sample)["recordings"]
     recordings += [item for path in arguments.conditions for item in Made.read(path).recordings]
     model_dirs = {name: [Path(folder) for folder in folders] for name, folders in arguments.models.items()}
-    plans = plan_variants(recordings, arguments.settings, model_dirs, RunFolder(arguments.compare_dir))
-    audio = next(iter(plans.values())).audio
-    line = f"{len(plans)} variant(s) over {len(recordings)} recording(s), {clock(audio)} for each: {', '.join(plans)}"
+    identified = {name: one for path in arguments.languages for name, one in read_identified(path).items()}
+    folder = RunFolder(arguments.compare_dir)
+    plans = plan_variants(recordings, arguments.settings, model_dirs, folder, identified)
+    for warning in Plan.read(folder.plan).warnings:
+        print(f"left out: {warning}", file=sys.stderr)
+        log.warning("left out: %s", warning)
+    first = next(iter(plans.values()))
+    line = f"{len(plans)} variant(s) over {len(first.recordings)} recording(s), {clock(first.audio)} for each: "
+    line += ", ".join(plans)
     print(line, file=sys.stderr)
     log.info(line)
 

@@ -24,6 +24,12 @@ def complete_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return storable_options(vars(DecodeOptions(**options)))
 
 
+def _every_option(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in vars(DecodeOptions(**options)).items()
+    }
+
+
 def read_settings(wanted: Mapping[str, Any], model_dirs: Sequence[Path]) -> Settings:
     """Settings of a plan. ``wanted``: from the configuration; ``model_dirs``: staged models, the run's first."""
     rest = {key: value for key, value in wanted.items() if key not in ("options", *_ABOUT_RECORDINGS)}
@@ -66,8 +72,9 @@ def _roll_out(recordings: Sequence[Recording], settings: Settings, rollout: Mapp
 
     What a table says about a recording stays: so it would be if the variant were promoted.
     """
-    complete = complete_options(rollout["options"])
-    changed = {key: value for key, value in complete.items() if value != settings.options[key]}
+    # Stored options leave out what is at its default and came later: all are looked at here.
+    run, variant = (_every_option(options) for options in (settings.options, rollout["options"]))
+    changed = {key: value for key, value in variant.items() if value != run[key]}
     model = "" if rollout["model"] == settings.model else rollout["model"]
     return [
         replace(recording, model=model, options={**changed, **recording.options}, variant=rollout["variant"])

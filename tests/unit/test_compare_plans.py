@@ -7,6 +7,7 @@ import pytest
 from audiogrid.compare.conditions import parse_condition
 from audiogrid.compare.derived import Made, derived_id, make_all, split_id
 from audiogrid.compare.plans import plan_variants, variant_folder
+from audiogrid.errors import InputError
 from audiogrid.media import probe_media
 from audiogrid.plan import Plan
 from audiogrid.progress import RunFolder
@@ -68,6 +69,7 @@ def test_a_source_that_is_gone_costs_itself(sample, tmp_path):
 
 def test_variants_share_their_audio_and_nothing_else(sample, tmp_path, monkeypatch):
     monkeypatch.setattr("audiogrid.settling.model_hash", lambda folder: f"hash of {folder.name}")
+    monkeypatch.setattr("audiogrid.compare.plans.known_languages", lambda folder: frozenset({"en", "es"}))
     folder = RunFolder(tmp_path / "run").compare
     wanted = {"current": WANTED, "wide": {**WANTED, "options": {"beam_size": 5}}}
     models = {"current": [tmp_path / "base"], "wide": [tmp_path / "turbo"]}
@@ -82,3 +84,19 @@ def test_variants_share_their_audio_and_nothing_else(sample, tmp_path, monkeypat
     assert later["late"].bundles == later["current"].bundles
     assert later["current"].bundles[0] == shared.bundles[0]
     assert later["wide"].shards[0].spec == plans["wide"].shards[0].spec
+
+
+def test_a_variant_that_cannot_decode_a_recording_leaves_it_out_for_all(sample, tmp_path, monkeypatch):
+    monkeypatch.setattr("audiogrid.settling.model_hash", lambda folder: f"hash of {folder.name}")
+    known = {"base": frozenset({"en", "es"}), "english": frozenset({"en"})}
+    monkeypatch.setattr("audiogrid.compare.plans.known_languages", lambda folder: known[folder.name])
+    folder = RunFolder(tmp_path / "run").compare
+    wanted = {"current": WANTED, "other": WANTED}
+    models = {"current": [tmp_path / "base"], "other": [tmp_path / "english"]}
+    mixed = [{**sample[0], "language": "en"}, *sample[1:]]
+    plans = plan_variants(mixed, wanted, models, folder)
+    assert [[one.recording for one in plan.recordings] for plan in plans.values()] == [["r0"], ["r0"]]
+    warnings = Plan.read(folder.plan).warnings
+    assert len(warnings) == 2 and warnings[0].startswith("r1: other cannot decode it.")
+    with pytest.raises(InputError, match="nothing is left"):
+        plan_variants(sample, wanted, models, folder)

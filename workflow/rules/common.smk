@@ -52,7 +52,9 @@ try:
     MODELS = named_folders(configured_models(SETTINGS), REGISTRY) | models_for(
         *([variant_settings(ROLLOUT.variant)] if ROLLOUT else [])
     )
-    VARIANT_MODELS = {name: models_for(variant_settings(name)) for name in COMPARISON.variants}
+    VARIANT_MODELS = {
+        name: named_folders(configured_models(variant_settings(name)), REGISTRY) for name in COMPARISON.variants
+    }
     # Tells languages apart, where a route looks at them.
     (IDENTIFYING_MODEL,) = LISTENER = named_folders([identifying_model(SETTINGS, REGISTRY)], REGISTRY)
     # Only the main process looks at the recordings: jobs on other nodes work from the plan.
@@ -270,7 +272,9 @@ def merged_bundles(wildcards):
 
 def compare_settings():
     """Settings of the plan of every variant, the baseline's first, as JSON (tracked as a parameter)."""
-    return json.dumps({name: json.loads(plan_settings(variant_settings(name))) for name in COMPARISON.variants})
+    return json.dumps(
+        {name: json.loads(plan_settings(variant_settings(name), **route_settings())) for name in COMPARISON.variants}
+    )
 
 
 def compared_variants():

@@ -65,6 +65,7 @@ checkpoint compare_plan:
     input:
         sample=f"{RESULTS}/compare/sample.json",
         conditions=CONDITION_LISTS,
+        languages=[f"{RESULTS}/languages.json"] if IDENTIFIES else [],
         models=[staged(model) for models in VARIANT_MODELS.values() for model in models],
     output:
         shared=f"{RESULTS}/compare/plan.json",
@@ -86,6 +87,7 @@ checkpoint compare_plan:
         " --compare-dir={resources.compare_dir:q}"
         " --sample={input.sample:q}"
         " --conditions {input.conditions:q}"
+        " --languages {input.languages:q}"
         " --settings={params.settings:q}"
         " --models={params.models:q}"
         " --log={log:q}"

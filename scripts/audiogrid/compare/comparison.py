@@ -108,7 +108,7 @@ def compare(
     merged = {name: _merged(folders[name], plans[name]) for name in variants}
     baseline = next(iter(variants))
     left_out = [problem for path in conditions for problem in _unmade(path)]
-    left_out += _problems(merged)
+    left_out += [*Plan.read(shared.plan).warnings, *_problems(merged)]
     texts: dict[str, str | None] = {}
     judged = []
     for recording in plans[baseline].recordings:

@@ -7,10 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from audiogrid.plan import Plan
+from audiogrid.compare.derived import split_id
+from audiogrid.errors import InputError
+from audiogrid.identified import Identified
+from audiogrid.models import known_languages
+from audiogrid.plan import Plan, Recording, Settings
 from audiogrid.planning import plan_recordings, probed_recordings
 from audiogrid.progress import RunFolder
-from audiogrid.settling import read_settings, settle
+from audiogrid.settling import read_settings, route
 
 
 def _previous(folder: RunFolder) -> Plan | None:
@@ -31,27 +35,54 @@ def plan_variants(
     wanted: Mapping[str, Mapping[str, Any]],
     model_dirs: Mapping[str, Sequence[Path]],
     compare: RunFolder,
+    identified: Mapping[str, Identified] | None = None,
 ) -> dict[str, Plan]:
     """The plan of every variant, by name; written into their folders, and what they share into ``compare``.
 
     ``recordings``: entries as in ``probe.json``. ``wanted``: settings of each variant's plan, the baseline's
-    first; ``model_dirs``: its staged models.
+    first; ``model_dirs``: its staged models; ``identified``: languages that were found out, by original recording.
+    A recording that one variant cannot decode takes part with none; the shared plan's warnings say why. Raises
+    ``InputError`` when no recording is left.
     """
-    plans: dict[str, Plan] = {}
-    shared: Plan | None = None
-    for name, settings_of in wanted.items():
-        settings = read_settings(settings_of, model_dirs[name])
-        listed = probed_recordings({"recordings": recordings}, settings.chunk_minutes)
-        if shared is None:
-            # Bundles do not depend on how anything is decoded: no shards, lest a changed variant look like a new plan.
-            shared = replace(plan_recordings(listed, settings, _previous(compare)), shards=[])
-            shared.write(compare.last_plan)
-            shared.write(compare.plan)
+    settings = {name: read_settings(each, model_dirs[name]) for name, each in wanted.items()}
+    baseline = next(iter(settings))
+    listed = probed_recordings({"recordings": recordings}, settings[baseline].chunk_minutes)
+    heard = {
+        one.recording: identified[split_id(one.recording)[0]]
+        for one in listed
+        if identified and split_id(one.recording)[0] in identified
+    }
+    settled: dict[str, dict[str, Recording]] = {}
+    refused: dict[str, str] = {}
+    for name, each in wanted.items():
+        known = {model_dir.name: known_languages(model_dir) for model_dir in model_dirs[name]}
+        routed = route(listed, settings[name], each, heard, known)
+        settled[name] = {one.recording: one for one in routed.recordings}
+        for rejection in routed.refused:
+            source = split_id(rejection.recording)[0]
+            refused.setdefault(rejection.recording, f"{source}: {name} cannot decode it. {rejection.reason}")
+    left = [one for one in listed if one.recording not in refused]
+    warnings = list(dict.fromkeys(refused.values()))
+    if not left:
+        raise InputError(f"nothing is left to compare. {warnings[0] if warnings else 'The sample is empty.'}")
+    shared = _shared(left, settings[baseline], compare, warnings)
+    plans = {}
+    for name in wanted:
         folder = variant_folder(compare, name)
-        plan = plan_recordings(
-            settle(listed, settings, settings_of), settings, _previous(folder), bundles=shared.bundles
-        )
-        plan.write(folder.last_plan)
-        plan.write(folder.plan)
-        plans[name] = plan
+        mine = [settled[name][one.recording] for one in left]
+        plans[name] = plan_recordings(mine, settings[name], _previous(folder), bundles=shared.bundles)
+        plans[name].write(folder.last_plan)
+        plans[name].write(folder.plan)
     return plans
+
+
+def _shared(recordings: Sequence[Recording], settings: Settings, compare: RunFolder, warnings: list[str]) -> Plan:
+    """Bundles for all variants: they do not depend on how anything is decoded.
+
+    Without shards, lest a changed variant look like a new plan.
+    """
+    plan = plan_recordings(recordings, settings, _previous(compare), warnings=warnings)
+    plan = replace(plan, shards=[])
+    plan.write(compare.last_plan)
+    plan.write(compare.plan)
+    return plan
