@@ -67,6 +67,22 @@ def is_clear(found: Interval | None) -> bool:
     return found is not None and found.low is not None and found.high is not None and not found.low <= 0 <= found.high
 
 
+def _points(difference: Interval) -> str:
+    return f"{abs(100 * difference.value):.1f} points {'better' if difference.value < 0 else 'worse'}"
+
+
+def _elsewhere(groups: Sequence[Group], variant: str, unit: str) -> str:
+    """Conditions made on purpose under which a variant clearly differs from the baseline."""
+    found = [
+        f"{_points(figure.difference)} with {group.value}"
+        for group in groups
+        for figure in group.figures
+        if group.value != ORIGINAL and group.unit == unit and figure.variant == variant
+        if figure.difference is not None and is_clear(figure.difference)
+    ]
+    return f" Clearly {', '.join(found)}." if found else ""
+
+
 def _verdict(group: Group, figure: Figure, baseline: Figure, speeds: Mapping[str, float | None]) -> str:
     """One sentence on how a variant did against the baseline."""
     what = "word" if group.unit == "words" else "character"
@@ -76,11 +92,11 @@ def _verdict(group: Group, figure: Figure, baseline: Figure, speeds: Mapping[str
         text = f"{percent(figure.rate.value)} {what} error rate against {percent(baseline.rate.value)}: "
         if figure.difference.value == 0 and figure.apart.value == 0:
             text += "the very same texts"
-        elif is_clear(figure.difference):
-            better = "better" if figure.difference.value < 0 else "worse"
-            text += f"{abs(100 * figure.difference.value):.1f} points {better}, and that is no accident"
+        elif figure.difference.value == 0:
+            text += "no difference"
         else:
-            text += "no difference that these recordings could show"
+            text += _points(figure.difference)
+            text += ", more than chance explains" if is_clear(figure.difference) else ", which may be chance"
         if figure.chance is not None and 0 < figure.chance < 1:
             text += f" (better in {percent(figure.chance, 0)} of the draws)"
     mine, theirs = speeds[figure.variant], speeds[baseline.variant]
@@ -179,7 +195,11 @@ def compare_page(result: Result, folder: Path, prices: Prices | None = None, par
     speeds = {name: together(result.effort[name].values()).speed for name in result.variants}
     original = [group for group in conditions if group.value == ORIGINAL]
     verdicts = [
-        (figure.variant, group.unit, _verdict(group, figure, group.figures[0], speeds))
+        (
+            figure.variant,
+            group.unit,
+            _verdict(group, figure, group.figures[0], speeds) + _elsewhere(conditions, figure.variant, group.unit),
+        )
         for group in original
         for figure in group.figures[1:]
     ]
