@@ -9,7 +9,9 @@ from pathlib import Path
 
 from audiogrid.command import run
 from audiogrid.cores import usable_cores
+from audiogrid.cuts import known_cuts
 from audiogrid.files import read_json
+from audiogrid.foresight import foresee
 from audiogrid.identified import read_identified
 from audiogrid.log import open_log
 from audiogrid.models import known_languages
@@ -20,6 +22,7 @@ from audiogrid.progress import RunFolder
 from audiogrid.recordings import Rejection
 from audiogrid.settling import read_settings, route
 from audiogrid.speeds import expected_speed
+from audiogrid.store import Store
 from audiogrid.tsv import escaped
 
 
@@ -34,6 +37,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         "--languages", type=Path, nargs="*", default=[], help="languages.json, where languages were identified"
     )
     parser.add_argument("--rejected", type=Path, help="rejected.tsv: what probe and this step leave out, with reasons")
+    parser.add_argument("--store", type=Path, help="with --show: where to look for what is decoded already")
     parser.add_argument("--show", action="store_true", help="only say what the plan amounts to")
     parser.add_argument("--log", type=Path)
     return parser.parse_args(argv)
@@ -54,7 +58,11 @@ def main(argv: list[str]) -> None:
     if arguments.show:
         plan = Plan.read(folder.plan)
         print(f"plan for {folder.root}:")
-        print("\n".join(f"  {line}" for line in describe(plan, _speeds(arguments.model_dir, folder), usable_cores())))
+        foresight = None
+        if arguments.store:
+            foresight = foresee(plan, known_cuts(folder.root.parent, plan.recordings), Store(arguments.store))
+        lines = describe(plan, _speeds(arguments.model_dir, folder), usable_cores(), foresight)
+        print("\n".join(f"  {line}" for line in lines))
         return
     log = open_log(arguments.log)
     wanted = arguments.settings

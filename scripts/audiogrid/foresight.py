@@ -9,6 +9,7 @@ from audiogrid.chunks import Chunk
 from audiogrid.cuts import File, file_of
 from audiogrid.plan import Plan
 from audiogrid.store import Store, chunk_key
+from audiogrid.times import SAMPLE_RATE
 
 
 @dataclass
@@ -25,6 +26,21 @@ class Foresight:
     waiting: dict[str, int] = field(default_factory=dict)
     uncut: int = 0
     shards: int = 0
+
+    def lines(self) -> list[str]:
+        """Lines for a person, as in ``plan.describe``."""
+        if not self.waiting_chunks:
+            return ["to decode    nothing: the store has every chunk"]
+        chunks = self.stored_chunks + self.waiting_chunks
+        kept = f"in the store {self.stored_chunks} of {chunks} chunk(s), {_hours(self.stored)}: not decoded again"
+        new = f", {self.uncut} of them never cut before" if 0 < self.uncut < self.waiting_chunks else ""
+        hours = _hours(sum(self.waiting.values()))
+        todo = f"to decode    {self.waiting_chunks} chunk(s), {hours}, in {self.shards} shard(s){new}"
+        return [kept, todo] if self.stored_chunks else [todo]
+
+
+def _hours(samples: int) -> str:
+    return f"{samples / SAMPLE_RATE / 3600:.2f} h"
 
 
 def _is_stored(chunk: Chunk, model_hash: str, options: Mapping[str, object], store: Store) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiogrid.chunks import chunk_id
 from audiogrid.errors import InputError
@@ -14,6 +14,9 @@ from audiogrid.files import read_json, write_json
 from audiogrid.languages import AUTO
 from audiogrid.store import storable_options
 from audiogrid.times import SAMPLE_RATE, to_seconds
+
+if TYPE_CHECKING:
+    from audiogrid.foresight import Foresight
 
 SCHEMA = 2
 # Remarks that are shown at once.
@@ -233,13 +236,18 @@ class Speed:
     source: str
 
 
-def describe(plan: Plan, speeds: Mapping[str, Speed], cores: int) -> list[str]:
-    """What the plan amounts to, as lines for a person. ``speeds``: of every model of the plan, by name."""
+def describe(plan: Plan, speeds: Mapping[str, Speed], cores: int, foresight: Foresight | None = None) -> list[str]:
+    """What the plan amounts to, as lines for a person.
+
+    ``speeds``: of every model of the plan, by name. ``foresight``: what of it is done already; the estimate is for
+    the rest then.
+    """
     audio = dict.fromkeys(plan.models, 0)
     for recording in plan.recordings:
         audio[plan.model_of(recording)] += recording.audio
     used = {model: samples for model, samples in audio.items() if samples} or {plan.settings.model: 0}
-    core_hours = sum(core_seconds(samples, speeds[model].per_core) for model, samples in used.items()) / 3600
+    waiting = used if foresight is None else foresight.waiting
+    core_hours = sum(core_seconds(samples, speeds[model].per_core) for model, samples in waiting.items()) / 3600
     chunks = sum(len(recording.chunk_ids) for recording in plan.recordings)
     sources = "; ".join(dict.fromkeys(speeds[model].source for model in used))
     rejected = f", {plan.rejected} rejected" if plan.rejected else ""
@@ -248,6 +256,7 @@ def describe(plan: Plan, speeds: Mapping[str, Speed], cores: int) -> list[str]:
         f"audio        {plan.audio / SAMPLE_RATE / 3600:.2f} h",
         f"chunks       {chunks} in {len(plan.bundles)} bundle(s)",
         *_shard_lines(plan, used),
+        *(foresight.lines() if foresight else []),
         f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
         f"on {cores} core(s)",
         *(f"warning      {warning}" for warning in plan.warnings),

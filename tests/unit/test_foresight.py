@@ -8,7 +8,7 @@ import pytest
 
 from audiogrid.cuts import known_cuts, note_cuts
 from audiogrid.foresight import foresee
-from audiogrid.plan import Plan, Recording, Settings
+from audiogrid.plan import Plan, Recording, Settings, Speed, describe
 from audiogrid.planning import plan_recordings
 from audiogrid.results import empty_result
 from audiogrid.settling import complete_options
@@ -53,6 +53,12 @@ def test_what_is_in_the_store_is_known_before_anything_is_cut(tmp_path, recordin
     store.put(key, empty_result(10, "en"), {})
     after = foresee(plan, cuts, store)
     assert (after.stored_chunks, after.waiting_chunks, after.shards) == (1, 2, 1)
+    speeds = {"base": Speed(10.0, "measured")}
+    said = "\n".join(describe(plan, speeds, 1, after))
+    assert "in the store 1 of 3 chunk(s)" in said
+    assert "to decode    2 chunk(s), 0.02 h, in 1 shard(s), 1 of them never cut before" in said
+    assert "estimate     0.00 core-hours" in said
+    assert foresee(planned([]), {}, store).lines() == ["to decode    nothing: the store has every chunk"]
     assert after.stored == run[0].end - run[0].start and after.stored + after.waiting["base"] == 130 * 16_000
     # Other options are other texts, and a file under another name in another run is the same audio.
     assert foresee(planned(recordings, beam_size=5), cuts, store).stored_chunks == 0

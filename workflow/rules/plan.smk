@@ -49,6 +49,7 @@ rule plan:
     resources:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
+        store=SETTINGS["store"],
     params:
         model_dirs=MODEL_DIRS,
     message:
@@ -56,6 +57,7 @@ rule plan:
     shell:
         "python scripts/plan.py"
         " --show"
+        " --store={resources.store:q}"
         " --run-dir={resources.run_dir:q}"
         " --model-dir {params.model_dirs:q}"
         " | tee {log:q}"
