@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from audiogrid.compare.bootstrap import RESAMPLES, Interval
 from audiogrid.compare.comparison import Result
@@ -18,6 +16,7 @@ from audiogrid.compare.judging import Found, Judged
 from audiogrid.compare.measuring import Effort, Prices, together
 from audiogrid.compare.rolled_out import Part
 from audiogrid.pages.charts import Lanes, intervals
+from audiogrid.pages.media_links import media_url
 from audiogrid.pages.template import clock, percent, render, span
 
 # Passages shown, and how many of them one condition may have.
@@ -128,8 +127,8 @@ def _chart(groups: Sequence[Group], variants: Sequence[str]) -> Lanes | None:
 
 def _address(path: str, folder: Path, at: float) -> str:
     """Where a browser finds a recording from a page in ``folder``, at a second of it."""
-    target = path if "://" in path else quote(os.path.relpath(path, folder))
-    return f"{target}#t={at:.1f}"
+    target = media_url(path, folder)
+    return f"{target}#t={at:.1f}" if target else ""
 
 
 def _shown(one: Judged, found: Found, folder: Path, referenced: bool) -> Shown:
