@@ -322,13 +322,19 @@ def give_up_lost_jobs():
         notice_lost_jobs(logger.warning)
 
 
+def only_beside_the_run():
+    """Whether Snakemake was asked for a look ahead or a comparison only: how the run ended is another matter then."""
+    targets = set(workflow.dag_settings.targets)
+    return bool(targets) and targets <= {"plan", "compare"}
+
+
 def end_well():
     """Say how the run ended; rejected recordings make it end with an error after everything else is done."""
     write_run_config()
     (FOLDER.root / ".state" / "outstanding").unlink(missing_ok=True)
-    ending = read_ending(FOLDER)
-    if not FOLDER.summary.is_file():
+    if only_beside_the_run() or not FOLDER.summary.is_file():
         return
+    ending = read_ending(FOLDER)
     print("\n".join(["", *ending.lines]), file=sys.stderr)
     troubles = [*ending.troubles, *([] if publish_results() else ["results are not published"])]
     if troubles:
@@ -337,7 +343,7 @@ def end_well():
 
 def end_badly():
     """After a failure: give every complete recording its transcript and say what is missing."""
-    if FOLDER.plan.is_file():
+    if FOLDER.plan.is_file() and not only_beside_the_run():
         command = [sys.executable, "scripts/report.py", "--partial", "--run-dir", RESULTS]
         command += ["--store", SETTINGS["store"], "--settings", merge_settings()]
         subprocess.run(command, check=False)
