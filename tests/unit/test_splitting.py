@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiogrid import splitting, track_cutter
+from audiogrid import splitting
 from audiogrid.chunks import AUDIO_NAME, MANIFEST_NAME, BundleManifest, pcm_hash, read_pcm
 from audiogrid.errors import RetryableError
 from audiogrid.splitting import SplitJob, split_bundle
 from audiogrid.times import SAMPLE_RATE
 from audiogrid.voice import FRAME
+
+pytestmark = pytest.mark.usefixtures("quiet_detector")
 
 SECOND = SAMPLE_RATE
 
@@ -37,18 +39,6 @@ def wav(path: Path, pcm: np.ndarray) -> Path:
     """``pcm``: int16, shape ``(samples,)`` or ``(samples, channels)``."""
     soundfile.write(path, pcm, SAMPLE_RATE, subtype="PCM_16")
     return path
-
-
-@pytest.fixture(autouse=True)
-def quiet_detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A detector for which loud frames are speech: fast, and the tests know where it hears any."""
-
-    def loud(pcm: np.ndarray) -> np.ndarray:
-        frames = np.zeros((-(-len(pcm) // FRAME), FRAME), dtype=np.float32)
-        frames.reshape(-1)[: len(pcm)] = np.abs(pcm.astype(np.float32))
-        return (frames.mean(axis=1) > 100).astype(np.float32) * 0.9 + 0.05
-
-    monkeypatch.setattr(track_cutter, "speech_probabilities", loud)
 
 
 def check_chunks(folder: Path, manifest: BundleManifest) -> None:

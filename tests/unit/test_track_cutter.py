@@ -11,21 +11,10 @@ from audiogrid import track_cutter
 from audiogrid.chunks import Chunk, pcm_hash
 from audiogrid.times import SAMPLE_RATE
 from audiogrid.track_cutter import TrackCutter
-from audiogrid.voice import FRAME
+
+pytestmark = pytest.mark.usefixtures("quiet_detector")
 
 SECOND = SAMPLE_RATE
-
-
-@pytest.fixture(autouse=True)
-def quiet_detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A detector for which loud frames are speech: fast, and the tests know where it hears any."""
-
-    def loud(pcm: np.ndarray) -> np.ndarray:
-        frames = np.zeros((-(-len(pcm) // FRAME), FRAME), dtype=np.float32)
-        frames.reshape(-1)[: len(pcm)] = np.abs(pcm.astype(np.float32))
-        return (frames.mean(axis=1) > 100).astype(np.float32) * 0.9 + 0.05
-
-    monkeypatch.setattr(track_cutter, "speech_probabilities", loud)
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
