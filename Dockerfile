@@ -1,6 +1,7 @@
 # docker build -t audiogrid .                       CPU
 # docker build -t audiogrid:cuda --target cuda .    GPUs; their driver comes from the host, the rest from Python packages
 # docker build -t audiogrid --build-arg MODEL=base .    with a model in it, for hosts without a network
+# docker build -t audiogrid --build-arg EXTRAS=s3 .     with more extras of pyproject.toml
 # docs/containers.md says how to run it.
 
 # Debian 12. A registry of your own, or a digest: --build-arg BASE=...
@@ -20,11 +21,13 @@ ENV PATH=/opt/venv/bin:$PATH \
 FROM system AS libraries-cpu
 # Only what decides about libraries: a change of the code leaves this layer as it is.
 COPY pyproject.toml constraints.txt ./
-RUN sh containers/install.sh libraries
+ARG EXTRAS=
+RUN sh containers/install.sh libraries "$EXTRAS"
 
 FROM system AS libraries-cuda
 COPY pyproject.toml constraints.txt ./
-RUN sh containers/install.sh libraries cuda
+ARG EXTRAS=
+RUN sh containers/install.sh libraries "cuda,$EXTRAS"
 # What NVIDIA's container runtime puts into the container: the driver's libraries for computing.
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility

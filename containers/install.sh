@@ -1,7 +1,7 @@
 #!/bin/sh
 # The install steps of every image: Dockerfile, audiogrid.def and the test in a bare root file system run this file.
 #   install.sh system             Debian's packages, the user, the folders that are mounted over (as root)
-#   install.sh libraries [EXTRA]  the Python environment in /opt/venv; EXTRA of pyproject.toml, e.g. cuda
+#   install.sh libraries [EXTRAS] the Python environment in /opt/venv; EXTRAS of pyproject.toml, e.g. cuda,s3
 #   install.sh model [NAME]       put a model into the image; without a name: nothing
 # It works on the copy of the project that it lies in, which has to be /opt/audiogrid.
 set -eu
@@ -24,9 +24,12 @@ system() {
 
 libraries() {
   [ -x /opt/venv/bin/python ] || python3 -m venv /opt/venv
+  extras="${1:-}"
+  # Of "cuda," the comma is left over.
+  extras="${extras%,}"
   # -e: the code is that of this folder, once; a change of it needs no new libraries.
   mkdir -p scripts
-  /opt/venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir -q -c constraints.txt -e ".${1:+[$1]}"
+  /opt/venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir -q -c constraints.txt -e ".${extras:+[$extras]}"
   # All that a run writes lies in folders that can be mounted, so that the image itself can be read-only.
   ln -sfn /results results
   ln -sfn /models models
@@ -52,5 +55,5 @@ step="${1:-}"
 [ $# -eq 0 ] || shift
 case "$step" in
   system | libraries | model) "$step" "$@" ;;
-  *) echo "usage: install.sh system | libraries [EXTRA] | model [NAME]" >&2; exit 2 ;;
+  *) echo "usage: install.sh system | libraries [EXTRAS] | model [NAME]" >&2; exit 2 ;;
 esac

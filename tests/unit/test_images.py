@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 INSTALL = re.compile(r"sh (?:/opt/audiogrid/)?containers/install\.sh (\w+) ?(.*)")
 #: The steps of an image; what is in braces is chosen when it is built.
-STEPS = [("system", ""), ("libraries", "{extra}"), ("model", "{model}")]
+STEPS = [("system", ""), ("libraries", "{extras}"), ("model", "{model}")]
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -52,14 +52,23 @@ def install_steps(commands: list[str]) -> list[tuple[str, str]]:
     """Steps of install.sh; fails for any other command."""
     matches = [INSTALL.fullmatch(command) for command in commands]
     assert all(matches), commands
-    chosen = {'"$MODEL"': "{model}", '"{{ MODEL }}"': "{model}", '"{{ EXTRA }}"': "{extra}"}
-    return [(match[1], chosen.get(match[2], match[2])) for match in matches if match]
+    names = (("$MODEL", "{model}"), ("{{ MODEL }}", "{model}"), ("$EXTRAS", "{extras}"), ("{{ EXTRAS }}", "{extras}"))
+    found = []
+    for match in matches:
+        assert match
+        choice = match[2].strip('"')
+        # Nothing of a build argument is read by a shell.
+        assert choice == match[2] or match[2] == f'"{choice}"'
+        for name, meaning in names:
+            choice = choice.replace(name, meaning)
+        found.append((match[1], choice))
+    return found
 
 
-@pytest.mark.parametrize(("target", "extra"), [("cpu", ""), ("cuda", "cuda")])
+@pytest.mark.parametrize(("target", "extra"), [("cpu", "{extras}"), ("cuda", "cuda,{extras}")])
 def test_targets_run_the_install_steps_and_nothing_else(target, extra):
     steps = install_steps([rest for word, rest in stages()[target] if word == "RUN"])
-    assert steps == [(step, choice.replace("{extra}", extra)) for step, choice in STEPS]
+    assert steps == [(step, choice.replace("{extras}", extra)) for step, choice in STEPS]
 
 
 def test_the_apptainer_image_takes_the_same_steps():
@@ -109,6 +118,7 @@ def test_everything_that_is_copied_is_there():
 
 def test_what_is_installed_exists():
     extras = PROJECT["optional-dependencies"]
+    assert "cuda" in extras
     script = (ROOT / "containers" / "install.sh").read_text()
     for package in extras["base-model"]:
         assert package.split("==")[0] in script
