@@ -195,6 +195,21 @@ def job(split, base_model, tmp_path) -> Iterator[Job]:
     made.close()
 
 
+def test_gpus_are_divided_among_ranks_and_processes_without_collisions(job, reference):
+    names = ["GPU-aa", "GPU-bb", "GPU-cc"]
+    # Simulated: what is decoded on them is decoded on the CPU.
+    job.transcribe(2, "--device=cuda", faults={"gpus": {"devices": [{"uuid": name} for name in names]}})
+    assert sorted(member["processes"] for member in job.report["made"]["ranks"]) == [1, 2]
+    made = [json.loads(path.read_text())["made"] for path in job.store.glob("??/*.json")]
+    shares = {document["device_why"]: set() for document in made}
+    for document in made:
+        shares[document["device_why"]].add(document["gpu"]["uuid"])
+    # Every rank says which GPUs are its own, its processes keep to them, and nobody else's are among them.
+    assert all(gpu in why for why, used in shares.items() for gpu in used)
+    assert all(sum(name in why for why in shares) <= 1 for name in names)
+    assert job.merge() == reference
+
+
 def chunks(job: Job) -> list[str]:
     return json.loads((job.run / "plan.json").read_text())["shards"][0]["chunks"]
 
