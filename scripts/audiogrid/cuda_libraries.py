@@ -17,7 +17,7 @@ from audiogrid.errors import InputError
 LIBRARIES = ("libcublasLt.so.12", "libcublas.so.12")
 """What is needed, each after what it needs itself."""
 
-REMEDY = "run .venv/bin/pip install -c constraints.txt '.[cuda]' in the clone"
+REMEDY = "run .venv/bin/pip install -c constraints.txt -e '.[cuda]' in the clone"
 
 _WHEELS = Path("nvidia") / "cublas" / "lib"
 

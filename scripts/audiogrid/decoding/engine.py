@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,10 @@ from audiogrid.decoding.careful import HARMLESS, read_carefully
 from audiogrid.decoding.languages import choose_language, other_language, window_languages
 from audiogrid.decoding.model import Heard, Model
 from audiogrid.decoding.options import DecodeOptions
+from audiogrid.decoding.preparing import AHEAD, Prepared, each_with, prepare
 from audiogrid.decoding.suspicion import USUAL_RATE, invented, usual_rate
-from audiogrid.decoding.windows import pack
 from audiogrid.decoding.wordtimes import segment, sentences
 from audiogrid.results import ChunkResult, Segment, Window, empty_result
-from audiogrid.times import to_samples
-from audiogrid.voice import speech_probabilities, speech_spans
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,10 @@ class Engine:
     def decode(self, chunks: Iterable[ChunkAudio]) -> Iterator[tuple[int, ChunkResult]]:
         """Results with the index of their chunk, each as soon as it is complete (not always in order)."""
         waiting: list[_Open] = []
-        for index, chunk in enumerate(chunks):
-            waiting.append(self._open(index, chunk))
+        # While a GPU decodes, a core makes the next chunks ready. On a CPU that core is decoding itself.
+        ready = each_with(self._prepare, chunks, AHEAD if self.device == "cuda" else 0)
+        for index, (chunk, prepared) in enumerate(ready):
+            waiting.append(self._open(index, chunk, prepared))
             held = sum(len(one.jobs) for one in waiting)
             self._read(waiting, everything=held >= self._MOST_BATCHES_OPEN * self._model.batch_size)
             for one in [one for one in waiting if one.is_read]:
@@ -106,16 +106,14 @@ class Engine:
         for one in waiting:
             yield one.index, self._finish(one)
 
-    def _open(self, index: int, chunk: ChunkAudio) -> _Open:
-        """Voice activity, windows, encoder and language of a chunk."""
-        options = chunk.options
-        probabilities = speech_probabilities(chunk.pcm)
-        voice = options.voice()
-        padded = speech_spans(probabilities, len(chunk.pcm), voice)
-        speech = speech_spans(probabilities, len(chunk.pcm), replace(voice, pad_ms=0))
-        layouts = pack(padded, speech, probabilities, to_samples(options.max_window_seconds))
-        encoded = self._model.encode([layout.audio(chunk.pcm) for layout in layouts])
-        heard = [speech_in(layout, speech, probabilities) for layout in layouts]
+    def _prepare(self, chunk: ChunkAudio) -> Prepared:
+        return prepare(chunk.pcm, chunk.options, self._model.features)
+
+    def _open(self, index: int, chunk: ChunkAudio, prepared: Prepared) -> _Open:
+        """Encoder and language of a chunk."""
+        options, speech, layouts = chunk.options, prepared.speech, prepared.layouts
+        encoded = self._model.encode_features(prepared.features)
+        heard = [speech_in(layout, speech, prepared.probabilities) for layout in layouts]
         language, probability = options.language, 1.0
         ranked: list[dict[str, float]] = [{}] * len(layouts)
         if language == "auto" and layouts:

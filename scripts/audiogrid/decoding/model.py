@@ -104,9 +104,16 @@ class Model:
 
     def encode(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Encoder output, shape ``(1, 1500, width)``, of each window (int16, at most 30 s)."""
+        return self.encode_features(self.features(audios))
+
+    def features(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Log-mel spectrogram, shape ``(mels, 3000)``, of each window; needs no device, safe in any thread."""
         from faster_whisper.audio import pad_or_trim
 
-        features = [pad_or_trim(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios]
+        return [pad_or_trim(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios]
+
+    def encode_features(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """``encode``, from what ``features`` gave."""
 
         def call(first: int, last: int) -> list[np.ndarray]:
             view = self._storage(np.stack(features[first:last]))
