@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from audiogrid.command import run
 from audiogrid.cores import usable_cores
 from audiogrid.cuts import known_cuts
-from audiogrid.files import read_json
+from audiogrid.files import read_json, write_json
 from audiogrid.foresight import foresee
 from audiogrid.identified import read_identified
 from audiogrid.log import open_log
@@ -88,8 +89,12 @@ def main(argv: list[str]) -> None:
     )
     plan.write(folder.last_plan)
     plan.write(folder.plan)
-    for line in describe(plan, _speeds(arguments.model_dir, folder), usable_cores()):
+    speeds = _speeds(arguments.model_dir, folder)
+    for line in describe(plan, speeds, usable_cores()):
         log.info(line)
+    # What was expected, for the report to compare with.
+    figures = {name: asdict(speed) for name, speed in speeds.items()}
+    write_json(folder.estimate, {"speeds": figures, "cores": usable_cores()})
     print(f"planned {len(plan.recordings)} recording(s), {len(plan.shards)} shard(s)", file=sys.stderr)
 
 

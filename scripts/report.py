@@ -1,4 +1,4 @@
-"""Close a run: summary.tsv, failed.tsv and, after a failure, the last lines a person reads.
+"""Close a run: summary.tsv, failed.tsv, report.html and, after a failure, the last lines a person reads.
 
 With `--partial` (after a failed run) the recordings that are complete get their transcripts first.
 """
@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 
+from audiogrid.account import Prices, read_account
 from audiogrid.closing import (
     Merged,
     MergeSettings,
@@ -20,8 +21,10 @@ from audiogrid.closing import (
 )
 from audiogrid.command import run
 from audiogrid.ending import read_ending
+from audiogrid.files import write_text
 from audiogrid.log import open_log
 from audiogrid.merging import write_summary
+from audiogrid.pages.report_page import render_report
 from audiogrid.plan import Plan
 from audiogrid.progress import RunFolder
 from audiogrid.runstate import is_intact
@@ -52,26 +55,34 @@ def gather(folder: RunFolder, plan: Plan, store: Store, settings: MergeSettings,
     return found
 
 
-def main(argv: list[str]) -> None:
-    """Write the tables of a run and say how it ended."""
+def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-dir", type=Path, required=True, help="results/<run>")
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--settings", type=json.loads, required=True, help="fields of MergeSettings, JSON")
+    parser.add_argument("--prices", type=json.loads, default={}, help="fields of Prices, JSON")
     parser.add_argument("--partial", action="store_true", help="the run failed: merge what is complete")
     parser.add_argument("--log", type=Path)
-    arguments = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write the tables and the page of a run; after a failure, say how it ended."""
+    arguments = _arguments(argv)
     folder = RunFolder(arguments.run_dir)
-    plan = Plan.read(folder.plan)
+    # A run may fail before it has a plan: its page says so.
+    plan = None if arguments.partial and not folder.plan.is_file() else Plan.read(folder.plan)
     open_log(arguments.log)
-    settings = MergeSettings(**arguments.settings)
-    bundles = gather(folder, plan, Store(arguments.store), settings, partial=arguments.partial)
-    failures = [failure for merged in bundles for failure in merged.failures]
-    # Bundles that were merged before rows named their model lack it.
-    models = {recording.recording: plan.model_of(recording) for recording in plan.recordings}
-    rows = [{"model": models[row["recording"]], **row} for merged in bundles for row in merged.rows]
-    write_failures(folder.failed, failures)
-    write_summary(folder.summary, rows)
+    bundles: list[Merged] = []
+    if plan is not None:
+        settings = MergeSettings(**arguments.settings)
+        bundles = gather(folder, plan, Store(arguments.store), settings, partial=arguments.partial)
+        write_failures(folder.failed, [failure for merged in bundles for failure in merged.failures])
+    account = read_account(folder, plan, bundles)
+    if plan is not None:
+        write_summary(folder.summary, account.rows)
+    page = render_report(account, folder.root.name, folder.config, Prices(**arguments.prices))
+    write_text(folder.report, page)
     if arguments.partial:
         print("\n".join(["", *read_ending(folder).lines]), file=sys.stderr)
 

@@ -189,6 +189,7 @@ def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeSh
 
         def warn(sentence: str) -> None:
             log.warning(sentence)
+            journal.warning(sentence)
             meter.say(sentence)
 
         for sentence in workers.warnings:

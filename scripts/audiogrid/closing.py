@@ -51,12 +51,16 @@ class Failure:
 
 @dataclass
 class Merged:
-    """What became of the recordings of a bundle. ``files``: recording -> format -> path and SHA-256."""
+    """What became of the recordings of a bundle. ``files``: recording -> format -> path and SHA-256.
+
+    ``worst``: recording -> its least certain passages.
+    """
 
     bundle: str
     files: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    worst: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def write(self, path: Path, generation: int) -> None:
         """Write ``merged/<bundle>.json``."""
@@ -67,7 +71,7 @@ class Merged:
         """Inverse of ``write``."""
         raw = read_json(path)
         failures = [Failure(**failure) for failure in raw["failures"]]
-        return cls(raw["bundle"], raw["files"], raw["rows"], failures)
+        return cls(raw["bundle"], raw["files"], raw["rows"], failures, raw.get("worst", {}))
 
 
 class BundleFacts:
@@ -175,6 +179,8 @@ def merge_bundle(
             for kind, file in done.files.items()
         }
         merged.rows.append(done.row)
+        if done.worst:
+            merged.worst[name] = done.worst
         merged.failures.extend(
             Failure(name, recording.path, chunk, f"left out as a gap: {facts.causes.get(chunk, 'no result')}")
             for chunk in done.gaps

@@ -19,7 +19,8 @@ class Ending:
     troubles: list[str]
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of one of the run's tables; none where it is not there."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -34,7 +35,7 @@ def _some(rows: list[str]) -> list[str]:
 
 def read_ending(folder: RunFolder) -> Ending:
     """What the tables of a run say about its end."""
-    done, rejected, failed = (_rows(path) for path in (folder.summary, folder.rejected, folder.failed))
+    done, rejected, failed = (read_rows(path) for path in (folder.summary, folder.rejected, folder.failed))
     whole = {row["recording"] for row in done}
     gaps = {row["recording"] for row in failed} & whole
     lost = {row["recording"] for row in failed} - whole
@@ -53,4 +54,6 @@ def read_ending(folder: RunFolder) -> Ending:
     if failed:
         lines += _some([f"{row['chunk'] or row['path']}: {row['cause']}" for row in failed])
         lines.append("Run the same command again to try only these.")
+    if folder.report.is_file():
+        lines.append(f"The whole account: {folder.report}")
     return Ending(lines, troubles)

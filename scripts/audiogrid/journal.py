@@ -35,8 +35,11 @@ class Journal:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line)
 
-    def begin(self, facts: ShardFacts, workers: int, device: Mapping[str, Any] | None = None) -> None:
-        """Note what is known of all chunks before the first is decoded; ``device``: where that is done, and why."""
+    def begin(self, facts: ShardFacts, workers: int, device: Mapping[str, Any] | None = None, threads: int = 1) -> None:
+        """Note what is known of all chunks before the first is decoded; ``device``: where that is done, and why.
+
+        ``threads``: of each of the ``workers``.
+        """
         self._append(
             {
                 "event": "begin",
@@ -44,6 +47,7 @@ class Journal:
                 "spec": self._spec,
                 "host": socket.gethostname(),
                 "workers": workers,
+                "threads": threads,
                 **({"device": dict(device)} if device else {}),
                 "facts": facts.to_json(),
             }
@@ -52,6 +56,10 @@ class Journal:
     def outcome(self, outcome: Outcome) -> None:
         """Note how one chunk went."""
         self._append({"event": "chunk", **asdict(outcome)})
+
+    def warning(self, sentence: str) -> None:
+        """Note something that went wrong and is dealt with."""
+        self._append({"event": "warning", "text": sentence})
 
     def end(self, reason: str) -> None:
         """Note why the attempt ended."""
@@ -71,7 +79,7 @@ class ShardHistory:
     ended: str | None = None
 
 
-def _entries(path: Path) -> Iterator[dict[str, Any]]:
+def read_entries(path: Path) -> Iterator[dict[str, Any]]:
     """Lines of a journal; one that a kill cut short is left out."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -97,7 +105,7 @@ def read_history(folder: Path, shard: str, spec: str) -> ShardHistory:
     history = ShardHistory()
     attempts = []
     for path in folder.glob(f"{shard}.*.jsonl"):
-        entries = list(_entries(path))
+        entries = list(read_entries(path))
         # A pid may come again: one file can hold several attempts.
         starts = [index for index, entry in enumerate(entries) if entry.get("event") == "begin"]
         for start, stop in zip(starts, [*starts[1:], len(entries)], strict=True):

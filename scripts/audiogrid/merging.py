@@ -16,6 +16,7 @@ from audiogrid.errors import RetryableError
 from audiogrid.files import write_bytes
 from audiogrid.formats import render_all
 from audiogrid.pages.media_links import media_url
+from audiogrid.passages import worst_passages
 from audiogrid.results import ChunkResult
 from audiogrid.stitching import UNKNOWN_REASON, check, stitch
 from audiogrid.transcript import TrackText, build
@@ -62,11 +63,15 @@ class MissingChunkError(RetryableError):
 
 @dataclass(frozen=True)
 class MergedRecording:
-    """What was written. ``files``: format -> ``path`` and ``sha256``; ``row``: the summary's; ``gaps``: chunk ids."""
+    """What was written. ``files``: format -> ``path`` and ``sha256``; ``row``: the summary's; ``gaps``: chunk ids.
+
+    ``worst``: the least certain passages.
+    """
 
     files: dict[str, dict[str, str]]
     row: dict[str, Any]
     gaps: list[str] = field(default_factory=list)
+    worst: list[dict[str, Any]] = field(default_factory=list)
 
 
 def _tracks(
@@ -191,7 +196,7 @@ def merge_recording(
     if chunk_texts:
         _write_chunk_texts(folder / f"{recording}.chunks", tracks)
     gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]
-    return MergedRecording(files, _row(facts, document), gaps)
+    return MergedRecording(files, _row(facts, document), gaps, worst_passages(document))
 
 
 def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

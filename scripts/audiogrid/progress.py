@@ -32,6 +32,8 @@ class RunFolder:
         self.failed = root / "failed.tsv"
         self.rejected = root / "rejected.tsv"
         self.config = root / "run_config.yaml"
+        self.estimate = root / ".state" / "estimate.json"
+        self.report = root / "report.html"
 
     @property
     def compare(self) -> RunFolder:

@@ -145,7 +145,7 @@ def transcribe(
     failed: dict[str, str] = {}
     waiting: list[Job] = []
     device = {"device": settings.device, "gpus": list(settings.gpus), "why": settings.why}
-    journal.begin(work.facts, processes + team.processes, device)
+    journal.begin(work.facts, processes + team.processes, device, settings.threads)
 
     def report(outcome: Outcome) -> None:
         outcomes[outcome.chunk] = outcome

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,8 @@ class Outcome:
     """How one chunk went. ``status``: ``decoded``, ``stored`` (it was there already) or ``failed``.
 
     ``notes``: what the worker had to do without from then on, for a person; ``memory_mb``: the most
-    that its process has held so far.
+    that its process has held so far. ``began``: seconds since 1970 when its task began; chunks that were
+    decoded together share it. ``worker``: host and pid of the process; ``device``: its device.
     """
 
     chunk: str
@@ -81,6 +82,9 @@ class Outcome:
     error: str = ""
     notes: tuple[str, ...] = ()
     memory_mb: int = 0
+    began: float = 0.0
+    worker: str = ""
+    device: str = ""
 
 
 _engine: AdaptiveEngine | None = None
@@ -188,7 +192,7 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
         maybe_fail(job.name)
         owned = (job.chunk.start - job.chunk.context_start, job.chunk.end - job.chunk.context_start)
         audio.append(ChunkAudio(_read(job), owned, DecodeOptions(**job.options)))
-    began = time.perf_counter()
+    began, at = time.perf_counter(), round(time.time(), 3)
     new: dict[str, bool] = {}
     for index, result in _engine.decode(audio):
         new[jobs[index].name] = store.put(jobs[index].key, result, made_by(_engine, _settings))
@@ -196,10 +200,12 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
     pace = (time.perf_counter() - began) / (sum(job.audio for job in jobs) or 1)
     memory = _peak_memory_mb()
     notes = tuple(_engine.adapted[known:])
+    who = f"{socket.gethostname()}/{os.getpid()}"
     for job in jobs:
-        status = "decoded" if new[job.name] else "stored"
+        outcome = Outcome(job.name, job.key, "decoded" if new[job.name] else "stored", job.audio)
         seconds = round(pace * job.audio, 3)
-        outcomes.append(Outcome(job.name, job.key, status, job.audio, seconds, notes=notes, memory_mb=memory))
+        outcome = replace(outcome, seconds=seconds, notes=notes, memory_mb=memory)
+        outcomes.append(replace(outcome, began=at, worker=who, device=_engine.device))
         notes = ()
     return outcomes
 

@@ -93,6 +93,7 @@ def test_a_chunk_that_always_fails_withholds_its_own_recording_only(workspace, f
     assert (failed["recording"], failed["chunk"]) == ("long", "long.0002")
     assert "SIGABRT" in failed["cause"]
     assert [row["recording"] for row in runs.table(x(workspace) / "summary.tsv")] == ["note", "other"]
+    assert "1 recording(s) have no transcript" in (x(workspace) / "report.html").read_text()
     kept = runs.stored(workspace.path / "results" / "store")
 
     # The next run tries only that chunk.

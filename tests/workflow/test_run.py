@@ -42,7 +42,7 @@ def test_a_folder_becomes_transcripts_and_later_runs_do_only_what_is_new(workspa
     done = go(workspace)
     run = workspace.path / "results" / "x"
     for name, said in (("talk_one", TALK), ("note", NOTE), ("story", STORY)):
-        for kind in ("json", "txt", "srt", "vtt", "tsv"):
+        for kind in ("json", "txt", "srt", "vtt", "tsv", "html"):
             assert (run / "transcripts" / f"{name}.{kind}").is_file()
         assert word_error_rate(" ".join(said), runs.text(run, name)) <= 0.1
     assert "3 of 3 recording(s) transcribed" in done.stdout

@@ -343,11 +343,13 @@ def end_well():
 
 def end_badly():
     """After a failure: give every complete recording its transcript and say what is missing."""
-    if FOLDER.plan.is_file() and not only_beside_the_run():
+    if not only_beside_the_run():
         command = [sys.executable, "scripts/report.py", "--partial", "--run-dir", RESULTS]
         command += ["--store", SETTINGS["store"], "--settings", merge_settings()]
+        command += ["--prices", json.dumps(SETTINGS["prices"])]
         subprocess.run(command, check=False)
-        publish_results()
+        if FOLDER.plan.is_file():
+            publish_results()
 
 
 def check_publishing():

@@ -1,6 +1,6 @@
 # The end of a run: one row per recording, and what is missing.
 # INPUTS   merged/<bundle>.json of all bundles
-# OUTPUTS  summary.tsv, failed.tsv
+# OUTPUTS  summary.tsv, failed.tsv, report.html
 
 
 localrules:
@@ -12,8 +12,9 @@ rule report:
     input:
         merged=merged_bundles,
     output:
-        summary=f"{RESULTS}/summary.tsv",
+        summary=report(f"{RESULTS}/summary.tsv", caption="../report/summary.rst", category="Transcripts"),
         failed=f"{RESULTS}/failed.tsv",
+        page=report(f"{RESULTS}/report.html", caption="../report/report.rst", category="Transcripts"),
     log:
         f"{RESULTS}/logs/report.log",
     conda:
@@ -24,13 +25,15 @@ rule report:
         store=SETTINGS["store"],
     params:
         settings=merge_settings(),
+        prices=json.dumps(SETTINGS["prices"]),
     message:
-        "Writing the summary."
+        "Writing the report."
     shell:
         "python scripts/report.py"
         " --run-dir={resources.run_dir:q}"
         " --store={resources.store:q}"
         " --settings={params.settings:q}"
+        " --prices={params.prices:q}"
         " --log={log:q}"
 
 

@@ -11,8 +11,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-#: Marks of one lane that are closer than this, in per cent of the width, are drawn as one.
-FINEST = 0.1
+#: Small marks of one lane that are closer than this, in per cent of the width, are drawn as one; more so where there
+#: are many lanes, which then are thin.
+FINEST, FINEST_PER_LANE = 0.1, 0.01
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 
 
@@ -128,6 +129,8 @@ def timeline(
     scale = 100 / max(seconds, 1e-9)
     rows: dict[str, list[Mark]] = {}
     counts: dict[str, int] = {}
+    spans = list(spans)
+    finest = max(FINEST, FINEST_PER_LANE * len({one.lane for one in spans}))
     for one in sorted(spans, key=lambda one: one.start):
         marks = rows.setdefault(one.lane, [])
         start, end = one.start * scale, one.end * scale
@@ -135,8 +138,8 @@ def timeline(
         if (
             last
             and last.kind == one.kind
-            and start - (last.start + last.width) < FINEST
-            and _is_tiny(last, end - start)
+            and start - (last.start + last.width) < finest
+            and _is_tiny(last, end - start, 4 * finest)
         ):
             counts[one.lane] = counts.get(one.lane, 1) + 1
             width = round(max(last.width, end - last.start), 3)
@@ -148,8 +151,8 @@ def timeline(
     return Lanes(lanes, time_ticks(seconds, label))
 
 
-def _is_tiny(last: Mark, width: float) -> bool:
-    return width < 4 * FINEST and (last.width < 4 * FINEST or "tasks" in last.title)
+def _is_tiny(last: Mark, width: float, limit: float) -> bool:
+    return width < limit and (last.width < limit or "tasks" in last.title)
 
 
 def bars(

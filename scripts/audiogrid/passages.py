@@ -1,0 +1,49 @@
+"""Where a transcript is least certain: what a person who has ten minutes should listen to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+KEPT = 3
+#: Passages that are more certain than this on average are not worth a look.
+CERTAIN = 0.7
+_FEWEST_WORDS = 3
+_LONGEST_TEXT = 200
+
+
+def worst_passages(document: Mapping[str, Any], count: int = KEPT) -> list[dict[str, Any]]:
+    """The ``count`` segments with the lowest mean word probability, lowest first.
+
+    Each has ``start`` and ``end`` in seconds, ``probability``, ``text``, ``flags`` (what was suspicious there before it
+    was read again) and, where there are several, the ``speaker``.
+    """
+    found = []
+    for segment in document["segments"]:
+        words = segment["words"]
+        probability = sum(word["probability"] for word in words) / len(words)
+        if len(words) >= _FEWEST_WORDS and probability < CERTAIN:
+            found.append((probability, segment["start"], segment))
+    return [
+        {
+            "start": segment["start"],
+            "end": segment["end"],
+            "probability": round(probability, 3),
+            "text": segment["text"][:_LONGEST_TEXT],
+            "flags": _flags(document, segment),
+            **({"speaker": segment["speaker"]} if segment.get("speaker") else {}),
+        }
+        for probability, _, segment in sorted(found, key=lambda entry: entry[:2])[:count]
+    ]
+
+
+def _flags(document: Mapping[str, Any], segment: Mapping[str, Any]) -> list[str]:
+    middle = (segment["start"] + segment["end"]) / 2
+    return sorted(
+        {
+            flag
+            for window in document["windows"]
+            if window["start"] <= middle < window["end"] and window.get("speaker") == segment.get("speaker")
+            for flag in window["flags"]
+        }
+    )
