@@ -97,7 +97,7 @@ def read_entries(path: Path) -> Iterator[dict[str, Any]]:
 def chunk_entries(folder: Path) -> Iterator[dict[str, Any]]:
     """What every journal in ``folder`` says of single chunks, whatever their shard and spec."""
     for path in sorted(folder.glob("*.jsonl")):
-        yield from (entry for entry in _entries(path) if entry.get("event") == "chunk")
+        yield from (entry for entry in read_entries(path) if entry.get("event") == "chunk")
 
 
 def read_history(folder: Path, shard: str, spec: str) -> ShardHistory:
