@@ -8,7 +8,8 @@ export AUDIOGRID_AUDIO := $(value AUDIO)
 export AUDIOGRID_RUN := $(value RUN)
 export AUDIOGRID_ARGS := $(value ARGS)
 export AUDIOGRID_BATCH := $(value BATCH)
-unexport AUDIO RUN ARGS BATCH MAKEFLAGS MAKEOVERRIDES
+export AUDIOGRID_MODEL := $(value MODEL)
+unexport AUDIO RUN ARGS BATCH MODEL MAKEFLAGS MAKEOVERRIDES
 
 ENV := .venv/bin/python
 SETUP := $(PYTHON) scripts/environment.py
@@ -16,7 +17,7 @@ SETUP := $(PYTHON) scripts/environment.py
 CODE := $(wildcard scripts tests samples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: run batch test bench check setup slurm-up slurm-down demo-mpi clean help
+.PHONY: run batch test bench check setup slurm-up slurm-down models demo-mpi clean help
 
 run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/RUN; ARGS go to snakemake
 	@$(SETUP) run
@@ -50,6 +51,10 @@ slurm-up: ## start a small Slurm on this machine, to try `snakemake --profile sl
 
 slurm-down: ## end it, with everything that runs on it
 	@$(PYTHON) tests/slurm/cluster.py down
+
+models: ## fetch and verify MODEL=name (or folder, or org/name@revision) into models/
+	@$(SETUP) run
+	@$(ENV) scripts/stage_model.py --model="$${AUDIOGRID_MODEL:-base}"
 
 demo-mpi: ## 1 h of speech over 4 MPI ranks: the text of every chunk, one text in order, and the seconds it takes
 	@$(SETUP) bench

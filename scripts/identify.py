@@ -16,7 +16,8 @@ from audiogrid.files import read_json
 from audiogrid.identified import write_identified
 from audiogrid.identify import Listening, describe, identify
 from audiogrid.log import open_log
-from audiogrid.models import known_languages, model_hash
+from audiogrid.model_languages import known_languages
+from audiogrid.models import model_hash
 from audiogrid.planning import probed_recordings
 from audiogrid.routes import Route, unknown_languages
 from audiogrid.worker import thread_environment

@@ -15,7 +15,7 @@ from audiogrid.files import read_json, write_json
 from audiogrid.foresight import foresee
 from audiogrid.identified import read_identified
 from audiogrid.log import open_log
-from audiogrid.models import known_languages
+from audiogrid.model_languages import known_languages
 from audiogrid.plan import Plan, Speed, describe
 from audiogrid.planning import plan_recordings, probed_recordings
 from audiogrid.probing import write_rejected

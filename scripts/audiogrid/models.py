@@ -17,9 +17,10 @@ from typing import Any
 
 import yaml
 
+from audiogrid.conversion import QUANTIZATIONS
 from audiogrid.errors import InputError
 from audiogrid.files import canonical_json, read_json
-from audiogrid.languages import CODES
+from audiogrid.hub import parse_hub_name
 
 SCHEMA = 1
 RECORD_NAME = "audiogrid.json"
@@ -27,7 +28,8 @@ REQUIRED = ("config.json", "model.bin", "tokenizer.json")
 VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
 OPTIONAL = ("preprocessor_config.json",)
 _BLOCK = 1 << 20
-_MULTILINGUAL_TOKENS = 51_865
+_KEYS = {"repo", "revision", "path", "multilingual", "files", "packages", "quantization", "parameters"}
+_KEYS |= {"languages", "memory_mb"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,13 @@ class FileSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model of the registry. ``packages``: file -> resources of installed packages, joined in order."""
+    """A model of the registry.
+
+    ``packages``: file -> resources of installed packages, joined in order. ``path``: a folder, instead of the hub's
+    ``repo`` and ``revision``. ``files``: may be empty where no hash is known beforehand. ``quantization``: of a
+    Transformers checkpoint that is converted. ``parameters``: in millions. ``languages``: how many it knows.
+    ``memory_mb``: ``cpu`` and ``gpu`` -> compute type -> memory of one process with it.
+    """
 
     name: str
     repo: str
@@ -48,6 +56,16 @@ class ModelSpec:
     multilingual: bool
     files: dict[str, FileSpec]
     packages: dict[str, list[str]] = field(default_factory=dict)
+    path: str = ""
+    quantization: str = ""
+    parameters: float | None = None
+    languages: int | None = None
+    memory_mb: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def memory(self, device: str, compute_type: str) -> int | None:
+        """Memory in MB of a process that decodes with this model, as far as it is known."""
+        known = self.memory_mb.get(device, {})
+        return known.get("int8" if compute_type == "auto" and device == "cpu" else compute_type)
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,7 @@ class Registry:
             advice = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}."
             raise InputError(
                 f"model: {name!r} is neither a model of {self.source} nor a folder: {advice} "
-                "A folder with a model in CTranslate2 format works too"
+                "A folder with a model in CTranslate2 format works too, and org/name@revision on the Hugging Face hub"
             )
         return spec
 
@@ -104,32 +122,63 @@ def load_registry(path: Path) -> Registry:
 def _model_spec(name: str, entry: dict[str, Any]) -> ModelSpec:
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError(f"{name!r} cannot be a folder name")
+    if unknown := set(entry) - _KEYS:
+        raise ValueError(f"{name}: unknown key {min(unknown)!r}; known: {', '.join(sorted(_KEYS))}")
+    if not entry.get("path") and not (entry.get("repo") and entry.get("revision")):
+        raise ValueError(f"{name}: it needs repo and revision, or path")
+    quantization = entry.get("quantization", "")
+    if quantization and quantization not in QUANTIZATIONS:
+        raise ValueError(f"{name}: quantization {quantization!r}; known: {', '.join(QUANTIZATIONS)}")
+    languages = entry.get("languages")
     return ModelSpec(
         name=name,
-        repo=entry["repo"],
-        revision=entry["revision"],
-        multilingual=bool(entry.get("multilingual", True)),
-        files={file: FileSpec(**spec) for file, spec in entry["files"].items()},
+        repo=entry.get("repo", ""),
+        revision=str(entry.get("revision", "")),
+        multilingual=bool(entry.get("multilingual", languages != 1)),
+        files={file: FileSpec(**spec) for file, spec in (entry.get("files") or {}).items()},
         packages={file: list(parts) for file, parts in (entry.get("packages") or {}).items()},
+        path=entry.get("path", ""),
+        quantization=quantization,
+        parameters=entry.get("parameters"),
+        languages=languages,
+        memory_mb=entry.get("memory_mb") or {},
     )
 
 
 def is_local(value: str, registry: Registry) -> bool:
     """Whether a configured model is a folder. A name of the registry never is, whatever lies around."""
-    return value not in registry.models and value not in registry.aliases and ("/" in value or Path(value).is_dir())
+    if value in registry.models or value in registry.aliases:
+        return False
+    return Path(value).expanduser().is_dir() or ("/" in value and parse_hub_name(value) is None)
+
+
+def is_on_hub(value: str, registry: Registry) -> bool:
+    """Whether a configured model is one of the hub that is no model of the registry: ``org/name@revision``."""
+    known = value in registry.models or value in registry.aliases
+    return not known and not is_local(value, registry) and parse_hub_name(value) is not None
 
 
 def folder_name(value: str, registry: Registry) -> str:
-    """Name under ``models/`` of a configured model: a registry name, or a safe name for a folder's path.
+    """Name under ``models/`` of a configured model: a registry name, or a safe name for a folder or a hub's model.
 
     Decided from the words alone, so that a plan can be made before anything is staged. Raises
-    ``InputError`` for what is neither.
+    ``InputError`` for what is none of these.
     """
+    if is_on_hub(value, registry):
+        safe = re.sub(r"[^\w.-]+", "_", value.partition("@")[0]).strip("._-")[:60]
+        return f"{safe}-{hashlib.sha256(value.encode()).hexdigest()[:8]}"
     if not is_local(value, registry):
         return registry.get(value).name
     path = Path(value).expanduser().resolve()
     safe = re.sub(r"[^\w.-]+", "_", path.name).strip("._-")[:60] or "model"
     return f"{safe}-{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
+
+
+def memory_of(value: str, registry: Registry, device: str, compute_type: str) -> int | None:
+    """Memory in MB of a process with a configured model, where the registry knows."""
+    if is_local(value, registry) or is_on_hub(value, registry):
+        return None
+    return registry.get(value).memory(device, compute_type)
 
 
 def named_folders(values: Iterable[str], registry: Registry) -> dict[str, str]:
@@ -138,36 +187,6 @@ def named_folders(values: Iterable[str], registry: Registry) -> dict[str, str]:
     for value in values:
         found.setdefault(folder_name(value, registry), value)
     return found
-
-
-def is_english_only(value: str, registry: Registry) -> bool:
-    """Whether a configured model is known to be English-only before it is staged."""
-    if is_local(value, registry):
-        folder = Path(value).expanduser()
-        return any((folder / name).is_file() for name in VOCABULARIES) and known_languages(folder) == {"en"}
-    return not registry.get(value).multilingual
-
-
-def known_languages(folder: Path) -> frozenset[str]:
-    """Codes of the languages of the model in ``folder``, by the size of its vocabulary, as in Whisper's own code.
-
-    Below 51,865 tokens: English only; exactly so many: without Cantonese, which came with large-v3.
-    Raises ``InputError`` when the folder has no vocabulary.
-    """
-    tokens = _vocabulary_size(folder)
-    if tokens < _MULTILINGUAL_TOKENS:
-        return frozenset({"en"})
-    return frozenset(CODES) - ({"yue"} if tokens == _MULTILINGUAL_TOKENS else set())
-
-
-def _vocabulary_size(folder: Path) -> int:
-    try:
-        if (folder / "vocabulary.json").is_file():
-            return len(read_json(folder / "vocabulary.json"))
-        with (folder / "vocabulary.txt").open("rb") as file:
-            return sum(1 for _ in file)
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"the vocabulary of the model in {folder} cannot be read ({error}): stage it again") from error
 
 
 def content_hash(files: dict[str, str]) -> str:
@@ -193,7 +212,7 @@ def model_files(folder: Path) -> list[str]:
     if missing:
         raise InputError(
             f"{folder} holds no complete Whisper model in CTranslate2 format: {', '.join(missing)} not found. "
-            "Converted models come from ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json"
+            "Give a folder with all of them, or one with a Whisper checkpoint of Transformers, which is converted"
         )
     return sorted([*REQUIRED, *vocabularies, *(name for name in OPTIONAL if (folder / name).is_file())])
 

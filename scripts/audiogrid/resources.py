@@ -86,9 +86,12 @@ def transcribe_minutes(audio: int, model_dir: Path, cores: int, rate: float | No
     return (_FIXED_MINUTES + math.ceil(_MARGIN * expected / 60)) * attempt
 
 
-def transcribe_memory_mb(model_dir: Path, cores: int, attempt: int = 1) -> int:
-    """Memory, in MB, of a job with ``workers(model_dir, cores)``."""
-    each = 2 * _model_bytes(model_dir) / 1_000_000 + _WORKER_MB
+def transcribe_memory_mb(model_dir: Path, cores: int, attempt: int = 1, each_mb: int | None = None) -> int:
+    """Memory, in MB, of a job with ``workers(model_dir, cores)``.
+
+    ``each_mb``: of one process, where the registry says; else by the size of the weights.
+    """
+    each = each_mb or 2 * _model_bytes(model_dir) / 1_000_000 + _WORKER_MB
     return math.ceil(_AROUND_MB + workers(model_dir, cores).processes * each) * attempt
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from audiogrid.errors import InputError
 from audiogrid.identified import Identified
 from audiogrid.languages import AUTO, check_language
-from audiogrid.models import Registry, folder_name, is_english_only
+from audiogrid.model_languages import is_english_only
+from audiogrid.models import Registry, folder_name
 from audiogrid.plan import Recording, Settings
 from audiogrid.recordings import Rejection
 from audiogrid.times import SAMPLE_RATE

@@ -37,7 +37,9 @@ def make(folder: Path, echo: Path, *words: str, **environment: str) -> list[str]
     shutil.copy(ROOT / "Makefile", folder / "Makefile")
     out = folder / "out"
     command = ["make", "-C", str(folder), f"ENV={echo}", "SETUP=true", *words]
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "AUDIO", "RUN", "ARGS"))}
+    clean = {
+        key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "AUDIO", "RUN", "ARGS", "MODEL"))
+    }
     subprocess.run(command, check=True, capture_output=True, env={**clean, "OUT": str(out), **environment})
     return out.read_text().split("\0")[:-1]
 
@@ -47,6 +49,7 @@ def test_values_arrive_unchanged_and_unexecuted(tmp_path: Path, echo: Path, text
     got = make(tmp_path, echo, "run", f"AUDIO={text}", f"RUN={text}", f"ARGS={text}")
     assert got == [text, text, text, "scripts/run.py"]
     assert make(tmp_path, echo, "run", AUDIO=text)[0] == text
+    assert make(tmp_path, echo, "models", f"MODEL={text}")[3:] == ["scripts/stage_model.py", f"--model={text}"]
     assert not (tmp_path / "pwned").exists()
 
 
@@ -55,6 +58,7 @@ def test_without_values_all_are_empty(tmp_path: Path, echo: Path) -> None:
 
 
 def test_args_reach_pytest_as_words(tmp_path: Path, echo: Path) -> None:
+    assert make(tmp_path, echo, "models")[3:] == ["scripts/stage_model.py", "--model=base"]
     assert make(tmp_path, echo, "test", "ARGS=tests/unit -k name")[3:] == ["-m", "pytest", "tests/unit", "-k", "name"]
 
 

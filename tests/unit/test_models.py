@@ -97,8 +97,11 @@ def test_bad_registry_is_an_input_error(tmp_path: Path, text: str, part: str) ->
 
 def test_registry_file_is_plain_yaml_with_known_keys() -> None:
     raw = yaml.safe_load((ROOT / "config" / "models.yaml").read_text())
-    known = {"repo", "revision", "multilingual", "packages", "files"}
-    assert all(set(entry) <= known for entry in raw["models"].values())
+    known = {"repo", "revision", "parameters", "languages", "memory_mb", "packages", "files"}
+    assert all(known - {"packages"} <= set(entry) <= known for entry in raw["models"].values())
+    for name, spec in models.load_registry(ROOT / "config" / "models.yaml").models.items():
+        assert spec.multilingual is (spec.languages in (99, 100))
+        assert spec.multilingual is not (".en" in name or "distil" in name)
 
 
 def test_folder_name_of_a_path_is_safe_and_stable(registry: models.Registry, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from audiogrid import resources
-from audiogrid.models import model_hash
+from audiogrid.models import load_registry, memory_of, model_hash
 from audiogrid.times import SAMPLE_RATE
 
+ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3600 * SAMPLE_RATE
 
 
@@ -92,6 +93,11 @@ def test_memory_is_for_the_processes_that_will_run(tmp_path):
     # One copy of a large model fits what any node has.
     assert resources.workers(large, 4).processes == 1
     assert resources.transcribe_memory_mb(large, 4) == 1000 + 2 * 3090 + 700
+    # What the registry says of a model and its arithmetic counts, where it says something.
+    assert resources.transcribe_memory_mb(base, 4, each_mb=1140) == 1000 + 4 * 1140
+    assert memory_of("base", load_registry(ROOT / "config" / "models.yaml"), "cpu", "float32") == 1140
+    assert memory_of("turbo", load_registry(ROOT / "config" / "models.yaml"), "cpu", "auto") == 3940
+    assert memory_of("org/name@1", load_registry(ROOT / "config" / "models.yaml"), "cpu", "auto") is None
     assert resources.transcribe_memory_mb(large, 4, attempt=2) == 2 * resources.transcribe_memory_mb(large, 4)
 
 

@@ -11,7 +11,8 @@ from audiogrid.config import resolve
 from audiogrid.errors import InputError
 from audiogrid.identified import HeardWindow, Identified, judge, unknown
 from audiogrid.languages import CODES
-from audiogrid.models import known_languages, load_registry
+from audiogrid.model_languages import known_languages
+from audiogrid.models import load_registry
 from audiogrid.plan import Recording, Settings
 from audiogrid.routes import (
     Route,

@@ -16,7 +16,7 @@ from audiogrid import resources as job_resources
 from audiogrid.cluster_jobs import end_left_over
 from audiogrid.ending import read_ending
 from audiogrid.errors import AudiogridError
-from audiogrid.models import load_registry, named_folders
+from audiogrid.models import load_registry, memory_of, named_folders
 from audiogrid.plan import PlanReader
 from audiogrid.progress import RunFolder
 from audiogrid.remote.publishing import check_target, is_published, target
@@ -232,8 +232,9 @@ def shard_minutes(wildcards, threads, attempt):
 
 def shard_memory(wildcards, threads, attempt):
     """Memory in MB of a transcribe job."""
-    model = plan_of(wildcards).shard[wildcards.shard].model
-    return job_resources.transcribe_memory_mb(Path(model_dir(model)), threads, attempt)
+    shard = plan_of(wildcards).shard[wildcards.shard]
+    each = memory_of(ALL_MODELS[shard.model], REGISTRY, "cpu", shard.compute_type)
+    return job_resources.transcribe_memory_mb(Path(model_dir(shard.model)), threads, attempt, each)
 
 
 def shard_processes(wildcards, threads):

@@ -10,7 +10,7 @@ from typing import Any
 from audiogrid.compare.derived import split_id
 from audiogrid.errors import InputError
 from audiogrid.identified import Identified
-from audiogrid.models import known_languages
+from audiogrid.model_languages import known_languages
 from audiogrid.plan import Plan, Recording, Settings
 from audiogrid.planning import plan_recordings, probed_recordings
 from audiogrid.progress import RunFolder
