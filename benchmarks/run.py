@@ -17,6 +17,7 @@ BENCHMARKS = {
     "overhead": [["overhead.py", "hour", "tiny"], ["overhead.py", "notes"], ["overhead.py", "ten"]],
     "peers": [["peers.py"]],
     "decoding": [["decoding.py"]],
+    "languages": [["languages.py"]],
     "slurm": [["slurm.py"]],
     "mpi": [["mpi.py"]],
     "gpu": [["gpu.py"]],

@@ -1,0 +1,138 @@
+"""Languages found out, and what choosing models by them costs.
+
+    .venv/bin/python benchmarks/languages.py identify              accuracy and seconds per recording
+    .venv/bin/python benchmarks/languages.py routing --count 200   two models against one, from an empty store
+
+Speech: the prompts of Debian's ``asterisk-core-sounds-*`` packages in five languages, put together to recordings of at
+least a minute (``identify``), or taken as they come, a few to a recording of about ten seconds (``routing``). The
+second model is Whisper base under another name: what is measured is routing, not a better or smaller model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import wave
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from decoding_sets import RATE, VOICES, prompts
+from overhead import measured, workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = ROOT / "models" / "base"
+
+
+def write(path: Path, pcm: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(pcm.astype("<i2").tobytes())
+    return path
+
+
+def pieces(language: str, seconds: float, count: int) -> list[np.ndarray]:
+    """Different stretches of prompts of one language, each at least so long."""
+    whole = prompts(language, count * seconds / 60 * 1.1, seed=17).pcm
+    size = int(seconds * RATE)
+    return [whole[first : first + size] for first in range(0, len(whole) - size + 1, size)][:count]
+
+
+def identify(per_language: int, seconds: float, windows: list[int]) -> None:
+    """One process, one thread; how often the language is right by the number of windows."""
+    import os
+
+    from audiogrid.worker import thread_environment
+
+    os.environ.update(thread_environment(1))
+    from audiogrid.decoding.model import Model
+    from audiogrid.identify import listen
+
+    folder = workspace("languages")
+    files = [
+        (language, write(folder / "in" / f"{language}-{number}.wav", pcm))
+        for language in VOICES
+        for number, pcm in enumerate(pieces(language, seconds, per_language))
+    ]
+    model = Model(MODEL, "cpu", "auto", 1, 8)
+    print(f"{len(files)} recordings of {seconds:.0f} s")
+    for wanted in windows:
+        right: Counter[str] = Counter()
+        least, wrong = 1.0, []
+        began, cpu = time.perf_counter(), time.process_time()
+        for language, path in files:
+            found = listen(model, path, int(seconds * RATE), wanted, 0.25)
+            right[language] += found.language == language
+            if found.language == language:
+                least = min(least, found.probability)
+            else:
+                wrong.append(f"{path.name} as {found.language} ({found.probability})")
+            if found.is_multilingual:
+                wrong.append(f"{path.name} taken for multilingual ({found.second} {found.second_share})")
+        wall, busy = time.perf_counter() - began, time.process_time() - cpu
+        print(
+            f"windows {wanted}: {sum(right.values())} of {len(files)} right, least probability {least:.2f}, "
+            f"{wall / len(files):.2f} s wall and {busy / len(files):.2f} s CPU per recording; "
+            f"{'; '.join(wrong) or 'none wrong'}",
+            flush=True,
+        )
+
+
+def routing(count: int, seconds: float) -> None:
+    """The same recordings with one model, with two by the language that is heard, with two by a given language."""
+    source = workspace("routing-in") / "in"
+    names = []
+    for language in VOICES:
+        for number, pcm in enumerate(pieces(language, seconds, count // len(VOICES))):
+            names.append((write(source / f"{language}-{number:03d}.wav", pcm), language))
+    ways = {"one": (False, False), "two-heard": (True, False), "two-given": (True, True)}
+    for name, (routed, given) in ways.items():
+        folder = workspace(f"routing-{name}")
+        second = folder / "second"
+        second.mkdir()
+        for file in ("model.bin", "tokenizer.json", "vocabulary.txt"):
+            (second / file).symlink_to((MODEL / file).resolve())
+        (second / "config.json").write_text((MODEL / "config.json").read_text() + " ")
+        (folder / "models").unlink()
+        (folder / "models").mkdir()
+        (folder / "models" / "base").symlink_to(MODEL.resolve())
+        rows = ["path\tlanguage", *(f"{path}\t{language if given else ''}" for path, language in names)]
+        (folder / "list.tsv").write_text("\n".join(rows) + "\n")
+        config: dict[str, object] = {"run": "x", "recordings": "list.tsv"}
+        if routed:
+            config["routes"] = [{"when": {"language": ["en", "es"]}, "model": "second"}]
+        (folder / "r.json").write_text(json.dumps(config))
+        wall, cpu, _, output = measured(folder, "--configfile", "r.json")
+        told = [line for line in output.splitlines() if line.startswith(("identified", "shard", "planned"))]
+        print(f"{name}: {len(names)} recordings, {wall:.0f} s wall, {cpu:.0f} s CPU; {'; '.join(told)}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", default=["identify", "routing"], choices=["identify", "routing"])
+    parser.add_argument("--per-language", type=int, default=6, help="recordings of each language (identify)")
+    parser.add_argument(
+        "--windows", type=int, nargs="+", default=[1, 6], help="stretches that are listened to (identify)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=0, help="length of a recording (default 90, or 10 for routing)"
+    )
+    parser.add_argument("--count", type=int, default=200, help="recordings (routing)")
+    arguments = parser.parse_args()
+    if "identify" in arguments.what:
+        identify(arguments.per_language, arguments.seconds or 90, arguments.windows)
+    if "routing" in arguments.what:
+        routing(arguments.count, arguments.seconds or 10)
+
+
+if __name__ == "__main__":
+    main()
