@@ -22,7 +22,9 @@ def rule_of_thumb(model_bytes: int) -> float:
 
 def newest_reports(results: Path, model_hash: str) -> list[dict[str, Any]]:
     """Reports of the newest finished shards of a model, over all runs in ``results``, that decoded something."""
-    paths = sorted(results.glob("*/shards/*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    # Comparisons decode, too.
+    reports = [path for pattern in ("*/shards/*.json", "*/compare/*/shards/*.json") for path in results.glob(pattern)]
+    paths = sorted(reports, key=lambda path: path.stat().st_mtime, reverse=True)
     found: list[dict[str, Any]] = []
     for path in paths:
         try:

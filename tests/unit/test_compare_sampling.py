@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.compare.references import find_reference, read_reference
+from audiogrid.compare.references import find_reference, read_reference, references_stamp
 from audiogrid.compare.sampling import Sample, choose, is_rolled_out, parse_sample, parse_share
 from audiogrid.errors import InputError
+from audiogrid.files import write_json
 from audiogrid.times import SAMPLE_RATE
 
 
@@ -110,3 +111,20 @@ def test_a_reference_that_cannot_be_read_is_named(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"x\.txt"):
         read_reference(path)
+
+
+def test_a_reference_that_comes_changes_or_goes_is_noticed(tmp_path):
+    probe = tmp_path / "probe.json"
+    assert references_stamp(probe) == ""
+    recordings = [{"recording": name, "path": str(tmp_path / f"{name}.wav")} for name in ("a", "b")]
+    write_json(probe, {"recordings": recordings})
+    seen = [references_stamp(probe)]
+    (tmp_path / "a.ref.txt").write_text("one")
+    seen.append(references_stamp(probe))
+    (tmp_path / "a.ref.txt").write_text("another")
+    seen.append(references_stamp(probe))
+    assert references_stamp(probe) == seen[-1]
+    recordings[1]["reference"] = str(tmp_path / "gone.txt")
+    write_json(probe, {"recordings": recordings})
+    seen.append(references_stamp(probe))
+    assert len(set(seen)) == 4

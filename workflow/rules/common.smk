@@ -15,7 +15,7 @@ from audiogrid import config as configuration
 from audiogrid import resources as job_resources
 from audiogrid.cluster_jobs import end_left_over
 from audiogrid.ending import read_ending
-from audiogrid.errors import AudiogridError
+from audiogrid.errors import AudiogridError, InputError
 from audiogrid.models import load_registry, memory_of, named_folders
 from audiogrid.plan import PlanReader
 from audiogrid.progress import RunFolder
@@ -52,9 +52,15 @@ try:
     MODELS = named_folders(configured_models(SETTINGS), REGISTRY) | models_for(
         *([variant_settings(ROLLOUT.variant)] if ROLLOUT else [])
     )
-    VARIANT_MODELS = {
-        name: named_folders(configured_models(variant_settings(name)), REGISTRY) for name in COMPARISON.variants
-    }
+
+    def variant_models(name):
+        """Models of a variant and of the routes. Raises ``InputError`` that names the variant."""
+        try:
+            return named_folders(configured_models(variant_settings(name)), REGISTRY)
+        except AudiogridError as error:
+            raise InputError(f"variants.{name}.{error}") from None
+
+    VARIANT_MODELS = {name: variant_models(name) for name in COMPARISON.variants}
     # Tells languages apart, where a route looks at them.
     (IDENTIFYING_MODEL,) = LISTENER = named_folders([identifying_model(SETTINGS, REGISTRY)], REGISTRY)
     # Only the main process looks at the recordings: jobs on other nodes work from the plan.

@@ -2,6 +2,7 @@
 # INPUTS   probe.json
 # OUTPUTS  compare.html, compare.tsv; compare/<variant>/ is a folder like the run's, compare/chunks/ serves all of them
 
+from audiogrid.compare.references import references_stamp
 
 CONDITION_LISTS = [f"{RESULTS}/compare/conditions/{condition.name}.json" for condition in COMPARISON.conditions]
 
@@ -24,6 +25,7 @@ rule compare_sample:
     params:
         sample=WITHOUT_VARIANT["compare"]["sample"],
         seed=COMPARISON.seed,
+        references=lambda wildcards: references_stamp(FOLDER.probe),
     message:
         "Choosing what is compared."
     shell:
@@ -111,6 +113,7 @@ rule compare:
         store=SETTINGS["store"],
     params:
         variants=json.dumps(compared_variants()),
+        references=lambda wildcards: references_stamp(FOLDER.probe),
     message:
         "Comparing variants."
     shell:

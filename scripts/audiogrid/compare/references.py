@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from audiogrid.errors import InputError
+from audiogrid.files import read_json
 
 # Not any .txt beside a recording: it may be a note, or another program's transcript.
 SUFFIXES = (".ref.txt", ".reference.txt")
@@ -45,3 +47,22 @@ def read_reference(path: Path) -> str:
         lines = [line for line in text.splitlines() if not _TIME_LINE.match(line) and not line.startswith("WEBVTT")]
         text = re.sub(r"<[^>]*>", "", "\n".join(lines))
     return text
+
+
+def references_stamp(probe: Path) -> str:
+    """Changes when a recording in ``probe.json`` gets, loses or changes its reference; empty while there is none."""
+    try:
+        recordings = read_json(probe)["recordings"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    digest = hashlib.sha256()
+    for recording in recordings:
+        found = find_reference(recording)
+        if found is not None:
+            try:
+                facts = found.stat()
+                seen = f"{facts.st_size} {facts.st_mtime_ns}"
+            except OSError as error:
+                seen = type(error).__name__
+            digest.update(f"{recording['recording']} {found} {seen}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()[:32]
