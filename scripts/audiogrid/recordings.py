@@ -143,16 +143,25 @@ def _remote(item: str, mode: Channels) -> list[RecordingSource]:
         if ignored(PurePath(name).name):
             raise InputError(f"recordings: {item} is no media file: name one, a prefix that holds some, or a table")
         return [RecordingSource("", found[0].address.public, channels=mode, remote=found[0])]
-    start = len(parse(item).key.rstrip("/"))
-    media = [one for one in found if not _passed_over(one.address.key, start)]
+    start = _folder_part(parse(item).key, [one.address.key for one in found])
+    media = [one for one in found if not _passed_over(one.address.key[start:])]
     if not media:
         raise InputError(f"recordings: {item} holds no audio or video object: check the address, or put some there")
     return [RecordingSource("", one.address.public, channels=mode, remote=one) for one in media]
 
 
-def _passed_over(key: str, start: int) -> bool:
-    """Like ``ignored``, for all parts of a key from ``start`` on; ``..`` has no meaning there."""
-    *folders, name = key[start:].lstrip("/").split("/") if key[start:].strip("/") else [key.rsplit("/", 1)[-1]]
+def _folder_part(asked: str, keys: list[str]) -> int:
+    """Length of what was written out of the keys that ``asked`` (a prefix or a glob) stands for."""
+    below = asked.rstrip("/") + "/"
+    if below == "/" or all(key.startswith(below) for key in keys):
+        return len(below) if below != "/" else 0
+    fixed = asked[: min(at for at in map(asked.find, "*?[") if at >= 0)]
+    return fixed.rfind("/") + 1
+
+
+def _passed_over(below: str) -> bool:
+    """Like ``ignored``, for all parts of a key below a prefix; ``..`` has no meaning there."""
+    *folders, name = below.split("/")
     hidden = any(part.startswith(".") and part not in (".", "..") for part in folders)
     return hidden or ignored(name)
 

@@ -20,6 +20,7 @@ from audiogrid.media import MediaError, probe_media, stream_pcm
 from audiogrid.probing import probe
 from audiogrid.recordings import list_sources
 from audiogrid.remote import reader, web
+from audiogrid.remote import service as service_module
 from audiogrid.remote.address import parse, parse_public
 from audiogrid.remote.listing import glob_pattern, look_at_all
 from audiogrid.remote.publishing import check_target, is_published, publish, target
@@ -46,6 +47,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(reader, "PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(web, "READ_SECONDS", 0.5)
     monkeypatch.setattr(web, "_TRIES", web._TRIES.new(total=1, backoff_factor=0))
+    monkeypatch.setattr(service_module, "_silence", {})
     service.cache_clear()
     yield
     service.cache_clear()
@@ -267,6 +269,7 @@ def test_a_prefix_is_a_folder_whatever_its_objects_are_called(pile):
     [
         ("s3://pile/talks/[x]*.wav", ["[x]*"]),
         ("s3://pile/talks/p*.wav", ["plain"]),
+        ("s3://pile/talks/*", ["%41+b", "[x]*", "empty", 'it\'s "odd" & $(x) #1?', "plain", "up", "ünï ☃"]),
         ("s3://pile/**/[up]*.wav", ["plain", "up"]),
         ('s3://pile/talks/it\'s "odd" & $(x) #1?.wav', ['it\'s "odd" & $(x) #1?']),
     ],
@@ -421,6 +424,7 @@ def test_a_service_that_is_down_is_not_asked_for_every_recording(shelf, quick):
 
     assert [one.trouble.kind for one in looked[:-1]] == ["unreachable"] * 200
     assert looked[-1].facts.size == 1
+    assert sum("not answered" in str(one.trouble) for one in looked[:-1]) > 180
 
 
 def test_large_remote_files_have_the_time_they_need():

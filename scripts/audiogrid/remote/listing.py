@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from audiogrid.errors import AudiogridError, InputError, RetryableError
 from audiogrid.remote.address import Address, parse_public
-from audiogrid.remote.service import RemoteError, RemoteFacts, service
+from audiogrid.remote.service import RemoteError, RemoteFacts, facts_of, service
 
+# What some programs store to show that there is a folder.
+_FOLDERS = ("/", "_$folder$")
 # Looks at once; more is unkind to web servers.
 _LOOKS = 8
-# A service that did not answer so many times in a row is not asked for the rest.
-_DOWN_AFTER = 8
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _found(address: Address) -> list[Remote]:
 
 def _under(prefix: Address) -> Iterator[Remote]:
     for key, facts in service(prefix.scheme).list(prefix):
-        if not key.endswith("/"):
+        if not key.endswith(_FOLDERS):
             yield Remote(prefix.sibling(key), facts)
 
 
@@ -91,19 +91,11 @@ def glob_pattern(pattern: str) -> str:
 
 def look_at_all(addresses: Sequence[Address]) -> list[Remote]:
     """Facts of single objects, several at a time; never raises for one of them."""
-    failures: dict[str, tuple[int, RemoteError]] = {}
 
     def look(address: Address) -> Remote:
-        count, last = failures.get(address.root, (0, None))
-        if last is not None and count >= _DOWN_AFTER:
-            return Remote(address, None, last)
         try:
-            found = Remote(address, service(address.scheme).facts(address))
-            failures.pop(address.root, None)
-            return found
+            return Remote(address, facts_of(address))
         except RemoteError as error:
-            if error.kind == "unreachable":
-                failures[address.root] = (failures.get(address.root, (0, error))[0] + 1, error)
             return Remote(address, None, error)
 
     for scheme in {address.scheme for address in addresses}:

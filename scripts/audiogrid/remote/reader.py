@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from audiogrid.remote.address import Address
-from audiogrid.remote.service import ByteStream, RemoteError, service
+from audiogrid.remote.service import ByteStream, RemoteError, facts_of, service
 
 # Jumps ahead up to this far read on: a new request costs more than what lies between two pieces of sound in a video.
 _READ_ON = 8 << 20
@@ -41,7 +41,7 @@ class RemoteFile:
     def __init__(self, address: Address, expected: tuple[int, int] | None = None) -> None:
         self.address = address
         self._service = service(address.scheme)
-        self.facts = self._service.facts(address)
+        self.facts = facts_of(address)
         if expected is not None and expected != (self.facts.size, self.facts.stamp_ns):
             raise RemoteError("changed", "The object was changed after the run had looked at it: run again.")
         self._head = b""

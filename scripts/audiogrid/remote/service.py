@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -123,6 +124,28 @@ def service(scheme: str) -> Service:
         raise InputError(
             f"{scheme}:// needs a package that is not installed ({error.name}): pip install '.[{extra}]'"
         ) from error
+
+
+# Service -> how often in a row it has not answered this process, and when it did so last.
+_silence: dict[str, tuple[int, float]] = {}
+# From so many times on it is left alone for so many seconds: each time may have taken a minute.
+_DOWN_AFTER = 4
+_DOWN_SECONDS = 120.0
+
+
+def facts_of(address: Address) -> RemoteFacts:
+    """Facts of one object; a service that has not answered several times is not asked for every recording."""
+    times, last = _silence.get(address.root, (0, 0.0))
+    if times >= _DOWN_AFTER and time.monotonic() - last < _DOWN_SECONDS:
+        raise unreachable(f"it has not answered {times} times")
+    try:
+        facts = service(address.scheme).facts(address)
+    except RemoteError as error:
+        if error.kind == "unreachable":
+            _silence[address.root] = (_silence.get(address.root, (0, 0.0))[0] + 1, time.monotonic())
+        raise
+    _silence.pop(address.root, None)
+    return facts
 
 
 def plugin_settings(module: Any, name: str, **defaults: Any) -> Any:
