@@ -60,9 +60,9 @@ def _refusal(code: str, status: int) -> RemoteError:
         return missing()
     if status == 412:
         return changed()
-    if code in _TRANSIENT or status >= 500 or status in (408, 429):
-        return unreachable(f"it answers {status} {code}".strip(), "wait a little")
     shown = code if code and code != str(status) else f"status {status}"
+    if code in _TRANSIENT or status >= 500 or status in (408, 429):
+        return unreachable(f"it answers {shown}", "wait a little")
     if status == 301 or code in ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"):
         return refused(shown, "the bucket is in another region, set AWS_DEFAULT_REGION")
     if code == "InvalidObjectState":
