@@ -82,7 +82,9 @@ def probe(sources: Sequence[RecordingSource], *, processes: int, cache: Path | N
         if facts is not None and _is_unchanged(source, facts):
             looked[source.path] = Looked(facts["facts"], None)
         elif source.remote and source.remote.trouble:
-            looked[source.path] = Looked(None, str(source.remote.trouble), True)
+            # What is known of a recording stays true while its storage is silent: it keeps its place in the plan.
+            known = facts["facts"] if facts is not None else None
+            looked[source.path] = Looked(known, None if known else str(source.remote.trouble), not known)
     fresh = {_place(source): source.path for source in sources if source.path not in looked}
     sizes = {_place(s): s.remote.facts.size for s in sources if s.remote and s.remote.facts}
     for place, found in look_at(list(fresh), processes=processes, sizes=sizes).items():

@@ -109,6 +109,11 @@ def test_a_table_names_objects_and_addresses(pile, shelf, quick, tmp_path):
     signed = report.recordings[1]
     assert signed.address_table == str(table)
     assert address_in_table(table, signed.path).url.endswith(SIGNED)
+    # The server is away: what is known of its recordings stays.
+    shelf.status["/a.wav"] = 503
+    away = probe(list_sources(str(table)).sources, processes=1, cache=tmp_path / "cache.jsonl")
+    assert (away.recordings, away.unreachable) == (report.recordings, 1)
+    del shelf.status["/a.wav"]
     # The same again: only what is not known yet is fetched.
     shelf.seen.clear()
     again = probe(list_sources(str(table)).sources, processes=1, cache=tmp_path / "cache.jsonl")
