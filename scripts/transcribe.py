@@ -139,6 +139,8 @@ def _workers(arguments: argparse.Namespace, share: NodeShare) -> Workers:
     settings = replace(
         settings,
         gpus=decision.gpus,
+        # Each of them has just read the clip.
+        examine=False,
         threads=arguments.threads or max(1, min(4, cores // count)),
         reserve=(division.processes, division.threads) if arguments.device == "auto" else (0, 0),
     )

@@ -73,7 +73,9 @@ def model_size(folder: Path) -> ModelSize:
                 if name == "encoder/conv1/weight":
                     width = shape[0]
     except (OSError, struct.error, UnicodeDecodeError) as error:
-        raise InputError(f"{folder}/model.bin cannot be read ({error}); stage the model again") from error
+        raise InputError(
+            f"{folder}/model.bin is damaged, or no model in CTranslate2 format ({error}); stage the model again"
+        ) from error
     if not (width and layers):
         raise InputError(f"{folder}/model.bin holds no Whisper model in CTranslate2 format; stage the model again")
     return ModelSize(width, len(layers), parameters)
