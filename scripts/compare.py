@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from audiogrid.account import Prices
 from audiogrid.command import run
 from audiogrid.compare import table
 from audiogrid.compare.comparison import compare
@@ -29,6 +30,7 @@ def main(argv: list[str]) -> None:
         "--variants", type=json.loads, required=True, help="name -> what it changes, the baseline first, JSON"
     )
     parser.add_argument("--conditions", type=Path, nargs="*", default=[], help="what each condition made")
+    parser.add_argument("--prices", type=json.loads, default={}, help="fields of Prices, JSON")
     parser.add_argument("--page", type=Path, required=True, help="compare.html")
     parser.add_argument("--table", type=Path, required=True, help="compare.tsv")
     parser.add_argument("--log", type=Path)
@@ -42,8 +44,9 @@ def main(argv: list[str]) -> None:
         print(f"left out: {line}", file=sys.stderr)
     if not result.judged:
         raise InputError(f"no recording has a transcript with every variant, see {arguments.log or 'above'}")
-    table.write(arguments.table, result)
-    write_text(arguments.page, compare_page(result, arguments.page.parent, parts=rollout_parts(folder, store)))
+    prices = Prices(**arguments.prices)
+    table.write(arguments.table, result, prices)
+    write_text(arguments.page, compare_page(result, arguments.page.parent, prices, rollout_parts(folder, store)))
     print(f"compared {', '.join(result.variants)}: {arguments.page}, {arguments.table}", file=sys.stderr)
 
 

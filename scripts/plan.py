@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from audiogrid.account import Prices
 from audiogrid.command import run
 from audiogrid.cores import usable_cores
 from audiogrid.cuts import known_cuts
@@ -39,6 +40,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--rejected", type=Path, help="rejected.tsv: what probe and this step leave out, with reasons")
     parser.add_argument("--store", type=Path, help="with --show: where to look for what is decoded already")
+    parser.add_argument("--prices", type=json.loads, default={}, help="with --show: fields of Prices, JSON")
     parser.add_argument("--show", action="store_true", help="only say what the plan amounts to")
     parser.add_argument("--log", type=Path)
     return parser.parse_args(argv)
@@ -62,7 +64,9 @@ def main(argv: list[str]) -> None:
         foresight = None
         if arguments.store:
             foresight = foresee(plan, known_cuts(folder.root.parent, plan.recordings), Store(arguments.store))
-        lines = describe(plan, _speeds(arguments.model_dir, folder), usable_cores(), foresight)
+        lines = describe(
+            plan, _speeds(arguments.model_dir, folder), usable_cores(), foresight, Prices(**arguments.prices)
+        )
         print("\n".join(f"  {line}" for line in lines))
         return
     log = open_log(arguments.log)

@@ -16,6 +16,7 @@ from audiogrid.store import storable_options
 from audiogrid.times import SAMPLE_RATE, to_seconds
 
 if TYPE_CHECKING:
+    from audiogrid.account import Prices
     from audiogrid.foresight import Foresight
 
 SCHEMA = 2
@@ -236,11 +237,17 @@ class Speed:
     source: str
 
 
-def describe(plan: Plan, speeds: Mapping[str, Speed], cores: int, foresight: Foresight | None = None) -> list[str]:
+def describe(
+    plan: Plan,
+    speeds: Mapping[str, Speed],
+    cores: int,
+    foresight: Foresight | None = None,
+    prices: Prices | None = None,
+) -> list[str]:
     """What the plan amounts to, as lines for a person.
 
     ``speeds``: of every model of the plan, by name. ``foresight``: what of it is done already; the estimate is for
-    the rest then.
+    the rest then. ``prices``: for the cost of its core-hours.
     """
     audio = dict.fromkeys(plan.models, 0)
     for recording in plan.recordings:
@@ -248,6 +255,7 @@ def describe(plan: Plan, speeds: Mapping[str, Speed], cores: int, foresight: For
     used = {model: samples for model, samples in audio.items() if samples} or {plan.settings.model: 0}
     waiting = used if foresight is None else foresight.waiting
     core_hours = sum(core_seconds(samples, speeds[model].per_core) for model, samples in waiting.items()) / 3600
+    price = prices.core_hour if prices else 0
     chunks = sum(len(recording.chunk_ids) for recording in plan.recordings)
     sources = "; ".join(dict.fromkeys(speeds[model].source for model in used))
     rejected = f", {plan.rejected} rejected" if plan.rejected else ""
@@ -259,6 +267,11 @@ def describe(plan: Plan, speeds: Mapping[str, Speed], cores: int, foresight: For
         *(foresight.lines() if foresight else []),
         f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
         f"on {cores} core(s)",
+        *(
+            [f"cost         {core_hours * prices.core_hour:.2f} {prices.currency}"]
+            if prices and prices.core_hour
+            else []
+        ),
         *(f"warning      {warning}" for warning in plan.warnings),
         *_remark_lines(plan),
     ]

@@ -8,11 +8,12 @@ import html
 import numpy as np
 import pytest
 
+from audiogrid.account import Prices
 from audiogrid.compare import table
 from audiogrid.compare.comparison import Result
 from audiogrid.compare.figures import all_groups
 from audiogrid.compare.judging import judge, spoken_language
-from audiogrid.compare.measuring import Effort, Prices
+from audiogrid.compare.measuring import Effort
 from audiogrid.pages.compare_page import compare_page
 
 NASTY = '<script>alert(1)</script> & "it\'s"'

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from audiogrid.account import Prices
 from audiogrid.cuts import known_cuts, note_cuts
 from audiogrid.foresight import foresee
 from audiogrid.plan import Plan, Recording, Settings, Speed, describe
@@ -57,7 +58,9 @@ def test_what_is_in_the_store_is_known_before_anything_is_cut(tmp_path, recordin
     said = "\n".join(describe(plan, speeds, 1, after))
     assert "in the store 1 of 3 chunk(s)" in said
     assert "to decode    2 chunk(s), 0.02 h, in 1 shard(s), 1 of them never cut before" in said
-    assert "estimate     0.00 core-hours" in said
+    assert "estimate     0.00 core-hours" in said and "cost" not in said
+    hours = sum(after.waiting.values()) / 16_000 / 3600 / 10
+    assert f"cost         {hours * 1000:.2f} EUR" in describe(plan, speeds, 1, after, Prices(1000, 0, "EUR"))
     assert foresee(planned([]), {}, store).lines() == ["to decode    nothing: the store has every chunk"]
     assert after.stored == run[0].end - run[0].start and after.stored + after.waiting["base"] == 130 * 16_000
     # Other options are other texts, and a file under another name in another run is the same audio.

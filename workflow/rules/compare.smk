@@ -101,7 +101,7 @@ rule compare:
         merged=merged_variants,
         conditions=CONDITION_LISTS,
     output:
-        page=f"{RESULTS}/compare.html",
+        page=report(f"{RESULTS}/compare.html", caption="../report/compare.rst", category="Comparison"),
         table=f"{RESULTS}/compare.tsv",
     log:
         f"{RESULTS}/compare/logs/compare.log",
@@ -113,6 +113,7 @@ rule compare:
         store=SETTINGS["store"],
     params:
         variants=json.dumps(compared_variants()),
+        prices=json.dumps(SETTINGS["prices"]),
         references=lambda wildcards: references_stamp(FOLDER.probe),
     message:
         "Comparing variants."
@@ -122,6 +123,7 @@ rule compare:
         " --store={resources.store:q}"
         " --variants={params.variants:q}"
         " --conditions {input.conditions:q}"
+        " --prices={params.prices:q}"
         " --page={output.page:q}"
         " --table={output.table:q}"
         " --log={log:q}"

@@ -52,12 +52,14 @@ rule plan:
         store=SETTINGS["store"],
     params:
         model_dirs=MODEL_DIRS,
+        prices=json.dumps(SETTINGS["prices"]),
     message:
         "What will be done."
     shell:
         "python scripts/plan.py"
         " --show"
         " --store={resources.store:q}"
+        " --prices={params.prices:q}"
         " --run-dir={resources.run_dir:q}"
         " --model-dir {params.model_dirs:q}"
         " | tee {log:q}"

@@ -7,21 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audiogrid.account import Prices
 from audiogrid.files import read_json
 from audiogrid.journal import chunk_entries
 from audiogrid.plan import Plan, Recording
 from audiogrid.progress import RunFolder
 from audiogrid.store import Store
 from audiogrid.times import to_seconds
-
-
-@dataclass(frozen=True)
-class Prices:
-    """What an hour of a core and of a GPU cost, in some currency."""
-
-    core_hour: float
-    gpu_hour: float
-    currency: str
 
 
 @dataclass
@@ -51,11 +43,9 @@ class Effort:
         return self.audio / taken if taken else None
 
     def price(self, prices: Prices) -> float | None:
-        """Money per hour of audio."""
-        if not self.audio:
-            return None
-        cores = 0.0 if self.gpu_seconds else self.core_seconds
-        return (cores * prices.core_hour + self.gpu_seconds * prices.gpu_hour) / self.audio
+        """Money per hour of audio; ``None`` where no price applies."""
+        spent = self.core_seconds * prices.core_hour + self.gpu_seconds * prices.gpu_hour
+        return spent / self.audio if self.audio and spent else None
 
 
 def decoding_times(folders: Iterable[RunFolder]) -> dict[str, Mapping[str, Any]]:

@@ -82,7 +82,7 @@ def _part(
 
 def _rate(rows: Sequence[tuple[Mapping[str, Any], Merged]], plan: Plan, run: RunFolder) -> Interval | None:
     """Error rate over the recordings that have a reference and a transcript in JSON."""
-    errors, tokens = [], []
+    errors, tokens, unit = [], [], ""
     for row, merged in rows:
         recording = plan.recording[row["recording"]]
         path = find_reference({"reference": recording.reference, "path": recording.path})
@@ -95,6 +95,10 @@ def _rate(rows: Sequence[tuple[Mapping[str, Any], Merged]], plan: Plan, run: Run
             continue
         language = spoken_language({"": document}, plan.options_for(recording))
         one = judge(recording.recording, "", {}, {"": document}, language, text)
+        # Words and characters are never added up: what the first recording is counted in decides.
+        unit = unit or one.unit
+        if one.unit != unit:
+            continue
         assert one.tokens is not None
         errors.append(one.scores[""].errors)
         tokens.append(one.tokens)

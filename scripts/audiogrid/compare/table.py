@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from audiogrid.account import Prices
 from audiogrid.compare.bootstrap import Interval
 from audiogrid.compare.comparison import Result
-from audiogrid.compare.measuring import Effort, Prices
+from audiogrid.compare.measuring import Effort
 from audiogrid.tsv import write_table
 
 COLUMNS = (

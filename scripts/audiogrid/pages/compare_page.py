@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audiogrid.account import Prices
 from audiogrid.compare.bootstrap import RESAMPLES, Interval
 from audiogrid.compare.comparison import Result
 from audiogrid.compare.conditions import ORIGINAL
 from audiogrid.compare.figures import Figure, Group
 from audiogrid.compare.judging import Found, Judged
-from audiogrid.compare.measuring import Effort, Prices, together
+from audiogrid.compare.measuring import Effort, together
 from audiogrid.compare.rolled_out import Part
 from audiogrid.pages.charts import Lanes, intervals
 from audiogrid.pages.media_links import media_url
@@ -234,7 +235,7 @@ def compare_page(result: Result, folder: Path, prices: Prices | None = None, par
         several_units=len({group.unit for group in result.groups}) > 1,
         costs=_costs(result, prices),
         has_gpus=any(effort.gpu_seconds for by in result.effort.values() for effort in by.values()),
-        currency=prices.currency if prices else "",
+        currency=(prices.currency or "Cost") if prices and (prices.core_hour or prices.gpu_hour) else "",
         passages=passages(result.judged, folder),
         parts=[(_part_name(part), part) for part in parts],
         left_out=result.left_out[:_LEFT_OUT],
