@@ -267,11 +267,7 @@ def describe(
         *(foresight.lines() if foresight else []),
         f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
         f"on {cores} core(s)",
-        *(
-            [f"cost         {core_hours * prices.core_hour:.2f} {prices.currency}"]
-            if prices and prices.core_hour
-            else []
-        ),
+        *([f"cost         {core_hours * price:.2f} {prices.currency}".rstrip()] if prices and price else []),
         *(f"warning      {warning}" for warning in plan.warnings),
         *_remark_lines(plan),
     ]
