@@ -27,7 +27,10 @@ class Prices:
 
 @dataclass(frozen=True)
 class Effort:
-    """What decoding took. Seconds; ``reserved`` counts from the start of a job to its end, ``busy`` decoding only."""
+    """What decoding took. Seconds; ``reserved`` counts from the start of a job to its end, ``busy`` decoding only.
+
+    ``memory_mb``: the most that one decoding process held.
+    """
 
     audio: float = 0.0
     wall: float = 0.0
@@ -37,6 +40,7 @@ class Effort:
     reserved_gpus: float = 0.0
     decoded: int = 0
     stored: int = 0
+    memory_mb: int = 0
 
     @property
     def speed(self) -> float:
@@ -101,6 +105,7 @@ def effort(attempts: Sequence[Attempt]) -> Effort:
         reserved_cores=sum(attempt.reserved for attempt in on_cores),
         reserved_gpus=sum(attempt.reserved for attempt in on_gpus),
         decoded=sum(attempt.decoded for attempt in attempts),
+        memory_mb=max((attempt.memory_mb for attempt in attempts), default=0),
         # What an earlier attempt of this run decoded is found by the next one: that is no saving.
         stored=len(
             {chunk for attempt in attempts for chunk in attempt.stored}

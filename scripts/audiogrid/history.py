@@ -29,6 +29,7 @@ class Attempt:
 
     ``audio``: seconds decoded; ``busy``: seconds that its workers spent on that; ``gpu``: whether on a GPU.
     ``stored``: chunks that were there.
+    ``memory_mb``: the most that one of its processes held.
     """
 
     shard: str
@@ -41,6 +42,7 @@ class Attempt:
     audio: float = 0.0
     busy: float = 0.0
     gpu: bool = False
+    memory_mb: int = 0
     decoded: int = 0
     stored: list[str] = field(default_factory=list)
     failed: int = 0
@@ -67,6 +69,7 @@ class Attempt:
             self.warnings.append((entry["at"], entry["text"]))
         elif kind == "chunk":
             self._outcome(entry)
+            self.warnings += [(entry["at"], str(note)) for note in entry.get("notes") or []]
 
     def _outcome(self, entry: dict[str, Any]) -> None:
         status = entry["status"]
@@ -76,6 +79,7 @@ class Attempt:
             self.stored.append(entry["chunk"])
         if status != "decoded":
             return
+        self.memory_mb = max(self.memory_mb, int(entry.get("memory_mb") or 0))
         self.audio += to_seconds(entry["audio"])
         self.busy += entry["seconds"]
         self.gpu = self.gpu or entry.get("device") == "cuda"

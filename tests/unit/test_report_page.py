@@ -58,7 +58,9 @@ def test_attempts_are_read_from_journals(tmp_path: Path) -> None:
     journal.begin(ShardFacts(), 2, threads=4)
     journal.outcome(Outcome("a.0000", "k", "stored", 16_000))
     for name in ("b.0000", "c.0000"):
-        journal.outcome(Outcome(name, "k", "decoded", 160_000, 2.0, began=100.0, worker="node1/7", device="cuda"))
+        journal.outcome(
+            Outcome(name, "k", "decoded", 160_000, 2.0, began=100.0, worker="node1/7", device="cuda", memory_mb=700)
+        )
     journal.outcome(Outcome("d.0000", "k", "failed", 16_000, error="died"))
     journal.warning("a decoding process died")
     with journal.path.open("a") as file:
@@ -67,6 +69,7 @@ def test_attempts_are_read_from_journals(tmp_path: Path) -> None:
     assert (found.decoded, found.stored, found.failed, found.gpu) == (2, ["a.0000"], 1, True)
     assert (found.audio, found.busy, found.workers, found.threads) == (20.0, 4.0, 2, 4)
     assert found.reason is None
+    assert effort([found]).memory_mb == 700
     assert [text for _, text in found.warnings] == ["a decoding process died"]
     assert list(found.tasks.values()) == [Task("node1/7", "s0001", 100.0, 4.0, ["b.0000", "c.0000"])]
 

@@ -138,6 +138,8 @@ def _totals(account: Account, rows: list[dict[str, Any]], prices: Prices) -> lis
     for seconds, what in ((spent.reserved_cores, "core-hours"), (spent.reserved_gpus, "GPU-hours")):
         if seconds:
             found.append((number(seconds / 3600, 2 if seconds < 36_000 else 0), what))
+    if spent.memory_mb:
+        found.append((f"{number(spent.memory_mb)} MB", "memory at most, per process"))
     cost = spent.cost(prices)
     if cost is not None:
         found.append((f"{_money(cost)} {prices.currency}".strip(), "at the prices of the configuration"))
