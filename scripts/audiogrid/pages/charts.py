@@ -127,12 +127,12 @@ def timeline(
     Neighbours that nobody could tell apart become one mark, so that a long run is not a large page.
     """
     scale = 100 / max(seconds, 1e-9)
-    rows: dict[str, list[Mark]] = {}
-    counts: dict[str, int] = {}
     spans = list(spans)
+    rows: dict[str, list[Mark]] = {one.lane: [] for one in spans}
+    counts: dict[str, int] = {}
     finest = max(FINEST, FINEST_PER_LANE * len({one.lane for one in spans}))
     for one in sorted(spans, key=lambda one: one.start):
-        marks = rows.setdefault(one.lane, [])
+        marks = rows[one.lane]
         start, end = one.start * scale, one.end * scale
         last = marks[-1] if marks else None
         if (

@@ -63,12 +63,12 @@ def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _timeline(attempts: list[Attempt]) -> Lanes | None:
     """Workers over time; of very many, nodes."""
-    tasks = [task for attempt in attempts for task in attempt.tasks.values()]
+    tasks = sorted((task for attempt in attempts for task in attempt.tasks.values()), key=lambda task: task.began)
     if not tasks:
         return None
     spans = spans_at_work(attempts)
     at = clock_at_work(spans)
-    workers = list(dict.fromkeys(task.worker for task in tasks))
+    workers = sorted(dict.fromkeys(task.worker for task in tasks), key=lambda worker: worker.partition("/")[0])
     hosts = [worker.partition("/")[0] for worker in workers]
     counts: Counter[str] = Counter()
     names = {}
