@@ -18,8 +18,8 @@ BENCHMARKS = {
     "peers": [["peers.py"]],
     "decoding": [["decoding.py"]],
     "languages": [["languages.py"]],
-    "slurm": [["slurm.py"]],
-    "mpi": [["mpi.py"]],
+    "slurm": [["slurm.py", "hour", "plan"], ["slurm.py", "failures"]],
+    "mpi": [["mpi.py", "handout"], ["mpi.py", "real"]],
     "gpu": [["gpu.py"]],
 }
 

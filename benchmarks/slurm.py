@@ -65,9 +65,9 @@ def write_profile(folder: Path, threads: int) -> None:
     (folder / "profiles" / "site" / "config.yaml").write_text(yaml.safe_dump(profile))
 
 
-def hour(name: str, shards: str, threads: int) -> None:
-    """One hour from an empty store; ``threads``: cores (and decoding processes) of a transcribe job."""
-    recording = make_recording(1)
+def hour(name: str, shards: str, threads: int, hours: float) -> None:
+    """One recording from an empty store; ``threads``: cores (and decoding processes) of a transcribe job."""
+    recording = make_recording(hours)
     folder = workspace(f"slurm-{name.replace(' ', '-')}")
     write_profile(folder, threads)
     with a_cluster() as cluster:
@@ -134,16 +134,19 @@ def plan(count: int) -> None:
     shutil.rmtree(folder)
 
 
-def failures() -> None:
-    """Run the tests of failures with a clock: seconds more than an undisturbed run took there."""
+UNDISTURBED = "test_a_run_on_the_cluster_gives_the_same_transcripts"
+
+
+def failures(only: str) -> None:
+    """Run the tests of failures (``only``: pytest's -k) with a clock: seconds more than an undisturbed run took."""
+    choice = ["-k", f"{UNDISTURBED} or ({only})"] if only else []
     with tempfile.TemporaryDirectory() as folder:
         times = Path(folder) / "times.jsonl"
         environment = {**os.environ, "AUDIOGRID_TIMES": str(times), "AUDIOGRID_REQUIRE": "slurm"}
-        subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/slurm"], cwd=ROOT, env=environment, check=True)
+        argv = [sys.executable, "-m", "pytest", "-q", "tests/slurm", *choice]
+        subprocess.run(argv, cwd=ROOT, env=environment, check=True)
         rows = [json.loads(line) for line in times.read_text().splitlines()]
-    quiet = next(
-        row["seconds"] for row in rows if row["test"] == "test_a_run_on_the_cluster_gives_the_same_transcripts"
-    )
+    quiet = next(row["seconds"] for row in rows if row["test"] == UNDISTURBED)
     print(f"an undisturbed run: {quiet:.0f} s")
     for row in rows:
         name = row["test"].removeprefix("test_").replace("_", " ")
@@ -153,16 +156,19 @@ def failures() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["hour", "plan"])
-    for what in parser.parse_args().what:
+    parser.add_argument("--hours", type=float, default=1.0, help="length of the recording of `hour`")
+    parser.add_argument("--only", default="", metavar="EXPRESSION", help="which tests of `failures` (pytest -k)")
+    arguments = parser.parse_args()
+    for what in arguments.what:
         match what:
             case "hour":
-                hour("a job per chunk", "{chunks_per_shard: 1}", 1)
-                hour("the default", "{}", 1)
-                hour("all in one job", "{at_least: 1}", CORES)
+                hour("a job per chunk", "{chunks_per_shard: 1}", 1, arguments.hours)
+                hour("the default", "{}", 1, arguments.hours)
+                hour("all in one job", "{at_least: 1}", CORES, arguments.hours)
             case "plan":
                 plan(2000)
             case "failures":
-                failures()
+                failures(arguments.only)
             case other:
                 parser.error(f"unknown: {other}")
 
