@@ -26,6 +26,8 @@ def test_publishing_sends_what_changed(buckets, published):
     assert page["ContentType"] == "text/html; charset=utf-8"
 
     (published / "summary.tsv").write_text("more")
+    # A run that was killed before it could publish is noticed.
+    assert not is_published(published, to)
     buckets.client.put_object(Bucket="out", Key="x/talks/report.html", Body=b"somebody else's")
     buckets.client.delete_object(Bucket="out", Key="x/talks/transcripts/a.txt")
     second = publish(published, to)

@@ -103,8 +103,19 @@ def _manifest(root: Path, to: Address) -> dict[str, Any]:
 
 
 def is_published(root: Path, to: Address) -> bool:
-    """Whether the last upload to ``to`` was complete."""
-    return bool(_manifest(root, to).get("complete"))
+    """Whether the last upload to ``to`` was complete and nothing has changed here since.
+
+    The configuration does not count: every start writes it anew.
+    """
+    manifest = _manifest(root, to)
+    if not manifest.get("complete"):
+        return False
+    known = {name: (entry["size"], entry["mtime_ns"]) for name, entry in manifest["files"].items()}
+    for name, path in result_files(root):
+        status = path.stat()
+        if name != "run_config.yaml" and known.get(name) != (status.st_size, status.st_mtime_ns):
+            return False
+    return True
 
 
 def publish(root: Path, to: Address) -> Published:
