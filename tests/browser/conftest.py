@@ -15,7 +15,8 @@ from require import require
 
 OPTIONS = """
 --headless=new --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update
---disable-sync --disable-extensions --autoplay-policy=no-user-gesture-required --mute-audio --hide-scrollbars
+--disable-sync --disable-extensions --disable-dev-shm-usage --autoplay-policy=no-user-gesture-required --mute-audio
+--hide-scrollbars
 """.split()
 
 
