@@ -143,8 +143,14 @@ def test_the_page_escapes_everything_and_links_to_the_sound(result, tmp_path):
     assert NASTY not in page and "<script>alert" not in page
     assert html.escape(NASTY, quote=False)[:20] in page
     assert "%20%23%3F%25.wav#t=" in page
-    assert "points better" in page and "telephone" in page
+    assert "points better" in page and "telephone" in page and "too few words" not in page
     assert page == compare_page(result, tmp_path)
+
+
+def test_the_page_says_when_there_is_too_little(result, tmp_path):
+    result.judged = result.judged[:1]
+    result.groups = all_groups(result.judged, ["current", "turbo"])
+    assert "too few words" in compare_page(result, tmp_path)
 
 
 def test_the_page_says_when_there_is_nothing_to_see(tmp_path):

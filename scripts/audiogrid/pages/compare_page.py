@@ -232,6 +232,7 @@ def compare_page(result: Result, folder: Path, prices: Prices | None = None, par
             if kind != "condition"
         ],
         with_references=any(group.referenced for group in conditions),
+        too_few=any(f.rate is not None and f.rate.low is None for group in original for f in group.figures),
         several_units=len({group.unit for group in result.groups}) > 1,
         costs=_costs(result, prices),
         has_gpus=any(effort.gpu_seconds for by in result.effort.values() for effort in by.values()),
