@@ -187,6 +187,50 @@ def noisy(clip: Clip, decibels: float) -> Clip:
     return Clip(f"{clip.name}+noise{decibels:g}", clip.language, mixed, clip.text)
 
 
+def quiet(clip: Clip, decibels: float = 34) -> Clip:
+    """The clip as a microphone far away records it: so much weaker, with the hiss of 16 bits."""
+    hiss = np.random.default_rng(5).normal(0, 1.5, len(clip.pcm))
+    weak = np.rint(clip.pcm / 10 ** (decibels / 20) + hiss)
+    return Clip(f"{clip.name}+quiet", clip.language, weak.astype(np.int16), clip.text)
+
+
+def telephone(clip: Clip) -> Clip:
+    """The clip through a telephone line: 300 to 3400 Hz, 8 kHz, mu-law."""
+    spectrum = np.fft.rfft(clip.pcm.astype(np.float64))
+    hertz = np.fft.rfftfreq(len(clip.pcm), 1 / RATE)
+    spectrum[(hertz < 300) | (hertz > 3400)] = 0
+    narrow = np.clip(np.fft.irfft(spectrum, len(clip.pcm))[::2] / 32768, -1, 1)
+    # G.711: 8 bits on a logarithmic scale.
+    coded = np.rint(np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256) * 127) / 127
+    plain = np.sign(coded) * (256 ** np.abs(coded) - 1) / 255
+    at = np.arange(len(clip.pcm)) / 2
+    wide = np.interp(at, np.arange(len(plain)), plain) * 32767
+    return Clip(f"{clip.name}+telephone", clip.language, wide.astype(np.int16), clip.text)
+
+
+def overlapping(minutes: float, seed: int = 31) -> Clip:
+    """Two channels mixed to one: a recorded voice and a synthesised one take turns, each half a second too early."""
+    rng = random.Random(seed)
+    items = _prompts("en")
+    rng.shuffle(items)
+    pcm = np.zeros(int((minutes + 1) * 60 * RATE), np.int32)
+    words: list[str] = []
+    at = 0
+    texts = sentences(len(items) // 2, seed)
+    voices = spoken(texts[: int(minutes * 12)], seed)
+    for index, (path, text) in enumerate(items):
+        if at >= minutes * 60 * RATE or index // 2 >= len(voices):
+            break
+        if index % 2:
+            text, audio = texts[index // 2], voices[index // 2]
+        else:
+            audio = read_audio(path)
+        pcm[at : at + len(audio)] += audio[: len(pcm) - at]
+        words.append(text)
+        at += max(RATE // 2, len(audio) - RATE // 2)
+    return Clip("overlapping", "en", np.clip(pcm[: at + RATE], -32768, 32767).astype(np.int16), " ".join(words))
+
+
 def _empty(name: str, make: Callable[[float], np.ndarray]) -> Callable[[float], Clip]:
     return lambda minutes: Clip(name, "en", make(minutes * 60), "")
 
@@ -197,6 +241,9 @@ SETS: dict[str, Callable[[float], Clip]] = {
     "interrupted": interrupted,
     "noise10": lambda minutes: noisy(prompts("en", minutes, seed=2), 10),
     "noise3": lambda minutes: noisy(prompts("en", minutes, seed=2), 3),
+    "overlapping": overlapping,
+    "quiet": lambda minutes: quiet(prompts("en", minutes, seed=3)),
+    "telephone": lambda minutes: telephone(prompts("en", minutes, seed=4)),
     "silence": _empty("silence", lambda seconds: np.zeros(int(seconds * RATE), np.int16)),
     "room": _empty("room", lambda seconds: room_noise(seconds, 300)),
     "music": _empty("music", music),
