@@ -41,7 +41,7 @@ check: ## linters and type checks: ruff, mypy, snakefmt, snakemake --lint
 	$(ENV) -m ruff format --check $(CODE)
 	$(ENV) -m mypy
 	.venv/bin/snakefmt --check workflow
-	.venv/bin/snakemake --lint --quiet all
+	.venv/bin/snakemake --lint
 
 setup: ## only make or renew the environment in .venv
 	@$(SETUP) run

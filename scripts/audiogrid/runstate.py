@@ -63,7 +63,8 @@ def run_config(folder: RunFolder, settings: Mapping[str, Any], model_dirs: Seque
 
     packages = ("snakemake", "faster-whisper", "ctranslate2", "av", "numpy")
     document = {
-        "command": shlex.join(argv),
+        # Started as `python -m snakemake`, the first word is a file in the environment: not what a person types.
+        "command": shlex.join(["snakemake", *argv[1:]]),
         "config": dict(settings),
         "model": facts(model_dirs[0]),
         **({"other_models": [facts(model_dir) for model_dir in model_dirs[1:]]} if model_dirs[1:] else {}),

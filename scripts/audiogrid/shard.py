@@ -206,10 +206,10 @@ def transcribe(
 
 
 def _group_seconds(jobs: Sequence[Job], processes: int, device: str) -> float:
-    """Length of a task of short chunks: full batches, yet work for every process."""
+    """Length of a task of short chunks: full batches, yet several tasks for every process, so that all end at once."""
     total = sum(job.audio for job in jobs) / SAMPLE_RATE
     most = GPU_GROUP_SECONDS if device == "cuda" else GROUP_SECONDS
-    return max(60.0, min(most, total / max(1, processes)))
+    return max(60.0, min(most, total / max(1, 2 * processes)))
 
 
 def write_report(path: Path, work: ShardWork, report: ShardReport, generation: int) -> None:

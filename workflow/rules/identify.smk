@@ -18,12 +18,12 @@ rule identify:
     resources:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
+        model_dir=model_dir(IDENTIFYING_MODEL),
         mem_mb=lambda wildcards, threads, attempt: job_resources.transcribe_memory_mb(
             Path(model_dir(IDENTIFYING_MODEL)), threads, attempt
         ),
         runtime=lambda wildcards, attempt: 120 * attempt if on_cluster() else 0,
     params:
-        model_dir=model_dir(IDENTIFYING_MODEL),
         routes=json.dumps(to_json(ROUTES), sort_keys=True),
         all="yes" if SETTINGS["identify"]["always"] else "no",
         windows=SETTINGS["identify"]["windows"],
@@ -33,7 +33,7 @@ rule identify:
     shell:
         "python scripts/identify.py"
         " --probe={input.probe:q}"
-        " --model-dir={params.model_dir:q}"
+        " --model-dir={resources.model_dir:q}"
         " --routes={params.routes:q}"
         " --all={params.all}"
         " --windows={params.windows}"
