@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import speech as made
-from conftest import Workspace
 from media import write_wav
 
 pytestmark = pytest.mark.workflow
@@ -68,7 +67,7 @@ def mistakes(wanted: str, words: list[tuple[float, str]]) -> Iterator[Mistake]:
             yield Mistake("added", " ".join(word for _, word in heard[part.hyp_start_idx : part.hyp_end_idx]), at)
 
 
-def test_no_word_is_lost_or_doubled_at_a_seam(workspace: Workspace, speech: object) -> None:
+def test_no_word_is_lost_or_doubled_at_a_seam(workspace, speech):
     pcm, text = reading(10)
     # The same minutes once more: their seams fall elsewhere.
     pcm, text = np.concatenate([pcm, pcm]), f"{text} {text}"
