@@ -248,7 +248,7 @@ def test_norwegian_survives_in_routes():
 def test_the_shipped_example_sends_english_to_a_small_model_and_indian_languages_to_a_larger_one():
     import yaml
 
-    config = resolve(yaml.safe_load((ROOT / "config/batches/routes-india.yaml").read_text()))
+    config = resolve(yaml.safe_load((ROOT / "config/examples/routes-india.yaml").read_text()))
     routes = checked_routes(config, REGISTRY)
     settings = replace(SETTINGS, model="base", models={name: name for name in configured_models(config)})
     known = dict.fromkeys(settings.models, ALL)
