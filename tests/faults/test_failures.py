@@ -78,7 +78,7 @@ def test_a_worker_that_dies_once_costs_one_attempt_at_one_chunk(workspace, folde
 
 def test_a_decode_that_hangs_is_stopped_and_tried_again(workspace, folder, reference, faults):
     fault = faults({"long.0001": {"do": "hang", "times": 1}})
-    done = go(workspace, "workers={chunk_timeout_minutes: 0.3}", env=fault)
+    done = go(workspace, "workers={chunk_timeout_minutes: 0.6}", env=fault)
     assert "hung" in done.stdout
     assert runs.transcripts(x(workspace)) == reference
 
