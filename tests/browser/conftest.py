@@ -78,9 +78,9 @@ class Browser:
         return list(self.driver.execute_script((Path(__file__).parent / "contrast.js").read_text()))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests, with a profile of its own."""
+    """One browser for the tests of a module, gone with its last one; with a profile of its own."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     require("browser", program and driver, "apt-get install chromium chromium-driver")
     try:
