@@ -8,11 +8,9 @@ Azure command line, a managed identity or ``AZURE_CLIENT_ID``, ``AZURE_TENANT_ID
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from logging import getLogger
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import snakemake_storage_plugin_azure as plugin
 from azure.core import MatchConditions
@@ -21,6 +19,8 @@ from azure.storage.blob import ContentSettings
 
 from audiogrid.remote.address import Address
 from audiogrid.remote.service import (
+    Asking,
+    Body,
     RemoteError,
     RemoteFacts,
     anonymous,
@@ -31,14 +31,11 @@ from audiogrid.remote.service import (
     unreachable,
 )
 
-Answer = TypeVar("Answer")
 _CREDENTIALS = "run `az login`, or check AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET"
 
 
 def explained(error: Exception) -> RemoteError:
     """What an error of Azure's libraries means; their own texts may quote addresses."""
-    if isinstance(error, RemoteError):
-        return error
     if isinstance(error, answers.ResourceNotFoundError):
         return missing()
     if isinstance(error, answers.ResourceModifiedError):
@@ -54,26 +51,11 @@ def explained(error: Exception) -> RemoteError:
     return unreachable(type(error).__name__)
 
 
-def _asked(call: Callable[[], Answer]) -> Answer:
-    try:
-        return call()
-    except Exception as error:
-        raise explained(error) from None
+_asked = Asking(explained)
 
 
 def _facts(properties: Any) -> RemoteFacts:
     return RemoteFacts.of(properties.size, properties.last_modified.timestamp(), properties.etag)
-
-
-class _Body:
-    def __init__(self, downloader: Any) -> None:
-        self._downloader = downloader
-
-    def read(self, size: int) -> bytes:
-        return _asked(lambda: bytes(self._downloader.read(size)))
-
-    def close(self) -> None:
-        """Nothing to hang up: every piece was a request of its own."""
 
 
 class AzureService:
@@ -85,8 +67,7 @@ class AzureService:
             settings = plugin_settings(plugin, "azure", account_name=account)
             if not settings.account_name and "AZURITE_CONNECTION_STRING" not in os.environ:
                 raise anonymous("no account", "set AZURE_STORAGE_ACCOUNT")
-            folder = Path(tempfile.gettempdir())
-            provider = _asked(lambda: plugin.StorageProvider(folder, getLogger("audiogrid"), settings=settings))
+            provider = _asked.provider(plugin, settings)
             client = provider.bsc
         self._client = client
 
@@ -102,7 +83,7 @@ class AzureService:
         while (blob := _asked(lambda: next(turning, None))) is not None:
             yield blob.name, _facts(blob)
 
-    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[_Body, int]:
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[Body, int]:
         """Pieces of 4 MiB, on the condition that the blob is the same."""
         blob = self._client.get_blob_client(address.bucket, address.key)
         downloader = _asked(
@@ -110,7 +91,7 @@ class AzureService:
                 offset=start, etag=f'"{facts.tag}"', match_condition=MatchConditions.IfNotModified
             )
         )
-        return _Body(downloader), start
+        return Body(downloader, _asked), start
 
     def put(self, path: Path, address: Address, media_type: str) -> str:
         """Upload; a container that is not there is not made."""

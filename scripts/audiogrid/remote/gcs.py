@@ -5,11 +5,9 @@ Credentials: ``GOOGLE_APPLICATION_CREDENTIALS`` and whatever else Google's libra
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
-from logging import getLogger
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import snakemake_storage_plugin_gcs as plugin
 from google.api_core import exceptions as answers
@@ -17,6 +15,8 @@ from google.auth import exceptions as signing
 
 from audiogrid.remote.address import Address
 from audiogrid.remote.service import (
+    Asking,
+    Body,
     RemoteError,
     RemoteFacts,
     anonymous,
@@ -27,7 +27,6 @@ from audiogrid.remote.service import (
     unreachable,
 )
 
-Answer = TypeVar("Answer")
 _CREDENTIALS = "check GOOGLE_APPLICATION_CREDENTIALS and what it is allowed to do"
 # Bytes per request while reading forward.
 _PIECE = 8 << 20
@@ -35,8 +34,6 @@ _PIECE = 8 << 20
 
 def explained(error: Exception) -> RemoteError:
     """What an error of Google's libraries means."""
-    if isinstance(error, RemoteError):
-        return error
     if isinstance(error, answers.NotFound):
         return missing()
     if isinstance(error, answers.PreconditionFailed):
@@ -50,27 +47,12 @@ def explained(error: Exception) -> RemoteError:
     return unreachable(type(error).__name__)
 
 
-def _asked(call: Callable[[], Answer]) -> Answer:
-    try:
-        return call()
-    except Exception as error:
-        raise explained(error) from None
+_asked = Asking(explained)
 
 
 def _facts(blob: Any) -> RemoteFacts:
     # A generation is the number of one version of an object.
     return RemoteFacts.of(blob.size, blob.updated.timestamp(), str(blob.generation))
-
-
-class _Body:
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
-
-    def read(self, size: int) -> bytes:
-        return _asked(lambda: bytes(self._reader.read(size)))
-
-    def close(self) -> None:
-        self._reader.close()
 
 
 class GcsService:
@@ -79,8 +61,7 @@ class GcsService:
     def __init__(self, client: Any = None) -> None:
         if client is None:
             settings = plugin_settings(plugin, "gcs")
-            folder = Path(tempfile.gettempdir())
-            provider = _asked(lambda: plugin.StorageProvider(folder, getLogger("audiogrid"), settings=settings))
+            provider = _asked.provider(plugin, settings)
             client = provider.client
         self._client = client
 
@@ -97,12 +78,12 @@ class GcsService:
         while (blob := _asked(lambda: next(turning, None))) is not None:
             yield blob.name, _facts(blob)
 
-    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[_Body, int]:
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[Body, int]:
         """Ranges of 8 MiB, on the condition that the object is the same."""
         blob = self._client.bucket(address.bucket).blob(address.key)
         reader = blob.open("rb", chunk_size=_PIECE, if_generation_match=int(facts.tag))
         reader.seek(start)
-        return _Body(reader), start
+        return Body(reader, _asked), start
 
     def put(self, path: Path, address: Address, media_type: str) -> str:
         """Upload; a bucket that is not there is not made."""

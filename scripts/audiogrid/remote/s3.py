@@ -7,17 +7,16 @@ Credentials, region and endpoint: what botocore finds (``AWS_ACCESS_KEY_ID``, ``
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from logging import getLogger
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
 
 import botocore.exceptions
 import snakemake_storage_plugin_s3 as plugin
 
 from audiogrid.remote.address import Address
 from audiogrid.remote.service import (
+    Asking,
+    Body,
     RemoteError,
     RemoteFacts,
     anonymous,
@@ -28,7 +27,6 @@ from audiogrid.remote.service import (
     unreachable,
 )
 
-Answer = TypeVar("Answer")
 _CREDENTIALS = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_PROFILE, and what they are allowed to do"
 # Bytes that are uploaded in one request, whose answer holds the entity tag.
 _AT_ONCE = 16 << 20
@@ -37,8 +35,6 @@ _TRANSIENT = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException",
 
 def _explained(error: Exception) -> RemoteError:
     """What a botocore error means; their own texts may quote signed addresses."""
-    if isinstance(error, RemoteError):
-        return error
     if isinstance(error, botocore.exceptions.ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -70,22 +66,7 @@ def _refusal(code: str, status: int) -> RemoteError:
     return refused(shown, _CREDENTIALS)
 
 
-def _asked(call: Callable[[], Answer]) -> Answer:
-    try:
-        return call()
-    except Exception as error:
-        raise _explained(error) from None
-
-
-class _Body:
-    def __init__(self, body: Any) -> None:
-        self._body = body
-
-    def read(self, size: int) -> bytes:
-        return _asked(lambda: bytes(self._body.read(size)))
-
-    def close(self) -> None:
-        self._body.close()
+_asked = Asking(_explained)
 
 
 class S3Service:
@@ -95,8 +76,7 @@ class S3Service:
         # Gives connections 3 s each time instead of 60; the plugin leaves no other way to say so.
         os.environ.setdefault("AWS_DEFAULTS_MODE", "standard")
         settings = plugin_settings(plugin, "s3", region=os.environ.get("AWS_REGION"))
-        folder = Path(tempfile.gettempdir())
-        provider = _asked(lambda: plugin.StorageProvider(folder, getLogger("audiogrid"), settings=settings))
+        provider = _asked.provider(plugin, settings)
         self._client = provider.s3c.meta.client
 
     def facts(self, address: Address) -> RemoteFacts:
@@ -115,7 +95,7 @@ class S3Service:
                     RemoteFacts.of(entry["Size"], entry["LastModified"].timestamp(), entry.get("ETag")),
                 )
 
-    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[_Body, int]:
+    def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[Body, int]:
         """An open-ended range, on the condition that the object is the same."""
         condition = {"IfMatch": f'"{facts.tag}"'} if facts.tag else {}
         answer = _asked(
@@ -123,7 +103,7 @@ class S3Service:
                 Bucket=address.bucket, Key=address.key, Range=f"bytes={start}-", **condition
             )
         )
-        return _Body(answer["Body"]), start
+        return Body(answer["Body"], _asked), start
 
     def put(self, path: Path, address: Address, media_type: str) -> str:
         """Upload, large files in parts; a bucket that is not there is not made."""

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from logging import getLogger
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from audiogrid.errors import InputError
 from audiogrid.remote.address import Address
 
+Answer = TypeVar("Answer")
 Kind = Literal["missing", "anonymous", "refused", "changed", "unreachable"]
 # Seconds to wait for a connection, and for the next byte.
 CONNECT_SECONDS = 10.0
@@ -157,6 +160,44 @@ def plugin_settings(module: Any, name: str, **defaults: Any) -> Any:
         if value and info.metadata.get("env_var"):
             given[field] = value
     return cls(**{**defaults, **given})
+
+
+class Asking:
+    """Calls of a library whose errors become ``RemoteError``, as ``explained`` says."""
+
+    def __init__(self, explained: Callable[[Exception], RemoteError]) -> None:
+        self._explained = explained
+
+    def __call__(self, call: Callable[[], Answer]) -> Answer:
+        """What ``call`` returns; its error, and what that quotes, goes no further."""
+        try:
+            return call()
+        except RemoteError:
+            raise
+        except Exception as error:
+            raise self._explained(error) from None
+
+    def provider(self, module: Any, settings: Any) -> Any:
+        """What a storage plugin makes of its settings; it writes nothing to the folder it wants."""
+        folder = Path(tempfile.gettempdir())
+        return self(lambda: module.StorageProvider(folder, getLogger("audiogrid"), settings=settings))
+
+
+class Body:
+    """A library's readable object as a ``ByteStream``."""
+
+    def __init__(self, source: Any, asked: Asking) -> None:
+        self._source = source
+        self._asked = asked
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes."""
+        return self._asked(lambda: bytes(self._source.read(size)))
+
+    def close(self) -> None:
+        """Hang up, where that means anything: some libraries make a request for every piece."""
+        if hasattr(self._source, "close"):
+            self._source.close()
 
 
 def missing() -> RemoteError:
