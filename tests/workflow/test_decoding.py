@@ -92,7 +92,7 @@ def test_a_result_depends_on_nothing_but_its_audio_and_options(
     told = [speech(40, seed=2).pcm, speech(7, seed=3).pcm, made.hiss(4, 400), speech(75, seed=5).pcm]
     told.append(np.concatenate([told[0], made.hiss(9, 2000)]))
     # Rules so strict that second looks and the careful pass take part.
-    options = DecodeOptions(language="auto", second_look_logprob=0.0, min_rate_ratio=0.95, max_rate_ratio=1.05)
+    options = DecodeOptions(language="auto", second_look_word_logprob=0.0, min_rate_ratio=0.95, max_rate_ratio=1.05)
     together = decode(engine, *told, options=options)
     alone = [decode(engine, pcm, options=options)[0] for pcm in told]
     assert [spelt(one) for one in together] == [spelt(one) for one in alone]
@@ -101,7 +101,7 @@ def test_a_result_depends_on_nothing_but_its_audio_and_options(
         spelt(one) for one in together
     ]
     paths = {reading.path for one in together for window in one.windows for reading in window.readings}
-    assert {"fast", "beam:5", "sequential"} <= paths
+    assert {"fast", "beam:5", "beam:5+context", "sequential"} <= paths
 
 
 def test_chunks_with_different_options_share_a_call(engine: Engine, speech: Callable[..., made.Speech]) -> None:

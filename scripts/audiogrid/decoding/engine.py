@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audiogrid.decoding import second_look
 from audiogrid.decoding.attempts import Attempt, Job, Take, align, attempt, best, judge, speech_in
 from audiogrid.decoding.careful import HARMLESS, read_carefully
 from audiogrid.decoding.languages import choose_language, other_language, window_languages
@@ -43,20 +44,26 @@ class _Open:
     speech: list[tuple[int, int]]
     jobs: list[Job]
     fast: dict[int, Heard] = field(default_factory=dict)
-    second: dict[int, Heard] = field(default_factory=dict)
+    # Readings of both looks, judged but without times, and the better one, of the windows before ``settled``.
+    attempts: dict[int, list[Attempt]] = field(default_factory=dict)
+    better: dict[int, Attempt] = field(default_factory=dict)
+    # Tokens of the better readings that later windows of the same language may see; emptied by a runaway reading.
+    said: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
 
-    def waits_for_second_look(self, number: int) -> bool:
-        return (
-            self.chunk.options.second_beam_size > self.chunk.options.beam_size
-            and self.fast[number].avg_logprob < self.chunk.options.second_look_logprob
-        )
+    @property
+    def is_heard(self) -> bool:
+        """Whether the fast pass is over."""
+        return len(self.fast) == len(self.jobs)
 
     @property
     def is_read(self) -> bool:
-        """Whether the fast pass is over."""
-        return len(self.fast) == len(self.jobs) and all(
-            number in self.second for number in self.fast if self.waits_for_second_look(number)
-        )
+        """Whether the second look is over, too."""
+        return len(self.better) == len(self.jobs)
+
+    @property
+    def next(self) -> Job:
+        """The first window whose reading is not settled."""
+        return self.jobs[len(self.better)]
 
 
 class Engine:
@@ -128,41 +135,92 @@ class Engine:
         return _Open(index, chunk, language, probability, speech, jobs)
 
     def _read(self, waiting: list[_Open], *, everything: bool) -> None:
-        """The fast pass over all full batches of windows, or ``everything``; then the second look likewise."""
-        for second in (False, True):
-            groups: dict[str, list[tuple[_Open, Job]]] = {}
-            for one in waiting:
-                for job in one.jobs:
-                    if second:
-                        due = job.number in one.fast and job.number not in one.second
-                        due = due and one.waits_for_second_look(job.number)
-                    else:
-                        due = job.number not in one.fast
-                    if due:
-                        groups.setdefault(repr(one.chunk.options), []).append((one, job))
-            for group in groups.values():
-                count = len(group) if everything else len(group) - len(group) % self._model.batch_size
-                self._generate(group[:count], second)
+        """The fast pass over all full batches of windows, or ``everything``; then the second look where it is due."""
+        groups: dict[str, list[tuple[_Open, Job]]] = {}
+        for one in waiting:
+            for job in one.jobs:
+                if job.number not in one.fast:
+                    groups.setdefault(repr(one.chunk.options), []).append((one, job))
+        for group in groups.values():
+            count = len(group) if everything else len(group) - len(group) % self._model.batch_size
+            self._hear(group[:count])
+        unsettled = [one for one in waiting if one.is_heard]
+        while unsettled := [one for one in unsettled if self._settle(one)]:
+            if not everything:
+                # The next window of every chunk can share a batch: the more chunks, the better.
+                return
+            self._look_again(unsettled)
 
-    def _generate(self, group: list[tuple[_Open, Job]], second: bool) -> None:
+    def _hear(self, group: list[tuple[_Open, Job]]) -> None:
         if not group:
             return
         options = group[0][0].chunk.options
-        found = self._model.generate(
-            [job.encoded for _, job in group],
-            [job.language for _, job in group],
-            options,
-            beam_size=options.second_beam_size if second else options.beam_size,
-        )
+        encoded, languages = [job.encoded for _, job in group], [job.language for _, job in group]
+        found = self._model.generate(encoded, languages, options, beam_size=options.beam_size)
         for (one, job), heard in zip(group, found, strict=True):
-            (one.second if second else one.fast)[job.number] = heard
+            one.fast[job.number] = heard
+
+    def _settle(self, one: _Open) -> bool:
+        """Settle windows that the fast pass was sure of; whether one that was not waits for its second look."""
+        options = one.chunk.options
+        while not one.is_read:
+            job = one.next
+            fast = self._attempt(one, job, "fast", one.fast[job.number])
+            unsure = second_look.word_logprob(one.fast[job.number], fast.text) < options.second_look_word_logprob
+            if unsure and options.second_beam_size > options.beam_size:
+                one.attempts[job.number] = [fast]
+                return True
+            self._keep(one, job, [fast], fast)
+        return False
+
+    def _look_again(self, unsettled: list[_Open]) -> None:
+        """The second look at the next window of every chunk."""
+        contexts = [self._context(one) for one in unsettled]
+        groups: dict[tuple[str, int], list[int]] = {}
+        for index, (one, context) in enumerate(zip(unsettled, contexts, strict=True)):
+            groups.setdefault((repr(one.chunk.options), len(context)), []).append(index)
+        for group in groups.values():
+            chunks = [unsettled[index] for index in group]
+            options = chunks[0].chunk.options
+            found = self._model.generate(
+                [one.next.encoded for one in chunks],
+                [one.next.language for one in chunks],
+                options,
+                beam_size=options.second_beam_size,
+                contexts=[contexts[index] for index in group],
+            )
+            for index, heard in zip(group, found, strict=True):
+                one, job, context = unsettled[index], unsettled[index].next, contexts[index]
+                (fast,) = one.attempts[job.number]
+                path = f"beam:{options.second_beam_size}" + ("+context" if context else "")
+                second = self._attempt(one, job, path, heard)
+                kept = second_look.better(fast, second, self._model.text(context), options)
+                self._keep(one, job, [fast, second], kept)
+
+    def _context(self, one: _Open) -> list[int]:
+        job, options = one.next, one.chunk.options
+        before = [tokens for language, tokens in one.said if language == job.language]
+        room = self._model.room(job.language, options)
+        return second_look.context(before, one.fast[job.number], room, options)
+
+    def _attempt(self, one: _Open, job: Job, path: str, heard: Heard) -> Attempt:
+        made = attempt(self._model, path, job.language, job, [Take(job.layout, job.encoded, heard)])
+        return judge(made, USUAL_RATE, one.chunk.options)
+
+    def _keep(self, one: _Open, job: Job, attempts: list[Attempt], kept: Attempt) -> None:
+        one.attempts[job.number], one.better[job.number] = attempts, kept
+        if kept.evidence.capped or second_look.is_repetitive(kept.text, one.chunk.options):
+            # What led one window astray would lead the next ones, too.
+            one.said.clear()
+        elif not invented(kept.evidence, one.chunk.options):
+            one.said.append((job.language, kept.takes[0].heard.tokens))
 
     def _finish(self, one: _Open) -> ChunkResult:
         """Word times, suspicion, the careful pass, and the result."""
         options, samples = one.chunk.options, len(one.chunk.pcm)
         if not one.jobs:
             return empty_result(samples, one.language if one.language != "auto" else "")
-        fast = [self._fast(one, job) for job in one.jobs]
+        fast = [self._timed(one, job) for job in one.jobs]
         usual = usual_rate([kept.evidence for kept, _ in fast], options)
         windows: list[Window] = []
         segments: list[Segment] = []
@@ -195,20 +253,12 @@ class Engine:
             samples, one.language, round(one.language_probability, 4), one.speech, windows, segments, notes
         )
 
-    def _fast(self, one: _Open, job: Job) -> tuple[Attempt, list[Attempt]]:
-        """The better of the fast reading and, where there was one, the second look, with word times; and all."""
-        options = one.chunk.options
-        readings = [("fast", one.fast[job.number])]
-        if job.number in one.second:
-            readings.append((f"beam:{options.second_beam_size}", one.second[job.number]))
-        attempts = [
-            attempt(self._model, path, job.language, job, [Take(job.layout, job.encoded, heard)])
-            for path, heard in readings
-        ]
+    def _timed(self, one: _Open, job: Job) -> tuple[Attempt, list[Attempt]]:
+        """The better of the fast reading and, where there was one, the second look, with word times; and both."""
         # Times cost as much as half a greedy reading: only the better one gets them.
-        better = best([judge(each, USUAL_RATE, options) for each in attempts])
-        kept = align(self._model, better, job, options)
-        return kept, [kept if each.path == kept.path else each for each in attempts]
+        better = one.better[job.number]
+        kept = align(self._model, better, job, one.chunk.options)
+        return kept, [kept if each is better else each for each in one.attempts[job.number]]
 
 
 def _segments(kept: Attempt, window: int) -> list[Segment]:
