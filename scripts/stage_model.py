@@ -16,7 +16,7 @@ from audiogrid.staging import stage
 
 
 def main(arguments: list[str]) -> None:
-    """Stage one model and print its folder and hash."""
+    """Stage one model; print where it lies, and its hash."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", required=True, help="name in the registry, or a folder with a model")
     parser.add_argument("--registry", type=Path, default=Path("config/models.yaml"))
@@ -26,10 +26,17 @@ def main(arguments: list[str]) -> None:
     # Bars that redraw themselves make a mess of a log.
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    staged = stage(options.model, load_registry(options.registry), options.models_dir)
+    said: list[str] = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        print(sentence, flush=True)
+
+    staged = stage(options.model, load_registry(options.registry), options.models_dir, say=say)
     if options.verify:
         verify(staged.path)
-    print(f"{staged.path} {staged.hash}")
+    if not said:
+        print(f"{staged.path}, hash {staged.hash[:12]}")
 
 
 if __name__ == "__main__":

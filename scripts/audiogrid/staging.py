@@ -100,7 +100,8 @@ def stage(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     staged = open_staged(target)
-    say(f"staged {name} from {staged.source}: {staged.path}")
+    source = "installed packages" if staged.source.startswith("packages:") else staged.source
+    say(f"staged {name} from {source}: {staged.path}, hash {staged.hash[:12]}")
     return staged
 
 
