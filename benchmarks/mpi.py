@@ -203,8 +203,8 @@ def spoken(hours: float) -> Path:
 
 def prepare(folder: Path, recording: Path, model: Path) -> float:
     """Everything before ``transcribe``; the seconds that splitting took come back."""
-    sys.path.insert(0, str(SCRIPTS))
-    from audiogrid.decoding.options import DecodeOptions
+    sys.path[:0] = [str(SCRIPTS), str(ROOT / "tests")]
+    from runs import one_shard
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -215,15 +215,7 @@ def prepare(folder: Path, recording: Path, model: Path) -> float:
         "--output=run/probe.json",
         "--rejected=run/rejected.tsv",
     )
-    settings = {
-        "options": vars(DecodeOptions(language="en")),
-        "chunk_minutes": 5,
-        "bundle_minutes": 60,
-        "shard_minutes": 600,
-        "shards_at_least": 1,
-        "chunks_per_shard": 0,
-    }
-    python(folder, "plan.py", "--run-dir=run", f"--model-dir={model}", f"--settings={json.dumps(settings)}")
+    python(folder, "plan.py", "--run-dir=run", f"--model-dir={model}", f"--settings={one_shard(5)}")
     return python(folder, "split.py", "--plan=run/plan.json", "--bundle=b0001", "--output=run/chunks/b0001")
 
 

@@ -1,4 +1,4 @@
-"""Reading what a run left behind."""
+"""Settings that commands of a run get, and reading what the run left behind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+
+from audiogrid.decoding.options import DecodeOptions
+
+
+def one_shard(chunk_minutes: float) -> str:
+    """Settings of `plan.py`: everything in one shard, in English."""
+    return json.dumps(
+        {
+            "options": vars(DecodeOptions(language="en")),
+            "chunk_minutes": chunk_minutes,
+            "bundle_minutes": 60,
+            "shard_minutes": 600,
+            "shards_at_least": 1,
+            "chunks_per_shard": 0,
+        }
+    )
 
 
 def table(path: Path) -> list[dict[str, str]]:

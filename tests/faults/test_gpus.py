@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 
 import runs
-from audiogrid.decoding.options import DecodeOptions
 from media import write_wav
 
 pytestmark = [pytest.mark.workflow, pytest.mark.faults]
@@ -125,15 +124,7 @@ def split(tmp_path_factory, base_model, speech) -> Job:
     (job.path / "in.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
     listing = f"--recordings-json={json.dumps(str(job.path / 'in.tsv'))}"
     job.python("probe.py", listing, "--processes=1", "--output=run/probe.json", "--rejected=run/rejected.tsv")
-    settings = {
-        "options": vars(DecodeOptions(language="en")),
-        "chunk_minutes": 5,
-        "bundle_minutes": 60,
-        "shard_minutes": 600,
-        "shards_at_least": 1,
-        "chunks_per_shard": 0,
-    }
-    job.python("plan.py", "--run-dir=run", f"--model-dir={base_model}", f"--settings={json.dumps(settings)}")
+    job.python("plan.py", "--run-dir=run", f"--model-dir={base_model}", f"--settings={runs.one_shard(5)}")
     job.python("split.py", "--plan=run/plan.json", "--bundle=b0001", "--output=run/chunks/b0001")
     return job
 

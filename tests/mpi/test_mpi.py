@@ -17,7 +17,6 @@ import psutil
 import pytest
 
 import runs
-from audiogrid.decoding.options import DecodeOptions
 from media import write_wav
 from processes import Processes
 from require import require
@@ -164,15 +163,7 @@ def split(tmp_path_factory, base_model, speech, human_speech) -> Path:
         "--output=run/probe.json",
         "--rejected=run/rejected.tsv",
     )
-    settings = {
-        "options": vars(DecodeOptions(language="en")),
-        "chunk_minutes": 0.25,
-        "bundle_minutes": 60,
-        "shard_minutes": 600,
-        "shards_at_least": 1,
-        "chunks_per_shard": 0,
-    }
-    job.python("plan.py", "--run-dir=run", f"--model-dir={base_model}", f"--settings={json.dumps(settings)}")
+    job.python("plan.py", "--run-dir=run", f"--model-dir={base_model}", f"--settings={runs.one_shard(0.25)}")
     job.python("split.py", "--plan=run/plan.json", "--bundle=b0001", "--output=run/chunks/b0001")
     return path
 
