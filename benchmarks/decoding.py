@@ -24,19 +24,32 @@ sys.path.insert(0, str(Path(__file__).parent))
 from decoding_sets import RATE, SETS, Clip, load
 
 ROOT = Path(__file__).parents[1]
+# The numbers from 0 on as they are written out, without English.
+NUMBERS = {
+    language: [words.split("/") for words in line.split()]
+    for language, line in {
+        "es": "cero uno/un/una dos tres cuatro cinco seis siete ocho nueve diez once doce",
+        "fr": "zéro un/une deux trois quatre cinq six sept huit neuf dix onze douze",
+        "it": "zero uno/un/una due tre quattro cinque sei sette otto nove dieci undici dodici",
+        "ru": "ноль/нуль один/одну/одна/одно два/две три четыре пять шесть семь восемь девять десять",
+    }.items()
+}
 
 
 def errors(reference: str, text: str, language: str) -> tuple[int, int, int, int]:
     """Substitutions, deletions, insertions and words of the reference, after Whisper's normalisation.
 
-    Accents are dropped: the Spanish list of prompts is written without most of them.
+    Accents are dropped: the Spanish list of prompts is written without most of them. Numbers that are written out
+    become digits, which Whisper's own normalisation does for English only: `4` for `four` is no error.
     """
     import jiwer
     from whisper_normalizer.basic import BasicTextNormalizer
     from whisper_normalizer.english import EnglishTextNormalizer
 
     plain = EnglishTextNormalizer() if language == "en" else BasicTextNormalizer(remove_diacritics=True)
-    wanted, found = plain(reference), plain(text)
+    numbers = enumerate(NUMBERS.get(language, []))
+    digits = {plain(word).strip(): str(number) for number, words in numbers for word in words}
+    wanted, found = (" ".join(digits.get(word, word) for word in plain(one).split()) for one in (reference, text))
     if not wanted:
         return 0, 0, len(found.split()), 0
     result = jiwer.process_words(wanted, found or " ")

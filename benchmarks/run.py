@@ -17,6 +17,7 @@ BENCHMARKS = {
     "overhead": [["overhead.py", "hour", "tiny"], ["overhead.py", "notes"], ["overhead.py", "ten"]],
     "peers": [["peers.py"]],
     "decoding": [["decoding.py"]],
+    "occupancy": [["occupancy.py"]],
     "languages": [["languages.py"]],
     "slurm": [["slurm.py", "hour", "plan"], ["slurm.py", "failures"]],
     "mpi": [["mpi.py", "handout"], ["mpi.py", "real"]],
