@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -154,6 +155,8 @@ def failures(only: str) -> None:
 
 
 def main() -> None:
+    # Told to end, it ends its cluster, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["hour", "plan"])
     parser.add_argument("--hours", type=float, default=1.0, help="length of the recording of `hour`")
