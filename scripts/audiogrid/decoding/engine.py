@@ -15,6 +15,7 @@ from audiogrid.decoding.languages import choose_language, other_language, window
 from audiogrid.decoding.model import Heard, Model
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.preparing import AHEAD, Prepared, each_with, prepare
+from audiogrid.decoding.scoring import is_repetitive
 from audiogrid.decoding.suspicion import USUAL_RATE, invented, usual_rate
 from audiogrid.decoding.wordtimes import segment, sentences
 from audiogrid.results import ChunkResult, Segment, Window, empty_result
@@ -44,7 +45,7 @@ class _Open:
     speech: list[tuple[int, int]]
     jobs: list[Job]
     fast: dict[int, Heard] = field(default_factory=dict)
-    # Readings of both looks, judged but without times, and the better one, of the windows before ``settled``.
+    # Readings of both looks, judged but without times, and the better one, of the windows before ``next``.
     attempts: dict[int, list[Attempt]] = field(default_factory=dict)
     better: dict[int, Attempt] = field(default_factory=dict)
     # Tokens of the better readings that later windows of the same language may see; emptied by a runaway reading.
@@ -209,7 +210,7 @@ class Engine:
 
     def _keep(self, one: _Open, job: Job, attempts: list[Attempt], kept: Attempt) -> None:
         one.attempts[job.number], one.better[job.number] = attempts, kept
-        if kept.evidence.capped or second_look.is_repetitive(kept.text, one.chunk.options):
+        if kept.evidence.capped or is_repetitive(kept.evidence, one.chunk.options):
             # What led one window astray would lead the next ones, too.
             one.said.clear()
         elif not invented(kept.evidence, one.chunk.options):

@@ -98,6 +98,11 @@ def echo_share(text: str, primer: str) -> float:
     return sum(block.size for block in blocks if block.size >= least) / len(words)
 
 
+def is_repetitive(evidence: Evidence, options: DecodeOptions) -> bool:
+    """Whether a reading says the same again and again, as runaway decoding does."""
+    return evidence.compression_ratio > options.max_compression_ratio or repeats(evidence.text) >= options.min_repeats
+
+
 def score(evidence: Evidence, usual_rate: float, options: DecodeOptions) -> float:
     """How well a reading fits; higher is better, 0 is perfect.
 
@@ -113,7 +118,7 @@ def score(evidence: Evidence, usual_rate: float, options: DecodeOptions) -> floa
     ratio = max(rate(evidence), 0.25 * usual_rate) / usual_rate
     allowed = 1.25 if ratio < 1 else options.max_rate_ratio
     value -= 2 * min(2.0, max(0.0, abs(math.log2(ratio)) - math.log2(allowed)))
-    if evidence.compression_ratio > options.max_compression_ratio or repeats(evidence.text) >= options.min_repeats:
+    if is_repetitive(evidence, options):
         value -= 1.5
     if evidence.unspoken_seconds > 0:
         value -= 0.2 + 0.15 * evidence.unspoken_seconds

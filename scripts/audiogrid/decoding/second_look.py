@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from audiogrid.decoding.attempts import Attempt, best
-from audiogrid.decoding.model import Heard, compression_ratio
+from audiogrid.decoding.model import Heard
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.scoring import echo_share, plain_words, repeats, spoken_length
+from audiogrid.decoding.scoring import echo_share, is_repetitive, plain_words, spoken_length
 
 # A reading with fewer letters than this share of another one's has lost words.
 _LOST = 0.8
@@ -25,11 +25,6 @@ _LOST = 0.8
 def word_logprob(heard: Heard, text: str) -> float:
     """Log-probability per word (per character where a script has no spaces), the end of the text counted in."""
     return heard.avg_logprob * (len(heard.tokens) + 1) / max(1, len(plain_words(text)))
-
-
-def is_repetitive(text: str, options: DecodeOptions) -> bool:
-    """Whether a text says the same again and again, as runaway decoding does."""
-    return repeats(text) >= options.min_repeats or compression_ratio(text) > options.max_compression_ratio
 
 
 def context(before: Iterable[Sequence[int]], fast: Heard, room: int, options: DecodeOptions) -> list[int]:
@@ -53,6 +48,6 @@ def better(fast: Attempt, second: Attempt, context: str, options: DecodeOptions)
     if echoes(second.text, fast.text, context, options):
         return fast
     fewer, more = sorted((fast, second), key=lambda one: spoken_length(one.text))
-    if spoken_length(fewer.text) < _LOST * spoken_length(more.text) and not is_repetitive(more.text, options):
+    if spoken_length(fewer.text) < _LOST * spoken_length(more.text) and not is_repetitive(more.evidence, options):
         return more
     return best([fast, second])
