@@ -51,9 +51,9 @@ def identify(per_language: int, seconds: float, windows: list[int]) -> None:
     """One process, one thread; how often the language is right by the number of windows."""
     import os
 
-    from audiogrid.worker import thread_environment
+    from audiogrid.worker import worker_environment
 
-    os.environ.update(thread_environment(1))
+    os.environ.update(worker_environment(1))
     from audiogrid.decoding.model import Model
     from audiogrid.identify import listen
 

@@ -20,7 +20,7 @@ from audiogrid.model_languages import known_languages
 from audiogrid.models import model_hash
 from audiogrid.planning import probed_recordings
 from audiogrid.routes import Route, unknown_languages
-from audiogrid.worker import thread_environment
+from audiogrid.worker import worker_environment
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> None:
     wanted = unknown_languages(probed, [Route(**route) for route in arguments.routes], always=arguments.all == "yes")
     cores = min(arguments.cores or usable_cores(), usable_cores())
     division = divide(cores, (arguments.model_dir / "model.bin").stat().st_size, usable_memory())
-    os.environ.update(thread_environment(division.threads))
+    os.environ.update(worker_environment(division.threads))
     found = identify(wanted, listening, processes=division.processes, threads=division.threads, cache=arguments.cache)
     made = {
         "model": {"name": arguments.model_dir.name, "hash": listening.model_hash},

@@ -54,7 +54,7 @@ class Slot:
 
     def launch(self) -> None:
         """Start a process and let it load the model."""
-        os.environ.update(worker.thread_environment(self.settings.threads))
+        os.environ.update(worker.worker_environment(self.settings.threads))
         # A GPU that failed has to show that it works; one that never did is known to.
         settings = replace(self.settings, examine=True) if self.strikes or self.failed_starts else self.settings
         before = {process.pid for process in multiprocessing.active_children()}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid.worker import describe_exit, thread_environment
+from audiogrid.worker import describe_exit, worker_environment
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 DECODE = """
@@ -29,9 +29,18 @@ print(json.dumps(result.to_json()))
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_libraries_are_kept_to_the_threads_of_a_worker_and_blas_to_one(threads):
-    variables = thread_environment(threads)
+    variables = worker_environment(threads)
     assert variables["MKL_NUM_THREADS"] == variables["OMP_NUM_THREADS"] == str(threads)
     assert variables["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_a_worker_takes_large_pages_and_keeps_what_else_is_tuned(monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    assert worker_environment(1)["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=3")
+    assert worker_environment(1)["GLIBC_TUNABLES"] == "glibc.malloc.check=3:glibc.malloc.hugetlb=1"
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
+    assert worker_environment(1)["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=0"
 
 
 @pytest.mark.workflow
@@ -42,7 +51,7 @@ def test_neither_threads_nor_the_kernel_of_blas_change_a_result(base_model: Path
     results = []
     for threads, kernel in ((1, {}), (2, {"OPENBLAS_CORETYPE": "Haswell"}), (4, {"OPENBLAS_CORETYPE": "Prescott"})):
         argv = [sys.executable, "-c", DECODE, str(base_model), str(tmp_path / "pcm.npy"), str(threads)]
-        environment = {**os.environ, **thread_environment(threads), **kernel, "PYTHONPATH": str(SCRIPTS)}
+        environment = {**os.environ, **worker_environment(threads), **kernel, "PYTHONPATH": str(SCRIPTS)}
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
         results.append(json.loads(done.stdout))
     assert results[0]["segments"]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from audiogrid.cuda_libraries import preload
+from audiogrid.decoding.instructions import choose_instructions
 from audiogrid.decoding.memory import OutOfMemoryError, is_out_of_memory
 from audiogrid.errors import InputError
 from audiogrid.simulated_gpus import simulation, strain
@@ -25,6 +26,7 @@ def load(folder: Path, device: str, compute_type: str, threads: int) -> Any:
     simulated = simulation() if device == "cuda" else None
     if device == "cuda" and not simulated:
         preload()
+    choose_instructions()
     from faster_whisper import WhisperModel
 
     try:

@@ -18,9 +18,10 @@ class DecodeOptions:
     ``prompt`` and ``hotwords`` (put before every window), ``compute_type`` (as requested). With ``code_switching``
     and ``language`` ``auto`` every window is decoded in its own likeliest language, not in that of its chunk.
 
-    The search: ``beam_size`` of the fast pass; a window whose log-probability per word is below
-    ``second_look_word_logprob`` is searched again with ``second_beam_size``, led by up to ``context_tokens`` of what
-    the chunk's windows before it say; ``careful_beam_size`` of the careful pass and
+    The search: ``beam_size`` of the fast pass, which sees the mean of every ``pool_frames`` encoder frames (0: of two
+    with models as narrow as tiny and base, else of one, which is the frame itself); a window whose log-probability
+    per word is below ``second_look_word_logprob`` is searched again with ``second_beam_size``, led by up to
+    ``context_tokens`` of what the chunk's windows before it say; ``careful_beam_size`` of the careful pass and
     the ``temperatures`` it may end with; ``patience``, ``length_penalty``, ``repetition_penalty``,
     ``no_repeat_ngram_size`` and ``suppress_tokens`` as in faster-whisper; ``max_tokens`` per window
     (Whisper's whole text context is 448; half of it, the limit of OpenAI's own decoder, cuts off half a minute of quick
@@ -39,6 +40,7 @@ class DecodeOptions:
     code_switching: bool = False
 
     beam_size: int = 1
+    pool_frames: int = 0
     second_beam_size: int = 5
     second_look_word_logprob: float = -0.12
     context_tokens: int = 223
@@ -106,6 +108,8 @@ class DecodeOptions:
             )
         if min(self.beam_size, self.second_beam_size, self.careful_beam_size) < 1:
             raise InputError("a beam size below 1 was asked for; 1 (greedy) is the smallest")
+        if self.pool_frames not in (0, 1, 2, 3, 4, 5):
+            raise InputError(f"decoding.pool_frames is {self.pool_frames}; it must lie between 0 (choose) and 5")
         if not 0 <= self.context_tokens <= 223:
             raise InputError(f"decoding.context_tokens is {self.context_tokens}; it must lie between 0 and 223")
         if not 1 <= self.max_tokens <= 448:
