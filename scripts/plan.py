@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from audiogrid.account import Prices
+from audiogrid.amounts import Speed, describe
 from audiogrid.command import run
 from audiogrid.cores import usable_cores
 from audiogrid.cuts import known_cuts
@@ -17,7 +18,7 @@ from audiogrid.foresight import foresee
 from audiogrid.identified import read_identified
 from audiogrid.log import open_log
 from audiogrid.model_languages import known_languages
-from audiogrid.plan import Plan, Speed, describe
+from audiogrid.plan import Plan
 from audiogrid.planning import plan_recordings, probed_recordings
 from audiogrid.probing import write_rejected
 from audiogrid.progress import RunFolder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,9 +118,7 @@ def read_estimate(folder: RunFolder, plan: Plan, decoded: float) -> Estimate | N
     try:
         raw = read_json(folder.estimate)
         speeds: Mapping[str, Mapping[str, Any]] = raw["speeds"]
-        needed: Counter[str] = Counter()
-        for recording in plan.recordings:
-            needed[plan.model_of(recording)] += recording.audio
+        needed = plan.audio_by_model()
         whole = sum(to_seconds(samples) / speeds[model]["per_core"] for model, samples in needed.items())
         sources = "; ".join(dict.fromkeys(str(speeds[model]["source"]) for model in needed))
         cores = int(raw["cores"])
@@ -141,7 +138,8 @@ def read_account(folder: RunFolder, plan: Plan | None, bundles: Sequence[Merged]
         return Account(rejected=rejected, planned=False, total=len(rejected))
     attempts = read_attempts(folder, plan)
     spent = effort(attempts)
-    models = {recording.recording: plan.model_of(recording) for recording in plan.recordings}
+    models = {recording.recording: plan.models_of(recording) for recording in plan.recordings}
+    used = {model for names in models.values() for model in names}
     worst = [
         {"recording": name, **passage}
         for merged in bundles
@@ -149,7 +147,9 @@ def read_account(folder: RunFolder, plan: Plan | None, bundles: Sequence[Merged]
         for passage in passages
     ]
     return Account(
-        rows=[{"model": models.get(row["recording"], ""), **row} for merged in bundles for row in merged.rows],
+        rows=[
+            {"model": ", ".join(models.get(row["recording"], [])), **row} for merged in bundles for row in merged.rows
+        ],
         files={name: files for merged in bundles for name, files in merged.files.items()},
         worst=sorted(worst, key=lambda passage: passage["probability"]),
         failures=[failure for merged in bundles for failure in merged.failures],
@@ -157,7 +157,7 @@ def read_account(folder: RunFolder, plan: Plan | None, bundles: Sequence[Merged]
         attempts=attempts,
         effort=spent,
         estimate=read_estimate(folder, plan, spent.audio),
-        models={name: hash_ for name, hash_ in plan.models.items() if name in set(models.values())} or plan.models,
+        models={name: hash_ for name, hash_ in plan.models.items() if name in used} or plan.models,
         options=dict(plan.settings.options),
         audio=to_seconds(plan.audio),
         total=len(plan.recordings) + len(rejected),

@@ -121,13 +121,24 @@ def provenance(plan: Plan, recording: Recording, facts: BundleFacts) -> dict[str
         "audiogrid": __version__,
         "faster_whisper": version("faster-whisper"),
         "ctranslate2": version("ctranslate2"),
-        "model": {"name": plan.model_of(recording), "hash": plan.models[plan.model_of(recording)]},
-        "options": plan.options_for(recording),
+        **_made_with(plan, recording),
         **({"identified": recording.identified} if recording.identified else {}),
         "chunks": [
             {"chunk": chunk, "key": facts.keys.get(chunk, "")} for chunk in recording.chunk_ids if chunk in facts.chunks
         ],
     }
+
+
+def _made_with(plan: Plan, recording: Recording) -> dict[str, Any]:
+    """Model and options; of each channel where they are not the same for all."""
+
+    def of(track: int | None) -> dict[str, Any]:
+        name = plan.model_of(recording, track)
+        return {"model": {"name": name, "hash": plan.models[name]}, "options": plan.options_for(recording, track)}
+
+    if not recording.by_channel:
+        return of(None)
+    return {"channels": [{"channel": track + 1, **of(track)} for track in recording.tracks if track is not None]}
 
 
 def merge_bundle(

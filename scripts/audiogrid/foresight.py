@@ -28,7 +28,7 @@ class Foresight:
     shards: int = 0
 
     def lines(self) -> list[str]:
-        """Lines for a person, as in ``plan.describe``."""
+        """Lines for a person, as in ``amounts.describe``."""
         if not self.waiting_chunks:
             return ["to decode    nothing: the store has every chunk"]
         chunks = self.stored_chunks + self.waiting_chunks
@@ -53,13 +53,12 @@ def foresee(plan: Plan, cuts: Mapping[File, Sequence[Chunk]], store: Store) -> F
     found = Foresight()
     waiting: set[str] = set()
     for recording in plan.recordings:
-        model, options = plan.model_of(recording), plan.options_for(recording)
         # In another run the same file may have another name.
         known = {(chunk.channel, chunk.index): chunk for chunk in cuts.get(file_of(recording), ())}
-        names = iter(recording.chunk_ids)
         for track in recording.tracks:
-            for index in range(recording.chunks):
-                name, chunk = next(names), known.get((track, index))
+            model, options = plan.model_of(recording, track), plan.options_for(recording, track)
+            for index, name in enumerate(recording.chunks_of(track)):
+                chunk = known.get((track, index))
                 samples = chunk.end - chunk.start if chunk else recording.duration // recording.chunks
                 if chunk and _is_stored(chunk, plan.models[model], options, store):
                     found.stored_chunks += 1

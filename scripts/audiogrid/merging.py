@@ -19,7 +19,7 @@ from audiogrid.pages.media_links import media_url
 from audiogrid.passages import worst_passages
 from audiogrid.results import ChunkResult
 from audiogrid.stitching import UNKNOWN_REASON, check, stitch
-from audiogrid.transcript import TrackText, build
+from audiogrid.transcript import TrackText, build, model_names
 from audiogrid.tsv import write_table
 from audiogrid.wording import clean
 
@@ -151,7 +151,7 @@ def _row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any
         "temperature_above_zero": quality["temperature_above_zero"],
         "seams": len(document["seams"]),
         "hard_seams": sum(seam["kind"] == "hard" for seam in document["seams"]),
-        "model": document["provenance"].get("model", {}).get("name", ""),
+        "model": model_names(document),
         "variant": facts.get("variant", ""),
         "note": "; ".join(document["notes"]),
     }

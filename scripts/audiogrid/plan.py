@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audiogrid.chunks import chunk_id
 from audiogrid.errors import InputError
 from audiogrid.files import read_json, write_json
 from audiogrid.languages import AUTO
 from audiogrid.store import storable_options
-from audiogrid.times import SAMPLE_RATE, to_seconds
-
-if TYPE_CHECKING:
-    from audiogrid.account import Prices
-    from audiogrid.foresight import Foresight
 
 SCHEMA = 2
-# Remarks that are shown at once.
-_REMARKS = 5
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """Model and options that one channel has instead of its recording's; the fields mean the same as there."""
+
+    model: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Recording:
     from the run's. ``columns``: what else its table row says. ``variant``: whom it follows in a rollout.
     ``address_table``: the table with the whole address of a remote one, where ``path`` is only what may be shown of it.
     ``note``: what is odd about the file; ``remarks``: what else its transcript should say. ``identified``: its language
-    where that was found out, with probabilities.
+    where that was found out, with probabilities. ``by_channel``: channels that are decoded otherwise than the fields
+    above say, by their number from 0 (a string, as JSON has it); only where channels are split.
     """
 
     recording: str
@@ -52,6 +54,7 @@ class Recording:
     address_table: str | None = None
     remarks: list[str] = field(default_factory=list)
     identified: dict[str, Any] | None = None
+    by_channel: dict[str, TrackSettings] = field(default_factory=dict)
 
     @property
     def tracks(self) -> list[int | None]:
@@ -61,7 +64,15 @@ class Recording:
     @property
     def chunk_ids(self) -> list[str]:
         """Names of all chunks, track after track."""
-        return [chunk_id(self.recording, track, index) for track in self.tracks for index in range(self.chunks)]
+        return [chunk for track in self.tracks for chunk in self.chunks_of(track)]
+
+    def chunks_of(self, track: int | None) -> list[str]:
+        """Names of the chunks of one track."""
+        return [chunk_id(self.recording, track, index) for index in range(self.chunks)]
+
+    def settings_of(self, track: int | None) -> TrackSettings:
+        """Model and options of a track; those of the recording for ``None`` and for most channels."""
+        return self.by_channel.get(str(track)) or TrackSettings(self.model, self.options)
 
     @property
     def audio(self) -> int:
@@ -73,6 +84,19 @@ class Recording:
         """The language that was fixed for this recording, if one was."""
         given = self.options.get("language")
         return None if given in (None, AUTO) else str(given)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON value; without ``by_channel`` where no channel differs, which is nearly everywhere."""
+        value = asdict(self)
+        if not self.by_channel:
+            del value["by_channel"]
+        return value
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Recording:
+        """Inverse of ``to_json``."""
+        channels = {channel: TrackSettings(**own) for channel, own in raw.get("by_channel", {}).items()}
+        return cls(**{**raw, "by_channel": channels})
 
 
 @dataclass(frozen=True)
@@ -160,13 +184,26 @@ class Plan:
         """The recording that a chunk belongs to."""
         return {chunk: recording for recording in self.recordings for chunk in recording.chunk_ids}
 
-    def model_of(self, recording: Recording) -> str:
-        """Name of the model that decodes a recording."""
-        return recording.model or self.settings.model
+    def model_of(self, recording: Recording, channel: int | None = None) -> str:
+        """Name of the model that decodes a recording, or one channel of it (from 0)."""
+        return recording.settings_of(channel).model or self.settings.model
 
-    def options_for(self, recording: Recording) -> dict[str, Any]:
-        """Decoding options of a recording, as its keys have them: the run's, with what is set for it alone."""
-        return storable_options({**self.settings.options, **recording.options})
+    def models_of(self, recording: Recording) -> list[str]:
+        """Names of the models that decode a recording: one, unless its channels differ."""
+        return list(dict.fromkeys(self.model_of(recording, track) for track in recording.tracks))
+
+    def options_for(self, recording: Recording, channel: int | None = None) -> dict[str, Any]:
+        """Decoding options of a recording or channel, as keys have them: the run's, with what is set for it alone."""
+        return storable_options({**self.settings.options, **recording.settings_of(channel).options})
+
+    def audio_by_model(self) -> dict[str, int]:
+        """Samples to decode with each model that has any."""
+        found: dict[str, int] = {}
+        for recording in self.recordings:
+            for track in recording.tracks:
+                model = self.model_of(recording, track)
+                found[model] = found.get(model, 0) + recording.duration
+        return found
 
     @property
     def audio(self) -> int:
@@ -175,7 +212,8 @@ class Plan:
 
     def write(self, path: Path) -> None:
         """Write ``plan.json``."""
-        write_json(path, {"schema": SCHEMA, **asdict(self)})
+        recordings = [recording.to_json() for recording in self.recordings]
+        write_json(path, {"schema": SCHEMA, **asdict(replace(self, recordings=[])), "recordings": recordings})
 
     @classmethod
     def read(cls, path: Path) -> Plan:
@@ -187,7 +225,7 @@ class Plan:
             raise InputError(f"{path} was written by another version of audiogrid; delete it and run again")
         return cls(
             settings=Settings(**raw["settings"]),
-            recordings=[Recording(**item) for item in raw["recordings"]],
+            recordings=[Recording.from_json(item) for item in raw["recordings"]],
             bundles=[Bundle(**item) for item in raw["bundles"]],
             shards=[Shard(**item) for item in raw["shards"]],
             rejected=raw["rejected"],
@@ -222,72 +260,3 @@ class PlanReader:
         if known is None or known[0] != version:
             known = self._plans[path] = (version, Plan.read(path))
         return known[1]
-
-
-def core_seconds(audio: int, speed_per_core: float) -> float:
-    """Core-seconds to decode ``audio`` samples at a speed given as a multiple of real time per core."""
-    return to_seconds(audio) / speed_per_core
-
-
-@dataclass(frozen=True)
-class Speed:
-    """What a model decodes per core, as a multiple of real time, and where that figure comes from."""
-
-    per_core: float
-    source: str
-
-
-def describe(
-    plan: Plan,
-    speeds: Mapping[str, Speed],
-    cores: int,
-    foresight: Foresight | None = None,
-    prices: Prices | None = None,
-) -> list[str]:
-    """What the plan amounts to, as lines for a person.
-
-    ``speeds``: of every model of the plan, by name. ``foresight``: what of it is done already; the estimate is for
-    the rest then. ``prices``: for the cost of its core-hours.
-    """
-    audio = dict.fromkeys(plan.models, 0)
-    for recording in plan.recordings:
-        audio[plan.model_of(recording)] += recording.audio
-    used = {model: samples for model, samples in audio.items() if samples} or {plan.settings.model: 0}
-    waiting = used if foresight is None else foresight.waiting
-    core_hours = sum(core_seconds(samples, speeds[model].per_core) for model, samples in waiting.items()) / 3600
-    price = prices.core_hour if prices else 0
-    chunks = sum(len(recording.chunk_ids) for recording in plan.recordings)
-    sources = "; ".join(dict.fromkeys(speeds[model].source for model in used))
-    rejected = f", {plan.rejected} rejected" if plan.rejected else ""
-    return [
-        f"recordings   {len(plan.recordings)}{rejected}",
-        f"audio        {plan.audio / SAMPLE_RATE / 3600:.2f} h",
-        f"chunks       {chunks} in {len(plan.bundles)} bundle(s)",
-        *_shard_lines(plan, used),
-        *(foresight.lines() if foresight else []),
-        f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
-        f"on {cores} core(s)",
-        *([f"cost         {core_hours * price:.2f} {prices.currency}".rstrip()] if prices and price else []),
-        *(f"warning      {warning}" for warning in plan.warnings),
-        *_remark_lines(plan),
-    ]
-
-
-def _remark_lines(plan: Plan) -> list[str]:
-    """The first few remarks on recordings."""
-    remarks = [f"{recording.recording}: {remark}" for recording in plan.recordings for remark in recording.remarks]
-    more = [f"note         and {len(remarks) - _REMARKS} more"] if len(remarks) > _REMARKS else []
-    return [f"note         {remark}" for remark in remarks[:_REMARKS]] + more
-
-
-def _shard_lines(plan: Plan, audio: Mapping[str, int]) -> list[str]:
-    """A line per model; where there are several, with what each has to do."""
-    counts = {model: [shard.model for shard in plan.shards].count(model) for model in audio}
-    if len(audio) == 1:
-        return [f"shards       {count} for model {model}" for model, count in counts.items()]
-    recordings = [plan.model_of(recording) for recording in plan.recordings]
-    return [
-        f"{'shards' if number == 0 else '':<13}{count} for model {model} "
-        f"({recordings.count(model)} recording(s), {audio[model] / SAMPLE_RATE / 3600:.2f} h)"
-        for number, (model, count) in enumerate(counts.items())
-    ]

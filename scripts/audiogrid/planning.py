@@ -88,8 +88,8 @@ def _shard_size(chunks: int, audio: int, settings: Settings) -> float:
     return audio / max(-(-count // 1), min(settings.shards_at_least, worthwhile))
 
 
-# A chunk to be placed: its bundle, its name, its recording.
-_Item = tuple[str, str, Recording]
+# A chunk to be placed: its bundle, its name, its recording, its track.
+_Item = tuple[str, str, Recording, int | None]
 
 
 def make_shards(
@@ -101,37 +101,38 @@ def make_shards(
     """
     spec_of = {bundle.bundle: bundle.spec for bundle in bundles}
 
-    def load_of(recording: Recording) -> tuple[str, str]:
-        """What a worker must load for a recording."""
-        given = recording.options.get("compute_type", settings.options.get("compute_type", AUTO))
-        return recording.model or settings.model, str(given)
+    def load_of(item: _Item) -> tuple[str, str]:
+        """What a worker must load for a chunk."""
+        own = item[2].settings_of(item[3])
+        given = own.options.get("compute_type", settings.options.get("compute_type", AUTO))
+        return own.model or settings.model, str(given)
 
     def build(name: str, items: Sequence[_Item]) -> Shard:
-        model, compute_type = load_of(items[0][2])
-        used = list(dict.fromkeys(bundle for bundle, _, _ in items))
-        owners = {recording.recording: recording for _, _, recording in items}
+        model, compute_type = load_of(items[0])
+        used = list(dict.fromkeys(bundle for bundle, _, _, _ in items))
         spec = _hash(
             [
                 RESULT_SCHEMA,
                 settings.models[model],
                 settings.options,
-                [recording.options for recording in owners.values()],
+                _options_of(items),
                 [spec_of[bundle] for bundle in used],
-                [chunk for _, chunk, _ in items],
+                [chunk for _, chunk, _, _ in items],
             ]
         )
-        audio = sum(recording.duration // recording.chunks for _, _, recording in items)
-        return Shard(name, spec, [chunk for _, chunk, _ in items], used, audio, model, compute_type)
+        audio = sum(recording.duration // recording.chunks for _, _, recording, _ in items)
+        return Shard(name, spec, [chunk for _, chunk, _, _ in items], used, audio, model, compute_type)
 
-    place = {
-        chunk: (bundle.bundle, chunk, recordings[name])
+    place: dict[str, _Item] = {
+        chunk: (bundle.bundle, chunk, recordings[name], track)
         for bundle in bundles
         for name in bundle.recordings
-        for chunk in recordings[name].chunk_ids
+        for track in recordings[name].tracks
+        for chunk in recordings[name].chunks_of(track)
     }
     kept: list[Shard] = []
     for old in previous:
-        if all(chunk in place for chunk in old.chunks) and len({load_of(place[c][2]) for c in old.chunks}) == 1:
+        if all(chunk in place for chunk in old.chunks) and len({load_of(place[c]) for c in old.chunks}) == 1:
             rebuilt = build(old.shard, [place[chunk] for chunk in old.chunks])
             if rebuilt.bundles == old.bundles:
                 kept.append(rebuilt)
@@ -139,15 +140,27 @@ def make_shards(
     waiting: dict[tuple[str, str], list[_Item]] = {}
     for chunk, item in place.items():
         if chunk not in done:
-            waiting.setdefault(load_of(item[2]), []).append(item)
+            waiting.setdefault(load_of(item), []).append(item)
     names = _numbers("s", {shard.shard for shard in previous})
     fresh = [build(next(names), group) for items in waiting.values() for group in _shard_groups(items, settings)]
     return [*kept, *fresh]
 
 
+def _options_of(items: Sequence[_Item]) -> list[Any]:
+    """What is set for the recordings of a shard, and for channels of theirs that differ."""
+    found: dict[tuple[str, str], Any] = {}
+    for _, _, recording, track in items:
+        own = recording.by_channel.get(str(track))
+        if own is None:
+            found[recording.recording, ""] = recording.options
+        else:
+            found[recording.recording, str(track)] = [recording.recording, track, own.options]
+    return list(found.values())
+
+
 def _shard_groups(items: Sequence[_Item], settings: Settings) -> Iterator[list[_Item]]:
     """Consecutive chunks for the shards of one model."""
-    audio = sum(recording.duration // recording.chunks for _, _, recording in items)
+    audio = sum(recording.duration // recording.chunks for _, _, recording, _ in items)
     size = _shard_size(len(items), audio, settings)
     group: list[_Item] = []
     reached = 0.0

@@ -1,22 +1,21 @@
-"""Routes: which recording is decoded with which model and options.
+"""Routes: which recording, or which channel of one, is decoded with which model and options.
 
 A route has conditions (``when``) and what it sets. The first route whose conditions a recording meets applies; a
-recording that meets none has the run's model. Routes look at whole recordings, also where channels are split.
+recording that meets none has the run's model. A route with a ``channel`` looks at single channels, where they are
+split: there the first route whose conditions a channel meets applies to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from audiogrid.errors import InputError
-from audiogrid.identified import Identified
 from audiogrid.languages import AUTO, check_language
 from audiogrid.model_languages import is_english_only
 from audiogrid.models import Registry, folder_name
-from audiogrid.plan import Recording, Settings
-from audiogrid.recordings import Rejection
+from audiogrid.plan import Recording
 from audiogrid.times import SAMPLE_RATE
 
 # What a route may set besides its model and its `decoding` section.
@@ -44,14 +43,21 @@ class Route:
         """Whether it can only be told with the language of a recording."""
         return "language" in self.when
 
-    def fits(self, recording: Recording, language: str | None) -> bool:
-        """Whether a recording whose language is ``language`` (``None``: not known) meets all conditions."""
-        return self._fits_facts(recording) and (
+    @property
+    def channels(self) -> list[int]:
+        """The channels that it is for, counted from 1; empty when it looks at whole recordings."""
+        return _values(self.when.get("channel", []))
+
+    def fits(self, recording: Recording, language: str | None, track: int | None = None) -> bool:
+        """Whether a track of a recording whose language is ``language`` (``None``: not known) meets all conditions."""
+        return self._fits_facts(recording, track) and (
             not self.looks_at_language() or language in _values(self.when["language"])
         )
 
-    def _fits_facts(self, recording: Recording) -> bool:
+    def _fits_facts(self, recording: Recording, track: int | None) -> bool:
         when = self.when
+        if self.channels and (track is None or track + 1 not in self.channels):
+            return False
         minutes = recording.duration / SAMPLE_RATE / 60
         if not when.get("min_minutes", 0) <= minutes <= when.get("max_minutes", float("inf")):
             return False
@@ -64,9 +70,9 @@ class Route:
                 return False
         return True
 
-    def needs_language(self, recording: Recording) -> bool:
+    def needs_language(self, recording: Recording, track: int | None = None) -> bool:
         """Whether everything fits but the language, which remains to be found out."""
-        return self.looks_at_language() and self._fits_facts(recording)
+        return self.looks_at_language() and self._fits_facts(recording, track)
 
 
 def _cell(recording: Recording, column: str) -> str:
@@ -138,6 +144,13 @@ def mistakes(routes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         low, high = when.get("min_minutes"), when.get("max_minutes")
         if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
             yield f"routes.{number}.when: min_minutes {low} is above max_minutes {high}: nothing can match, swap them"
+        channels = [value for value in _values(when.get("channel", [])) if isinstance(value, int)]
+        counts = [value for value in _values(when.get("channels", [])) if isinstance(value, int)]
+        if channels and counts and min(channels) > max(counts):
+            yield (
+                f"routes.{number}.when: no recording with {max(counts)} channel(s) has a channel {min(channels)}: "
+                "nothing can match, correct one of the two"
+            )
         if not set(route) - {"when"}:
             yield f"routes.{number}: it sets nothing; give it a model, or options such as language or decoding"
 
@@ -161,113 +174,25 @@ def _only_english(key: str, model: str, languages: str) -> str:
     return f"{sentence} such as {model.removesuffix('.en')!r}" if model.endswith(".en") else sentence
 
 
+def routed_tracks(recording: Recording, routes: Sequence[Route]) -> list[int | None]:
+    """What routes choose for: a recording as a whole (``[None]``), or its tracks where a route names channels."""
+    return recording.tracks if any(route.channels for route in routes) else [None]
+
+
 def unknown_languages(recordings: Iterable[Recording], routes: Sequence[Route], *, always: bool) -> list[Recording]:
     """Recordings without a language of their own on whose language a route depends (``always``: all of them)."""
 
-    def depends(recording: Recording) -> bool:
+    def depends(recording: Recording, track: int | None) -> bool:
         for route in routes:
-            if route.needs_language(recording):
+            if route.needs_language(recording, track):
                 return True
-            if route.fits(recording, None):
+            if route.fits(recording, None, track):
                 return False
         return False
 
-    return [recording for recording in recordings if recording.language is None and (always or depends(recording))]
-
-
-@dataclass(frozen=True)
-class Routed:
-    """Recordings with model and options settled, those that no model here can do, and what is odd about the routes."""
-
-    recordings: list[Recording]
-    refused: list[Rejection]
-    warnings: list[str]
-
-
-def apply_routes(
-    recordings: Sequence[Recording],
-    routes: Sequence[Route],
-    identified: Mapping[str, Identified],
-    settings: Settings,
-    known: Mapping[str, frozenset[str]],
-    rows: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Routed:
-    """Settle model and options of every recording.
-
-    ``identified``: what was found out about languages, by recording. ``known``: languages by model. ``rows``: options
-    that stand in the table, by recording (default: all that it has). What a table row sets wins over its route, a
-    route over everything else. A recording in a language its model does not know is refused.
-    """
-    settled: list[Recording] = []
-    refused: list[Rejection] = []
-    matched = [0] * len(routes)
-    for recording in recordings:
-        found = identified.get(recording.recording)
-        language = recording.language or _fixed(settings.options) or (found.language if found else "") or None
-        number = next((index for index, route in enumerate(routes) if route.fits(recording, language)), None)
-        route = Route({})
-        if number is not None:
-            matched[number] += 1
-            route = routes[number]
-        row = recording.options if rows is None else rows[recording.recording]
-        one = _settle(recording, row, route, found, settings)
-        reason = _cannot(one, found, settings, known)
-        if reason:
-            refused.append(Rejection(one.recording, one.path, reason))
-        else:
-            settled.append(one)
-    columns = {name for recording in recordings for name in (*recording.columns, *recording.options, "recording")}
-    unmatched = [index for index, count in enumerate(matched) if recordings and not count]
-    warnings = [_unmatched(index + 1, routes[index], columns) for index in unmatched]
-    return Routed(settled, refused, warnings)
-
-
-def _fixed(options: Mapping[str, Any]) -> str | None:
-    given = options.get("language", AUTO)
-    return None if given == AUTO else str(given)
-
-
-def _settle(
-    recording: Recording, row: Mapping[str, Any], route: Route, found: Identified | None, settings: Settings
-) -> Recording:
-    options = {**recording.options, **route.options, **row}
-    model = recording.model
-    if route.model:
-        model = "" if route.model == settings.model else route.model
-    remarks: list[str] = []
-    if found is not None:
-        merged = {**settings.options, **options}
-        if found.language and not _fixed(merged) and not merged.get("code_switching"):
-            options["language"] = found.language
-        decoded_as = _fixed({**settings.options, **options})
-        remarks += [remark for remark in (found.remark(decoded_as),) if remark]
-    return replace(
-        recording,
-        model=model,
-        options=options,
-        remarks=remarks,
-        identified=found.summary() if found is not None and found.language else None,
-    )
-
-
-def _cannot(
-    recording: Recording, found: Identified | None, settings: Settings, known: Mapping[str, frozenset[str]]
-) -> str:
-    """Why the settled model cannot decode a recording; empty when it can."""
-    model = recording.model or settings.model
-    given = _fixed({**settings.options, **recording.options})
-    language = given or (found.language if found else "")
-    if not language or language in known[model]:
-        return ""
-    source = "identified" if found and found.language == language else "given"
-    only = "knows English only" if known[model] == {"en"} else "does not know this language"
-    return (
-        f"Its language is {language} ({source}), but model {model} {only}: "
-        "choose a multilingual model or add a route for it, or correct the language in the table."
-    )
-
-
-def _unmatched(number: int, route: Route, columns: set[str]) -> str:
-    absent = [column for column in route.when.get("column", {}) if str(column).lower() not in columns]
-    hint = f"; no recording has a column {absent[0]!r}" if absent else ""
-    return f"route {number} ({route}) matches no recording{hint}"
+    return [
+        recording
+        for recording in recordings
+        if recording.language is None
+        and (always or any(depends(recording, track) for track in routed_tracks(recording, routes)))
+    ]

@@ -12,7 +12,8 @@ from audiogrid.decoding.options import DecodeOptions
 from audiogrid.identified import Identified
 from audiogrid.models import model_hash
 from audiogrid.plan import Recording, Settings
-from audiogrid.routes import Route, Routed, apply_routes
+from audiogrid.routes import Route
+from audiogrid.routing import Routed, apply_routes
 from audiogrid.store import storable_options
 
 # Parts of the wanted settings that decide about single recordings; they do not become part of the plan's settings.

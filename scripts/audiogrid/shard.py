@@ -70,7 +70,7 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path) -> ShardWork:
         work.facts.chunks.append(chunk)
         if chunk.is_empty:
             continue
-        options = plan.options_for(recording)
+        options = plan.options_for(recording, chunk.channel)
         key = chunk_key(chunk, work.model_hash, options)
         work.facts.keys[name] = key
         work.jobs.append(Job(chunk, key, str(folder), options))

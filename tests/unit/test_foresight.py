@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from audiogrid.account import Prices
+from audiogrid.amounts import Speed, describe
 from audiogrid.cuts import known_cuts, note_cuts
 from audiogrid.foresight import foresee
-from audiogrid.plan import Plan, Recording, Settings, Speed, describe
+from audiogrid.plan import Plan, Recording, Settings
 from audiogrid.planning import plan_recordings
 from audiogrid.results import empty_result
 from audiogrid.settling import complete_options

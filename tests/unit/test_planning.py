@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audiogrid.amounts import Speed, describe
 from audiogrid.errors import InputError
 from audiogrid.files import write_json
-from audiogrid.plan import Plan, Settings, Speed, describe
+from audiogrid.plan import Plan, Settings
 from audiogrid.planning import make_plan, plan_recordings
 from audiogrid.times import SAMPLE_RATE
 

@@ -16,13 +16,13 @@ from audiogrid.models import load_registry
 from audiogrid.plan import Recording, Settings
 from audiogrid.routes import (
     Route,
-    apply_routes,
     checked_routes,
     configured_models,
     identifies,
     identifying_model,
     unknown_languages,
 )
+from audiogrid.routing import apply_routes
 from audiogrid.settling import complete_options, route
 
 ROOT = Path(__file__).resolve().parents[2]

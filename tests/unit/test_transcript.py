@@ -14,7 +14,7 @@ from audiogrid.chunks import Chunk, Seam, SeamKind, chunk_id
 from audiogrid.results import ChunkResult, Reading, Segment, Window, Word
 from audiogrid.stitching import stitch
 from audiogrid.times import SAMPLE_RATE, to_samples
-from audiogrid.transcript import TrackText, build, main_language, quality, speaker_name
+from audiogrid.transcript import TrackText, build, main_language, model_names, quality, speaker_name
 from audiogrid.wording import clean, joined, token
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "workflow" / "schemas" / "transcript.schema.json").read_text())
@@ -81,6 +81,17 @@ def test_a_whole_document() -> None:
         {"chunk": "talk.0001", "key": "key1", "start": 10.0, "end": 20.0},
     ]
     assert made["provenance"]["model"] == {"name": "base", "hash": "d0"}
+
+
+def test_channels_with_models_of_their_own_fit_the_schema() -> None:
+    options = {"language": "en"}
+    channels = [{"channel": n, "model": {"name": f"m{n}", "hash": "d"}, "options": options} for n in (1, 2)]
+    tracks = [track((chunk(0, 0, 10, n), result([], to_samples(10))), channel=n) for n in (0, 1)]
+    made = build({**FACTS, "channels_mode": "split"}, tracks, {"audiogrid": "0", "channels": channels})
+    Draft202012Validator(SCHEMA).validate(made)
+    assert model_names(made) == "m1, m2"
+    made["provenance"]["channels"][0]["channel"] = 0
+    assert not Draft202012Validator(SCHEMA).is_valid(made)
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:

@@ -1,4 +1,4 @@
-"""Two models in one run: languages found out, models chosen by them, and nothing done twice."""
+"""Two models in one run, chosen by language or for a channel, and nothing done twice."""
 
 from __future__ import annotations
 
@@ -103,3 +103,55 @@ def test_models_follow_languages_in_one_run(workspace, base_model, speech, human
     assert {name: value for name, value in runs.transcripts(run).items() if name in transcripts} == transcripts
     assert len((run / ".state" / "languages.jsonl").read_text().splitlines()) == 4
     assert {row["recording"]: row["model"].split("-")[0] for row in runs.table(run / "summary.tsv")}["late"] == "second"
+
+
+def test_the_channels_of_a_call_have_models_and_languages_of_their_own(workspace, base_model, speech, human_speech):
+    here = workspace.path / "in"
+    here.mkdir()
+    second_model(workspace.path / "second", base_model)
+    agent, caller = speech(sentences=NOTE), human_speech("es", 3)
+    call = np.zeros((max(len(agent.pcm), len(caller.pcm)), 2), np.int16)
+    call[: len(agent.pcm), 0], call[: len(caller.pcm), 1] = agent.pcm, caller.pcm
+    write_wav(here / "call.wav", call)
+    write_wav(here / "memo.wav", speech(sentences=NOTE, seed=3).pcm)
+    (here / "list.tsv").write_text("path\tchannels\ncall.wav\tsplit\nmemo.wav\t\n")
+    of_caller = {"when": {"channel": 2}, "language": "es", "decoding": {"beam_size": 2}}
+
+    def run_it(*routes: dict) -> str:
+        settings = {"run": "x", "recordings": "in/list.tsv", "language": "en", "routes": list(routes)}
+        (workspace.path / "r.yaml").write_text(yaml.safe_dump(settings))
+        return workspace.snakemake("--configfile", "r.yaml").stdout
+
+    said = run_it({"when": {"channel": 1}, "model": "second"}, of_caller, {"when": {"channel": 3}, "prompt": "Hello"})
+    assert "route 3 (channel 3) matches no recording; recordings whose channels are split have 2 at most" in said
+    run = workspace.path / "results" / "x"
+    assert runs.jobs(workspace.path)["transcribe"] == 2
+    summary = {row["recording"]: row for row in runs.table(run / "summary.tsv")}
+    assert [model.split("-")[0] for model in summary["call"]["model"].split(", ")] == ["second", "base"]
+    assert summary["memo"]["model"] == "base"
+
+    document = json.loads((run / "transcripts" / "call.json").read_text())
+    one, two = document["provenance"]["channels"]
+    assert (one["channel"], one["model"]["name"].split("-")[0], one["options"]["language"]) == (1, "second", "en")
+    assert (two["channel"], two["model"]["name"], two["options"]["language"]) == (2, "base", "es")
+    assert one["model"]["hash"] != two["model"]["hash"] and two["options"]["beam_size"] == 2
+    assert {(segment["speaker"], segment["language"]) for segment in document["segments"]} == {
+        ("Channel 1", "en"),
+        ("Channel 2", "es"),
+    }
+
+    def text(speaker: str) -> str:
+        return " ".join(segment["text"] for segment in document["segments"] if segment["speaker"] == speaker)
+
+    assert word_error_rate(agent.text, text("Channel 1")) <= 0.1
+    assert word_error_rate(caller.text, text("Channel 2"), "es") <= 0.3
+    assert word_error_rate(" ".join(NOTE), runs.text(run, "memo")) <= 0.1
+
+    # Another model for one channel leaves what the other one said, and the other recording, as they are.
+    kept = runs.stored(workspace.path / "results" / "store")
+    assert len(kept) == 3
+    run_it(of_caller)
+    after = runs.stored(workspace.path / "results" / "store")
+    assert {key: after[key] for key in kept} == kept and len(after) == 4
+    assert runs.decoded(run) == {"call.c0.0000": 2, "call.c1.0000": 1, "memo.0000": 1}
+    assert {row["model"] for row in runs.table(run / "summary.tsv")} == {"base"}

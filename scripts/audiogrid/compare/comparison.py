@@ -86,12 +86,18 @@ def _problems(merged: Mapping[str, Mapping[str, Merged]]) -> Iterable[str]:
                 yield f"{failure.recording} with {name}: {failure.chunk} {failure.cause}".replace("  ", " ")
 
 
+def _models(plan: Plan) -> dict[str, None]:
+    """Names of the models that a plan uses, in the order of the recordings."""
+    return dict.fromkeys(model for recording in plan.recordings for model in plan.models_of(recording))
+
+
 def _same_keys(plan: Plan, other: Plan) -> bool:
     """Whether two plans decode every recording with the same model and options."""
     return all(
-        plan.models[plan.model_of(one)] == other.models[other.model_of(two)]
-        and plan.options_for(one) == other.options_for(two)
+        plan.models[plan.model_of(one, track)] == other.models[other.model_of(two, track)]
+        and plan.options_for(one, track) == other.options_for(two, track)
         for one, two in zip(plan.recordings, other.recordings, strict=True)
+        for track in one.tracks
     )
 
 
@@ -126,7 +132,7 @@ def compare(
     return Result(
         run=run.root.name,
         variants=dict(variants),
-        models={name: ", ".join(dict.fromkeys(map(plan.model_of, plan.recordings))) for name, plan in plans.items()},
+        models={name: ", ".join(_models(plan)) for name, plan in plans.items()},
         judged=judged,
         groups=all_groups(judged, list(variants)),
         effort={

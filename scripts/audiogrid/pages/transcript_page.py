@@ -13,6 +13,7 @@ from typing import Any
 
 from audiogrid.pages.media_links import may_have_picture
 from audiogrid.pages.template import render
+from audiogrid.transcript import model_names
 from audiogrid.wording import clean
 
 #: A pause after which a new paragraph begins, in seconds.
@@ -145,6 +146,6 @@ def render_page(document: Mapping[str, Any], formats: Sequence[str], media: str)
         media=media,
         picture=may_have_picture(path),
         data=data,
-        model=provenance.get("model"),
+        model=model_names(document),
         version=provenance.get("audiogrid"),
     )
