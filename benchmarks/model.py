@@ -26,8 +26,7 @@ MODEL = ROOT / "models" / "base"
 # Name -> (variables of the environment, options of the child below); None takes a variable away.
 SETTINGS: dict[str, tuple[dict[str, str | None], dict[str, object]]] = {
     "as shipped": ({}, {}),
-    "all frames": ({}, {"pool_frames": 1}),
-    "three frames": ({}, {"pool_frames": 3}),
+    "all frames": ({}, {"merged_pairs": 0}),
     "small pages": ({"GLIBC_TUNABLES": None}, {}),
     "avx2": ({"CT2_FORCE_CPU_ISA": "AVX2"}, {}),
     "batch 4": ({}, {"batch": 4}),
@@ -46,7 +45,7 @@ def child(options: dict[str, object]) -> None:
     from audiogrid.decoding.options import DecodeOptions
     from audiogrid.decoding.preparing import prepare
 
-    decoding = DecodeOptions(language="en", pool_frames=int(str(options.get("pool_frames", 0))))
+    decoding = DecodeOptions(language="en", merged_pairs=int(str(options.get("merged_pairs", -1))))
     model = Model(MODEL, "cpu", str(options.get("compute_type", "int8")), 1, int(str(options.get("batch", 8))))
     prepared = prepare(load("reading", 10, ROOT / "bench-data" / "decoding").pcm, decoding, model.features)
     features, layouts = prepared.features[:16], prepared.layouts[:16]
@@ -54,7 +53,7 @@ def child(options: dict[str, object]) -> None:
     times = [time.perf_counter()]
     encoded = model.encode_features(features)
     times.append(time.perf_counter())
-    heard = model.generate(encoded, ["en"] * len(encoded), decoding, beam_size=1, pooled=True)
+    heard = model.generate(encoded, ["en"] * len(encoded), decoding, beam_size=1, merged=True)
     times.append(time.perf_counter())
     for one, found, layout in zip(encoded, heard, layouts, strict=True):
         model.align(one, found.tokens, "en", "transcribe", layout.samples)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.decoding.model import compression_ratio, even_size, frames_to_pool, pool
+from audiogrid.decoding.model import compression_ratio, even_size
 
 
 def _sizes(count: int, most: int) -> list[int]:
@@ -40,18 +39,3 @@ def test_the_compression_ratio_of_plain_speech_is_alike_in_all_scripts() -> None
 def test_a_loop_compresses_in_every_script() -> None:
     for text in ("and then ", "и потом ", "और फिर ", "谢谢观看"):
         assert compression_ratio(text * 12) > 2.4, text
-
-
-def test_pooled_frames_are_means_of_neighbours() -> None:
-    encoded = np.arange(12, dtype=np.float32).reshape(1, 6, 2)
-    assert pool(encoded, 1) is encoded
-    assert pool(encoded, 2).tolist() == [[[1, 2], [5, 6], [9, 10]]]
-    assert pool(encoded, 3).tolist() == [[[2, 3], [8, 9]]]
-    assert pool(encoded, 3).dtype == np.float32
-
-
-def test_frames_are_pooled_where_that_was_measured_or_asked_for() -> None:
-    tiny, base, small = 384, 512, 768
-    assert [frames_to_pool(width, 0) for width in (tiny, base, small)] == [2, 2, 1]
-    assert [frames_to_pool(width, 1) for width in (tiny, base, small)] == [1, 1, 1]
-    assert frames_to_pool(small, 3) == 3

@@ -157,7 +157,7 @@ class Engine:
             return
         options = group[0][0].chunk.options
         encoded, languages = [job.encoded for _, job in group], [job.language for _, job in group]
-        found = self._model.generate(encoded, languages, options, beam_size=options.beam_size, pooled=True)
+        found = self._model.generate(encoded, languages, options, beam_size=options.beam_size, merged=True)
         for (one, job), heard in zip(group, found, strict=True):
             one.fast[job.number] = heard
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from audiogrid.decoding.frames import merge_frames, pairs_to_merge
 from audiogrid.decoding.loading import as_array, load
 from audiogrid.decoding.mel import without_blas
 from audiogrid.decoding.memory import OutOfMemoryError, is_out_of_memory
@@ -31,8 +32,6 @@ TIMESTAMP_SAMPLES = 320
 """A timestamp token, and a step of the alignment, is worth 20 ms."""
 # The encoder is busy with a few windows, and its attention takes 90 MB (large, float16) for each more.
 _MOST_ENCODED = 8
-# The widest model (base: 512, tiny: 384) with which pooling frames has been measured to cost no accuracy.
-_MEASURED_WIDTH = 512
 
 
 @dataclass(frozen=True)
@@ -149,22 +148,22 @@ class Model:
         timestamps: bool = False,
         prompted: bool = True,
         contexts: Sequence[Sequence[int]] = (),
-        pooled: bool = False,
+        merged: bool = False,
     ) -> list[Heard]:
         """Decode windows, in batches; all with the same search.
 
         ``prompted``: with prompt and hotwords. ``contexts``: tokens said before each window, all of one length, no more
-        than ``room`` leaves. ``pooled``: from means of neighbouring encoder frames, as many as ``options.pool_frames``.
+        than ``room`` leaves. ``merged``: with ``options.merged_pairs`` similar pairs of encoder frames made one.
         """
         said = contexts or [()] * len(encoded)
-        size = frames_to_pool(encoded[0].shape[-1], options.pool_frames) if pooled and len(encoded) else 1
+        pairs = pairs_to_merge(encoded[0].shape[-1], options.merged_pairs) if merged and len(encoded) else 0
         prompts = [
             self._prompt(language, options, timestamps, prompted, context)
             for language, context in zip(languages, said, strict=True)
         ]
 
         def call(first: int, last: int) -> list[Heard]:
-            heard = [pool(one, size) for one in encoded[first:last]]
+            heard = [merge_frames(one, pairs) for one in encoded[first:last]]
             return self._generate(heard, prompts[first:last], languages[0], options, beam_size, temperature)
 
         return self._in_batches("generate", len(encoded), call)
@@ -283,29 +282,6 @@ class Model:
         import ctranslate2
 
         return ctranslate2.StorageView.from_array(np.ascontiguousarray(array))
-
-
-def frames_to_pool(width: int, wanted: int) -> int:
-    """Encoder frames that become one for a model so ``width``; ``wanted``: what the options say, 0 = choose."""
-    if wanted:
-        return wanted
-    return 2 if width <= _MEASURED_WIDTH else 1
-
-
-def pool(encoded: np.ndarray, size: int) -> np.ndarray:
-    """Means of every ``size`` neighbouring frames of an encoder output of shape ``(1, frames, width)``.
-
-    A frame is 20 ms, and neighbours say nearly the same; the decoder reads all of them for every token, which is
-    most of what it does (on a CPU it waits for memory).
-    """
-    if size == 1:
-        return encoded
-    batch, frames, width = encoded.shape
-    parts = encoded.reshape(batch, frames // size, size, width)
-    total = parts[:, :, 0].copy()
-    for index in range(1, size):
-        total += parts[:, :, index]
-    return np.asarray(total * np.float32(1 / size), dtype=encoded.dtype)
 
 
 def even_size(count: int, most: int) -> int:

@@ -18,8 +18,8 @@ class DecodeOptions:
     ``prompt`` and ``hotwords`` (put before every window), ``compute_type`` (as requested). With ``code_switching``
     and ``language`` ``auto`` every window is decoded in its own likeliest language, not in that of its chunk.
 
-    The search: ``beam_size`` of the fast pass, which sees the mean of every ``pool_frames`` encoder frames (0: of two
-    with models as narrow as tiny and base, else of one, which is the frame itself); a window whose log-probability
+    The search: ``beam_size`` of the fast pass, for which the ``merged_pairs`` most similar pairs of encoder frames
+    become one each (-1: 650 of 750 with models as narrow as tiny and base, else none); a window whose log-probability
     per word is below ``second_look_word_logprob`` is searched again with ``second_beam_size``, led by up to
     ``context_tokens`` of what the chunk's windows before it say; ``careful_beam_size`` of the careful pass and
     the ``temperatures`` it may end with; ``patience``, ``length_penalty``, ``repetition_penalty``,
@@ -40,7 +40,7 @@ class DecodeOptions:
     code_switching: bool = False
 
     beam_size: int = 1
-    pool_frames: int = 0
+    merged_pairs: int = -1
     second_beam_size: int = 5
     second_look_word_logprob: float = -0.12
     context_tokens: int = 223
@@ -54,8 +54,8 @@ class DecodeOptions:
     max_tokens: int = 448
 
     max_window_seconds: float = 30.0
-    vad_threshold: float = 0.5
-    vad_neg_threshold: float = 0.35
+    vad_threshold: float = 0.25
+    vad_neg_threshold: float = 0.15
     vad_min_silence_ms: int = 160
     vad_min_speech_ms: int = 0
     vad_pad_ms: int = 400
@@ -108,8 +108,8 @@ class DecodeOptions:
             )
         if min(self.beam_size, self.second_beam_size, self.careful_beam_size) < 1:
             raise InputError("a beam size below 1 was asked for; 1 (greedy) is the smallest")
-        if self.pool_frames not in (0, 1, 2, 3, 4, 5):
-            raise InputError(f"decoding.pool_frames is {self.pool_frames}; it must lie between 0 (choose) and 5")
+        if not -1 <= self.merged_pairs <= 750:
+            raise InputError(f"decoding.merged_pairs is {self.merged_pairs}; it must lie between -1 (choose) and 750")
         if not 0 <= self.context_tokens <= 223:
             raise InputError(f"decoding.context_tokens is {self.context_tokens}; it must lie between 0 and 223")
         if not 1 <= self.max_tokens <= 448:
