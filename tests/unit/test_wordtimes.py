@@ -41,6 +41,13 @@ def test_a_word_is_cut_back_to_the_speech_it_overlaps() -> None:
     assert (word.start, word.end) == (96_000 - 1600, 120_000)
 
 
+def test_the_last_word_before_a_pause_goes_on_to_the_end_of_the_speech() -> None:
+    layout, speech = Layout((Piece(0, 160_000),)), [(32_000, 48_000), (96_000, 144_000)]
+    words = place(aligned((36_000, 40_000), (40_000, 45_000), (100_000, 110_000), (110_000, 130_000)), layout, speech)
+    # 3,000 samples early are the alignment's; 14,000 may be speech without words.
+    assert [word.end for word in words] == [40_000, 48_000, 110_000, 130_000]
+
+
 @given(st.lists(st.tuples(st.integers(0, 64_000), st.integers(0, 64_000)), max_size=20))
 def test_starts_and_ends_never_decrease_and_stay_in_the_window(spans: list[tuple[int, int]]) -> None:
     words = place(aligned(*[(min(span), max(span)) for span in spans]), LAYOUT, SPEECH)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
 
 from audiogrid.decoding.model import AlignedWord
 from audiogrid.decoding.windows import Layout, overlap
@@ -13,6 +16,8 @@ _TOLERANCE = to_samples(0.1)
 # Voice activity that pauses for less than this is one stretch of speech to a word.
 _BRIDGE = to_samples(0.3)
 _SHORTEST = to_samples(0.02)
+# The alignment ends the last word before a pause early, mostly by up to this much.
+_EARLY = to_samples(0.3)
 _SENTENCE_END = (".", "?", "!", "…", "。", "？", "！")
 _PAUSE = to_samples(0.8)
 
@@ -23,6 +28,7 @@ def place(aligned: Sequence[AlignedWord], layout: Layout, speech: Sequence[tuple
     ``aligned``: times in samples of the laid-out audio. ``speech``: voice activity of the chunk without pads.
     A word belongs to the piece that holds its midpoint (faster-whisper's rule) and cannot leave it, so it never
     spans removed silence; it is also cut back to the stretch of speech it overlaps most, with 0.1 s to spare.
+    The last word of a stretch that ends up to 0.3 s before the speech does goes on to its end.
     Starts and ends never decrease.
     """
     stretches = _bridged(speech)
@@ -38,7 +44,21 @@ def place(aligned: Sequence[AlignedWord], layout: Layout, speech: Sequence[tuple
         end = max(end, start)
         previous = end
         words.append(Word(start, end, word.text, word.probability))
-    return words
+    return _to_the_end(words, stretches, layout)
+
+
+def _to_the_end(words: list[Word], stretches: list[tuple[int, int]], layout: Layout) -> list[Word]:
+    """Last words of stretches of speech, where they end a little early, with its end."""
+    ends = [end for _, end in stretches]
+    reached = []
+    for word, following in zip_longest(words, words[1:]):
+        index = bisect_left(ends, word.end)
+        end = ends[index] if index < len(ends) else word.end
+        free = following is None or following.start >= end
+        inside = any(piece.start <= word.start and end <= piece.end for piece in layout.pieces)
+        within = index < len(ends) and stretches[index][0] <= word.end
+        reached.append(replace(word, end=end) if free and inside and within and end - word.end <= _EARLY else word)
+    return reached
 
 
 def _bridged(speech: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
