@@ -97,7 +97,7 @@ def command(name: str, audio: Path, language: str, folder: Path) -> tuple[list[s
 
 
 class Memory(threading.Thread):
-    """Peak of the summed proportional memory of a process and its children, in MB, looked at four times a second."""
+    """Peak of the summed proportional memory of a process and its children, in MB, looked at once a second."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -106,7 +106,7 @@ class Memory(threading.Thread):
         self.over = threading.Event()
 
     def run(self) -> None:
-        while not self.over.wait(0.25):
+        while not self.over.wait(1.0):
             total = 0
             try:
                 for process in [self._root, *self._root.children(recursive=True)]:

@@ -67,13 +67,18 @@ def write_media(
             _draw(container, video, len(samples) / RATE)
         encoder = audio.codec_context
         resampler = av.AudioResampler(encoder.format or "s16", layout, rate, encoder.frame_size or 1024)
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples.reshape(1, -1).astype(np.int16)), format="s16", layout=layout
-        )
-        frame.rate = RATE
-        frame.pts = 0
-        frame.time_base = Fraction(1, RATE)
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+        # In blocks: libav makes nothing, without a word, of a frame of an hour.
+        for start in range(0, len(samples), 60 * RATE):
+            block = samples[start : start + 60 * RATE]
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(block.reshape(1, -1).astype(np.int16)), format="s16", layout=layout
+            )
+            frame.rate = RATE
+            frame.pts = start
+            frame.time_base = Fraction(1, RATE)
+            for part in resampler.resample(frame):
+                container.mux(audio.encode(part))
+        for part in resampler.resample(None):
             container.mux(audio.encode(part))
         container.mux(audio.encode(None))
     return path

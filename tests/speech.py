@@ -174,6 +174,18 @@ def human_speech(language: str, count: int, gap: float = 0.8, skip: int = 0) -> 
     return Speech(np.concatenate(parts), spans)
 
 
+def telephone(pcm: np.ndarray) -> np.ndarray:
+    """Speech through a telephone line: 300 to 3,400 Hz, 8 kHz, eight bits on a logarithmic scale (as in G.711)."""
+    spectrum = np.fft.rfft(pcm.astype(np.float64))
+    hertz = np.fft.rfftfreq(len(pcm), 1 / RATE)
+    spectrum[(hertz < 300) | (hertz > 3400)] = 0
+    narrow = np.clip(np.fft.irfft(spectrum, len(pcm))[::2] / 32768, -1, 1)
+    coded = np.rint(np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256) * 127) / 127
+    plain = np.sign(coded) * (256 ** np.abs(coded) - 1) / 255
+    wide = np.interp(np.arange(len(pcm)) / 2, np.arange(len(plain)), plain)
+    return np.asarray(wide * 32_767).astype(np.int16)
+
+
 def music(seconds: float) -> np.ndarray:
     """The beginning of a piece of music without singing; empty if not installed."""
     pieces = sorted(MUSIC.glob("*.wav"))

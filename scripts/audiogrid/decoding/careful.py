@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from difflib import SequenceMatcher
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from audiogrid.decoding.attempts import Attempt, Job, Take, align, attempt, best, judge
 from audiogrid.decoding.model import TIMESTAMP_SAMPLES, Model
 from audiogrid.decoding.options import DecodeOptions
+from audiogrid.decoding.scoring import plain_words
 from audiogrid.decoding.windows import Layout, Piece, heard, seconds
 from audiogrid.times import to_samples
 
@@ -27,6 +29,8 @@ from audiogrid.times import to_samples
 HARMLESS = frozenset({"maybe_invented"})
 _MOST_ROUNDS = 8
 _MARGIN = to_samples(0.5)
+# Share of words that two readings of the same speech have in common.
+_SAME = 0.9
 
 
 def read_carefully(
@@ -36,9 +40,24 @@ def read_carefully(
     attempts = list(first)
     for one in _ladder(model, pcm, job, attempts, options):
         attempts.append(judge(align(model, one, job, options), usual, options))
-        if not set(attempts[-1].flags) - HARMLESS:
+        if not set(attempts[-1].flags) - HARMLESS or is_confirmed(attempts[-1], attempts[:-1]):
             break
     return attempts
+
+
+def is_confirmed(one: Attempt, others: Sequence[Attempt]) -> bool:
+    """Whether a reading is flagged for nothing but text that deflates too well, and another one says the same.
+
+    People do repeat themselves (lists, forms, responses): where two ways to read find the same words, they were said.
+    """
+    if set(one.flags) - HARMLESS != {"compressible"}:
+        return False
+    words = plain_words(one.text)
+    return any(
+        set(other.flags) - HARMLESS == {"compressible"}
+        and SequenceMatcher(None, words, plain_words(other.text), autojunk=False).ratio() >= _SAME
+        for other in others
+    )
 
 
 def _ladder(
