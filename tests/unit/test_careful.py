@@ -9,10 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiogrid.decoding.attempts import Job, Take, align, attempt, judge
-from audiogrid.decoding.careful import continuous, cut_at_timestamp, halves, hopeless, read_carefully, sequential
+from audiogrid.decoding.attempts import Attempt, Job, Take, align, attempt, judge
+from audiogrid.decoding.careful import (
+    continuous,
+    cut_at_timestamp,
+    halves,
+    hopeless,
+    is_confirmed,
+    read_carefully,
+    sequential,
+)
 from audiogrid.decoding.model import AlignedWord, Heard
 from audiogrid.decoding.options import DecodeOptions
+from audiogrid.decoding.scoring import Evidence
 from audiogrid.decoding.windows import Layout, Piece
 
 SECOND = 16_000
@@ -189,3 +198,22 @@ def test_only_repetition_and_great_doubt_are_worth_sampling() -> None:
     assert hopeless(first(model, said("no " * 60), job())[0], DecodeOptions())
     assert hopeless(first(model, said(FULL, logprob=-1.1), job())[0], DecodeOptions())
     assert not hopeless(first(model, said(FULL, logprob=-1.1, no_speech=0.9), job())[0], DecodeOptions())
+
+
+def reading(text: str, *flags: str) -> Attempt:
+    return Attempt("fast", "en", [], text, Evidence(text, 10.0, -0.2, 2.6, 0.0), flags=flags)
+
+
+def test_repetition_that_two_readings_agree_on_is_believed() -> None:
+    form = "name and number please thank you " * 6
+    one = reading(form, "compressible")
+    assert is_confirmed(one, [reading(form.replace("please", "please,", 1), "compressible", "maybe_invented")])
+    assert not is_confirmed(one, [reading("name and number please thank you " * 3, "compressible")])
+    assert not is_confirmed(one, [])
+
+
+@pytest.mark.parametrize("flags", [("compressible", "loop"), ("compressible", "runaway"), ("too_few_letters",), ()])
+def test_any_other_doubt_is_not_dispelled_by_agreement(flags: tuple[str, ...]) -> None:
+    form = "name and number please thank you " * 6
+    assert not is_confirmed(reading(form, *flags), [reading(form, "compressible")])
+    assert not is_confirmed(reading(form, "compressible"), [reading(form, *flags)])
