@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.decoding.languages import choose_language, other_language, window_languages
+from audiogrid.decoding.languages import choose_language, language_runs, other_language, window_languages
 
 
 def test_windows_vote_by_their_seconds_of_speech() -> None:
@@ -28,3 +28,16 @@ def test_the_likeliest_other_language() -> None:
 def test_windows_of_their_own_language() -> None:
     ranked = [{"en": 0.9, "fr": 0.1}, {"en": 0.2, "fr": 0.8}, {"en": 0.3, "fr": 0.4, "es": 0.3}]
     assert window_languages(ranked, "en") == ["en", "fr", "en"]
+
+
+def test_runs_change_where_the_language_does() -> None:
+    english, russian = {"en": 0.95, "ru": 0.01}, {"en": 0.01, "ru": 0.95}
+    assert language_runs([english, english, russian]) == [(0, 2, "en"), (2, 3, "ru")]
+    assert language_runs([english, russian, english]) == [(0, 1, "en"), (1, 2, "ru"), (2, 3, "en")]
+    assert language_runs([russian]) == [(0, 1, "ru")]
+    assert language_runs([]) == []
+
+
+def test_a_doubtful_piece_goes_with_its_neighbours() -> None:
+    english, unsure = {"en": 0.95, "nn": 0.01}, {"en": 0.3, "nn": 0.4}
+    assert language_runs([english, unsure, english]) == [(0, 3, "en")]

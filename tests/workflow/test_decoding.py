@@ -197,6 +197,10 @@ def test_with_code_switching_every_window_has_its_own_language(
     assert {segment.language for segment in together.segments} == {"en", "ru"}
     cyrillic = [bool(set("аеионрст") & set(segment.text)) for segment in together.segments]
     assert cyrillic == [segment.language == "ru" for segment in together.segments]
+    # A window that began in English and ended in Russian was parted: nothing of either is missing.
+    english = " ".join(segment.text for segment in together.segments if segment.language == "en")
+    assert error_rate(human_speech("en", 10).text, english) < 0.1
+    assert together.windows == sorted(together.windows, key=lambda window: window.start)
     # Whoever names a language gets it.
     fixed = decode(engine, pcm[: 16_000 * 20], options=DecodeOptions(language="en", code_switching=True))[0]
     assert {segment.language for segment in fixed.segments} == {"en"}

@@ -11,6 +11,7 @@ import numpy as np
 from audiogrid.decoding import second_look
 from audiogrid.decoding.attempts import Attempt, Job, Take, align, attempt, best, judge, speech_in
 from audiogrid.decoding.careful import HARMLESS, read_carefully
+from audiogrid.decoding.code_switching import Listened, part_by_language
 from audiogrid.decoding.languages import choose_language, other_language, window_languages
 from audiogrid.decoding.model import Heard, Model
 from audiogrid.decoding.options import DecodeOptions
@@ -121,17 +122,22 @@ class Engine:
         """Encoder and language of a chunk."""
         options, speech, layouts = chunk.options, prepared.speech, prepared.layouts
         encoded = self._model.encode_features(prepared.features)
-        heard = [speech_in(layout, speech, prepared.probabilities) for layout in layouts]
         language, probability = options.language, 1.0
         ranked: list[dict[str, float]] = [{}] * len(layouts)
         if language == "auto" and layouts:
             ranked = self._model.languages(encoded)
+        windows = [Listened(*one) for one in zip(layouts, encoded, ranked, strict=True)]
+        switches = options.code_switching and language == "auto"
+        if switches:
+            windows = part_by_language(self._model, chunk.pcm, windows)
+            ranked = [window.ranked for window in windows]
+        heard = [speech_in(window.layout, speech, prepared.probabilities) for window in windows]
+        if language == "auto" and windows:
             language, probability = choose_language(ranked, [spans for spans, _ in heard])
-        switches = options.code_switching and options.language == "auto"
-        spoken = window_languages(ranked, language) if switches else [language] * len(layouts)
+        spoken = window_languages(ranked, language) if switches else [language] * len(windows)
         jobs = [
-            Job(number, layout, encoded[number], *heard[number], code, other_language(ranked[number], code))
-            for number, (layout, code) in enumerate(zip(layouts, spoken, strict=True))
+            Job(number, window.layout, window.encoded, *heard[number], code, other_language(window.ranked, code))
+            for number, (window, code) in enumerate(zip(windows, spoken, strict=True))
         ]
         return _Open(index, chunk, language, probability, speech, jobs)
 
