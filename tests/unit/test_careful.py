@@ -212,6 +212,16 @@ def test_repetition_that_two_readings_agree_on_is_believed() -> None:
     assert not is_confirmed(one, [])
 
 
+def test_a_loop_is_believed_when_three_readings_have_it() -> None:
+    verse = "we shall go home again to the sea " * 4
+    one = reading(verse, "compressible", "loop")
+    again = reading(verse.replace("again", "once again", 1), "compressible", "loop")
+    longer = reading("we shall go home again to the sea " * 9, "compressible", "loop")
+    assert is_confirmed(one, [again, one])
+    assert not is_confirmed(one, [again])
+    assert not is_confirmed(one, [again, longer])
+
+
 @pytest.mark.parametrize("flags", [("compressible", "loop"), ("compressible", "runaway"), ("too_few_letters",), ()])
 def test_any_other_doubt_is_not_dispelled_by_agreement(flags: tuple[str, ...]) -> None:
     form = "name and number please thank you " * 6

@@ -31,6 +31,8 @@ _MOST_ROUNDS = 8
 _MARGIN = to_samples(0.5)
 # Share of words that two readings of the same speech have in common.
 _SAME = 0.9
+# Doubts that other readings dispel, and how many have to agree.
+_AGREEING = {frozenset({"compressible"}): 1, frozenset({"compressible", "loop"}): 2, frozenset({"loop"}): 2}
 
 
 def read_carefully(
@@ -46,18 +48,22 @@ def read_carefully(
 
 
 def is_confirmed(one: Attempt, others: Sequence[Attempt]) -> bool:
-    """Whether a reading is flagged for nothing but text that deflates too well, and another one says the same.
+    """Whether a reading is flagged for nothing but repetition, and others say the same.
 
-    People do repeat themselves (lists, forms, responses): where two ways to read find the same words, they were said.
+    People do repeat themselves (lists, forms, responses): where different ways to read find the same words, they were
+    said. Text that deflates too well needs one other reading, a loop two: one of them has read the window in parts,
+    and a model that runs round in circles does not do so equally often on other audio.
     """
-    if set(one.flags) - HARMLESS != {"compressible"}:
+    doubts = frozenset(one.flags) - HARMLESS
+    if doubts not in _AGREEING:
         return False
     words = plain_words(one.text)
-    return any(
-        set(other.flags) - HARMLESS == {"compressible"}
+    agreeing = sum(
+        frozenset(other.flags) - HARMLESS == doubts
         and SequenceMatcher(None, words, plain_words(other.text), autojunk=False).ratio() >= _SAME
         for other in others
     )
+    return agreeing >= _AGREEING[doubts]
 
 
 def _ladder(
