@@ -47,7 +47,7 @@ def test_one_job_over_two_nodes_gives_the_same_transcripts(site, reference):
 
 
 def test_a_lost_node_ends_the_job_and_the_retry_decodes_what_is_missing(site, reference):
-    process = site.start(MPI, env=ENVIRONMENT)
+    process = site.start("mpi={tasks: 2, silence_seconds: 20}", env=ENVIRONMENT)
     before = site.wait_for_results(2)
     site.cluster.kill_node("node2")
     site.cluster.revive("node2")

@@ -90,7 +90,7 @@ def test_sections_on_a_command_line_hold_strings_only():
     settings = resolve(
         {"mpi": {"tasks": "4"}, "workers": {"chunk_timeout_minutes": "0.3"}, "shards": {"at_least": "auto"}}
     )
-    assert settings["mpi"] == {"tasks": 4, "launcher": "auto"}
+    assert settings["mpi"] == {"tasks": 4, "launcher": "auto", "silence_seconds": 120}
     assert settings["workers"]["chunk_timeout_minutes"] == 0.3
     assert settings["shards"]["at_least"] == "auto"
     with pytest.raises(InputError, match=r"mpi\.tasks: 'many'"):

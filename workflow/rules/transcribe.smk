@@ -43,6 +43,7 @@ rule transcribe:
         allow_gaps="yes" if SETTINGS["allow_gaps"] else "no",
         start=lambda wildcards, threads: start_command(SETTINGS["mpi"], threads, on_cluster()),
         ranks=SETTINGS["mpi"]["tasks"] if is_mpi(SETTINGS["mpi"]) else 0,
+        silence_seconds=str(SETTINGS["mpi"]["silence_seconds"]),
     params:
         spec=lambda wildcards: plan_of(wildcards).shard[wildcards.shard].spec,
         generation=lambda wildcards: shard_generation(folder_of(wildcards), wildcards.shard),
@@ -69,6 +70,7 @@ rule transcribe:
         " --examine={resources.examine}"
         " --allow-gaps={resources.allow_gaps}"
         " --mpi-tasks={resources.ranks}"
+        " --mpi-silence-seconds={resources.silence_seconds}"
         " --generation={params.generation}"
         " --output={output.report:q}"
         " --log={log:q}"
