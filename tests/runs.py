@@ -71,3 +71,11 @@ def jobs(folder: Path) -> Counter[str]:
 
 def text(run: Path, recording: str) -> str:
     return (run / "transcripts" / f"{recording}.txt").read_text()
+
+
+def second_model(folder: Path, base: Path) -> None:
+    """Whisper base under another name and with another hash: the same weights, and a space in its config."""
+    folder.mkdir()
+    for name in ("model.bin", "tokenizer.json", "vocabulary.txt"):
+        (folder / name).symlink_to((base / name).resolve())
+    (folder / "config.json").write_text((base / "config.json").read_text() + " ")

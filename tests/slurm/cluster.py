@@ -283,10 +283,10 @@ class Cluster:
         return self.ask("sinfo", "-h", "-N", "-p", "cpu", "-n", node, "-o", "%T")
 
     def jobs(self, *states: str) -> list[dict[str, str]]:
-        """Jobs in ``states`` (none: all): id, state, node, comment (rule and wildcards), folder of submission."""
+        """Jobs in ``states`` (none: all): id, state, partition, node, comment (rule and wildcards), its folder."""
         wanted = ",".join(states) or "all"
-        lines = self.ask("squeue", "-h", f"--states={wanted}", "-o", "%i|%T|%N|%k|%Z").splitlines()
-        names = ("id", "state", "node", "comment", "folder")
+        lines = self.ask("squeue", "-h", f"--states={wanted}", "-o", "%i|%T|%P|%N|%k|%Z").splitlines()
+        names = ("id", "state", "partition", "node", "comment", "folder")
         return [dict(zip(names, line.split("|"), strict=True)) for line in lines]
 
     def last_words(self, path: Path, lines: int = 15) -> str:

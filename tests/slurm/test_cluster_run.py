@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 import runs
 
@@ -16,3 +17,27 @@ def test_a_run_on_the_cluster_gives_the_same_transcripts(site, reference):
     rules = [job["comment"].split("_wildcards")[0] for job in site.jobs("COMPLETED")]
     # Only what is worth a job is one.
     assert set(rules) == {"rule_split", "rule_transcribe"}
+
+
+def test_shards_of_two_models_go_to_the_nodes_that_suit_them(site, reference, base_model):
+    runs.second_model(site.path / "second", base_model)
+    (site.path / "routes.yaml").write_text(
+        yaml.safe_dump({"routes": [{"when": {"language": "en"}, "model": "second"}]})
+    )
+    # As the profile's own lines for routes with several models have it.
+    site.edits["transcribe"] = {
+        "gpu": "0 if '/second' in input.model else 1",
+        "slurm_partition": "'cpu' if '/second' in input.model else 'gpu'",
+    }
+    site.go("--configfile=routes.yaml")
+    # The second model has the same weights, so the text is the same.
+    texts = {name: text for name, text in reference.items() if name.endswith(".txt")}
+    assert {name: text for name, text in runs.transcripts(site.run).items() if name in texts} == texts
+    asked = {
+        (job["partition"], "gres:gpu:1" in site.cluster.ask("scontrol", "show", "job", job["id"]))
+        for job in site.jobs("COMPLETED")
+        if job["comment"].startswith("rule_transcribe")
+    }
+    assert asked == {("cpu", False), ("gpu", True)}
+    models = {row["recording"]: row["model"].split("-")[0] for row in runs.table(site.run / "summary.tsv")}
+    assert models == {"en": "second", "es": "base", "fr": "base", "it": "base"}

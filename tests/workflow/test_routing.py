@@ -23,14 +23,6 @@ ROUTES = [
 ]
 
 
-def second_model(folder: Path, base: Path) -> None:
-    """Whisper base under another name and with another hash: the same weights, and a space in its config."""
-    folder.mkdir()
-    for name in ("model.bin", "tokenizer.json", "vocabulary.txt"):
-        (folder / name).symlink_to((base / name).resolve())
-    (folder / "config.json").write_text((base / "config.json").read_text() + " ")
-
-
 def table(path: Path, rows: list[tuple[str, str, str]]) -> None:
     lines = ["path\tlanguage\tSite", *("\t".join(row) for row in rows)]
     path.write_text("\n".join(lines) + "\n")
@@ -39,7 +31,7 @@ def table(path: Path, rows: list[tuple[str, str, str]]) -> None:
 def test_models_follow_languages_in_one_run(workspace, base_model, speech, human_speech):
     here, rows = workspace.path / "in", []
     here.mkdir()
-    second_model(workspace.path / "second", base_model)
+    runs.second_model(workspace.path / "second", base_model)
 
     def add(name: str, pcm: np.ndarray, language: str = "", site: str = "") -> None:
         write_wav(here / f"{name}.wav", pcm)
@@ -108,7 +100,7 @@ def test_models_follow_languages_in_one_run(workspace, base_model, speech, human
 def test_the_channels_of_a_call_have_models_and_languages_of_their_own(workspace, base_model, speech, human_speech):
     here = workspace.path / "in"
     here.mkdir()
-    second_model(workspace.path / "second", base_model)
+    runs.second_model(workspace.path / "second", base_model)
     agent, caller = speech(sentences=NOTE), human_speech("es", 3)
     call = np.zeros((max(len(agent.pcm), len(caller.pcm)), 2), np.int16)
     call[: len(agent.pcm), 0], call[: len(caller.pcm), 1] = agent.pcm, caller.pcm

@@ -46,9 +46,10 @@ class _Open:
     speech: list[tuple[int, int]]
     jobs: list[Job]
     fast: dict[int, Heard] = field(default_factory=dict)
-    # Readings of both looks, judged but without times, and the better one, of the windows before ``next``.
-    attempts: dict[int, list[Attempt]] = field(default_factory=dict)
-    better: dict[int, Attempt] = field(default_factory=dict)
+    # Of the windows before ``next``: the better reading and all readings, judged but without times.
+    settled: list[tuple[Attempt, list[Attempt]]] = field(default_factory=list)
+    # The fast reading of ``next``, when it waits for the second look.
+    unsure: Attempt | None = None
     # Tokens of the better readings that later windows of the same language may see; emptied by a runaway reading.
     said: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
 
@@ -60,12 +61,12 @@ class _Open:
     @property
     def is_read(self) -> bool:
         """Whether the second look is over, too."""
-        return len(self.better) == len(self.jobs)
+        return len(self.settled) == len(self.jobs)
 
     @property
     def next(self) -> Job:
         """The first window whose reading is not settled."""
-        return self.jobs[len(self.better)]
+        return self.jobs[len(self.settled)]
 
 
 class Engine:
@@ -170,15 +171,15 @@ class Engine:
     def _settle(self, one: _Open) -> bool:
         """Settle windows that the fast pass was sure of; whether one that was not waits for its second look."""
         options = one.chunk.options
-        while not one.is_read:
+        while not one.is_read and one.unsure is None:
             job = one.next
             fast = self._attempt(one, job, "fast", one.fast[job.number])
             unsure = second_look.word_logprob(one.fast[job.number], fast.text) < options.second_look_word_logprob
             if unsure and options.second_beam_size > options.beam_size:
-                one.attempts[job.number] = [fast]
-                return True
-            self._keep(one, job, [fast], fast)
-        return False
+                one.unsure = fast
+            else:
+                self._keep(one, job, [fast], fast)
+        return one.unsure is not None
 
     def _look_again(self, unsettled: list[_Open]) -> None:
         """The second look at the next window of every chunk."""
@@ -198,7 +199,8 @@ class Engine:
             )
             for index, heard in zip(group, found, strict=True):
                 one, job, context = unsettled[index], unsettled[index].next, contexts[index]
-                (fast,) = one.attempts[job.number]
+                fast, one.unsure = one.unsure, None
+                assert fast is not None
                 path = f"beam:{options.second_beam_size}" + ("+context" if context else "")
                 second = self._attempt(one, job, path, heard)
                 kept = second_look.better(fast, second, self._model.text(context), options)
@@ -215,7 +217,7 @@ class Engine:
         return judge(made, USUAL_RATE, one.chunk.options)
 
     def _keep(self, one: _Open, job: Job, attempts: list[Attempt], kept: Attempt) -> None:
-        one.attempts[job.number], one.better[job.number] = attempts, kept
+        one.settled.append((kept, attempts))
         if kept.evidence.capped or is_repetitive(kept.evidence, one.chunk.options):
             # What led one window astray would lead the next ones, too.
             one.said.clear()
@@ -227,12 +229,12 @@ class Engine:
         options, samples = one.chunk.options, len(one.chunk.pcm)
         if not one.jobs:
             return empty_result(samples, one.language if one.language != "auto" else "")
-        fast = [self._timed(one, job) for job in one.jobs]
-        usual = usual_rate([kept.evidence for kept, _ in fast], options)
+        timed = [self._timed(one, *pair) for pair in zip(one.jobs, one.settled, strict=True)]
+        usual = usual_rate([kept.evidence for kept, _ in timed], options)
         windows: list[Window] = []
         segments: list[Segment] = []
         notes: list[str] = []
-        for job, (kept, attempts) in zip(one.jobs, fast, strict=True):
+        for job, (kept, attempts) in zip(one.jobs, timed, strict=True):
             judged = [judge(each, usual, options) for each in attempts]
             kept = judge(kept, usual, options)
             flagged = list(kept.flags)
@@ -260,12 +262,12 @@ class Engine:
             samples, one.language, round(one.language_probability, 4), one.speech, windows, segments, notes
         )
 
-    def _timed(self, one: _Open, job: Job) -> tuple[Attempt, list[Attempt]]:
+    def _timed(self, one: _Open, job: Job, settled: tuple[Attempt, list[Attempt]]) -> tuple[Attempt, list[Attempt]]:
         """The better of the fast reading and, where there was one, the second look, with word times; and both."""
         # Times cost as much as half a greedy reading: only the better one gets them.
-        better = one.better[job.number]
+        better, attempts = settled
         kept = align(self._model, better, job, one.chunk.options)
-        return kept, [kept if each is better else each for each in one.attempts[job.number]]
+        return kept, [kept if each is better else each for each in attempts]
 
 
 def _segments(kept: Attempt, window: int) -> list[Segment]:
