@@ -48,9 +48,10 @@ def pip_settings(root: Path) -> tuple[dict[str, str], list[Path]]:
         name, _, literal = line.partition("=")
         value = str(ast.literal_eval(literal))
         key = name.rpartition(".")[2]
-        if key == "cert" and Path(value).is_file():
-            shutil.copy(value, root / "pip-cert.pem")
-            value = "/pip-cert.pem"
+        # Certificates, constraints: files of this machine, under names of their own over there.
+        for number, path in enumerate(word for word in value.split() if word[0] == "/" and Path(word).is_file()):
+            shutil.copy(path, root / f"pip-{key}-{number}")
+            value = value.replace(path, f"/pip-{key}-{number}")
         # What an index lists lies beside it.
         folders += [Path(path).parent for path in re.findall(r"file://(/\S+)", value) if Path(path).is_dir()]
         folders += [Path(path) for path in value.split() if path[0] == "/" and Path(path).is_dir()]
