@@ -222,8 +222,10 @@ def prepare(folder: Path, recording: Path, model: Path) -> float:
     return python(folder, "split.py", "--plan=run/plan.json", "--bundle=b0001", "--output=run/chunks/b0001")
 
 
-def transcribe(folder: Path, ranks: int, model: Path, store: str, *options: str) -> dict[str, object]:
-    """Transcribe over ``ranks`` ranks; the shard's report comes back."""
+def transcribe(
+    folder: Path, ranks: int, model: Path, store: str, *options: str, report: str = "s0001"
+) -> dict[str, object]:
+    """Transcribe over ``ranks`` ranks; the shard's report, written as ``report``, comes back."""
     launch(
         ranks,
         str(SCRIPTS / "transcribe.py"),
@@ -232,12 +234,12 @@ def transcribe(folder: Path, ranks: int, model: Path, store: str, *options: str)
         f"--store={store}",
         f"--model-dir={model}",
         f"--mpi-tasks={ranks}",
-        f"--output=run/shards/{store}.json",
+        f"--output=run/shards/{report}.json",
         *options,
         cwd=folder,
     )
-    report: dict[str, object] = json.loads((folder / "run" / "shards" / f"{store}.json").read_text())
-    return report
+    found: dict[str, object] = json.loads((folder / "run" / "shards" / f"{report}.json").read_text())
+    return found
 
 
 def real(model: Path, hours: float, rounds: int) -> None:
@@ -251,7 +253,7 @@ def real(model: Path, hours: float, rounds: int) -> None:
     prepare(folder, spoken(hours), model)
 
     def seconds(ranks: int, store: str) -> float:
-        report = transcribe(folder, ranks, model, store, "--processes=1", "--threads=1")
+        report = transcribe(folder, ranks, model, store, "--processes=1", "--threads=1", report=store)
         shutil.rmtree(folder / store)
         return float(str(report["seconds"]))
 
