@@ -275,11 +275,11 @@ def _show(name: str, row: tuple[float, ...]) -> None:
     print(f"{name:6} {one:9.1f} {two:11.1f} {speedup:9.2f} {both:20.1f} {possible:15.2f} {reached:15.1%}", flush=True)
 
 
-def demo(model: Path) -> None:
+def demo(model: Path, hours: float) -> None:
     """The original picture: rank 0 splits, all ranks transcribe, the text comes together in order."""
     folder = DATA / "demo-mpi"
-    recording = spoken(1)
-    print(f"recording     {recording.relative_to(ROOT)}, 1 h of speech")
+    recording = spoken(hours)
+    print(f"recording     {recording.relative_to(ROOT)}, {hours:g} h of speech")
     splitting = prepare(folder, recording, model)
     began = time.perf_counter()
     report = transcribe(folder, 4, model, "store", "--processes=1")
@@ -328,7 +328,7 @@ def main() -> None:
     what: dict[str, Callable[[], None]] = {
         "handout": lambda: handout(arguments.ranks, arguments.seconds, arguments.chunks),
         "real": lambda: real(arguments.model_dir.resolve(), arguments.hours, arguments.rounds),
-        "demo": lambda: demo(arguments.model_dir.resolve()),
+        "demo": lambda: demo(arguments.model_dir.resolve(), arguments.hours),
     }
     what[arguments.what]()
 
