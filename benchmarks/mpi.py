@@ -246,8 +246,8 @@ def real(model: Path, hours: float, rounds: int) -> None:
     """The contestants in turn, because a machine is not equally fast all the time.
 
     Two cores of one machine share its memory and its clock: two jobs that know nothing of each other, each with the
-    whole work on one core, take longer than one of them alone. Twice the one over the other is all that two ranks can
-    win here.
+    whole work on one core, may take longer than one of them alone. Twice the one over the other is all that two ranks
+    can win here.
     """
     folder = DATA / "mpi-real"
     prepare(folder, spoken(hours), model)

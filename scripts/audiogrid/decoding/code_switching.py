@@ -33,15 +33,17 @@ def part_by_language(model: Model, pcm: np.ndarray, windows: list[Listened]) -> 
     found: list[Listened] = []
     for window in windows:
         pieces = window.layout.pieces
-        if max(window.ranked.values(), default=1.0) >= ONE_LANGUAGE or len(pieces) < 2:
+        if max(window.ranked.values()) >= ONE_LANGUAGE or len(pieces) < 2:
             found.append(window)
             continue
         alone = _listen(model, pcm, [Layout((piece,)) for piece in pieces])
         runs = language_runs([one.ranked for one in alone])
         if len(runs) == 1:
             found.append(window)
-        else:
-            found += _listen(model, pcm, [Layout(pieces[first:last]) for first, last, _ in runs])
+            continue
+        for first, last, _ in runs:
+            # A piece that is a window of its own has just been listened to.
+            found += alone[first:last] if last == first + 1 else _listen(model, pcm, [Layout(pieces[first:last])])
     return found
 
 
