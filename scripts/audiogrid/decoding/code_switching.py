@@ -6,7 +6,7 @@ English and 6 s of Russian, taken for Russian, the English came out as one Russi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,11 +17,15 @@ from audiogrid.decoding.windows import Layout
 
 @dataclass(frozen=True)
 class Listened:
-    """A window, its encoder output, and the probability of every language in it."""
+    """A window, its encoder output, and the probability of every language in it.
+
+    ``language``: the one for which it was parted from its neighbours; empty where its own ranking decides.
+    """
 
     layout: Layout
     encoded: np.ndarray
     ranked: dict[str, float]
+    language: str = ""
 
 
 def part_by_language(model: Model, pcm: np.ndarray, windows: list[Listened]) -> list[Listened]:
@@ -41,9 +45,10 @@ def part_by_language(model: Model, pcm: np.ndarray, windows: list[Listened]) -> 
         if len(runs) == 1:
             found.append(window)
             continue
-        for first, last, _ in runs:
+        for first, last, language in runs:
             # A piece that is a window of its own has just been listened to.
-            found += alone[first:last] if last == first + 1 else _listen(model, pcm, [Layout(pieces[first:last])])
+            parts = alone[first:last] if last == first + 1 else _listen(model, pcm, [Layout(pieces[first:last])])
+            found += [replace(part, language=language) for part in parts]
     return found
 
 

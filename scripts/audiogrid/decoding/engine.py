@@ -135,7 +135,10 @@ class Engine:
         heard = [speech_in(window.layout, speech, prepared.probabilities) for window in windows]
         if language == "auto" and windows:
             language, probability = choose_language(ranked, [spans for spans, _ in heard])
-        spoken = window_languages(ranked, language) if switches else [language] * len(windows)
+        spoken = [language] * len(windows)
+        if switches:
+            likeliest = window_languages(ranked, language)
+            spoken = [window.language or code for window, code in zip(windows, likeliest, strict=True)]
         jobs = [
             Job(number, window.layout, window.encoded, *heard[number], code, other_language(window.ranked, code))
             for number, (window, code) in enumerate(zip(windows, spoken, strict=True))
