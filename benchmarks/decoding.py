@@ -14,6 +14,8 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +38,26 @@ NUMBERS = {
 }
 
 
-def errors(reference: str, text: str, language: str) -> tuple[int, int, int, int]:
-    """Substitutions, deletions, insertions and words of the reference, after Whisper's normalisation.
+@dataclass(frozen=True)
+class Errors:
+    """Words of a text against those of its reference.
+
+    ``apart``: those of the errors that are nothing but the same letters in more or fewer words.
+    """
+
+    substituted: int
+    lost: int
+    invented: int
+    apart: int
+    words: int
+
+    @property
+    def all(self) -> int:
+        return self.substituted + self.lost + self.invented
+
+
+def errors(reference: str, text: str, language: str) -> Errors:
+    """Errors after Whisper's normalisation.
 
     Accents are dropped: the Spanish list of prompts is written without most of them. Numbers that are written out
     become digits, which Whisper's own normalisation does for English only: `4` for `four` is no error.
@@ -51,9 +71,17 @@ def errors(reference: str, text: str, language: str) -> tuple[int, int, int, int
     digits = {plain(word).strip(): str(number) for number, words in numbers for word in words}
     wanted, found = (" ".join(digits.get(word, word) for word in plain(one).split()) for one in (reference, text))
     if not wanted:
-        return 0, 0, len(found.split()), 0
+        return Errors(0, 0, len(found.split()), 0, 0)
     result = jiwer.process_words(wanted, found or " ")
-    return result.substitutions, result.deletions, result.insertions, len(wanted.split())
+    apart = 0
+    ours, theirs = wanted.split(), found.split()
+    for equal, run in groupby(result.alignments[0], lambda span: span.type == "equal"):
+        spans = list(run)
+        here = ours[spans[0].ref_start_idx : spans[-1].ref_end_idx]
+        there = theirs[spans[0].hyp_start_idx : spans[-1].hyp_end_idx]
+        if not equal and "".join(here) == "".join(there):
+            apart += sum(max(s.ref_end_idx - s.ref_start_idx, s.hyp_end_idx - s.hyp_start_idx) for s in spans)
+    return Errors(result.substitutions, result.deletions, result.insertions, apart, len(ours))
 
 
 def chunks(clip: Clip, minutes: float = 5.0) -> list[np.ndarray]:
@@ -144,30 +172,29 @@ def main() -> None:
         for name in arguments.contestants.split(",")
     }
     print(
-        "| set | contestant | WER % | substituted | lost | invented | words | rate |\n|---|---|---|---|---|---|---|---|"
+        "| set | contestant | WER % | substituted | lost | invented | of these, only written apart or together "
+        "| words | rate |\n|---|---|---|---|---|---|---|---|---|"
     )
-    totals: dict[str, list[int]] = {name: [0, 0] for name in readers}
+    totals: dict[str, list[int]] = {name: [0, 0, 0] for name in readers}
     for name in arguments.sets.split(","):
         clip = load(name, arguments.minutes, ROOT / "bench-data" / "decoding")
         for contestant, read in readers.items():
             began = time.perf_counter()
             text = read(clip)
-            wall = time.perf_counter() - began
-            wrong, lost, added, words = errors(clip.text, text, clip.language)
-            totals[contestant][0] += wrong + lost + added
-            totals[contestant][1] += words
-            share = f"{100 * (wrong + lost + added) / words:.2f}" if words else "-"
-            speed = len(clip.pcm) / RATE / wall
-            print(
-                f"| {name} | {contestant} | {share} | {wrong} | {lost} | {added} | {words} | {speed:.1f} |", flush=True
-            )
+            speed = len(clip.pcm) / RATE / (time.perf_counter() - began)
+            found = errors(clip.text, text, clip.language)
+            for index, count in enumerate((found.all, found.apart, found.words)):
+                totals[contestant][index] += count
+            share = f"{100 * found.all / found.words:.2f}" if found.words else "-"
+            counts = f"{found.substituted} | {found.lost} | {found.invented} | {found.apart} | {found.words}"
+            print(f"| {name} | {contestant} | {share} | {counts} | {speed:.1f} |", flush=True)
             if arguments.texts:
                 arguments.texts.mkdir(parents=True, exist_ok=True)
                 (arguments.texts / f"{name}.{contestant}.txt").write_text(text + "\n")
                 (arguments.texts / f"{name}.reference.txt").write_text(clip.text + "\n")
-    for contestant, (wrong, words) in totals.items():
+    for contestant, (wrong, apart, words) in totals.items():
         if words:
-            print(f"| pooled | {contestant} | {100 * wrong / words:.2f} | | | | {words} | |")
+            print(f"| pooled | {contestant} | {100 * wrong / words:.2f} | | | | {apart} | {words} | |")
 
 
 if __name__ == "__main__":

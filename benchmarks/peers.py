@@ -170,7 +170,7 @@ def main() -> None:
             wall = statistics.median(wall for wall, _, _ in results[name])
             peak = max(peak for _, peak, _ in results[name])
             wrong = errors(clip.text, results[name][-1][2], clip.language)
-            rate = 100 * sum(wrong[:3]) / wrong[3] if wrong[3] else sum(wrong[:3])
+            rate = 100 * wrong.all / wrong.words if wrong.words else wrong.all
             ratio = f"{min(rivals) / wall:.2f}" if rivals else ""
             row = f"{chosen:16} {name:16} {wall:8.1f} {seconds / wall:7.1f} {peak:8.0f} {rate:6.2f} {ratio:>10}"
             print(row, flush=True)

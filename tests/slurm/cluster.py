@@ -143,7 +143,7 @@ class Cluster:
     cores: int = 4
     gpus: int = 2
     memory_mb: int = 16_000
-    kill_wait: int = 30
+    kill_wait: int = 10
     daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
