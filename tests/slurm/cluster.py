@@ -143,7 +143,8 @@ class Cluster:
     cores: int = 4
     gpus: int = 2
     memory_mb: int = 16_000
-    kill_wait: int = 10
+    # Slurm's own default. With 10, a shard whose worker stands still is killed before it can say why it ends.
+    kill_wait: int = 30
     daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
