@@ -175,7 +175,7 @@ def main() -> None:
         "| set | contestant | WER % | substituted | lost | invented | of these, only written apart or together "
         "| words | rate |\n|---|---|---|---|---|---|---|---|---|"
     )
-    totals: dict[str, list[int]] = {name: [0, 0, 0] for name in readers}
+    counted: dict[str, list[Errors]] = {name: [] for name in readers}
     for name in arguments.sets.split(","):
         clip = load(name, arguments.minutes, ROOT / "bench-data" / "decoding")
         for contestant, read in readers.items():
@@ -183,8 +183,7 @@ def main() -> None:
             text = read(clip)
             speed = len(clip.pcm) / RATE / (time.perf_counter() - began)
             found = errors(clip.text, text, clip.language)
-            for index, count in enumerate((found.all, found.apart, found.words)):
-                totals[contestant][index] += count
+            counted[contestant].append(found)
             share = f"{100 * found.all / found.words:.2f}" if found.words else "-"
             counts = f"{found.substituted} | {found.lost} | {found.invented} | {found.apart} | {found.words}"
             print(f"| {name} | {contestant} | {share} | {counts} | {speed:.1f} |", flush=True)
@@ -192,9 +191,11 @@ def main() -> None:
                 arguments.texts.mkdir(parents=True, exist_ok=True)
                 (arguments.texts / f"{name}.{contestant}.txt").write_text(text + "\n")
                 (arguments.texts / f"{name}.reference.txt").write_text(clip.text + "\n")
-    for contestant, (wrong, apart, words) in totals.items():
-        if words:
-            print(f"| pooled | {contestant} | {100 * wrong / words:.2f} | | | | {apart} | {words} | |")
+    for contestant, each in counted.items():
+        # What is invented where nobody speaks counts, too.
+        if words := sum(one.words for one in each):
+            pooled, apart = 100 * sum(one.all for one in each) / words, sum(one.apart for one in each)
+            print(f"| pooled | {contestant} | {pooled:.2f} | | | | {apart} | {words} | |")
 
 
 if __name__ == "__main__":
