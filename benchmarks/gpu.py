@@ -68,8 +68,8 @@ def watched() -> Iterator[Usage]:
 
 
 def ours(model: Path, device: str, batch: int) -> tuple[Callable[[Clip], str], Callable[[], str]]:
-    from audiogrid.decoding.adapting import AdaptiveEngine, Wanted
     from audiogrid.decoding.engine import ChunkAudio
+    from audiogrid.decoding.memory_fallback import AdaptiveEngine, Wanted
     from audiogrid.decoding.options import DecodeOptions
 
     engine = AdaptiveEngine(model, Wanted(device, "auto", 1, batch))
@@ -100,7 +100,7 @@ def theirs(model: Path, device: str, batch: int) -> tuple[Callable[[Clip], str],
 
 def end_to_end(model: str, device: str, clip: Clip) -> None:
     """A whole run, Snakemake included, on an MP3."""
-    from audiogrid.files import write_bytes
+    from audiogrid.core.atomic_files import write_bytes
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     options = parser.parse_args()
     if options.device == "cuda":
-        from audiogrid.devices import look
+        from audiogrid.hardware.device_choice import look
 
         sight = look()
         if sight.cause:

@@ -51,11 +51,11 @@ def identify(per_language: int, seconds: float, windows: list[int]) -> None:
     """One process, one thread; how often the language is right by the number of windows."""
     import os
 
-    from audiogrid.worker import worker_environment
+    from audiogrid.transcribing.worker import worker_environment
 
     os.environ.update(worker_environment(1))
-    from audiogrid.decoding.model import Model
-    from audiogrid.identify import listen
+    from audiogrid.decoding.whisper.model import Model
+    from audiogrid.planning.identify_languages import listen
 
     folder = workspace("languages")
     files = [

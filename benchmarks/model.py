@@ -41,9 +41,9 @@ def child(options: dict[str, object]) -> None:
     sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks")]
     from decoding_sets import load
 
-    from audiogrid.decoding.model import Model
     from audiogrid.decoding.options import DecodeOptions
-    from audiogrid.decoding.preparing import prepare
+    from audiogrid.decoding.passes.prepare import prepare
+    from audiogrid.decoding.whisper.model import Model
 
     decoding = DecodeOptions(language="en", merged_pairs=int(str(options.get("merged_pairs", -1))))
     model = Model(MODEL, "cpu", str(options.get("compute_type", "int8")), 1, int(str(options.get("batch", 8))))
@@ -65,7 +65,7 @@ def child(options: dict[str, object]) -> None:
 def measure(name: str) -> list[float]:
     """Means over as many processes at once as there are cores."""
     sys.path.insert(0, str(ROOT / "scripts"))
-    from audiogrid.worker import worker_environment
+    from audiogrid.transcribing.worker import worker_environment
 
     variables, options = SETTINGS[name]
     environment = {**os.environ, **worker_environment(1)}

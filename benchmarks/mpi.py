@@ -66,7 +66,7 @@ class SleepingPool:
     def __init__(self, speed: float, store: Path) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
-        from audiogrid.store import Store
+        from audiogrid.records.store import Store
 
         self.made: dict[str, str] = {}
         self._speed = speed
@@ -74,9 +74,9 @@ class SleepingPool:
         self._worker = ThreadPoolExecutor(1)
 
     def _work(self, task):  # type: ignore[no-untyped-def]
-        from audiogrid.results import empty_result
-        from audiogrid.times import to_seconds
-        from audiogrid.worker import Outcome
+        from audiogrid.core.timebase import to_seconds
+        from audiogrid.records.results import empty_result
+        from audiogrid.transcribing.worker import Outcome
 
         (job,) = task
         began = time.monotonic()
@@ -87,7 +87,7 @@ class SleepingPool:
     def run(self, take, report, stopping, tick, pause) -> None:  # type: ignore[no-untyped-def]
         from concurrent.futures import wait
 
-        from audiogrid.handout import WAIT
+        from audiogrid.transcribing.scheduler import WAIT
 
         future = None
         while True:
@@ -107,14 +107,14 @@ class SleepingPool:
 
 def handout_rank(ranks: int, ideal: float, chunks: int, store: Path) -> None:
     """One rank of the hand-out benchmark; rank 0 prints what it measured, as JSON."""
-    from audiogrid.chunks import Chunk, Seam
-    from audiogrid.follower import Follower
-    from audiogrid.handout import Dealer, Limits
-    from audiogrid.messages import Hello
-    from audiogrid.mpi import World
-    from audiogrid.team import Team
-    from audiogrid.times import to_samples
-    from audiogrid.worker import Job
+    from audiogrid.core.timebase import to_samples
+    from audiogrid.records.chunks import Chunk, Seam
+    from audiogrid.transcribing.coordinator import Team
+    from audiogrid.transcribing.mpi import World
+    from audiogrid.transcribing.protocol import Hello
+    from audiogrid.transcribing.rank import Follower
+    from audiogrid.transcribing.scheduler import Dealer, Limits
+    from audiogrid.transcribing.worker import Job
 
     with World(ranks) as world:
         pool = SleepingPool(speeds(ranks)[world.rank], store)

@@ -30,9 +30,9 @@ CORES = len(os.sched_getaffinity(0))
 
 def follow(model: Path, store: Path, work: SimpleQueue[Any], told: SimpleQueue[Any]) -> None:
     """A worker process that notes when it is inside the model, and in what."""
-    from audiogrid import worker
-    from audiogrid.decoding import preparing
-    from audiogrid.decoding.model import Model
+    from audiogrid.decoding.passes import prepare as preparing
+    from audiogrid.decoding.whisper.model import Model
+    from audiogrid.transcribing import worker
 
     spans: list[tuple[str, float, float]] = []
 
@@ -59,8 +59,8 @@ def follow(model: Path, store: Path, work: SimpleQueue[Any], told: SimpleQueue[A
 
 
 def measure(model: Path, hours: float) -> None:
-    from audiogrid.plan import Plan
-    from audiogrid.shard import collect
+    from audiogrid.records.plan import Plan
+    from audiogrid.transcribing.shard_job import collect
 
     folder = DATA / "occupancy"
     prepare(folder, spoken(hours), model)

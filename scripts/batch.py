@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from audiogrid.batches import account, batch_arguments, find_batches, run_all
-from audiogrid.command import run
-from audiogrid.errors import EXIT_DONE, EXIT_RETRY, InputError
-from audiogrid.locks import release_stale
+from audiogrid.core.command import run
+from audiogrid.core.errors import EXIT_DONE, EXIT_RETRY, InputError
+from audiogrid.orchestration.batches import account, batch_arguments, find_batches, run_all
+from audiogrid.orchestration.stale_locks import release_stale
 
 ROOT = Path(__file__).resolve().parent.parent
 

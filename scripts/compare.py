@@ -7,18 +7,18 @@ import json
 import sys
 from pathlib import Path
 
-from audiogrid.account import Prices
-from audiogrid.command import run
-from audiogrid.compare import table
-from audiogrid.compare.comparison import compare
-from audiogrid.compare.normalising import require_packages
-from audiogrid.compare.rolled_out import rollout_parts
-from audiogrid.errors import InputError
-from audiogrid.files import write_text
-from audiogrid.log import open_log
-from audiogrid.pages.compare_page import compare_page
-from audiogrid.progress import RunFolder
-from audiogrid.store import Store
+from audiogrid.comparing import table
+from audiogrid.comparing.compare_page import compare_page
+from audiogrid.comparing.comparison import compare
+from audiogrid.comparing.rolled_out import rollout_parts
+from audiogrid.core.atomic_files import write_text
+from audiogrid.core.command import run
+from audiogrid.core.errors import InputError
+from audiogrid.core.log import open_log
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunFolder
+from audiogrid.reporting.usage import Prices
+from audiogrid.scoring.normalising import require_packages
 
 
 def main(argv: list[str]) -> None:

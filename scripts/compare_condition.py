@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.compare.conditions import parse_condition
-from audiogrid.compare.derived import make_all
-from audiogrid.files import read_json
-from audiogrid.log import open_log
+from audiogrid.comparing.derived import make_all
+from audiogrid.config.conditions import parse_condition
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.command import run
+from audiogrid.core.log import open_log
 
 
 def main(argv: list[str]) -> None:

@@ -7,15 +7,15 @@ import json
 import sys
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.compare.derived import Made
-from audiogrid.compare.plans import plan_variants
-from audiogrid.files import read_json
-from audiogrid.identified import read_identified
-from audiogrid.log import open_log
-from audiogrid.plan import Plan
-from audiogrid.progress import RunFolder
-from audiogrid.times import clock
+from audiogrid.comparing.derived import Made
+from audiogrid.comparing.plans import plan_variants
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.command import run
+from audiogrid.core.log import open_log
+from audiogrid.core.timebase import clock
+from audiogrid.records.identified_languages import read_identified
+from audiogrid.records.plan import Plan
+from audiogrid.reporting.progress import RunFolder
 
 
 def main(argv: list[str]) -> None:

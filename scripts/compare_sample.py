@@ -6,14 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.compare.normalising import require_packages
-from audiogrid.compare.references import find_reference
-from audiogrid.compare.sampling import choose, parse_sample
-from audiogrid.errors import InputError
-from audiogrid.files import read_json, write_json
-from audiogrid.log import open_log
-from audiogrid.times import clock
+from audiogrid.config.sampling import choose, parse_sample
+from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.command import run
+from audiogrid.core.errors import InputError
+from audiogrid.core.log import open_log
+from audiogrid.core.timebase import clock
+from audiogrid.scoring.normalising import require_packages
+from audiogrid.scoring.references import find_reference
 
 
 def main(argv: list[str]) -> None:

@@ -11,9 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.container import check_folders, hold_results, program, snakemake_words
-from audiogrid.locks import DRIVER_NOTE
+from audiogrid.core.command import run
+from audiogrid.orchestration.container import check_folders, hold_results, program, snakemake_words
+from audiogrid.orchestration.stale_locks import DRIVER_NOTE
 
 ROOT = Path(__file__).resolve().parent.parent
 

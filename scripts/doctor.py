@@ -12,10 +12,10 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.doctor import examine
-from audiogrid.errors import EXIT_BAD_INPUT, EXIT_DONE
-from audiogrid.files import write_json
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.command import run
+from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE
+from audiogrid.hardware.doctor import examine
 
 
 def main(arguments: list[str]) -> int:

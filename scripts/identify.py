@@ -9,18 +9,18 @@ import sys
 import time
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.cores import divide, usable_cores, usable_memory
-from audiogrid.errors import InputError
-from audiogrid.files import read_json
-from audiogrid.identified import write_identified
-from audiogrid.identify import Listening, describe, identify
-from audiogrid.log import open_log
-from audiogrid.model_languages import known_languages
-from audiogrid.models import model_hash
-from audiogrid.planning import probed_recordings
-from audiogrid.routes import Route, unknown_languages
-from audiogrid.worker import worker_environment
+from audiogrid.config.routes import Route, unknown_languages
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.command import run
+from audiogrid.core.errors import InputError
+from audiogrid.core.log import open_log
+from audiogrid.hardware.cores import divide, usable_cores, usable_memory
+from audiogrid.models.languages import known_languages
+from audiogrid.models.registry import model_hash
+from audiogrid.planning.bundles_and_shards import probed_recordings
+from audiogrid.planning.identify_languages import Listening, describe, identify
+from audiogrid.records.identified_languages import write_identified
+from audiogrid.transcribing.worker import worker_environment
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:

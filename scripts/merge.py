@@ -7,12 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from audiogrid.closing import MergeSettings, facts_from_reports, merge_bundle, require_complete
-from audiogrid.command import run
-from audiogrid.log import open_log
-from audiogrid.plan import Plan
-from audiogrid.progress import RunFolder
-from audiogrid.store import Store
+from audiogrid.core.command import run
+from audiogrid.core.log import open_log
+from audiogrid.merging.merge_bundle import MergeSettings, facts_from_reports, merge_bundle, require_complete
+from audiogrid.records.plan import Plan
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunFolder
 
 
 def main(argv: list[str]) -> None:

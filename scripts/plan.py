@@ -8,25 +8,25 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from audiogrid.account import Prices
-from audiogrid.amounts import Speed, describe
-from audiogrid.command import run
-from audiogrid.cores import usable_cores
-from audiogrid.cuts import known_cuts
-from audiogrid.files import read_json, write_json
-from audiogrid.foresight import foresee
-from audiogrid.identified import read_identified
-from audiogrid.log import open_log
-from audiogrid.model_languages import known_languages
-from audiogrid.plan import Plan
-from audiogrid.planning import plan_recordings, probed_recordings
-from audiogrid.probing import write_rejected
-from audiogrid.progress import RunFolder
-from audiogrid.recordings import Rejection
-from audiogrid.settling import read_settings, route
-from audiogrid.speeds import expected_speed
-from audiogrid.store import Store
-from audiogrid.tsv import escaped
+from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.command import run
+from audiogrid.core.log import open_log
+from audiogrid.core.tsv import escaped
+from audiogrid.hardware.cores import usable_cores
+from audiogrid.models.languages import known_languages
+from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
+from audiogrid.planning.plan_settings import read_settings, route
+from audiogrid.planning.plan_summary import Speed, describe
+from audiogrid.planning.store_preview import foresee
+from audiogrid.planning.throughput import expected_speed
+from audiogrid.probing.list_recordings import Rejection
+from audiogrid.probing.probe import write_rejected
+from audiogrid.records.identified_languages import read_identified
+from audiogrid.records.plan import Plan
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunFolder
+from audiogrid.reporting.usage import Prices
+from audiogrid.splitting.cut_cache import known_cuts
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:

@@ -7,15 +7,15 @@ import json
 import sys
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.cores import usable_cores
-from audiogrid.errors import InputError
-from audiogrid.listing import attempts_file, note_attempt
-from audiogrid.log import open_log
-from audiogrid.probing import ProbeReport, known_ids, probe, write_rejected
-from audiogrid.recordings import list_sources
-from audiogrid.times import clock
-from audiogrid.tsv import escaped
+from audiogrid.core.command import run
+from audiogrid.core.errors import InputError
+from audiogrid.core.log import open_log
+from audiogrid.core.timebase import clock
+from audiogrid.core.tsv import escaped
+from audiogrid.hardware.cores import usable_cores
+from audiogrid.probing.fingerprint import attempts_file, note_attempt
+from audiogrid.probing.list_recordings import list_sources
+from audiogrid.probing.probe import ProbeReport, known_ids, probe, write_rejected
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.errors import InputError, RetryableError
-from audiogrid.log import open_log
+from audiogrid.core.command import run
+from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.core.log import open_log
 from audiogrid.remote.publishing import publish, target
 
 _SHOWN = 3

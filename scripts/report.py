@@ -10,8 +10,10 @@ import json
 import sys
 from pathlib import Path
 
-from audiogrid.account import Prices, read_account
-from audiogrid.closing import (
+from audiogrid.core.atomic_files import write_text
+from audiogrid.core.command import run
+from audiogrid.core.log import open_log
+from audiogrid.merging.merge_bundle import (
     Merged,
     MergeSettings,
     facts_from_journals,
@@ -19,16 +21,14 @@ from audiogrid.closing import (
     withhold,
     write_failures,
 )
-from audiogrid.command import run
-from audiogrid.ending import read_ending
-from audiogrid.files import write_text
-from audiogrid.log import open_log
-from audiogrid.merging import write_summary
-from audiogrid.pages.report_page import render_report
-from audiogrid.plan import Plan
-from audiogrid.progress import RunFolder
-from audiogrid.runstate import is_intact
-from audiogrid.store import Store
+from audiogrid.merging.merge_recording import write_summary
+from audiogrid.orchestration.rerun import is_intact
+from audiogrid.records.plan import Plan
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunFolder
+from audiogrid.reporting.report_page import render_report
+from audiogrid.reporting.run_summary import read_ending
+from audiogrid.reporting.usage import Prices, read_account
 
 
 def _up_to_date(folder: RunFolder, plan: Plan, bundle: str) -> bool:

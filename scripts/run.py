@@ -11,10 +11,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.errors import InputError
-from audiogrid.launch import snakemake_arguments
-from audiogrid.locks import note_driver, release_stale
+from audiogrid.core.command import run
+from audiogrid.core.errors import InputError
+from audiogrid.orchestration.launch import snakemake_arguments
+from audiogrid.orchestration.stale_locks import note_driver, release_stale
 
 ROOT = Path(__file__).resolve().parent.parent
 

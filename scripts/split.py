@@ -16,12 +16,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from audiogrid.command import run
-from audiogrid.cuts import note_cuts
-from audiogrid.errors import InputError
-from audiogrid.files import read_json
-from audiogrid.splitting import SplitJob, split_bundle
-from audiogrid.times import clock
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.command import run
+from audiogrid.core.errors import InputError
+from audiogrid.core.timebase import clock
+from audiogrid.splitting.cut_cache import note_cuts
+from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 
 _FIELDS = ("recording", "path", "size", "mtime_ns", "channels_mode", "duration", "chunks")
 

@@ -10,9 +10,9 @@ import os
 import sys
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.models import load_registry, verify
-from audiogrid.staging import stage
+from audiogrid.core.command import run
+from audiogrid.models.registry import load_registry, verify
+from audiogrid.models.staging import stage
 
 
 def main(arguments: list[str]) -> None:

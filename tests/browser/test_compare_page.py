@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.compare.comparison import Result
-from audiogrid.compare.figures import all_groups
-from audiogrid.compare.judging import judge
-from audiogrid.compare.measuring import Effort
-from audiogrid.pages.compare_page import compare_page
+from audiogrid.comparing.compare_page import compare_page
+from audiogrid.comparing.comparison import Result
+from audiogrid.comparing.measuring import Effort
+from audiogrid.scoring.figures import all_groups
+from audiogrid.scoring.judging import judge
 from media import write_wav
 from speech import hiss
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiogrid.pages.media_links import media_url
-from audiogrid.pages.transcript_page import paragraphs, render_page
+from audiogrid.export.media_links import media_url
+from audiogrid.export.transcript_page import paragraphs, render_page
 from media import write_media
 
 pytestmark = pytest.mark.browser

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid.account import Account, Effort, Estimate, Prices
-from audiogrid.history import Attempt, Task
-from audiogrid.pages.report_page import render_report
+from audiogrid.reporting.attempts import Attempt, Task
+from audiogrid.reporting.report_page import render_report
+from audiogrid.reporting.usage import Account, Effort, Estimate, Prices
 
 pytestmark = pytest.mark.browser
 

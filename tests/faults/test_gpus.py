@@ -1,7 +1,7 @@
 """GPUs that are full, wrong, or gone in the middle: no chunk is lost, and it is said what happened.
 
-The GPUs are simulated (``audiogrid.simulated_gpus``), the faults happen where CTranslate2 is called; everything that is
-decoded is decoded for real, on the CPU.
+The GPUs are simulated (``audiogrid.decoding.whisper.simulated_gpus``), the faults happen where CTranslate2 is
+called; everything that is decoded is decoded for real, on the CPU.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiogrid import devices
-from audiogrid.clip import try_clip
+from audiogrid.hardware import device_choice as devices
+from audiogrid.hardware.known_clip import try_clip
 from require import require
 
 pytestmark = pytest.mark.gpu
@@ -22,7 +22,7 @@ DECODE = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from audiogrid.decoding.adapting import AdaptiveEngine, Wanted
+from audiogrid.decoding.memory_fallback import AdaptiveEngine, Wanted
 from audiogrid.decoding.engine import ChunkAudio
 from audiogrid.decoding.options import DecodeOptions
 folder, pcm, batch_size, compute_type = sys.argv[1], np.load(sys.argv[2]), int(sys.argv[3]), sys.argv[4]

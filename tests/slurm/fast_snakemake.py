@@ -12,7 +12,7 @@ from snakemake_executor_plugin_slurm import Executor
 
 # A job that Slurm does not know is given up after a minute.
 sys.path.insert(0, "scripts")
-lost_jobs = importlib.import_module("audiogrid.lost_jobs")
+lost_jobs = importlib.import_module("audiogrid.orchestration.lost_jobs")
 lost_jobs.PATIENCE_SECONDS = 3.0
 Executor.next_seconds_between_status_checks = property(lambda self: 1, lambda self, seconds: None)
 # As if `snakemake` had been typed.

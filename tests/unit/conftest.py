@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import storages
-from audiogrid import track_cutter
+from audiogrid.media.vad import FRAME
 from audiogrid.remote import reader, web
 from audiogrid.remote import service as service_module
 from audiogrid.remote.service import service
-from audiogrid.voice import FRAME
+from audiogrid.splitting import track_cutter
 
 
 @pytest.fixture

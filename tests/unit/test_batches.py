@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from audiogrid.batches import account, batch_arguments, find_batches, run_all
-from audiogrid.errors import InputError
+from audiogrid.core.errors import InputError
+from audiogrid.orchestration.batches import account, batch_arguments, find_batches, run_all
 
 
 @pytest.fixture

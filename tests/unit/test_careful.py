@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiogrid.decoding.attempts import Attempt, Job, Take, align, attempt, judge
-from audiogrid.decoding.careful import (
+from audiogrid.decoding.judging.hypotheses import Attempt, Job, Take, align, attempt, judge
+from audiogrid.decoding.judging.scoring import Evidence
+from audiogrid.decoding.options import DecodeOptions
+from audiogrid.decoding.passes.careful_pass import (
     continuous,
     cut_at_timestamp,
     halves,
@@ -19,10 +21,8 @@ from audiogrid.decoding.careful import (
     read_carefully,
     sequential,
 )
-from audiogrid.decoding.model import AlignedWord, Heard
-from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.scoring import Evidence
-from audiogrid.decoding.windows import Layout, Piece
+from audiogrid.decoding.passes.windows import Layout, Piece
+from audiogrid.decoding.whisper.model import AlignedWord, Heard
 
 SECOND = 16_000
 BEGIN = 50_000

@@ -10,29 +10,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiogrid.account import read_account, read_estimate
-from audiogrid.amounts import Speed, describe
-from audiogrid.chunks import Chunk
-from audiogrid.closing import BundleFacts, provenance
-from audiogrid.compare.comparison import _models, _same_keys
-from audiogrid.config import resolve
-from audiogrid.cuts import known_cuts, note_cuts
-from audiogrid.errors import InputError
-from audiogrid.files import write_json
-from audiogrid.foresight import foresee
-from audiogrid.identified import HeardWindow, Identified
-from audiogrid.languages import CODES
-from audiogrid.plan import Plan, Recording, Settings, TrackSettings
-from audiogrid.planning import plan_recordings, probed_recordings
-from audiogrid.progress import RunFolder
-from audiogrid.results import empty_result
-from audiogrid.routes import Route, to_json, unknown_languages
-from audiogrid.routing import Routed, apply_routes
-from audiogrid.settling import complete_options
-from audiogrid.shard import collect
-from audiogrid.splitting import SplitJob, split_bundle
-from audiogrid.store import Store, chunk_key
-from audiogrid.transcript import model_names
+from audiogrid.comparing.comparison import _models, _same_keys
+from audiogrid.config.resolve import resolve
+from audiogrid.config.routes import Route, to_json, unknown_languages
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.errors import InputError
+from audiogrid.core.language_codes import CODES
+from audiogrid.merging.document import model_names
+from audiogrid.merging.merge_bundle import BundleFacts, provenance
+from audiogrid.planning.apply_routes import Routed, apply_routes
+from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
+from audiogrid.planning.plan_settings import complete_options
+from audiogrid.planning.plan_summary import Speed, describe
+from audiogrid.planning.store_preview import foresee
+from audiogrid.records.chunks import Chunk
+from audiogrid.records.identified_languages import HeardWindow, Identified
+from audiogrid.records.plan import Plan, Recording, Settings, TrackSettings
+from audiogrid.records.results import empty_result
+from audiogrid.records.store import Store, chunk_key
+from audiogrid.reporting.progress import RunFolder
+from audiogrid.reporting.usage import read_account, read_estimate
+from audiogrid.splitting.cut_cache import known_cuts, note_cuts
+from audiogrid.splitting.split_bundle import SplitJob, split_bundle
+from audiogrid.transcribing.shard_job import collect
 from media import write_wav
 from speech import hiss
 

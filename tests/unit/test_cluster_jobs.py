@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid import cluster_jobs
-from audiogrid.cluster_jobs import ClusterJob, end_left_over, left_over, read_queue
-from audiogrid.errors import RetryableError
+from audiogrid.core.errors import RetryableError
+from audiogrid.orchestration import orphaned_jobs as cluster_jobs
+from audiogrid.orchestration.orphaned_jobs import ClusterJob, end_left_over, left_over, read_queue
 
 SQUEUE = """#!/bin/sh
 [ ! -e {folder}/broken ] || {{ echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1; }}

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from audiogrid.decoding.code_switching import Listened, part_by_language
-from audiogrid.decoding.windows import Layout, Piece
+from audiogrid.decoding.passes.code_switching import Listened, part_by_language
+from audiogrid.decoding.passes.windows import Layout, Piece
 
 ENGLISH, RUSSIAN, UNSURE_RUSSIAN = (
     {"en": 0.95, "ru": 0.02},

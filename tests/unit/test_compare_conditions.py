@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audiogrid.compare.conditions import parse_condition, parse_conditions
-from audiogrid.compare.degrading import degrade, speech_level, suffix
-from audiogrid.errors import InputError, RetryableError
-from audiogrid.media import MediaError, probe_media, stream_pcm
-from audiogrid.times import SAMPLE_RATE
+from audiogrid.comparing.degrading import degrade, speech_level, suffix
+from audiogrid.config.conditions import parse_condition, parse_conditions
+from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.probing.media_facts import MediaError, probe_media, stream_pcm
 from media import write_wav
 
 

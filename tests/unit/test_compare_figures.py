@@ -8,13 +8,13 @@ import html
 import numpy as np
 import pytest
 
-from audiogrid.account import Prices
-from audiogrid.compare import table
-from audiogrid.compare.comparison import Result
-from audiogrid.compare.figures import all_groups
-from audiogrid.compare.judging import judge, spoken_language
-from audiogrid.compare.measuring import Effort
-from audiogrid.pages.compare_page import compare_page
+from audiogrid.comparing import table
+from audiogrid.comparing.compare_page import compare_page
+from audiogrid.comparing.comparison import Result
+from audiogrid.comparing.measuring import Effort
+from audiogrid.reporting.usage import Prices
+from audiogrid.scoring.figures import all_groups
+from audiogrid.scoring.judging import judge, spoken_language
 
 NASTY = '<script>alert(1)</script> & "it\'s"'
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.compare.references import find_reference, read_reference, references_stamp
-from audiogrid.compare.sampling import Sample, choose, is_rolled_out, parse_sample, parse_share
-from audiogrid.errors import InputError
-from audiogrid.files import write_json
-from audiogrid.times import SAMPLE_RATE
+from audiogrid.config.sampling import Sample, choose, is_rolled_out, parse_sample, parse_share
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.errors import InputError
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.scoring.references import find_reference, read_reference, references_stamp
 
 
 def entries(count, seconds=60):

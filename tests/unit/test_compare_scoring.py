@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from whisper_normalizer.basic import BasicTextNormalizer
 
-from audiogrid.compare import bootstrap
-from audiogrid.compare.alignment import align, blocks
-from audiogrid.compare.normalising import normalise, unit
-from audiogrid.compare.passages import most_different
-from audiogrid.compare.timing import timed
+from audiogrid.scoring import bootstrap
+from audiogrid.scoring.alignment import align, blocks
+from audiogrid.scoring.normalising import normalise, unit
+from audiogrid.scoring.passages import most_different
+from audiogrid.scoring.timing import timed
 from speech import prompts
 
 WORDS = st.lists(st.sampled_from("a b c d".split()), max_size=30)

@@ -9,14 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiogrid.cuda_driver import Gpu
-from audiogrid.decoding.compute import batch_that_fits, check_type, choose_type, ranked_types, smaller_types
-from audiogrid.decoding.loading import as_array
-from audiogrid.decoding.memory import OutOfMemoryError, is_device_failure, is_out_of_memory
-from audiogrid.decoding.remembered import cache_folder, recall, remember
-from audiogrid.decoding.weights import ModelSize, model_size
-from audiogrid.errors import InputError
-from audiogrid.simulated_gpus import Simulation
+from audiogrid.core.errors import InputError
+from audiogrid.decoding.whisper.batch_size_cache import cache_folder, recall, remember
+from audiogrid.decoding.whisper.compute_type import (
+    batch_that_fits,
+    check_type,
+    choose_type,
+    ranked_types,
+    smaller_types,
+)
+from audiogrid.decoding.whisper.cuda_driver import Gpu
+from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_device_failure, is_out_of_memory
+from audiogrid.decoding.whisper.loading import as_array
+from audiogrid.decoding.whisper.simulated_gpus import Simulation
+from audiogrid.decoding.whisper.weights import ModelSize, model_size
 
 GB = 1_000_000_000
 LARGE = ModelSize(1280, 32, 1_543_000_000)

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from audiogrid.config import load_schema, resolve
+from audiogrid.config.resolve import load_schema, resolve
+from audiogrid.core.errors import InputError
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 

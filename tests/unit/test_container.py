@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.cli import get_argument_parser, parse_config
 
-from audiogrid import container
-from audiogrid.errors import InputError
+from audiogrid.core.errors import InputError
+from audiogrid.orchestration import container
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -118,7 +118,7 @@ def test_one_container_at_a_time(tmp_path):
             container.hold_results(tmp_path)
     code = (
         "import os, sys, pathlib, subprocess; sys.path.insert(0, sys.argv[1]);"
-        "from audiogrid.container import hold_results; assert hold_results(pathlib.Path(sys.argv[2]));"
+        "from audiogrid.orchestration.container import hold_results; assert hold_results(pathlib.Path(sys.argv[2]));"
         # What the process becomes, and its children, hold it still.
         "os.execvp('sh', ['sh', '-c', 'echo held; read end'])"
     )

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid import conversion
-from audiogrid.errors import InputError, RetryableError
-from audiogrid.hub import HubModel, parse_hub_name, wanted_files
-from audiogrid.model_languages import known_languages
-from audiogrid.models import Registry, folder_name, load_registry, open_staged, read_record
-from audiogrid.staging import stage
+from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.models import conversion
+from audiogrid.models.hub import HubModel, parse_hub_name, wanted_files
+from audiogrid.models.languages import known_languages
+from audiogrid.models.registry import Registry, folder_name, load_registry, open_staged, read_record
+from audiogrid.models.staging import stage
 
 EMPTY = Registry({}, {}, Path("models.yaml"))
 NAME = "some.one/fine-tuned@4f5e6d7"

@@ -1,6 +1,6 @@
 import pytest
 
-from audiogrid.cores import divide, usable_cores, usable_memory
+from audiogrid.hardware.cores import divide, usable_cores, usable_memory
 
 GB = 1 << 30
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid.cuda_driver import DriverError, Gpu, spell_uuid, visible_gpus
-from audiogrid.cuda_libraries import LIBRARIES, MissingLibraryError, preload
+from audiogrid.decoding.whisper.cuda_driver import DriverError, Gpu, spell_uuid, visible_gpus
+from audiogrid.decoding.whisper.cuda_libraries import LIBRARIES, MissingLibraryError, preload
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -53,7 +53,7 @@ def test_a_real_library_is_in_the_process_afterwards(tmp_path: Path):
     for name in LIBRARIES:
         shutil.copy(source, folder / name)
     program = (
-        "import sys; from pathlib import Path; from audiogrid.cuda_libraries import preload;"
+        "import sys; from pathlib import Path; from audiogrid.decoding.whisper.cuda_libraries import preload;"
         f"preload([Path({str(tmp_path)!r})]); print(Path('/proc/self/maps').read_text())"
     )
     done = subprocess.run(

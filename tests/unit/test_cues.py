@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiogrid.cues import Cue, CueOptions, cues_of, gap_text
-from audiogrid.lines import width
+from audiogrid.export.cues import Cue, CueOptions, cues_of, gap_text
+from audiogrid.export.line_breaking import width
 
 SENTENCES = (
     "We came to the harbour before the sun was up, and nobody was there. "

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.chunks import Seam
-from audiogrid.cutting import (
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.media.vad import FRAME
+from audiogrid.records.chunks import Seam
+from audiogrid.splitting.cut_points import (
     AMPLE_MARGIN,
     PAUSE_CONTEXT,
     Search,
@@ -23,8 +25,6 @@ from audiogrid.cutting import (
     search_radius,
     targets,
 )
-from audiogrid.times import SAMPLE_RATE
-from audiogrid.voice import FRAME
 
 MINUTE = 60 * SAMPLE_RATE
 FRAMES = 200

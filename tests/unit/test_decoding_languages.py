@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.decoding.languages import choose_language, language_runs, other_language, window_languages
+from audiogrid.decoding.chunk_language import choose_language, language_runs, other_language, window_languages
 
 
 def test_windows_vote_by_their_seconds_of_speech() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.decoding.model import compression_ratio, even_size
+from audiogrid.decoding.whisper.model import compression_ratio, even_size
 
 
 def _sizes(count: int, most: int) -> list[int]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid import devices
-from audiogrid.clip import ClipResult
-from audiogrid.devices import NO_DRIVER, Decision, Sight, decide
-from audiogrid.errors import InputError, RetryableError
+from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.hardware import device_choice as devices
+from audiogrid.hardware.device_choice import NO_DRIVER, Decision, Sight, decide
+from audiogrid.hardware.known_clip import ClipResult
 
 MODEL = Path("models/base")
 WORDS = "the morning was cold and clear and the river lay still between its banks"

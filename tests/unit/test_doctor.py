@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid import clip, doctor
-from audiogrid.clip import ClipResult
-from audiogrid.devices import NO_DRIVER, Sight
+from audiogrid.hardware import doctor
+from audiogrid.hardware import known_clip as clip
+from audiogrid.hardware.device_choice import NO_DRIVER, Sight
+from audiogrid.hardware.known_clip import ClipResult
 
 GOOD = ClipResult("field notes and more", 0.9, 2.0, 1.0, "cpu", "int8")
 

@@ -2,12 +2,12 @@ import logging
 
 import pytest
 
-from audiogrid.closing import Failure, Merged, write_failures
-from audiogrid.ending import read_ending
-from audiogrid.files import write_json
-from audiogrid.progress import RunFolder
-from audiogrid.runstate import merge_generation, shard_generation
-from audiogrid.terminal import STREAM_HANDLER, calm
+from audiogrid.core.atomic_files import write_json
+from audiogrid.merging.merge_bundle import Failure, Merged, write_failures
+from audiogrid.orchestration.rerun import merge_generation, shard_generation
+from audiogrid.orchestration.snakemake_output import STREAM_HANDLER, calm
+from audiogrid.reporting.progress import RunFolder
+from audiogrid.reporting.run_summary import read_ending
 
 
 @pytest.fixture

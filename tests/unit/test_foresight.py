@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from audiogrid.account import Prices
-from audiogrid.amounts import Speed, describe
-from audiogrid.cuts import known_cuts, note_cuts
-from audiogrid.foresight import foresee
-from audiogrid.plan import Plan, Recording, Settings
-from audiogrid.planning import plan_recordings
-from audiogrid.results import empty_result
-from audiogrid.settling import complete_options
-from audiogrid.splitting import SplitJob, split_bundle
-from audiogrid.store import Store, chunk_key
+from audiogrid.planning.bundles_and_shards import plan_recordings
+from audiogrid.planning.plan_settings import complete_options
+from audiogrid.planning.plan_summary import Speed, describe
+from audiogrid.planning.store_preview import foresee
+from audiogrid.records.plan import Plan, Recording, Settings
+from audiogrid.records.results import empty_result
+from audiogrid.records.store import Store, chunk_key
+from audiogrid.reporting.usage import Prices
+from audiogrid.splitting.cut_cache import known_cuts, note_cuts
+from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 from media import write_wav
 from speech import hiss
 

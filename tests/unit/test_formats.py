@@ -15,10 +15,10 @@ import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiogrid.cues import cues_of
-from audiogrid.errors import InputError
-from audiogrid.formats import FORMATS, render, render_all
-from audiogrid.wording import clean
+from audiogrid.core.errors import InputError
+from audiogrid.core.text import clean
+from audiogrid.export.cues import cues_of
+from audiogrid.export.formats import FORMATS, render, render_all
 
 GAP = {"start": 60.0, "end": 120.0, "chunk": "talk.0001", "reason": "out of memory"}
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.decoding.frames import merge_frames, pairs_to_merge
+from audiogrid.decoding.whisper.frame_merging import merge_frames, pairs_to_merge
 
 
 def test_the_most_similar_pairs_become_their_means_in_their_places() -> None:

@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from audiogrid.chunks import Chunk, Seam
-from audiogrid.handout import Dealer, Limits, group
-from audiogrid.times import SAMPLE_RATE
-from audiogrid.worker import Job, Outcome
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.records.chunks import Chunk, Seam
+from audiogrid.transcribing.scheduler import Dealer, Limits, group
+from audiogrid.transcribing.worker import Job, Outcome
 
 EDGE = Seam("edge", 0, 0)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiogrid import identify as module
-from audiogrid.guarded import Looked
-from audiogrid.identified import read_identified
-from audiogrid.identify import Listening, Window, identify, spread
-from audiogrid.plan import Recording
+from audiogrid.planning import identify_languages as module
+from audiogrid.planning.identify_languages import Listening, Window, identify, spread
+from audiogrid.probing.isolation import Looked
+from audiogrid.records.identified_languages import read_identified
+from audiogrid.records.plan import Recording
 from media import write_wav
 
 ROOT = Path(__file__).resolve().parents[2]

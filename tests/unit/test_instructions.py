@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid.decoding.instructions import VARIABLE, choose_instructions
+from audiogrid.decoding.whisper.instruction_set import VARIABLE, choose_instructions
 
 AVX512 = "avx512f avx512dq avx512cd avx512bw avx512vl"
 

@@ -1,6 +1,6 @@
-from audiogrid.chunks import Chunk, Seam, ShardFacts
-from audiogrid.journal import Journal, read_history
-from audiogrid.worker import Outcome
+from audiogrid.records.chunks import Chunk, Seam, ShardFacts
+from audiogrid.records.journal import Journal, read_history
+from audiogrid.transcribing.worker import Outcome
 
 EDGE = Seam("edge", 0, 0)
 FACTS = ShardFacts(

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from snakemake.cli import parse_config
 
-from audiogrid import launch
-from audiogrid.config import load_schema
-from audiogrid.errors import InputError
+from audiogrid.config.resolve import load_schema
+from audiogrid.core.errors import InputError
+from audiogrid.orchestration import launch
 
 
 @given(st.text(st.characters(exclude_characters="\0"), max_size=40))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.lines import break_lines, ending, fill, lines_needed, text_of, tokens_of, width
+from audiogrid.export.line_breaking import break_lines, ending, fill, lines_needed, text_of, tokens_of, width
 
 
 def words(text: str) -> list[dict[str, object]]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid import locks
-from audiogrid.errors import InputError
-from audiogrid.files import write_json
-from audiogrid.locks import Process
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.errors import InputError
+from audiogrid.orchestration import stale_locks as locks
+from audiogrid.orchestration.stale_locks import Process
 
 HERE = Path("/somewhere/clone")
 

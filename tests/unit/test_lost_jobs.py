@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from audiogrid import lost_jobs
-from audiogrid.lost_jobs import PATIENCE_SECONDS, LostJobs, notice_lost_jobs
+from audiogrid.orchestration import lost_jobs
+from audiogrid.orchestration.lost_jobs import PATIENCE_SECONDS, LostJobs, notice_lost_jobs
 
 
 class Slurm:

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiogrid.decoding.mel import MelFilters
+from audiogrid.decoding.whisper.mel import MelFilters
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 FEATURES = """
 import hashlib
 from faster_whisper.feature_extractor import FeatureExtractor
-from audiogrid.clip import read_clip
-from audiogrid.decoding.mel import without_blas
+from audiogrid.hardware.known_clip import read_clip
+from audiogrid.decoding.whisper.mel import without_blas
 pcm = read_clip().astype("float32") / 32768
 for mels in (80, 128):
     extractor = FeatureExtractor(feature_size=mels)

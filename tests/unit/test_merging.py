@@ -10,13 +10,19 @@ from typing import Any
 
 import pytest
 
-from audiogrid.chunks import Chunk, Seam, chunk_id
-from audiogrid.cues import CueOptions
-from audiogrid.errors import EXIT_RETRY
-from audiogrid.formats import FORMATS
-from audiogrid.merging import SUMMARY_COLUMNS, MergedRecording, MissingChunkError, merge_recording, write_summary
-from audiogrid.results import ChunkResult, Segment, Word
-from audiogrid.stitching import StitchError
+from audiogrid.core.errors import EXIT_RETRY
+from audiogrid.export.cues import CueOptions
+from audiogrid.export.formats import FORMATS
+from audiogrid.merging.merge_recording import (
+    SUMMARY_COLUMNS,
+    MergedRecording,
+    MissingChunkError,
+    merge_recording,
+    write_summary,
+)
+from audiogrid.merging.stitch import StitchError
+from audiogrid.records.chunks import Chunk, Seam, chunk_id
+from audiogrid.records.results import ChunkResult, Segment, Word
 
 SECOND = 16_000
 
@@ -176,7 +182,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> Callable[..., None]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("audiogrid.merging.write_bytes", full)
+    monkeypatch.setattr("audiogrid.merging.merge_recording.write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
         merge(tmp_path, {"talk.0000": says("Other."), "talk.0001": says("Words.")}, formats=["txt"])
     assert (tmp_path / "talk.txt").read_text() == "Good morning.\n\nAnd good night.\n"

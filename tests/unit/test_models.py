@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from audiogrid import models
-from audiogrid.errors import InputError
-from audiogrid.files import write_json
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.errors import InputError
+from audiogrid.models import registry as models
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"config.json": b"{}", "model.bin": b"weights" * 100, "tokenizer.json": b"[]", "vocabulary.txt": b"a\nb\n"}

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from audiogrid.mpi import MpiLink
+from audiogrid.transcribing.mpi import MpiLink
 
 
 class LazyComm:

@@ -1,6 +1,6 @@
 import pytest
 
-from audiogrid.nodes import divide_things, list_visible, parse_gpus, share_node, usable_core_numbers
+from audiogrid.hardware.node_share import divide_things, list_visible, parse_gpus, share_node, usable_core_numbers
 
 GPUS = {"0": ["GPU-aa"], "1": ["GPU-ab"], "2": ["GPU-b"]}
 # As `nvidia-smi -L` prints it.

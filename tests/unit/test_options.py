@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import pytest
 
+from audiogrid.core.atomic_files import canonical_json
+from audiogrid.core.errors import InputError
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.errors import InputError
-from audiogrid.files import canonical_json
 
 
 def test_options_are_plain_values_that_come_back() -> None:

@@ -7,8 +7,8 @@ import re
 import pytest
 from jinja2 import UndefinedError
 
-from audiogrid.pages import charts
-from audiogrid.pages.template import asset, clock, environment, render, span
+from audiogrid.export import charts
+from audiogrid.export.template import asset, clock, environment, render, span
 
 HOSTILE = "</script><script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
 

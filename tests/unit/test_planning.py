@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.amounts import Speed, describe
-from audiogrid.errors import InputError
-from audiogrid.files import write_json
-from audiogrid.plan import Plan, Settings
-from audiogrid.planning import make_plan, plan_recordings
-from audiogrid.times import SAMPLE_RATE
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.errors import InputError
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.planning.bundles_and_shards import make_plan, plan_recordings
+from audiogrid.planning.plan_summary import Speed, describe
+from audiogrid.records.plan import Plan, Settings
 
 SETTINGS = Settings(
     model="base",

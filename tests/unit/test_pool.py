@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from audiogrid.decoding.memory import OutOfMemoryError
-from audiogrid.errors import RetryableError
-from audiogrid.pool import WorkerPool
-from audiogrid.slots import make_slots, reserve_slots
-from audiogrid.worker import Job, Outcome, WorkerSettings
+from audiogrid.core.errors import RetryableError
+from audiogrid.decoding.whisper.device_errors import OutOfMemoryError
+from audiogrid.transcribing.pool import WorkerPool
+from audiogrid.transcribing.worker import Job, Outcome, WorkerSettings
+from audiogrid.transcribing.worker_process import make_slots, reserve_slots
 
 LOST = "RuntimeError: CUDA failed with error no CUDA-capable device is detected"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid.decoding.preparing import each_with
+from audiogrid.decoding.passes.prepare import each_with
 
 
 def feeders() -> list[threading.Thread]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import bad_media
-from audiogrid import guarded
-from audiogrid.guarded import Looked, look_at
-from audiogrid.probing import known_ids, probe, write_rejected
-from audiogrid.recordings import Rejection, list_sources
+from audiogrid.probing import isolation as guarded
+from audiogrid.probing.isolation import Looked, look_at
+from audiogrid.probing.list_recordings import Rejection, list_sources
+from audiogrid.probing.probe import known_ids, probe, write_rejected
 from bad_media import HOSTILE_NAMES, RATE, tone, write_wav
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "probe.py"
@@ -69,7 +69,7 @@ def test_whatever_goes_wrong_with_a_file_is_a_reason(tmp_path: Path, monkeypatch
         def fail(_: str, error: Exception = error) -> None:
             raise error
 
-        monkeypatch.setattr("audiogrid.media.probe_media", fail)
+        monkeypatch.setattr("audiogrid.probing.media_facts.probe_media", fail)
         reason = guarded.probe_one(path).reason or ""
         assert words in reason and "\n" not in reason
 
@@ -107,7 +107,7 @@ def test_unchanged_files_are_not_looked_at_again(tmp_path: Path, monkeypatch: py
         asked.extend(Path(path).name for path in paths)
         return look_at(paths, processes=1)
 
-    monkeypatch.setattr("audiogrid.probing.look_at", record)
+    monkeypatch.setattr("audiogrid.probing.probe.look_at", record)
     again = probe(sources, processes=1, cache=cache)
     assert asked == ["empty.mp3"]
     assert again == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.errors import InputError
+from audiogrid.core.errors import InputError
 from audiogrid.remote.publishing import check_target, is_published, publish, target
 from audiogrid.remote.service import RemoteError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid.ranks import is_mpi, mpi_resources, start_command
+from audiogrid.transcribing.mpi_launch import is_mpi, mpi_resources, start_command
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.errors import InputError
-from audiogrid.naming import safe_id
-from audiogrid.recordings import Listing, list_sources
+from audiogrid.core.errors import InputError
+from audiogrid.probing.list_recordings import Listing, list_sources
+from audiogrid.probing.recording_ids import safe_id
 from bad_media import HOSTILE_NAMES
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from audiogrid.errors import InputError
+from audiogrid.core.errors import InputError
 from audiogrid.remote.address import parse, parse_public
 from audiogrid.remote.listing import glob_pattern
 from audiogrid.remote.service import RemoteFacts

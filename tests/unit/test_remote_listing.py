@@ -7,16 +7,16 @@ import sys
 import pytest
 
 import storages
-from audiogrid import guarded
-from audiogrid.errors import InputError, RetryableError
-from audiogrid.files import read_json
-from audiogrid.listing import attempts_file, current_listing, listing_hash, note_attempt
-from audiogrid.probing import probe
-from audiogrid.recordings import list_sources
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.probing import isolation as guarded
+from audiogrid.probing.fingerprint import attempts_file, current_listing, listing_hash, note_attempt
+from audiogrid.probing.list_recordings import list_sources
+from audiogrid.probing.probe import probe
+from audiogrid.probing.tables import address_in_table
 from audiogrid.remote.address import parse
 from audiogrid.remote.listing import look_at_all
 from audiogrid.remote.service import service
-from audiogrid.tables import address_in_table
 from bad_media import tone, write_wav
 
 SIGNED = "X-Amz-Algorithm=A&X-Amz-Credential=c&X-Amz-Signature=5ec4e7"

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import pytest
 
 import bad_media
-from audiogrid.media import MediaError, probe_media, stream_pcm
+from audiogrid.probing.media_facts import MediaError, probe_media, stream_pcm
 from audiogrid.remote.address import parse
 from audiogrid.remote.reader import RemoteFile
 from audiogrid.remote.service import RemoteError
-from audiogrid.splitting import SplitJob, split_bundle
+from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 from bad_media import tone, write_wav
 from media import write_media
 

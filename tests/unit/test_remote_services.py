@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from audiogrid.errors import InputError
-from audiogrid.probing import probe
-from audiogrid.recordings import list_sources
+from audiogrid.core.errors import InputError
+from audiogrid.probing.list_recordings import list_sources
+from audiogrid.probing.probe import probe
 from audiogrid.remote.address import parse
 from audiogrid.remote.publishing import publish, target
 from audiogrid.remote.reader import RemoteFile

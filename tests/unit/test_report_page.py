@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from audiogrid.account import Account, Prices, effort, read_account
-from audiogrid.chunks import ShardFacts
-from audiogrid.closing import Failure, Merged
-from audiogrid.files import write_json
-from audiogrid.history import Attempt, Task, clock_at_work, read_attempts, spans_at_work
-from audiogrid.journal import Journal
-from audiogrid.pages.report_page import LISTED, PASSAGES, ROWS, render_report
-from audiogrid.passages import worst_passages
-from audiogrid.plan import Plan, Recording, Settings, Shard
-from audiogrid.progress import RunFolder
-from audiogrid.worker import Outcome
+from audiogrid.core.atomic_files import write_json
+from audiogrid.merging.doubtful_passages import worst_passages
+from audiogrid.merging.merge_bundle import Failure, Merged
+from audiogrid.records.chunks import ShardFacts
+from audiogrid.records.journal import Journal
+from audiogrid.records.plan import Plan, Recording, Settings, Shard
+from audiogrid.reporting.attempts import Attempt, Task, clock_at_work, read_attempts, spans_at_work
+from audiogrid.reporting.progress import RunFolder
+from audiogrid.reporting.report_page import LISTED, PASSAGES, ROWS, render_report
+from audiogrid.reporting.usage import Account, Prices, effort, read_account
+from audiogrid.transcribing.worker import Outcome
 
 HOSTILE = "</script><b>\"x'&"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid import resources
-from audiogrid.models import load_registry, memory_of, model_hash
-from audiogrid.times import SAMPLE_RATE
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.models.registry import load_registry, memory_of, model_hash
+from audiogrid.planning import job_resources as resources
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3600 * SAMPLE_RATE

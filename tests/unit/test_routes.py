@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid.config import resolve
-from audiogrid.errors import InputError
-from audiogrid.identified import HeardWindow, Identified, judge, unknown
-from audiogrid.languages import CODES
-from audiogrid.model_languages import known_languages
-from audiogrid.models import load_registry
-from audiogrid.plan import Recording, Settings
-from audiogrid.routes import (
+from audiogrid.config.resolve import resolve
+from audiogrid.config.routes import (
     Route,
     checked_routes,
     configured_models,
@@ -22,8 +16,14 @@ from audiogrid.routes import (
     identifying_model,
     unknown_languages,
 )
-from audiogrid.routing import apply_routes
-from audiogrid.settling import complete_options, route
+from audiogrid.core.errors import InputError
+from audiogrid.core.language_codes import CODES
+from audiogrid.models.languages import known_languages
+from audiogrid.models.registry import load_registry
+from audiogrid.planning.apply_routes import apply_routes
+from audiogrid.planning.plan_settings import complete_options, route
+from audiogrid.records.identified_languages import HeardWindow, Identified, judge, unknown
+from audiogrid.records.plan import Recording, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTRY = load_registry(ROOT / "config" / "models.yaml")

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from audiogrid.decoding.judging.scoring import Evidence, echo_share, plain_words, rate, repeats, score, spoken_length
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.scoring import Evidence, echo_share, plain_words, rate, repeats, score, spoken_length
 
 GOOD = Evidence(
     text="The committee described the winter garden before the storm arrived.",

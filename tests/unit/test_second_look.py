@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.decoding.attempts import Attempt
-from audiogrid.decoding.model import Heard
+from audiogrid.decoding.judging.hypotheses import Attempt
+from audiogrid.decoding.judging.scoring import Evidence
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.scoring import Evidence
-from audiogrid.decoding.second_look import better, context, echoes, word_logprob
+from audiogrid.decoding.passes.second_pass import better, context, echoes, word_logprob
+from audiogrid.decoding.whisper.model import Heard
 
 OPTIONS = DecodeOptions()
 SENTENCE = "the committee measured the old bridge on a cold morning in march"

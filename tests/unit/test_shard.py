@@ -1,10 +1,10 @@
 import math
 import time
 
-from audiogrid.chunks import Chunk, Seam
-from audiogrid.handout import Dealer, Limits, group
-from audiogrid.times import SAMPLE_RATE
-from audiogrid.worker import Job, Outcome, describe_exit
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.records.chunks import Chunk, Seam
+from audiogrid.transcribing.scheduler import Dealer, Limits, group
+from audiogrid.transcribing.worker import Job, Outcome, describe_exit
 
 
 def job(name, seconds, folder="f", options=None):

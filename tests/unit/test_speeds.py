@@ -3,9 +3,9 @@ import os
 
 import pytest
 
-from audiogrid.resources import job_rate, transcribe_memory_mb, transcribe_minutes
-from audiogrid.speeds import measured, rule_of_thumb
-from audiogrid.times import SAMPLE_RATE
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.planning.job_resources import job_rate, transcribe_memory_mb, transcribe_minutes
+from audiogrid.planning.throughput import measured, rule_of_thumb
 
 HOUR = 3600 * SAMPLE_RATE
 

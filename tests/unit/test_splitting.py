@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiogrid import splitting
-from audiogrid.chunks import AUDIO_NAME, MANIFEST_NAME, BundleManifest, pcm_hash, read_pcm
-from audiogrid.errors import RetryableError
-from audiogrid.splitting import SplitJob, split_bundle
-from audiogrid.times import SAMPLE_RATE
-from audiogrid.voice import FRAME
+from audiogrid.core.errors import RetryableError
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.media.vad import FRAME
+from audiogrid.records.chunks import AUDIO_NAME, MANIFEST_NAME, BundleManifest, pcm_hash, read_pcm
+from audiogrid.splitting import split_bundle as splitting
+from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 
 pytestmark = pytest.mark.usefixtures("quiet_detector")
 
@@ -228,7 +228,7 @@ def test_an_earlier_result_is_replaced(tmp_path: Path) -> None:
 
 
 def test_the_command_reads_a_plan_and_a_spec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = Path(splitting.__file__).parents[1] / "split.py"
+    source = Path(splitting.__file__).parents[2] / "split.py"
     spec = importlib.util.spec_from_file_location("split_command", source)
     assert spec and spec.loader
     command = importlib.util.module_from_spec(spec)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid import models, staging
-from audiogrid.errors import InputError, RetryableError
-from audiogrid.models import FileSpec, ModelSpec, Registry
+from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.models import registry as models
+from audiogrid.models import staging
+from audiogrid.models.registry import FileSpec, ModelSpec, Registry
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"config.json": b"{}", "model.bin": b"weights" * 100, "tokenizer.json": b"[]", "vocabulary.txt": b"a\nb\n"}

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiogrid.chunks import Chunk, Seam
-from audiogrid.overlaps import align, join, middle
-from audiogrid.results import ChunkResult, Segment, Word, empty_result
-from audiogrid.stitching import Gap, StitchError, check, stitch
-from audiogrid.times import SAMPLE_RATE, to_samples
-from audiogrid.wording import token
+from audiogrid.core.text import token
+from audiogrid.core.timebase import SAMPLE_RATE, to_samples
+from audiogrid.merging.overlaps import align, join, middle
+from audiogrid.merging.stitch import Gap, StitchError, check, stitch
+from audiogrid.records.chunks import Chunk, Seam
+from audiogrid.records.results import ChunkResult, Segment, Word, empty_result
 
 
 def word(start: float, end: float, text: str, probability: float = 0.9) -> Word:

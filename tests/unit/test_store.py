@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from audiogrid.chunks import Chunk, Seam
+from audiogrid.core.errors import StoreError
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.errors import StoreError
-from audiogrid.results import ChunkResult, Reading, Segment, Window, Word
-from audiogrid.store import LATER_OPTIONS, Store, chunk_key, storable_options
+from audiogrid.records.chunks import Chunk, Seam
+from audiogrid.records.results import ChunkResult, Reading, Segment, Window, Word
+from audiogrid.records.store import LATER_OPTIONS, Store, chunk_key, storable_options
 
 CHUNK = Chunk(
     "a.0000", "a", None, 0, 1000, 2000, 900, 2100, Seam("pause", 1000, 100), Seam("hard", 2000, 100), "ab" * 32

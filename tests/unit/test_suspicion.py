@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from audiogrid.decoding.judging.quality_rules import RULES, USUAL_RATE, flags, invented, is_stock_phrase, usual_rate
+from audiogrid.decoding.judging.scoring import Evidence
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.scoring import Evidence
-from audiogrid.decoding.suspicion import RULES, USUAL_RATE, flags, invented, is_stock_phrase, usual_rate
 
 GOOD = Evidence(
     text="The committee described the winter garden before the storm arrived.",

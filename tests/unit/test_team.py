@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from audiogrid.chunks import Chunk, Seam
-from audiogrid.errors import InputError, RetryableError, StoreError
-from audiogrid.follower import Follower
-from audiogrid.handout import WAIT, Dealer, Limits, Wait
-from audiogrid.members import introduce
-from audiogrid.messages import Ask, Beat, Bye, Done, End, Go, Hello, Leave, Say, Stop, Work
-from audiogrid.team import Team
-from audiogrid.times import SAMPLE_RATE
-from audiogrid.worker import Job, Outcome
+from audiogrid.core.errors import InputError, RetryableError, StoreError
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.records.chunks import Chunk, Seam
+from audiogrid.transcribing.coordinator import Team
+from audiogrid.transcribing.members import introduce
+from audiogrid.transcribing.protocol import Ask, Beat, Bye, Done, End, Go, Hello, Leave, Say, Stop, Work
+from audiogrid.transcribing.rank import Follower
+from audiogrid.transcribing.scheduler import WAIT, Dealer, Limits, Wait
+from audiogrid.transcribing.worker import Job, Outcome
 
 EDGE = Seam("edge", 0, 0)
 
@@ -179,7 +179,7 @@ def test_a_suspended_rank_0_blames_nobody():
 
 
 def test_what_cannot_be_stored_ends_the_job():
-    from audiogrid.messages import Broken
+    from audiogrid.transcribing.protocol import Broken
 
     stage = Stage()
     stage.tell(1, Broken("cannot write x: No space left on device"))
@@ -325,7 +325,7 @@ def test_a_follower_that_cannot_decode_says_why_and_stays_until_the_end():
 
 
 def test_a_follower_that_cannot_store_says_so():
-    from audiogrid.messages import Broken
+    from audiogrid.transcribing.protocol import Broken
 
     said, _ = follow([Go(1), Work([job("a")]), Beat(), Beat(), End()], FakePool(error=StoreError("full")))
     assert Broken("full") in said

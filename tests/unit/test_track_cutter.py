@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiogrid import track_cutter
-from audiogrid.chunks import Chunk, pcm_hash
-from audiogrid.times import SAMPLE_RATE
-from audiogrid.track_cutter import TrackCutter
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.records.chunks import Chunk, pcm_hash
+from audiogrid.splitting import track_cutter
+from audiogrid.splitting.track_cutter import TrackCutter
 
 pytestmark = pytest.mark.usefixtures("quiet_detector")
 
@@ -90,7 +90,7 @@ def test_without_an_ample_pause_the_whole_search_counts() -> None:
 def test_the_real_detector_finds_the_gap_between_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
     from hibari import Hibari
 
-    from audiogrid.voice import speech_probabilities
+    from audiogrid.media.vad import speech_probabilities
 
     monkeypatch.setattr(track_cutter, "speech_probabilities", speech_probabilities)
     voice = Hibari()

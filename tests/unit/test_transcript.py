@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from audiogrid.chunks import Chunk, Seam, SeamKind, chunk_id
-from audiogrid.results import ChunkResult, Reading, Segment, Window, Word
-from audiogrid.stitching import stitch
-from audiogrid.times import SAMPLE_RATE, to_samples
-from audiogrid.transcript import TrackText, build, main_language, model_names, quality, speaker_name
-from audiogrid.wording import clean, joined, token
+from audiogrid.core.text import clean, joined, token
+from audiogrid.core.timebase import SAMPLE_RATE, to_samples
+from audiogrid.merging.document import TrackText, build, main_language, model_names, quality, speaker_name
+from audiogrid.merging.stitch import stitch
+from audiogrid.records.chunks import Chunk, Seam, SeamKind, chunk_id
+from audiogrid.records.results import ChunkResult, Reading, Segment, Window, Word
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "workflow" / "schemas" / "transcript.schema.json").read_text())
+SCHEMA = json.loads((resources.files("audiogrid.export") / "transcript.schema.json").read_text())
 FACTS = {"recording": "talk", "path": "in/talk one.mp3", "channels_mode": "mix", "duration": 20 * SAMPLE_RATE}
 PROVENANCE = {"audiogrid": "0.1.0", "model": {"name": "base", "hash": "d0"}, "options": {"beam_size": 5}}
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiogrid.pages.media_links import may_have_picture, media_url
-from audiogrid.pages.transcript_page import paragraphs, render_page, word_numbers
-from audiogrid.wording import clean
+from audiogrid.core.text import clean
+from audiogrid.export.media_links import may_have_picture, media_url
+from audiogrid.export.transcript_page import paragraphs, render_page, word_numbers
 
 
 def word(text: str, start: float, end: float | None = None, probability: float = 0.9) -> dict[str, Any]:

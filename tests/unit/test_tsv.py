@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.tsv import escaped, write_table
+from audiogrid.core.tsv import escaped, write_table
 
 
 def test_ordinary_values_stay_as_they_are():

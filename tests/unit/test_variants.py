@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid.compare.sampling import is_rolled_out
-from audiogrid.config import resolve
-from audiogrid.errors import InputError
-from audiogrid.planning import plan_recordings, probed_recordings
-from audiogrid.settling import complete_options, read_settings, settle
-from audiogrid.variants import CURRENT, comparison, overlaid, rollout
+from audiogrid.config.resolve import resolve
+from audiogrid.config.sampling import is_rolled_out
+from audiogrid.config.variants import CURRENT, comparison, overlaid, rollout
+from audiogrid.core.errors import InputError
+from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
+from audiogrid.planning.plan_settings import complete_options, read_settings, settle
 
 VARIANTS = {"turbo": {"model": "turbo", "decoding": {"beam_size": 5}}, "plain": None}
 
@@ -66,7 +66,7 @@ def test_as_typed_on_a_command_line():
 @pytest.fixture
 def staged(tmp_path, monkeypatch):
     """Two folders that count as models."""
-    monkeypatch.setattr("audiogrid.settling.model_hash", lambda folder: f"hash of {folder.name}")
+    monkeypatch.setattr("audiogrid.planning.plan_settings.model_hash", lambda folder: f"hash of {folder.name}")
     return [tmp_path / "base", tmp_path / "turbo"]
 
 

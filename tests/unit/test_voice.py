@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.voice import FRAME, VoiceDetector, VoiceOptions, speech_probabilities, speech_spans
+from audiogrid.media.vad import FRAME, VoiceDetector, VoiceOptions, speech_probabilities, speech_spans
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.decoding.windows import Layout, Piece, heard, overlap, pack, seconds, split_long
-from audiogrid.times import SAMPLE_RATE
-from audiogrid.voice import FRAME
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.decoding.passes.windows import Layout, Piece, heard, overlap, pack, seconds, split_long
+from audiogrid.media.vad import FRAME
 
 LONGEST = 30 * SAMPLE_RATE
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.decoding.model import AlignedWord
-from audiogrid.decoding.windows import Layout, Piece
-from audiogrid.decoding.wordtimes import place, segment, sentences, unheard_share, unspoken
-from audiogrid.results import Segment, Word
+from audiogrid.decoding.passes.windows import Layout, Piece
+from audiogrid.decoding.passes.word_times import place, segment, sentences, unheard_share, unspoken
+from audiogrid.decoding.whisper.model import AlignedWord
+from audiogrid.records.results import Segment, Word
 
 LAYOUT = Layout((Piece(16_000, 48_000), Piece(160_000, 192_000)))
 SPEECH = [(20_000, 44_000), (164_000, 188_000)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid.worker import describe_exit, worker_environment
+from audiogrid.transcribing.worker import describe_exit, worker_environment
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 DECODE = """
@@ -74,7 +74,7 @@ class Mute:
         self.text = text
 
     def decode(self, chunks):
-        from audiogrid.results import ChunkResult, Segment
+        from audiogrid.records.results import ChunkResult, Segment
 
         segment = Segment(0, 1, self.text, [], 0.0, 1.0, 0.0, 0.0, "en", 0)
         for index, chunk in enumerate(chunks):
@@ -84,8 +84,8 @@ class Mute:
 def test_a_node_that_hears_nothing_is_named_and_one_that_hears_anything_is_trusted():
     import platform
 
-    from audiogrid.clip import trust
-    from audiogrid.errors import RetryableError
+    from audiogrid.core.errors import RetryableError
+    from audiogrid.hardware.known_clip import trust
 
     with pytest.raises(RetryableError, match=f"{platform.node()} is not to be trusted.*doctor"):
         trust(Mute())

@@ -10,7 +10,7 @@ import yaml
 from whisper_normalizer.english import EnglishTextNormalizer
 
 import runs
-from audiogrid.compare.sampling import is_rolled_out
+from audiogrid.config.sampling import is_rolled_out
 from media import write_wav
 
 pytestmark = pytest.mark.workflow

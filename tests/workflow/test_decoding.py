@@ -14,8 +14,8 @@ import pytest
 import speech as made
 from audiogrid.decoding.engine import ChunkAudio, Engine
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.windows import overlap
-from audiogrid.results import ChunkResult, Word
+from audiogrid.decoding.passes.windows import overlap
+from audiogrid.records.results import ChunkResult, Word
 
 pytestmark = pytest.mark.workflow
 

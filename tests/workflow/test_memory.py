@@ -17,9 +17,9 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 PROGRAM = """
 import json, resource, sys
 from pathlib import Path
-from audiogrid.clip import read_clip
-from audiogrid.decoding.memory import OutOfMemoryError
-from audiogrid.decoding.model import Model
+from audiogrid.hardware.known_clip import read_clip
+from audiogrid.decoding.whisper.device_errors import OutOfMemoryError
+from audiogrid.decoding.whisper.model import Model
 from audiogrid.decoding.options import DecodeOptions
 
 model = Model(Path(sys.argv[1]), "cpu", "auto", 1, 16)

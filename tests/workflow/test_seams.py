@@ -22,7 +22,7 @@ NEAR_SECONDS = 2.0
 
 def gapless(told: made.Speech) -> np.ndarray:
     """The speech without a frame in which voice activity hears no one: no cut finds a pause in it."""
-    from audiogrid.voice import FRAME, speech_probabilities
+    from audiogrid.media.vad import FRAME, speech_probabilities
 
     pcm = told.pcm
     for _ in range(2):

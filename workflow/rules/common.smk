@@ -11,23 +11,23 @@ from snakemake.logging import logger
 # The library of this clone, whichever one the environment was installed from.
 sys.path.insert(0, str(Path(workflow.basedir).parent / "scripts"))
 
-from audiogrid import config as configuration
-from audiogrid import resources as job_resources
-from audiogrid.cluster_jobs import end_left_over
-from audiogrid.ending import read_ending
-from audiogrid.errors import AudiogridError, InputError
-from audiogrid.models import load_registry, memory_of, named_folders
-from audiogrid.plan import PlanReader
-from audiogrid.progress import RunFolder
+from audiogrid.config import resolve as configuration
+from audiogrid.planning import job_resources
+from audiogrid.orchestration.orphaned_jobs import end_left_over
+from audiogrid.reporting.run_summary import read_ending
+from audiogrid.core.errors import AudiogridError, InputError
+from audiogrid.models.registry import load_registry, memory_of, named_folders
+from audiogrid.records.plan import PlanReader
+from audiogrid.reporting.progress import RunFolder
 from audiogrid.remote.publishing import check_target, is_published, target
 from audiogrid.remote.service import RemoteError
-from audiogrid.listing import current_listing
-from audiogrid.lost_jobs import notice_lost_jobs
-from audiogrid.locks import note_driver, only_looks, release_stale
-from audiogrid.routes import checked_routes, configured_models, identifying_model, identifies, to_json
-from audiogrid.runstate import merge_generation, run_config, shard_generation
-from audiogrid.terminal import calm
-from audiogrid.variants import CURRENT, comparison, overlaid, rollout
+from audiogrid.probing.fingerprint import current_listing
+from audiogrid.orchestration.lost_jobs import notice_lost_jobs
+from audiogrid.orchestration.stale_locks import note_driver, only_looks, release_stale
+from audiogrid.config.routes import checked_routes, configured_models, identifying_model, identifies, to_json
+from audiogrid.orchestration.rerun import merge_generation, run_config, shard_generation
+from audiogrid.orchestration.snakemake_output import calm
+from audiogrid.config.variants import CURRENT, comparison, overlaid, rollout
 
 try:
     WITHOUT_VARIANT = configuration.resolve(config)

@@ -2,7 +2,7 @@
 # INPUTS   probe.json
 # OUTPUTS  compare.html, compare.tsv; compare/<variant>/ is a folder like the run's, compare/chunks/ serves all of them
 
-from audiogrid.compare.references import references_stamp
+from audiogrid.scoring.references import references_stamp
 
 CONDITION_LISTS = [f"{RESULTS}/compare/conditions/{condition.name}.json" for condition in COMPARISON.conditions]
 

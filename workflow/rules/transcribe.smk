@@ -1,7 +1,7 @@
 # Per shard: every chunk that is not in the store is decoded into it.
 # INPUTS   chunks/<bundle>/ of the shard's bundles, the model
 # OUTPUTS  shards/<shard>.json; the results themselves go to the store, which Snakemake never deletes
-from audiogrid.ranks import is_mpi, mpi_resources, start_command
+from audiogrid.transcribing.mpi_launch import is_mpi, mpi_resources, start_command
 
 
 rule transcribe:

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from audiogrid.decoding import second_look
-from audiogrid.decoding.attempts import Attempt, Job, Take, align, attempt, best, judge, speech_in
-from audiogrid.decoding.careful import HARMLESS, read_carefully
-from audiogrid.decoding.code_switching import Listened, part_by_language
-from audiogrid.decoding.languages import choose_language, other_language, window_languages
-from audiogrid.decoding.model import Heard, Model
+from audiogrid.decoding.chunk_language import choose_language, other_language, window_languages
+from audiogrid.decoding.judging.hypotheses import Attempt, Job, Take, align, attempt, best, judge, speech_in
+from audiogrid.decoding.judging.quality_rules import USUAL_RATE, invented, usual_rate
+from audiogrid.decoding.judging.scoring import is_repetitive
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.preparing import AHEAD, Prepared, each_with, prepare
-from audiogrid.decoding.scoring import is_repetitive
-from audiogrid.decoding.suspicion import USUAL_RATE, invented, usual_rate
-from audiogrid.decoding.wordtimes import segment, sentences
-from audiogrid.results import ChunkResult, Segment, Window, empty_result
+from audiogrid.decoding.passes import second_pass as second_look
+from audiogrid.decoding.passes.careful_pass import HARMLESS, read_carefully
+from audiogrid.decoding.passes.code_switching import Listened, part_by_language
+from audiogrid.decoding.passes.prepare import AHEAD, Prepared, each_with, prepare
+from audiogrid.decoding.passes.word_times import segment, sentences
+from audiogrid.decoding.whisper.model import Heard, Model
+from audiogrid.records.results import ChunkResult, Segment, Window, empty_result
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from audiogrid.errors import InputError
-from audiogrid.voice import VoiceOptions
+from audiogrid.core.errors import InputError
+from audiogrid.media.vad import VoiceOptions
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
-from audiogrid.errors import InputError
+from audiogrid.core.errors import InputError
 
 BUCKETS = ("s3", "gs", "az")
 WEB = ("https", "http")

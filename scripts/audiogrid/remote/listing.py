@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from audiogrid.errors import AudiogridError, InputError, RetryableError
+from audiogrid.core.errors import AudiogridError, InputError, RetryableError
 from audiogrid.remote.address import Address, parse_public
 from audiogrid.remote.service import RemoteError, RemoteFacts, facts_of, service
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audiogrid.errors import InputError
-from audiogrid.files import read_json, write_json
+from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.errors import InputError
 from audiogrid.remote.address import Address, is_remote, parse
 from audiogrid.remote.service import RemoteError, service
 

@@ -20,7 +20,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from audiogrid.errors import InputError
+from audiogrid.core.errors import InputError
 from audiogrid.remote.address import Address
 
 Answer = TypeVar("Answer")

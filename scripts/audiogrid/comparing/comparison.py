@@ -1,0 +1,148 @@
+"""Everything a comparison found out, ready for the table and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audiogrid.comparing.derived import Made, split_id
+from audiogrid.comparing.measuring import Effort, decoding_times, efforts
+from audiogrid.comparing.plans import variant_folder
+from audiogrid.config.conditions import ORIGINAL
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.errors import InputError
+from audiogrid.merging.merge_bundle import Merged
+from audiogrid.probing.tables import COLUMNS
+from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunFolder
+from audiogrid.scoring.figures import Group, all_groups
+from audiogrid.scoring.judging import Judged, judge, spoken_language
+from audiogrid.scoring.references import read_reference
+
+# Columns that say what a recording is called rather than what it is like.
+_NAMES = frozenset(COLUMNS)
+
+
+@dataclass
+class Result:
+    """What was compared and what came out. ``variants``: name -> what it changes, the baseline first.
+
+    ``effort``: variant -> condition -> what decoding took. ``left_out``: why recordings do not take part.
+    ``same``: variants that decode everything exactly as the baseline does.
+    """
+
+    run: str
+    variants: dict[str, dict[str, Any]]
+    models: dict[str, str]
+    judged: list[Judged]
+    groups: list[Group]
+    effort: dict[str, dict[str, Effort]]
+    left_out: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+
+
+def _documents(
+    folders: Mapping[str, RunFolder], merged: Mapping[str, Mapping[str, Merged]], recording: str
+) -> dict[str, dict[str, Any]]:
+    """Variant -> transcript of a recording, as far as there is one."""
+    found = {}
+    for name, folder in folders.items():
+        files = merged[name][recording].files.get(recording) if recording in merged[name] else None
+        if files:
+            found[name] = read_json(folder.root / files["json"]["path"])
+    return found
+
+
+def _merged(folder: RunFolder, plan: Plan) -> dict[str, Merged]:
+    """Recording -> what became of its bundle."""
+    return {
+        recording: merged
+        for bundle in plan.bundles
+        for merged in [Merged.read(folder.merged / f"{bundle.bundle}.json")]
+        for recording in bundle.recordings
+    }
+
+
+def _reference(recording: Recording, texts: dict[str, str | None], left_out: list[str]) -> str | None:
+    """The text a recording is measured against; read once, whatever the conditions."""
+    if recording.reference is None:
+        return None
+    if recording.reference not in texts:
+        try:
+            texts[recording.reference] = read_reference(Path(recording.reference))
+        except InputError as error:
+            left_out.append(f"{split_id(recording.recording)[0]}: measured without a reference, {error}")
+            texts[recording.reference] = None
+    return texts[recording.reference]
+
+
+def _problems(merged: Mapping[str, Mapping[str, Merged]]) -> Iterable[str]:
+    for name, by_recording in merged.items():
+        for one in {id(each): each for each in by_recording.values()}.values():
+            for failure in one.failures:
+                yield f"{failure.recording} with {name}: {failure.chunk} {failure.cause}".replace("  ", " ")
+
+
+def _models(plan: Plan) -> dict[str, None]:
+    """Names of the models that a plan uses, in the order of the recordings."""
+    return dict.fromkeys(model for recording in plan.recordings for model in plan.models_of(recording))
+
+
+def _same_keys(plan: Plan, other: Plan) -> bool:
+    """Whether two plans decode every recording with the same model and options."""
+    return all(
+        plan.models[plan.model_of(one, track)] == other.models[other.model_of(two, track)]
+        and plan.options_for(one, track) == other.options_for(two, track)
+        for one, two in zip(plan.recordings, other.recordings, strict=True)
+        for track in one.tracks
+    )
+
+
+def compare(
+    run: RunFolder, variants: Mapping[str, dict[str, Any]], store: Store, conditions: Sequence[Path] = ()
+) -> Result:
+    """Judge every recording that all variants have a transcript of.
+
+    ``variants``: name -> what it changes, the baseline first; ``conditions``: what each condition made.
+    """
+    shared = run.compare
+    folders = {name: variant_folder(shared, name) for name in variants}
+    plans = {name: Plan.read(folder.plan) for name, folder in folders.items()}
+    merged = {name: _merged(folders[name], plans[name]) for name in variants}
+    baseline = next(iter(variants))
+    left_out = [problem for path in conditions for problem in _unmade(path)]
+    left_out += [*Plan.read(shared.plan).warnings, *_problems(merged)]
+    texts: dict[str, str | None] = {}
+    judged = []
+    for recording in plans[baseline].recordings:
+        documents = _documents(folders, merged, recording.recording)
+        if len(documents) < len(variants):
+            continue
+        options = plans[baseline].options_for(recording)
+        source, condition = split_id(recording.recording)
+        columns = {name: value for name, value in recording.columns.items() if name not in _NAMES}
+        language = spoken_language(documents, options)
+        reference = _reference(recording, texts, left_out)
+        judged.append(judge(source, condition, columns, documents, language, reference))
+    judged.sort(key=lambda one: one.condition != ORIGINAL)
+    times = decoding_times([run, *folders.values()])
+    return Result(
+        run=run.root.name,
+        variants=dict(variants),
+        models={name: ", ".join(_models(plan)) for name, plan in plans.items()},
+        judged=judged,
+        groups=all_groups(judged, list(variants)),
+        effort={
+            name: efforts(folders[name], plans[name], times, store, lambda one: split_id(one.recording)[1])
+            for name in variants
+        },
+        left_out=list(dict.fromkeys(left_out)),
+        same=[name for name in variants if name != baseline and _same_keys(plans[name], plans[baseline])],
+    )
+
+
+def _unmade(path: Path) -> Sequence[str]:
+    return [f"{recording}: {cause}" for recording, cause in Made.read(path).problems.items()]

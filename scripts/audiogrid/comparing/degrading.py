@@ -1,0 +1,205 @@
+"""Recordings made worse on purpose: lossy codecs, a telephone line, noise, another speed.
+
+Every step streams from file to file at 16 kHz (8 kHz on the telephone), so that a long recording
+needs little memory, and gives the same bytes for the same input.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiogrid.config.conditions import Condition, Step
+from audiogrid.core.errors import RetryableError
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.probing.media_facts import MediaError, MediaFile, stream_pcm
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audiogrid.media.pcm_stream import Channels
+
+    Blocks = Iterator[NDArray[np.int16]]
+
+# Raised when a condition gives other audio than before.
+SCHEMA = 1
+_SUFFIXES = {"mp3": ".mp3", "opus": ".opus", "telephone": ".wav", "noise": ".flac", "speed": ".flac"}
+_APART = {"libmp3lame": {"joint_stereo": "0"}, "libopus": {"mapping_family": "255"}}
+_FRAME = SAMPLE_RATE // 50
+# Frames this far below the loud ones are pauses: noise is measured against speech alone.
+_SPEECH_RANGE_DB = 25.0
+_NOISE_SECONDS = 60
+
+
+def suffix(condition: Condition) -> str:
+    """Suffix of the files of a condition."""
+    return _SUFFIXES[condition.steps[-1].kind]
+
+
+def degrade(source: MediaFile, target: Path, condition: Condition, channels: Channels) -> None:
+    """Write ``source`` as it sounds under ``condition``; with ``channels`` split each channel by itself.
+
+    ``target`` appears whole or not at all. Raises ``MediaError`` when the source cannot be decoded and
+    ``RetryableError`` when the target cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=target.parent) as folder:
+            path: MediaFile = source
+            for number, step in enumerate(condition.steps):
+                made = Path(folder) / f"{number}{_SUFFIXES[step.kind]}"
+                _apply(path, made, step, channels)
+                path = made
+            made.replace(target)
+    except OSError as error:
+        if isinstance(source, Path) and error.filename is not None and Path(error.filename) == source:
+            raise
+        raise RetryableError(
+            f"cannot write {target} ({error.strerror or error}): make room or mend the folder"
+        ) from error
+
+
+def _apply(source: MediaFile, target: Path, step: Step, channels: Channels) -> None:
+    blocks: Blocks = iter(stream_pcm(source, channels=channels))
+    if step.kind == "mp3":
+        _encode(blocks, target, "mp3", "libmp3lame", kbits=step.value)
+    elif step.kind == "opus":
+        _encode(blocks, target, "ogg", "libopus", kbits=step.value)
+    elif step.kind == "telephone":
+        filters = [("highpass", "f=300"), ("highpass", "f=300"), ("lowpass", "f=3400"), ("lowpass", "f=3400")]
+        _encode(_filtered(blocks, filters), target, "wav", "pcm_mulaw", rate=8000)
+    elif step.kind == "noise":
+        level = speech_level(stream_pcm(source, channels=channels)) / 10 ** (step.value / 20)
+        _encode(_with_noise(blocks, level), target, "flac", "flac")
+    else:
+        _encode(_filtered(blocks, [("atempo", f"{step.value:g}")]), target, "flac", "flac")
+
+
+def speech_level(blocks: Iterable[NDArray[np.int16]]) -> float:
+    """Root mean square of the loud frames of 20 ms, in steps of 16 bits: the level of speech without its pauses.
+
+    ``blocks``: shape ``(channels, n)``; the channel with the most sound counts in every frame.
+    """
+    powers = []
+    for block in blocks:
+        whole = block[:, : block.shape[1] // _FRAME * _FRAME].astype(np.float32)
+        frames = whole.reshape(len(block), -1, _FRAME)
+        powers.append(np.square(frames).mean(axis=2).max(axis=0))
+    power = np.concatenate(powers) if powers else np.zeros(0, np.float32)
+    if not power.size or not power.max():
+        return 0.0
+    loud = np.quantile(power[power > 0], 0.95)
+    return float(np.sqrt(power[power >= loud / 10 ** (_SPEECH_RANGE_DB / 10)].mean()))
+
+
+@cache
+def _noise(seed: int) -> NDArray[np.float32]:
+    """A minute of noise whose spectrum falls like a room's, root mean square 1; it can be repeated without a seam."""
+    size = _NOISE_SECONDS * SAMPLE_RATE
+    spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=size))
+    # Power falls with frequency, from 30 Hz on.
+    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 30 * _NOISE_SECONDS))
+    spectrum[0] = 0
+    noise = np.fft.irfft(spectrum, size)
+    return np.asarray(noise / noise.std(), dtype=np.float32)
+
+
+def _with_noise(blocks: Blocks, level: float) -> Blocks:
+    at = 0
+    for block in blocks:
+        count = block.shape[1]
+        places = np.arange(at, at + count) % (_NOISE_SECONDS * SAMPLE_RATE)
+        noise = np.stack([_noise(seed)[places] for seed in range(len(block))]) * np.float32(level)
+        yield np.clip(np.rint(block + noise), -32768, 32767).astype(np.int16)
+        at += count
+
+
+def _frame(block: NDArray[np.int16]) -> Any:
+    import av
+
+    # Packed samples: every encoder's resampler takes them.
+    packed = np.ascontiguousarray(block.T).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=_layout(len(block)))
+    frame.sample_rate = SAMPLE_RATE
+    return frame
+
+
+def _layout(channels: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
+
+
+def _filtered(blocks: Blocks, filters: list[tuple[str, str]]) -> Blocks:
+    """Blocks through a chain of audio filters."""
+    import av
+    from av.filter import Graph
+
+    graph: Any = None
+    channels = 0
+    for block in blocks:
+        if graph is None:
+            channels = len(block)
+            graph = Graph()
+            nodes = [graph.add_abuffer(sample_rate=SAMPLE_RATE, format="s16", layout=_layout(channels))]
+            nodes += [graph.add(name, options) for name, options in filters]
+            nodes += [graph.add("aformat", f"sample_fmts=s16:channel_layouts={_layout(channels)}")]
+            graph.link_nodes(*nodes, graph.add("abuffersink")).configure()
+        graph.push(_frame(block))
+        yield from _pulled(graph, channels)
+    if graph is not None:
+        graph.push(None)
+        try:
+            yield from _pulled(graph, channels)
+        except av.error.EOFError:
+            return
+
+
+def _pulled(graph: Any, channels: int) -> Blocks:
+    import av
+
+    while True:
+        try:
+            frame = graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        yield np.ascontiguousarray(frame.to_ndarray().reshape(-1, channels).T)
+
+
+def _encode(
+    blocks: Blocks, target: Path, container: str, codec: str, *, kbits: float = 0, rate: int = SAMPLE_RATE
+) -> None:
+    """Blocks into a file; what encoders would make different every time (serial numbers, dates) is left out."""
+    import av
+
+    with av.open(str(target), "w", format=container, options={"fflags": "+bitexact"}) as output:
+        stream: Any = None
+        resampler: Any = None
+        for block in blocks:
+            if stream is None:
+                if codec == "libmp3lame" and len(block) > 2:
+                    raise MediaError(f"MP3 holds two channels at most, and this recording has {len(block)}.")
+                layout = _layout(len(block))
+                stream = output.add_stream(codec, rate=rate, layout=layout)
+                stream.codec_context.flags |= av.codec.context.Flags.bitexact
+                if kbits:
+                    stream.bit_rate = round(kbits * 1000) * len(block)
+                if len(block) > 1:
+                    # Left to themselves, encoders let channels that are two speakers flow together.
+                    stream.codec_context.options = _APART.get(codec, {})
+                stream.codec_context.open()
+                resampler = av.AudioResampler(
+                    format=stream.codec_context.format,
+                    layout=layout,
+                    rate=rate,
+                    frame_size=stream.codec_context.frame_size or None,
+                )
+            for frame in resampler.resample(_frame(block)):
+                output.mux(stream.encode(frame))
+        if stream is not None:
+            for frame in resampler.resample(None):
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))

@@ -1,0 +1,142 @@
+"""Recordings that a condition makes of a sample, and how they are named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audiogrid.comparing.degrading import SCHEMA as SOUND_SCHEMA
+from audiogrid.comparing.degrading import degrade, suffix
+from audiogrid.config.conditions import ORIGINAL, Condition
+from audiogrid.core.atomic_files import canonical_json, read_json, write_json
+from audiogrid.probing.media_facts import MediaError, MediaFile, probe_media
+from audiogrid.remote.service import RemoteError
+from audiogrid.splitting.split_bundle import SplitJob, UnusableError, opened
+
+# No id of a recording has one.
+_MARK = "+"
+_MADE = "made.jsonl"
+
+
+def derived_id(recording: str, condition: str) -> str:
+    """Id of a recording under a condition."""
+    return recording + _MARK + condition
+
+
+def split_id(recording: str) -> tuple[str, str]:
+    """The recording that an id comes from, and its condition (``original`` where none was made)."""
+    source, _, condition = recording.partition(_MARK)
+    return source, condition or ORIGINAL
+
+
+@dataclass
+class Made:
+    """What a condition made. ``recordings``: entries as in ``probe.json``; ``problems``: source -> why it has none."""
+
+    condition: str
+    recordings: list[dict[str, Any]] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write the declared output of a condition's job."""
+        write_json(
+            path, {"condition": self.condition, "recordings": self.recordings, "problems": self.problems}, indent=1
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Made:
+        """Inverse of ``write``."""
+        return cls(**read_json(path))
+
+
+def _recipe(source: Mapping[str, Any], condition: Condition) -> str:
+    facts = [SOUND_SCHEMA, condition.name, *(source[name] for name in ("path", "size", "mtime_ns", "channels_mode"))]
+    return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
+
+
+def _remembered(folder: Path) -> dict[str, dict[str, Any]]:
+    """Recipe -> facts of files that were made before and are as they were then."""
+    found: dict[str, dict[str, Any]] = {}
+    try:
+        lines = (folder / _MADE).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            status = (folder / entry["name"]).stat()
+            if (status.st_size, status.st_mtime_ns) == (entry["size"], entry["mtime_ns"]):
+                found[entry["recipe"]] = entry
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def make_all(
+    sample: Sequence[Mapping[str, Any]],
+    condition: Condition,
+    folder: Path,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Made:
+    """Every recording of ``sample`` (entries of ``probe.json``) under ``condition``, as files in ``folder``.
+
+    What was made before, also by a job that was killed, is not made again; what no longer belongs to the
+    sample is deleted. A source that cannot be read costs itself. Raises ``RetryableError`` when ``folder``
+    cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    remembered = _remembered(folder)
+    made = Made(condition.name)
+    for source in sample:
+        name = f"{source['recording']}{suffix(condition)}"
+        recipe = _recipe(source, condition)
+        entry = remembered.get(recipe)
+        if entry is None or entry["name"] != name:
+            try:
+                degrade(_source(source), folder / name, condition, source["channels_mode"])
+                entry = _entry(folder / name, recipe)
+            except (MediaError, UnusableError, RemoteError, OSError, ValueError) as error:
+                made.problems[source["recording"]] = f"there is no {condition.name} of it: {error}"
+                warn(f"{source['recording']}: {made.problems[source['recording']]}")
+                continue
+            with (folder / _MADE).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        facts = {key: entry[key] for key in ("size", "mtime_ns", "duration", "channels")}
+        made.recordings.append(
+            {
+                **source,
+                **facts,
+                "recording": derived_id(source["recording"], condition.name),
+                "path": (folder / name).as_posix(),
+                "note": None,
+                "address_table": None,
+            }
+        )
+    kept = {Path(item["path"]).name for item in made.recordings} | {_MADE}
+    for path in folder.iterdir():
+        if path.is_file() and path.name not in kept:
+            path.unlink()
+    return made
+
+
+def _source(source: Mapping[str, Any]) -> MediaFile:
+    """The recording as it was probed."""
+    facts = ("recording", "path", "size", "mtime_ns", "channels_mode", "duration")
+    job = SplitJob(**{name: source[name] for name in facts}, chunks=1, address_table=source.get("address_table"))
+    return opened(job)
+
+
+def _entry(path: Path, recipe: str) -> dict[str, Any]:
+    facts = probe_media(path)
+    return {
+        "recipe": recipe,
+        "name": path.name,
+        "size": facts.size,
+        "mtime_ns": facts.mtime_ns,
+        "duration": facts.duration,
+        "channels": facts.channels,
+    }

@@ -1,0 +1,101 @@
+"""What decoding took: time, memory and money, from the journals of those who did it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.timebase import to_seconds
+from audiogrid.records.journal import chunk_entries
+from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunFolder
+from audiogrid.reporting.usage import Prices
+
+
+@dataclass
+class Effort:
+    """What went into decoding. ``audio``: seconds of which the time is known; ``device``: ``cpu`` or ``cuda``.
+
+    ``core_seconds`` and ``gpu_seconds``: time of the decoding processes on their cores and GPUs; ``memory_mb``: the
+    most that one of them held (0: not known).
+    """
+
+    audio: float = 0.0
+    core_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+    memory_mb: int = 0
+
+    def add(self, audio: float, seconds: float, memory_mb: int, made: Mapping[str, Any]) -> None:
+        """Count a chunk. ``made``: as the store has it."""
+        self.audio += audio
+        self.core_seconds += seconds * made.get("threads", 1)
+        self.gpu_seconds += seconds if made.get("device") == "cuda" else 0.0
+        self.memory_mb = max(self.memory_mb, memory_mb)
+
+    @property
+    def speed(self) -> float | None:
+        """Multiple of real time on one GPU, or else on one core; ``None`` where nothing is known."""
+        taken = self.gpu_seconds or self.core_seconds
+        return self.audio / taken if taken else None
+
+    def price(self, prices: Prices) -> float | None:
+        """Money per hour of audio; ``None`` where no price applies."""
+        spent = self.core_seconds * prices.core_hour + self.gpu_seconds * prices.gpu_hour
+        return spent / self.audio if self.audio and spent else None
+
+
+def decoding_times(folders: Iterable[RunFolder]) -> dict[str, Mapping[str, Any]]:
+    """Store key -> what a journal in one of ``folders`` says of its decoding."""
+    return {
+        entry["key"]: entry
+        for folder in folders
+        for entry in chunk_entries(folder.journal)
+        if entry.get("status") == "decoded"
+    }
+
+
+def efforts(
+    folder: RunFolder,
+    plan: Plan,
+    times: Mapping[str, Mapping[str, Any]],
+    store: Store,
+    label: Callable[[Recording], str],
+) -> dict[str, Effort]:
+    """What decoding took, by a label that every recording has.
+
+    ``times``: see ``decoding_times``. Chunks that were decoded before count with the time they took then; those of
+    which no journal here knows (another run had them) do not count.
+    """
+    found: dict[str, Effort] = {}
+    for shard in plan.shards:
+        for chunk, key in _keys(folder.shards / f"{shard.shard}.json").items():
+            entry = times.get(key)
+            stored = store.get(key) if entry else None
+            if entry is not None and stored is not None:
+                effort = found.setdefault(label(plan.recording_of_chunk[chunk]), Effort())
+                memory = int(entry.get("memory_mb", 0))
+                effort.add(to_seconds(entry["audio"]), entry["seconds"], memory, stored.made)
+    return found
+
+
+def _keys(report: Path) -> dict[str, str]:
+    try:
+        keys: dict[str, str] = read_json(report)["facts"]["keys"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return keys
+
+
+def together(parts: Iterable[Effort]) -> Effort:
+    """Several efforts as one."""
+    whole = Effort()
+    for part in parts:
+        whole.audio += part.audio
+        whole.core_seconds += part.core_seconds
+        whole.gpu_seconds += part.gpu_seconds
+        whole.memory_mb = max(whole.memory_mb, part.memory_mb)
+    return whole

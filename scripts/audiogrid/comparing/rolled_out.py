@@ -1,0 +1,107 @@
+"""How a rollout does: the recordings that follow its variant beside all others of the run.
+
+The two parts hold different recordings, so nothing here is paired; ``snakemake compare`` over a sample is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiogrid.comparing.measuring import Effort, decoding_times, efforts
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.errors import InputError
+from audiogrid.merging.merge_bundle import Merged
+from audiogrid.records.plan import Plan
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunFolder
+from audiogrid.scoring.bootstrap import Interval, rates
+from audiogrid.scoring.judging import judge, spoken_language
+from audiogrid.scoring.references import find_reference, read_reference
+
+
+@dataclass(frozen=True)
+class Part:
+    """Recordings of a run that were decoded alike. ``variant``: empty for those outside of the rollout.
+
+    ``doubtful``: share of words of low confidence; ``flagged``: share of windows that looked suspicious;
+    ``rate``: errors per word against the references, where there are any.
+    """
+
+    variant: str
+    recordings: int
+    seconds: float
+    doubtful: float
+    flagged: float
+    rate: Interval | None
+    effort: Effort
+
+
+def rollout_parts(run: RunFolder, store: Store) -> list[Part]:
+    """The parts of a run, those outside of the rollout first; empty where no finished recording follows a variant."""
+    try:
+        plan = Plan.read(run.plan)
+    except (OSError, ValueError, InputError):
+        return []
+    rows: dict[str, list[tuple[Mapping[str, Any], Merged]]] = {}
+    for bundle in plan.bundles:
+        try:
+            merged = Merged.read(run.merged / f"{bundle.bundle}.json")
+        except (OSError, ValueError, KeyError):
+            continue
+        for row in merged.rows:
+            known = plan.recording.get(row["recording"])
+            if known is not None:
+                rows.setdefault(known.variant, []).append((row, merged))
+    if not any(rows):
+        return []
+    effort = efforts(run, plan, decoding_times([run]), store, lambda one: one.variant)
+    return [_part(variant, rows[variant], plan, run, effort.get(variant, Effort())) for variant in sorted(rows)]
+
+
+def _part(
+    variant: str, rows: Sequence[tuple[Mapping[str, Any], Merged]], plan: Plan, run: RunFolder, effort: Effort
+) -> Part:
+    facts = [row for row, _ in rows]
+    words = sum(row["words"] for row in facts)
+    windows = sum(row["windows"] for row in facts)
+    return Part(
+        variant=variant,
+        recordings=len(facts),
+        seconds=sum(row["duration_s"] for row in facts),
+        doubtful=sum(row["low_confidence_share"] * row["words"] for row in facts) / words if words else 0.0,
+        flagged=sum(row["flagged"] for row in facts) / windows if windows else 0.0,
+        rate=_rate(rows, plan, run),
+        effort=effort,
+    )
+
+
+def _rate(rows: Sequence[tuple[Mapping[str, Any], Merged]], plan: Plan, run: RunFolder) -> Interval | None:
+    """Error rate over the recordings that have a reference and a transcript in JSON."""
+    errors, tokens, unit = [], [], ""
+    for row, merged in rows:
+        recording = plan.recording[row["recording"]]
+        path = find_reference({"reference": recording.reference, "path": recording.path})
+        file = merged.files.get(recording.recording, {}).get("json")
+        if path is None or file is None:
+            continue
+        try:
+            document, text = read_json(run.root / file["path"]), read_reference(Path(path))
+        except (InputError, OSError, ValueError):
+            continue
+        language = spoken_language({"": document}, plan.options_for(recording))
+        one = judge(recording.recording, "", {}, {"": document}, language, text)
+        # Words and characters are never added up: what the first recording is counted in decides.
+        unit = unit or one.unit
+        if one.unit != unit:
+            continue
+        assert one.tokens is not None
+        errors.append(one.scores[""].errors)
+        tokens.append(one.tokens)
+    if not tokens or not sum(block.sum() for block in tokens):
+        return None
+    return rates(np.concatenate(errors)[None], np.concatenate(tokens)).rate(0)

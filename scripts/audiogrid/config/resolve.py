@@ -1,0 +1,155 @@
+"""The configuration: defaults filled in, every mistake named with its key, its value and the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from audiogrid.core.errors import InputError
+
+SCHEMA_PATH = Path(__file__).parent / "config.schema.yaml"
+
+
+@cache
+def load_schema(path: Path = SCHEMA_PATH) -> dict[str, Any]:
+    """The JSON schema of the configuration."""
+    schema: dict[str, Any] = yaml.safe_load(path.read_text())
+    return schema
+
+
+def with_defaults(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """``value`` with the schema's default for every key it leaves out, in the schema's order, at every depth."""
+    filled = dict.fromkeys([*schema["properties"], *value])
+    for key, rule in schema["properties"].items():
+        given = value.get(key, rule.get("default"))
+        if "properties" in rule and isinstance(given, Mapping | None):
+            given = with_defaults(given or {}, rule)
+        filled[key] = given
+    for key in value:
+        if key not in schema["properties"]:
+            filled[key] = value[key]
+    return filled
+
+
+def _normalised(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Accept what people type on a command line: ``formats=srt,vtt``, a run named ``2024``, a null section."""
+    value = {key: given for key, given in config.items() if given is not None}
+    if isinstance(value.get("formats"), str):
+        value["formats"] = [name for name in value["formats"].replace(",", " ").split() if name]
+    if isinstance(value.get("conditions"), str):
+        value["conditions"] = [text.strip() for text in value["conditions"].split(",") if text.strip()]
+    if isinstance(value.get("variants"), Mapping):
+        value["variants"] = {str(name): _variant(changes, schema) for name, changes in value["variants"].items()}
+    # YAML 1.1 reads the language code of Norwegian as "false".
+    if value.get("language") is False:
+        value["language"] = "no"
+    if isinstance(value.get("routes"), list):
+        value["routes"] = [_with_norwegian(route) for route in value["routes"]]
+    for key, given in value.items():
+        rule = schema["properties"].get(key, {})
+        if "properties" in rule and isinstance(given, Mapping):
+            value[key] = {name: _typed(inner, rule["properties"].get(name, {})) for name, inner in given.items()}
+        elif rule.get("type") == "boolean":
+            value[key] = _typed(given, rule)
+        elif (rule.get("type") == "string" or key == "recordings") and type(given) in (int, float):
+            value[key] = str(given)
+    return value
+
+
+def _variant(changes: Any, schema: Mapping[str, Any]) -> Any:
+    """The changes of a variant; none at all may be left empty."""
+    if not isinstance(changes, Mapping):
+        return {} if changes is None else changes
+    known = {key: changes[key] for key in changes if changes[key] is not None}
+    rules = {key: schema["properties"][key] for key in known if key in schema["properties"]}
+    return _normalised(known, {"properties": rules})
+
+
+def _with_norwegian(value: Any, key: str = "") -> Any:
+    """A route in which ``language: no``, or ``no`` among languages, is the code it was meant to be."""
+    if isinstance(value, Mapping):
+        return {name: _with_norwegian(inner, str(name)) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_norwegian(inner, key) for inner in value]
+    return "no" if value is False and key == "language" else value
+
+
+def _typed(given: Any, rule: Mapping[str, Any]) -> Any:
+    """A value of ``--config mpi='{tasks: 4}' allow_gaps=true``, which Snakemake leaves a string."""
+    if not isinstance(given, str) or rule.get("type") == "string":
+        return given
+    try:
+        return yaml.safe_load(given)
+    except yaml.YAMLError:
+        return given
+
+
+def _sentences(error: Any) -> Iterator[str]:
+    # Of a list of routes it matters which one; people count from 1.
+    path = [part + 1 if isinstance(part, int) else part for part in error.absolute_path]
+    key = ".".join(str(part) for part in path if isinstance(part, str) or path[0] == "routes")
+    shown = repr(error.instance)
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for name in error.instance:
+            if name in known:
+                continue
+            near = difflib.get_close_matches(str(name), known, 1)
+            advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+            where = f" in {key!r}" if key else ""
+            yield f"unknown key {name!r}{where}: {advice}"
+    elif error.validator == "enum":
+        near = difflib.get_close_matches(str(error.instance), map(str, error.validator_value), 1)
+        advice = f"did you mean {near[0]!r}? " if near else ""
+        yield f"{key}: {shown} is not known; {advice}choose one of {', '.join(map(str, error.validator_value))}"
+    elif error.validator in ("minimum", "maximum"):
+        bound = "at least" if error.validator == "minimum" else "at most"
+        yield f"{key}: {shown} is out of range; it must be {bound} {error.validator_value}"
+    elif error.validator == "type":
+        yield f"{key}: {shown} has the wrong type; it must be of type {error.validator_value}"
+    elif error.validator == "pattern":
+        yield f"{key}: {shown} cannot be used as a folder name; use letters, digits, '_', '-' and '.' only"
+    elif error.validator in ("minLength", "minItems") or (error.validator == "oneOf" and error.instance in ("", [])):
+        yield f"{key}: it is empty; give a value or leave the key out"
+    elif error.validator == "oneOf":
+        kinds = [rule.get("type", rule.get("const")) for rule in error.validator_value]
+        yield f"{key}: {shown} does not fit; it must be one of: {', '.join(map(str, kinds))} (within bounds)"
+    else:
+        yield f"{key}: {shown}: {error.message}"
+
+
+def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dict[str, Any]:
+    """A complete, valid configuration.
+
+    Raises ``InputError`` that lists every mistake: key, value and fix.
+    """
+    from jsonschema import Draft202012Validator
+
+    from audiogrid.config import variants
+    from audiogrid.config.routes import mistakes as route_mistakes
+    from audiogrid.core.language_codes import check_language
+
+    schema = load_schema()
+    value = with_defaults(_normalised(config, schema), schema)
+    mistakes = [
+        sentence
+        for error in sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: list(error.path))
+        for sentence in _sentences(error)
+    ]
+    if isinstance(value["language"], str):
+        wrong = check_language(value["language"])
+        if wrong:
+            mistakes.append(f"language: {wrong}")
+    if isinstance(value["routes"], list) and all(isinstance(route, Mapping) for route in value["routes"]):
+        mistakes += route_mistakes(value["routes"])
+    if not mistakes:
+        mistakes = list(variants.mistakes(value))
+    if mistakes:
+        lines = "\n  ".join(mistakes)
+        raise InputError(f"{len(mistakes)} mistake(s) in {source}:\n  {lines}")
+    return value

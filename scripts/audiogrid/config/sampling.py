@@ -1,0 +1,86 @@
+"""Which recordings take part: choices that a hash makes, so that they stay when recordings are added."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from audiogrid.core.errors import InputError
+from audiogrid.core.timebase import SAMPLE_RATE
+
+
+def place(recording: str, seed: object) -> float:
+    """A number in [0, 1) that belongs to a recording's id for good."""
+    digest = hashlib.sha256(f"{seed}\0{recording}".encode()).digest()
+    # 53 bits: what a float holds exactly.
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How much to take: all, so many ``recordings``, or so many ``minutes`` of audio."""
+
+    recordings: int | None = None
+    minutes: float | None = None
+
+
+def parse_sample(value: str | int | float) -> Sample:
+    """Read ``all``, ``40`` (recordings) or ``90 min``. Raises ``InputError`` for anything else."""
+    text = str(value).strip().lower()
+    if text == "all":
+        return Sample()
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(|recordings?|m|min|minutes?|h|hours?)", text)
+    if match and float(match[1]) > 0:
+        number, what = float(match[1]), match[2]
+        if what[:1] in ("m", "h"):
+            return Sample(minutes=number * (60 if what[0] == "h" else 1))
+        if number == int(number):
+            return Sample(recordings=int(number))
+    raise InputError(
+        f"compare.sample: {value!r} is no amount; write all, a number of recordings (40), "
+        "or minutes or hours of audio (90 min, 2 h)"
+    )
+
+
+def choose(
+    recordings: Sequence[Mapping[str, Any]],
+    sample: Sample,
+    seed: int,
+    preferred: Callable[[Mapping[str, Any]], bool] = lambda _: False,
+) -> list[Mapping[str, Any]]:
+    """The sample, in the order of ``recordings`` (entries of ``probe.json``).
+
+    ``preferred`` ones come first, others in an order that the hash of seed and id makes: adding a recording
+    displaces one at most. For minutes, recordings that are longer than what is left are passed over; where all
+    are, the shortest one is taken.
+    """
+    ordered = sorted(recordings, key=lambda item: (not preferred(item), place(item["recording"], seed)))
+    chosen: set[str] = set()
+    if sample.minutes is not None:
+        left = sample.minutes * 60 * SAMPLE_RATE
+        for item in ordered:
+            if item["duration"] <= left:
+                chosen.add(item["recording"])
+                left -= item["duration"]
+        if not chosen and ordered:
+            chosen.add(min(ordered, key=lambda item: item["duration"])["recording"])
+    else:
+        chosen = {item["recording"] for item in ordered[: sample.recordings]}
+    return [item for item in recordings if item["recording"] in chosen]
+
+
+def parse_share(value: str | int | float) -> float:
+    """Read ``10 %``, ``10%`` or ``0.1`` as 0.1. Raises ``InputError`` for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", str(value).strip())
+    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    if not 0 <= share <= 1:
+        raise InputError(f"rollout.share: {value!r} is no share; write a percentage (10 %) or a number from 0 to 1")
+    return share
+
+
+def is_rolled_out(recording: str, share: float) -> bool:
+    """Whether a recording belongs to the first ``share`` of all; who belongs to a share belongs to larger ones."""
+    return place(recording, "rollout") < share

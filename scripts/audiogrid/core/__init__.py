@@ -1,0 +1,1 @@
+"""The ground that everything else stands on: errors, files, times, languages; nothing of the domain."""

@@ -1,0 +1,1 @@
+"""The passes over the windows of a chunk, and what they share."""

@@ -1,0 +1,1 @@
+"""The Whisper model under CTranslate2: loading, devices, arithmetic, single calls."""

@@ -1,0 +1,63 @@
+"""Batch sizes that a GPU was found to manage, kept from job to job.
+
+One small file per kind of GPU, size of model and compute type under ``$XDG_CACHE_HOME/audiogrid/batch-sizes`` (else
+``~/.cache``), so that many writers need no lock: each writes whole files, and the last one is as good as any.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.decoding.whisper.cuda_driver import Gpu
+from audiogrid.decoding.whisper.weights import ModelSize
+
+# With so much more memory free than then, the old value says nothing: somebody else was on the GPU.
+_MORE = 1.25
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where batch sizes are kept."""
+    base = environment.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "audiogrid" / "batch-sizes"
+
+
+def _subject(gpu: Gpu, size: ModelSize, compute_type: str) -> dict[str, Any]:
+    return {
+        "gpu": gpu.name,
+        "memory": gpu.total,
+        "width": size.width,
+        "layers": size.layers,
+        "parameters": size.parameters,
+        "compute_type": compute_type,
+    }
+
+
+def _path(subject: Mapping[str, Any], folder: Path) -> Path:
+    digest = hashlib.sha256(repr(sorted(subject.items())).encode()).hexdigest()
+    return folder / f"{digest[:16]}.json"
+
+
+def recall(gpu: Gpu, size: ModelSize, compute_type: str, folder: Path | None = None) -> int | None:
+    """Batch size that worked last time, with as much memory free as now; ``None`` when nothing is known."""
+    subject = _subject(gpu, size, compute_type)
+    try:
+        known = read_json(_path(subject, folder or cache_folder()))
+        batch_size, free = int(known["batch_size"]), int(known["free"])
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        return None
+    return batch_size if batch_size >= 1 and gpu.free <= free * _MORE else None
+
+
+def remember(gpu: Gpu, size: ModelSize, compute_type: str, batch_size: int, folder: Path | None = None) -> None:
+    """Keep ``batch_size`` for the next job. A cache that cannot be written is done without."""
+    subject = _subject(gpu, size, compute_type)
+    try:
+        path = _path(subject, folder or cache_folder())
+        write_json(path, {**subject, "batch_size": batch_size, "free": gpu.free}, indent=1)
+    except (OSError, RuntimeError):
+        return

@@ -1,0 +1,308 @@
+"""The Whisper model, one call at a time, such that a window's result does not depend on its neighbours.
+
+Measured with CTranslate2 4.8.5 on a CPU (int8): encoding and generating give the same bits for every batch
+size and number of threads; aligning does not (a window's word times shift with its batch), and, like
+encoding, it is slower in batches than one by one (encoder 0.59 s against 0.86 s per window in a batch of
+8, alignment 0.09 s against 0.17 s, one thread). Generation is more than twice as fast in batches of 8.
+So windows are encoded and aligned one by one, and only generation is batched.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from audiogrid.decoding.options import DecodeOptions
+from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_out_of_memory
+from audiogrid.decoding.whisper.frame_merging import merge_frames, pairs_to_merge
+from audiogrid.decoding.whisper.loading import as_array, load
+from audiogrid.decoding.whisper.mel import without_blas
+from audiogrid.decoding.whisper.simulated_gpus import simulation, strain
+
+Found = TypeVar("Found")
+
+FRAMES_PER_SECOND = 100
+TIMESTAMP_SAMPLES = 320
+"""A timestamp token, and a step of the alignment, is worth 20 ms."""
+# The encoder is busy with a few windows, and its attention takes 90 MB (large, float16) for each more.
+_MOST_ENCODED = 8
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the model wrote for one window: text tokens and timestamps, and how sure it was.
+
+    ``capped``: the limit on tokens ended it, not the model.
+    """
+
+    tokens: tuple[int, ...]
+    avg_logprob: float
+    no_speech_prob: float
+    temperature: float
+    capped: bool
+
+
+@dataclass(frozen=True)
+class AlignedWord:
+    """A word with its span in samples from the start of the window's audio."""
+
+    start: int
+    end: int
+    text: str
+    probability: float
+
+
+class Model:
+    """A loaded model. Never touches the network: ``folder`` must hold all its files.
+
+    ``device``: ``cpu`` or ``cuda``, with a compute type that it has (``auto``: int8, what CTranslate2 likes best).
+    Where a batch does not fit into the device's memory, half of it is tried, from then on (``batch_size``); each time
+    leaves a sentence in ``adapted``. Calls raise ``OutOfMemoryError`` when not even one window fits.
+    """
+
+    def __init__(self, folder: Path, device: str, compute_type: str, threads: int, batch_size: int) -> None:
+        if compute_type == "auto":
+            compute_type = "int8" if device == "cpu" else "auto"
+        self._whisper = load(folder, device, compute_type, threads)
+        self._features = without_blas(self._whisper.feature_extractor)
+        self._simulated = device == "cuda" and simulation() is not None
+        self.device: str = device if self._simulated else self._whisper.model.device
+        self.compute_type: str = compute_type if self._simulated else self._whisper.model.compute_type
+        self.multilingual: bool = self._whisper.model.is_multilingual
+        self.batch_size = max(1, batch_size)
+        self.adapted: list[str] = []
+        self._is_mute = self._simulated and strain("listen", self.device, self.compute_type)
+        self._tokenizers: dict[tuple[str, str], Any] = {}
+
+    def close(self) -> None:
+        """Free the device's memory; the model is of no use afterwards."""
+        self._whisper.model.unload_model()
+
+    def _in_batches(self, at: str, count: int, call: Callable[[int, int], list[Found]], most: int = 0) -> list[Found]:
+        """``call(first, last)`` over ``count`` windows, as many at once as the device has room for (and ``most``)."""
+        found: list[Found] = []
+        while len(found) < count:
+            first = len(found)
+            size = even_size(count - first, min(self.batch_size, most or count))
+            try:
+                strain(at, self.device, self.compute_type, size)
+                found += call(first, first + size)
+            except (RuntimeError, MemoryError) as error:
+                if isinstance(error, OutOfMemoryError) or not is_out_of_memory(error):
+                    raise
+                cause = str(error) or type(error).__name__
+                if size == 1:
+                    raise OutOfMemoryError(cause) from None
+                self.adapted.append(f"{size} windows at once: {cause}; went on with {size // 2}")
+                self.batch_size = size // 2
+        return found
+
+    def encode(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Encoder output, shape ``(1, 1500, width)``, of each window (int16, at most 30 s)."""
+        return self.encode_features(self.features(audios))
+
+    def features(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Log-mel spectrogram, shape ``(mels, 3000)``, of each window; needs no device, safe in any thread."""
+        from faster_whisper.audio import pad_or_trim
+
+        return [pad_or_trim(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios]
+
+    def encode_features(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """``encode``, from what ``features`` gave."""
+
+        def call(first: int, last: int) -> list[np.ndarray]:
+            view = self._storage(np.stack(features[first:last]))
+            encoded = as_array(self._whisper.model.encode(view, to_cpu=True))
+            return [encoded[index : index + 1] for index in range(len(encoded))]
+
+        return self._in_batches("encode", len(features), call, 1 if self.device == "cpu" else _MOST_ENCODED)
+
+    def languages(self, encoded: Sequence[np.ndarray]) -> list[dict[str, float]]:
+        """Probability of every language, per window."""
+        if not self.multilingual:
+            return [{"en": 1.0}] * len(encoded)
+
+        def call(first: int, last: int) -> list[dict[str, float]]:
+            batch = self._storage(np.concatenate(encoded[first:last]))
+            return [
+                {token[2:-2]: float(probability) for token, probability in probabilities}
+                for probabilities in self._whisper.model.detect_language(batch)
+            ]
+
+        return self._in_batches("languages", len(encoded), call)
+
+    def generate(
+        self,
+        encoded: Sequence[np.ndarray],
+        languages: Sequence[str],
+        options: DecodeOptions,
+        *,
+        beam_size: int,
+        temperature: float = 0.0,
+        timestamps: bool = False,
+        prompted: bool = True,
+        contexts: Sequence[Sequence[int]] = (),
+        merged: bool = False,
+    ) -> list[Heard]:
+        """Decode windows, in batches; all with the same search.
+
+        ``prompted``: with prompt and hotwords. ``contexts``: tokens said before each window, all of one length, no more
+        than ``room`` leaves. ``merged``: with ``options.merged_pairs`` similar pairs of encoder frames made one.
+        """
+        said = contexts or [()] * len(encoded)
+        pairs = pairs_to_merge(encoded[0].shape[-1], options.merged_pairs) if merged and len(encoded) else 0
+        prompts = [
+            self._prompt(language, options, timestamps, prompted, context)
+            for language, context in zip(languages, said, strict=True)
+        ]
+
+        def call(first: int, last: int) -> list[Heard]:
+            heard = [merge_frames(one, pairs) for one in encoded[first:last]]
+            return self._generate(heard, prompts[first:last], languages[0], options, beam_size, temperature)
+
+        return self._in_batches("generate", len(encoded), call)
+
+    def _generate(
+        self,
+        encoded: Sequence[np.ndarray],
+        prompts: list[list[int]],
+        language: str,
+        options: DecodeOptions,
+        beam_size: int,
+        temperature: float,
+    ) -> list[Heard]:
+        tokenizer = self.tokenizer(language, options.task)
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        search: dict[str, Any]
+        if temperature > 0:
+            search = {"beam_size": 1, "num_hypotheses": 5, "sampling_topk": 0, "sampling_temperature": temperature}
+        else:
+            search = {"beam_size": beam_size, "patience": options.patience}
+        longest = min(self._whisper.max_length, len(prompts[0]) + options.max_tokens)
+        results = self._whisper.model.generate(
+            self._storage(np.concatenate(encoded)),
+            prompts,
+            max_length=longest,
+            length_penalty=options.length_penalty,
+            repetition_penalty=options.repetition_penalty,
+            no_repeat_ngram_size=options.no_repeat_ngram_size,
+            suppress_tokens=list(get_suppressed_tokens(tokenizer, list(options.suppress_tokens))),
+            return_scores=True,
+            return_no_speech_prob=True,
+            max_initial_timestamp_index=50,
+            **search,
+        )
+        found = []
+        for result in results:
+            tokens = [] if self._is_mute else result.sequences_ids[0]
+            # CTranslate2's score is the sum divided by length ** penalty; Whisper counts the end token too.
+            total = result.scores[0] * len(tokens) ** options.length_penalty
+            found.append(
+                Heard(
+                    tokens=tuple(tokens),
+                    avg_logprob=_finite(total / (len(tokens) + 1)),
+                    no_speech_prob=_finite(result.no_speech_prob),
+                    temperature=temperature,
+                    capped=len(tokens) >= longest - len(prompts[0]),
+                )
+            )
+        return found
+
+    def align(
+        self, encoded: np.ndarray, tokens: Sequence[int], language: str, task: str, samples: int
+    ) -> list[AlignedWord]:
+        """Words with times, by cross-attention (dynamic time warping); ``samples``: length of the audio."""
+        from faster_whisper.transcribe import merge_punctuations
+
+        tokenizer = self.tokenizer(language, task)
+        text_tokens = [token for token in tokens if token < tokenizer.eot]
+        if not text_tokens:
+            return []
+        frames = min(3000, math.ceil(samples * FRAMES_PER_SECOND / 16_000))
+
+        def call(first: int, last: int) -> list[Any]:
+            found: list[Any] = self._whisper.find_alignment(
+                tokenizer, [text_tokens], self._storage(encoded), max(2, frames)
+            )
+            return found
+
+        (found,) = self._in_batches("align", 1, call)
+        merge_punctuations(found, "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、")
+        return [
+            AlignedWord(
+                round(float(word["start"]) * 16_000),
+                round(float(word["end"]) * 16_000),
+                str(word["word"]),
+                round(float(word["probability"]), 4),
+            )
+            for word in found
+            if word["word"]
+        ]
+
+    def tokenizer(self, language: str, task: str) -> Any:
+        """faster-whisper's tokenizer for a language and a task."""
+        if (language, task) not in self._tokenizers:
+            from faster_whisper.tokenizer import Tokenizer
+
+            self._tokenizers[language, task] = Tokenizer(
+                self._whisper.hf_tokenizer, self.multilingual, task=task, language=language
+            )
+        return self._tokenizers[language, task]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Text of tokens, timestamps left out."""
+        return str(self.tokenizer("en", "transcribe").decode(list(tokens)))
+
+    def room(self, language: str, options: DecodeOptions) -> int:
+        """Tokens that the context and the text of a window may have together."""
+        return int(self._whisper.max_length) - len(self._prompt(language, options, False, True)) - 1
+
+    def _prompt(
+        self, language: str, options: DecodeOptions, timestamps: bool, prompted: bool, context: Sequence[int] = ()
+    ) -> list[int]:
+        tokenizer = self.tokenizer(language, options.task)
+        previous = tokenizer.encode(" " + options.prompt.strip()) if prompted and options.prompt.strip() else []
+        hotwords = options.hotwords.strip() if prompted else ""
+        # Prompt and hotwords share the half of the context that is not kept for the text.
+        room = self._whisper.max_length // 2 - 1 - len(tokenizer.sot_sequence) - 2
+        hot = tokenizer.encode(" " + hotwords)[:room] if hotwords else []
+        previous = previous[len(previous) - max(0, room - len(hot)) :] if len(previous) > room - len(hot) else previous
+        prompt = [tokenizer.sot_prev, *hot, *previous, *context] if hot or previous or context else []
+        prompt += tokenizer.sot_sequence
+        return prompt if timestamps else [*prompt, tokenizer.no_timestamps]
+
+    def _storage(self, array: np.ndarray) -> Any:
+        import ctranslate2
+
+        return ctranslate2.StorageView.from_array(np.ascontiguousarray(array))
+
+
+def even_size(count: int, most: int) -> int:
+    """Size of the next of as few batches of at most ``most`` as ``count`` things need, all of about one size.
+
+    Ten windows in batches of 8: twice five take the memory of five, 8 and 2 that of eight.
+    """
+    batches = -(-count // most)
+    return -(-count // batches)
+
+
+def compression_ratio(text: str) -> float:
+    """Letters of the text per byte of its deflated form: above 2.4 it mostly repeats itself (Radford et al. 2022).
+
+    One byte per letter in every script. In UTF-8, where Cyrillic takes two and Devanagari three bytes, plain speech in
+    them deflates like a loop in English: Russian telephone prompts that had 2.4 to 2.7 have 1.8 to 2.1 this way.
+    """
+    data = bytes(code if code < 128 else 128 + code % 128 for code in map(ord, text.strip()))
+    return round(len(data) / len(zlib.compress(data)), 4)
+
+
+def _finite(value: float) -> float:
+    """A number that JSON can hold: rounded, with -10 for minus infinity and not-a-number."""
+    return round(value, 4) if math.isfinite(value) else -10.0

@@ -1,0 +1,1 @@
+"""A transcript document as files in every output format, and as pages."""

@@ -1,0 +1,188 @@
+"""A transcript in the formats people and programs read. ``FORMATS`` is the one list of them.
+
+Every function takes the document of ``transcript.build`` and returns the whole file. A recording without
+speech gives a valid, empty file in each format.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from audiogrid.core.errors import InputError
+from audiogrid.core.text import clean
+from audiogrid.export.cues import Cue, CueOptions, cues_of, gap_text, prefix
+from audiogrid.export.line_breaking import is_wide, milliseconds
+
+Document = Mapping[str, Any]
+
+#: A pause after which running text begins a new paragraph, in seconds.
+PARAGRAPH_PAUSE = 2.0
+#: A paragraph longer than this many characters ends with its sentence.
+PARAGRAPH_LENGTH = 1000
+
+_ARROW = re.compile(r"-{2,}>")
+_TAG = re.compile(r"<(?=\s*/?\s*[A-Za-z!])")
+_STAMP = re.compile(r"(\d{1,2}:\d{1,2}:\d{1,2})[.,](?=\d)")
+_BY_ELEMENT = ("segments", "gaps", "seams", "windows")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(clean(text).split())
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _elements(values: Sequence[Any]) -> str:
+    if not values:
+        return "[]"
+    return "[\n    " + ",\n    ".join(map(_compact, values)) + "\n  ]"
+
+
+def render_json(document: Document) -> str:
+    """The document itself, one segment to a line (indenting every number would triple its size)."""
+    fields = (
+        f"  {_compact(key)}: {_elements(value) if key in _BY_ELEMENT else _compact(value)}"
+        for key, value in document.items()
+    )
+    return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
+def _entries(document: Document) -> list[tuple[float, bool, Mapping[str, Any]]]:
+    """Segments and gaps in the order of time: start, whether it is a gap, the element."""
+    entries = [(segment["start"], False, segment) for segment in document["segments"]]
+    entries += [(gap["start"], True, gap) for gap in document["gaps"]]
+    return sorted(entries, key=lambda entry: entry[0])
+
+
+def _joint(text: str, following: str) -> str:
+    """What stands between two segments: nothing in scripts without spaces."""
+    return "" if is_wide(text[-1]) and is_wide(following[0]) else " "
+
+
+def _pieces(document: Document) -> Iterator[tuple[float, float, str | None, str, bool]]:
+    """Runs of text without a long pause: start, end, speaker, text, whether it is a gap."""
+    for start, is_gap, entry in _entries(document):
+        speaker = entry.get("speaker")
+        if is_gap:
+            yield start, entry["end"], speaker, gap_text(entry), True
+            continue
+        words = entry["words"]
+        first = 0
+        for index in range(1, len(words) + 1):
+            if index == len(words) or words[index]["start"] - words[index - 1]["end"] >= PARAGRAPH_PAUSE:
+                text = _one_line("".join(word["word"] for word in words[first:index]))
+                yield words[first]["start"], words[index - 1]["end"], speaker, text, False
+                first = index
+
+
+def render_txt(document: Document) -> str:
+    """Running text: paragraphs at long pauses and where the speaker changes, an empty line between them."""
+    paragraphs: list[str] = []
+    last_speaker: str | None = None
+    last_end = 0.0
+    follows = False
+    for start, end, speaker, text, is_gap in _pieces(document):
+        if (
+            follows
+            and not is_gap
+            and speaker == last_speaker
+            and start - last_end < PARAGRAPH_PAUSE
+            and not (len(paragraphs[-1]) > PARAGRAPH_LENGTH and paragraphs[-1][-1] in ".!?…。！？؟।")
+        ):
+            paragraphs[-1] += _joint(paragraphs[-1], text) + text
+        else:
+            paragraphs.append(prefix(speaker) + text)
+        last_speaker, last_end, follows = speaker, end, not is_gap
+    return "\n\n".join(paragraphs) + "\n" if paragraphs else ""
+
+
+def _stamp(time: int, point: str) -> str:
+    seconds, thousandths = divmod(time, 1000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{point}{thousandths:03d}"
+
+
+def _srt_text(text: str) -> str:
+    """SubRip knows no escapes: what a player would take for an arrow, a tag or a time gets a harmless look-alike."""
+    text = _TAG.sub("‹", _ARROW.sub("→", text))
+    return _STAMP.sub(r"\1 ", text).replace("{\\", "{ \\")
+
+
+def render_srt(cues: Sequence[Cue]) -> str:
+    """SubRip."""
+    blocks = []
+    for number, cue in enumerate(cues, 1):
+        text = _srt_text(prefix(cue.speaker) + "\n".join(cue.lines))
+        blocks.append(f"{number}\n{_stamp(cue.start, ',')} --> {_stamp(cue.end, ',')}\n{text}\n\n")
+    return "".join(blocks)
+
+
+def render_vtt(cues: Sequence[Cue]) -> str:
+    """WebVTT; speakers as voice tags."""
+    blocks = ["WEBVTT\n"]
+    for cue in cues:
+        text = html.escape("\n".join(cue.lines), quote=False)
+        if cue.speaker is not None:
+            name = _one_line(html.escape(cue.speaker, quote=False))
+            text = f"<v {name}>{text}</v>"
+        blocks.append(f"\n{_stamp(cue.start, '.')} --> {_stamp(cue.end, '.')}\n{text}\n")
+    return "".join(blocks)
+
+
+def render_tsv(document: Document) -> str:
+    """Start and end in milliseconds, speaker (``channels: split`` only) and text, as whisper's own table has it."""
+    speakers = document["channels_mode"] == "split"
+    rows = ["start\tend\tspeaker\ttext" if speakers else "start\tend\ttext"]
+    for _, is_gap, entry in _entries(document):
+        cells = [str(milliseconds(entry["start"])), str(milliseconds(entry["end"]))]
+        cells += [_one_line(entry.get("speaker") or "")] if speakers else []
+        cells.append(_one_line(gap_text(entry) if is_gap else entry["text"]))
+        rows.append("\t".join(cells))
+    return "\n".join(rows) + "\n"
+
+
+_OF_DOCUMENT: dict[str, Callable[[Document], str]] = {"json": render_json, "txt": render_txt, "tsv": render_tsv}
+_OF_CUES: dict[str, Callable[[Sequence[Cue]], str]] = {"srt": render_srt, "vtt": render_vtt}
+
+#: Every output format: name (also the file's suffix) and what it is for.
+FORMATS: dict[str, str] = {
+    "json": "everything known: words, times, probabilities, quality, provenance",
+    "txt": "running text",
+    "srt": "subtitles (SubRip)",
+    "vtt": "subtitles (WebVTT)",
+    "tsv": "segments as a table, times in milliseconds",
+    "html": "a page with a player: the text follows the recording",
+}
+
+
+def render_all(
+    document: Document, formats: Iterable[str], subtitles: CueOptions | None = None, media: str = ""
+) -> dict[str, str]:
+    """Contents of the files of several formats; cues are laid out once. Raises ``InputError`` on an unknown one.
+
+    ``media``: address of the recording, for its page.
+    """
+    wanted = list(dict.fromkeys(formats))
+    unknown = [name for name in wanted if name not in FORMATS]
+    if unknown:
+        raise InputError(f"formats: {', '.join(unknown)} is not known; choose from {', '.join(FORMATS)}")
+    cues = cues_of(document, subtitles) if any(name in _OF_CUES for name in wanted) else []
+
+    def content(name: str) -> str:
+        if name == "html":
+            from audiogrid.export.transcript_page import render_page
+
+            return render_page(document, [other for other in wanted if other != "html"], media)
+        return _OF_CUES[name](cues) if name in _OF_CUES else _OF_DOCUMENT[name](document)
+
+    return {name: content(name) for name in wanted}
+
+
+def render(document: Document, name: str, subtitles: CueOptions | None = None) -> str:
+    """Contents of the file of one format."""
+    return render_all(document, [name], subtitles)[name]

@@ -1,0 +1,151 @@
+"""The page of one recording: a player, and a transcript that follows it word by word.
+
+The text itself is in the markup, so that it can be read, searched and printed without scripts. Times and
+probabilities stand beside it as a list of small whole numbers; the script makes spans of words of those
+paragraphs only that come into view. So ten hours (96,000 words) are 2 MB and open at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiogrid.core.text import clean
+from audiogrid.export.media_links import may_have_picture
+from audiogrid.export.template import render
+from audiogrid.merging.document import model_names
+
+#: A pause after which a new paragraph begins, in seconds.
+PAUSE = 2.0
+#: A paragraph longer than this many characters ends with its sentence; than that many, with its word.
+LENGTH, LONGEST = 420, 1200
+_SENTENCE_ENDS = frozenset(".!?…。！？؟।")
+
+
+@dataclass
+class Paragraph:
+    """What one person says without a long pause. ``words``: as in the document."""
+
+    speaker: str | None
+    words: list[Mapping[str, Any]] = field(default_factory=list)
+    gap: Mapping[str, Any] | None = None
+
+    @property
+    def start(self) -> float:
+        """Seconds."""
+        return float(self.gap["start"] if self.gap else self.words[0]["start"])
+
+    @property
+    def text(self) -> str:
+        """The words joined."""
+        return "".join(_texts(self.words))
+
+
+def _texts(words: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Words as the page spells them: the first without its space, none with a line break in it."""
+    for number, word in enumerate(words):
+        text = clean(word["word"])
+        yield text if number else text.lstrip()
+
+
+def paragraphs(document: Mapping[str, Any]) -> list[Paragraph]:
+    """Segments and gaps in the order of time, joined where the same person goes on."""
+    entries = [(segment["start"], 0, segment) for segment in document["segments"]]
+    entries += [(gap["start"], 1, gap) for gap in document["gaps"]]
+    found: list[Paragraph] = []
+    for _, is_gap, entry in sorted(entries, key=lambda entry: entry[:2]):
+        if is_gap:
+            found.append(Paragraph(entry.get("speaker"), gap=entry))
+            continue
+        for word in entry["words"]:
+            last = found[-1] if found else None
+            if last is None or last.gap or last.speaker != entry.get("speaker") or _is_full(last, word):
+                found.append(Paragraph(entry.get("speaker")))
+            found[-1].words.append(word)
+    return found
+
+
+def _is_full(paragraph: Paragraph, following: Mapping[str, Any]) -> bool:
+    last = paragraph.words[-1]
+    if following["start"] - last["end"] >= PAUSE:
+        return True
+    # About six characters to a word: counting every letter of every word anew would take quadratic time.
+    length = 6 * len(paragraph.words)
+    return length > LONGEST or (length > LENGTH and last["word"].strip()[-1:] in _SENTENCE_ENDS)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(1000 * seconds)
+
+
+def _utf16(text: str) -> int:
+    """Length of a text as JavaScript counts it."""
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+def word_numbers(words: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Four whole numbers per word: ms from the previous word's start, ms it lasts, probability in per cent, length."""
+    numbers: list[int] = []
+    before = 0
+    for word, text in zip(words, _texts(words), strict=True):
+        start = _milliseconds(word["start"])
+        probability = int(100 * word.get("probability", 1.0))
+        numbers += [start - before, _milliseconds(word["end"]) - start, probability, _utf16(text)]
+        before = start
+    return numbers
+
+
+def _passage(window: Mapping[str, Any]) -> dict[str, Any]:
+    """A flagged window as the page shows it."""
+    others = [reading["text"] for reading in window["readings"] if reading["path"] != window["kept"]]
+    return {
+        "start": _milliseconds(window["start"]),
+        "end": _milliseconds(window["end"]),
+        "speaker": window.get("speaker"),
+        "flags": [flag.replace("_", " ") for flag in window["flags"]],
+        "replaced": bool(window["readings"]) and window["kept"] != window["readings"][0]["path"],
+        "read": len(window["readings"]),
+        "other": others[0] if others else "",
+    }
+
+
+def _seam(seam: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = {"hard": "cut where somebody may be speaking", "short_pause": "cut in a short pause"}
+    return {
+        "at": _milliseconds(seam["at"]),
+        "speaker": seam.get("speaker"),
+        "hard": seam["kind"] == "hard",
+        "about": kinds.get(seam["kind"], "cut in a pause"),
+    }
+
+
+def speakers(document: Mapping[str, Any]) -> list[str]:
+    """Everybody who is named, in alphabetical order."""
+    named = (entry.get("speaker") for key in ("segments", "gaps") for entry in document[key])
+    return sorted({name for name in named if name})
+
+
+def render_page(document: Mapping[str, Any], formats: Sequence[str], media: str) -> str:
+    """The whole file. ``formats``: those that lie beside it; ``media``: address of the recording (``media_url``)."""
+    found = paragraphs(document)
+    data = {
+        "words": [word_numbers(paragraph.words) for paragraph in found],
+        "passages": [_passage(window) for window in document.get("windows", [])],
+        "seams": [_seam(seam) for seam in document.get("seams", [])],
+    }
+    path = str(document.get("path", ""))
+    provenance = document.get("provenance", {})
+    return render(
+        "transcript.html",
+        document={"recording": "", "language": None, "quality": None, "notes": [], **document},
+        name=clean(path.replace("\\", "/").rsplit("/", 1)[-1]),
+        paragraphs=found,
+        speakers=speakers(document),
+        formats=formats,
+        media=media,
+        picture=may_have_picture(path),
+        data=data,
+        model=model_names(document),
+        version=provenance.get("audiogrid"),
+    )

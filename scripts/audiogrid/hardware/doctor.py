@@ -1,0 +1,211 @@
+"""Examine a machine: one verdict per thing that transcribing needs, with what to do where it is wrong."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from audiogrid.core.errors import InputError
+from audiogrid.hardware.cores import usable_cores, usable_memory
+from audiogrid.hardware.device_choice import Sight, is_notable, look
+from audiogrid.hardware.known_clip import CLIP_SECONDS, ClipResult, try_clip
+from audiogrid.models.registry import open_staged
+
+State = Literal["ok", "warn", "wrong"]
+GIGABYTE = 1e9
+# Below these a run is likely to end in the middle.
+LEAST_SPACE = 2 * GIGABYTE
+LEAST_MEMORY = 1.5 * GIGABYTE
+_PROBE_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found about one thing. ``advice``: what to do, where it is not ok."""
+
+    subject: str
+    state: State
+    found: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        advice = f"  -> {self.advice}" if self.advice else ""
+        return f"{self.state:<5}  {self.subject:<10} {self.found}{advice}"
+
+
+def check_python() -> Verdict:
+    """Version and place of this Python."""
+    return Verdict("python", "ok", f"{platform.python_version()} in {sys.prefix} on {platform.node()}")
+
+
+def check_libraries() -> Verdict:
+    """Whether every dependency of the project is installed in a version it allows."""
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    from packaging.requirements import Requirement
+
+    try:
+        wanted = [Requirement(text) for text in requires("audiogrid") or []]
+    except PackageNotFoundError:
+        return Verdict("libraries", "wrong", "audiogrid is not installed in this Python", "make setup, then use .venv")
+    trouble, found = [], {}
+    for requirement in wanted:
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found[requirement.name] = version(requirement.name)
+        except PackageNotFoundError:
+            trouble.append(f"{requirement.name} is missing")
+            continue
+        if not requirement.specifier.contains(found[requirement.name], prereleases=True):
+            trouble.append(f"{requirement.name} {found[requirement.name]} is not {requirement.specifier}")
+    if trouble:
+        return Verdict("libraries", "wrong", "; ".join(trouble), "make setup renews the environment")
+    shown = ("snakemake", "faster-whisper", "ctranslate2", "av", "numpy")
+    return Verdict("libraries", "ok", ", ".join(f"{name} {found[name]}" for name in shown if name in found))
+
+
+def check_memory() -> Verdict:
+    """Cores and memory that this process may use."""
+    memory = usable_memory()
+    found = f"{usable_cores()} core(s) and {memory / GIGABYTE:.1f} GB of memory may be used"
+    if memory < LEAST_MEMORY:
+        return Verdict("memory", "warn", found, "ask for 2 GB or more, or use a smaller model")
+    return Verdict("memory", "ok", found)
+
+
+def check_device(device: str, sight: Sight | None = None) -> Verdict:
+    """What could be decoded on, GPU or CPU. Whether it works only the clip can tell."""
+    try:
+        import ctranslate2
+    except ImportError as error:
+        return Verdict("device", "wrong", f"CTranslate2 cannot be loaded: {error}", "make setup, then use .venv")
+    types = ", ".join(sorted(ctranslate2.get_supported_compute_types("cpu")))
+    on_cpu = f"the CPU can be used as {types}"
+    if device == "cpu":
+        return Verdict("device", "ok", on_cpu)
+    sight = sight or look()
+    if sight.gpus:
+        return Verdict("device", "ok", f"{len(sight.gpus)} GPU(s) may be used: {', '.join(sight.gpus)}; {on_cpu}")
+    if device == "cuda":
+        advice = "mend that, ask for a GPU (gpu=1 or gres), or set device: cpu"
+        return Verdict("device", "wrong", f"no GPU: {sight.cause}", advice)
+    if is_notable(sight.cause):
+        return Verdict("device", "warn", f"no GPU: {sight.cause}; {on_cpu}", "the CPU will be used")
+    return Verdict("device", "ok", f"{on_cpu}; {sight.cause}")
+
+
+def check_model(folder: Path, *, full: bool) -> Verdict:
+    """The staged model: files and hash."""
+    began = time.perf_counter()
+    try:
+        model = open_staged(folder, full=full)
+    except InputError as error:
+        return Verdict(
+            "model", "wrong", str(error), "python scripts/stage_model.py --model NAME, where there is a network"
+        )
+    how = f"every byte verified in {time.perf_counter() - began:.1f} s" if full else "sizes and times verified"
+    return Verdict("model", "ok", f"{model.name} from {model.source}, hash {model.hash[:12]}, {how}")
+
+
+def check_clip(model_dir: Path, device: str, compute_type: str, threads: int, gpu: str = "") -> Verdict:
+    """Decode the known clip in a child process and compare it with its text."""
+    return judge_clip(try_clip(model_dir, device, compute_type, threads, gpu=gpu), device)
+
+
+def judge_clip(result: ClipResult, device: str) -> Verdict:
+    """In words: what the clip says about this machine."""
+    cpu = "" if device == "cpu" else "; device: cpu works without a GPU"
+    if result.error:
+        advice = "out of memory: ask for more, or a smaller compute_type" if "memory" in result.error else ""
+        return Verdict(
+            "decoding", "wrong", f"the known clip failed: {result.error}", advice or f"keep this node out{cpu}"
+        )
+    speed = f"{CLIP_SECONDS / max(result.seconds, 1e-3):.0f}x real time"
+    where = result.gpu or result.device
+    found = (
+        f"{result.likeness:.0%} of the known clip's words on {where} as {result.compute_type}, "
+        f"{speed}, model loaded in {result.load_seconds:.1f} s"
+    )
+    if not result.text.strip():
+        return Verdict("decoding", "wrong", f"{found}: no text at all", f"driver and libraries do not fit{cpu}")
+    if not result.is_right:
+        return Verdict("decoding", "wrong", f"{found}: it heard {result.text[:80]!r}", f"keep this node out{cpu}")
+    return Verdict("decoding", "ok", found)
+
+
+def check_folder(folder: Path) -> Verdict:
+    """Free space, and how fast a folder takes and gives back a file; it must know fsync and rename."""
+    subject = "files"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+        # A stranger's run may look at the same folder at the same moment: a name of our own.
+        path = folder / f".doctor-{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
+        moved = path.with_name(path.name + ".moved")
+        try:
+            write, read = _time_file(path, moved)
+        finally:
+            path.unlink(missing_ok=True)
+            moved.unlink(missing_ok=True)
+    except OSError as error:
+        return Verdict(
+            subject, "wrong", f"{folder}: {error}", "choose a folder that can be written, or make room in it"
+        )
+    megabytes = _PROBE_BYTES / 1e6
+    found = (
+        f"{folder}: {free / GIGABYTE:.1f} GB free, "
+        f"writes {megabytes / write:.0f} MB/s, reads {megabytes / read:.0f} MB/s (from memory, maybe)"
+    )
+    if free < LEAST_SPACE:
+        return Verdict(subject, "warn", found, "make room: an hour of audio takes 115 MB while it is worked at")
+    return Verdict(subject, "ok", found)
+
+
+def _time_file(path: Path, moved: Path) -> tuple[float, float]:
+    """Seconds to write (with fsync and rename) and to read a file."""
+    data = os.urandom(1 << 20) * (_PROBE_BYTES >> 20)
+    began = time.perf_counter()
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    path.replace(moved)
+    written = time.perf_counter()
+    if moved.read_bytes() != data:
+        raise OSError("what was written is not what is read")
+    return max(written - began, 1e-6), max(time.perf_counter() - written, 1e-6)
+
+
+def examine(
+    model_dir: Path, folder: Path, device: str = "auto", compute_type: str = "auto", *, full: bool = True
+) -> Iterator[Verdict]:
+    """All verdicts, each as soon as it is known. ``full=False``: the short form for the start of a job."""
+    sight = Sight() if device == "cpu" else look()
+    checks: list[Callable[[], Verdict]] = [check_python, check_libraries, check_memory]
+    checks.append(lambda: check_device(device, sight))
+    checks.append(lambda: check_model(model_dir, full=full))
+    if full:
+        checks.append(lambda: check_folder(folder))
+    broken = False
+    for check in checks:
+        verdict = check()
+        broken = broken or (verdict.subject in ("libraries", "model") and verdict.state == "wrong")
+        yield verdict
+    if broken or (device == "cuda" and not sight.gpus):
+        yield Verdict("decoding", "wrong", "not tried", "put the above right first")
+        return
+    threads = min(4, usable_cores())
+    for gpu in sight.gpus:
+        yield check_clip(model_dir, "cuda", compute_type, threads, gpu)
+    if not sight.gpus:
+        yield check_clip(model_dir, "cpu", compute_type, threads)

@@ -1,0 +1,232 @@
+"""From shard facts to a bundle's transcripts, and from bundles to the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.errors import RetryableError
+from audiogrid.core.tsv import write_table
+from audiogrid.export.cues import CueOptions
+from audiogrid.export.formats import FORMATS
+from audiogrid.merging.merge_recording import MissingChunkError, merge_recording
+from audiogrid.merging.stitch import StitchError
+from audiogrid.records.chunks import Chunk, ShardFacts
+from audiogrid.records.journal import read_history
+from audiogrid.records.plan import Plan, Recording, Shard
+from audiogrid.records.results import ChunkResult, empty_result
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunFolder
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class MergeSettings:
+    """What of the configuration shapes transcripts. ``subtitles``: fields of ``CueOptions``."""
+
+    formats: list[str]
+    subtitles: dict[str, Any]
+    chunk_texts: bool = False
+    allow_gaps: bool = False
+
+    @property
+    def cues(self) -> CueOptions:
+        """The rules of subtitle cues."""
+        return CueOptions(**self.subtitles)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A recording without a transcript, or one with a gap: ``chunk`` is empty when all of it is concerned."""
+
+    recording: str
+    path: str
+    chunk: str
+    cause: str
+
+
+@dataclass
+class Merged:
+    """What became of the recordings of a bundle. ``files``: recording -> format -> path and SHA-256.
+
+    ``worst``: recording -> its least certain passages.
+    """
+
+    bundle: str
+    files: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    worst: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def write(self, path: Path, generation: int) -> None:
+        """Write ``merged/<bundle>.json``."""
+        write_json(path, {"schema": SCHEMA, "generation": generation, **asdict(self)}, indent=1)
+
+    @classmethod
+    def read(cls, path: Path) -> Merged:
+        """Inverse of ``write``."""
+        raw = read_json(path)
+        failures = [Failure(**failure) for failure in raw["failures"]]
+        return cls(raw["bundle"], raw["files"], raw["rows"], failures, raw.get("worst", {}))
+
+
+class BundleFacts:
+    """Chunks, keys, problems and causes of failure of one bundle, gathered from its shards."""
+
+    def __init__(self, facts: Iterable[tuple[ShardFacts, Mapping[str, str]]]) -> None:
+        self.chunks: dict[str, Chunk] = {}
+        self.keys: dict[str, str] = {}
+        self.problems: dict[str, str] = {}
+        self.notes: dict[str, str] = {}
+        self.causes: dict[str, str] = {}
+        for shard, failed in facts:
+            self.chunks.update({chunk.chunk: chunk for chunk in shard.chunks})
+            self.keys.update(shard.keys)
+            self.problems.update(shard.problems)
+            self.notes.update(shard.notes)
+            self.causes.update(failed)
+
+
+def facts_from_reports(folder: RunFolder, plan: Plan, bundle: str) -> BundleFacts:
+    """Facts from the declared outputs of ``transcribe``."""
+    reports = [read_json(folder.shards / f"{shard}.json") for shard in plan.shards_of_bundle[bundle]]
+    return BundleFacts((ShardFacts.from_json(report["facts"]), report["failed"]) for report in reports)
+
+
+def facts_from_journals(folder: RunFolder, plan: Plan, bundle: str) -> BundleFacts:
+    """Facts from whatever was noted, also by jobs that failed later."""
+
+    def facts_of(shard: Shard) -> tuple[ShardFacts, dict[str, str]]:
+        history = read_history(folder.journal, shard.shard, shard.spec)
+        # What an attempt did not get to has the cause that ended it.
+        ended = history.ended or "its job was killed"
+        causes = {chunk: f"not decoded: {ended}" for chunk in history.facts.keys if chunk not in history.outcomes}
+        causes.update({o.chunk: o.error for o in history.outcomes.values() if o.status == "failed"})
+        return history.facts, causes
+
+    return BundleFacts(facts_of(plan.shard[name]) for name in plan.shards_of_bundle[bundle])
+
+
+def provenance(plan: Plan, recording: Recording, facts: BundleFacts) -> dict[str, Any]:
+    """What a methods section needs; nothing that differs between two equal runs."""
+    from importlib.metadata import version
+
+    from audiogrid import __version__
+
+    return {
+        "audiogrid": __version__,
+        "faster_whisper": version("faster-whisper"),
+        "ctranslate2": version("ctranslate2"),
+        **_made_with(plan, recording),
+        **({"identified": recording.identified} if recording.identified else {}),
+        "chunks": [
+            {"chunk": chunk, "key": facts.keys.get(chunk, "")} for chunk in recording.chunk_ids if chunk in facts.chunks
+        ],
+    }
+
+
+def _made_with(plan: Plan, recording: Recording) -> dict[str, Any]:
+    """Model and options; of each channel where they are not the same for all."""
+
+    def of(track: int | None) -> dict[str, Any]:
+        name = plan.model_of(recording, track)
+        return {"model": {"name": name, "hash": plan.models[name]}, "options": plan.options_for(recording, track)}
+
+    if not recording.by_channel:
+        return of(None)
+    return {"channels": [{"channel": track + 1, **of(track)} for track in recording.tracks if track is not None]}
+
+
+def merge_bundle(
+    plan: Plan, bundle: str, facts: BundleFacts, store: Store, settings: MergeSettings, folder: RunFolder
+) -> Merged:
+    """Write the transcripts of every recording of ``bundle`` that is complete; the others become failures."""
+    merged = Merged(bundle)
+    for name in plan.bundle[bundle].recordings:
+        recording = plan.recording[name]
+        if name in facts.problems:
+            merged.failures.append(Failure(name, recording.path, "", facts.problems[name]))
+            continue
+
+        def lookup(chunk: str) -> tuple[str, ChunkResult] | None:
+            found = facts.chunks[chunk]
+            if found.is_empty:
+                return "", empty_result(found.context_end - found.context_start, "")
+            key = facts.keys.get(chunk)
+            stored = store.get(key) if key else None
+            return (key, stored.result) if key and stored else None
+
+        missing = [chunk for chunk in recording.chunk_ids if chunk not in facts.chunks]
+        if missing:
+            merged.failures.append(Failure(name, recording.path, missing[0], "it was not reached"))
+            continue
+        # Probe and split may have noticed the same thing.
+        note = "; ".join(dict.fromkeys(note for note in (recording.note, facts.notes.get(name)) if note))
+        try:
+            done = merge_recording(
+                {**asdict(recording), "language": recording.language, "note": note or None},
+                [facts.chunks[chunk] for chunk in recording.chunk_ids],
+                lookup,
+                facts.causes,
+                allow_gaps=settings.allow_gaps,
+                formats=settings.formats,
+                subtitles=settings.cues,
+                folder=folder.transcripts,
+                provenance=provenance(plan, recording, facts),
+                chunk_texts=settings.chunk_texts,
+            )
+        except MissingChunkError as error:
+            merged.failures.append(Failure(name, recording.path, error.chunk, error.cause))
+            continue
+        except StitchError as error:
+            merged.failures.append(Failure(name, recording.path, "", str(error)))
+            continue
+        merged.files[name] = {
+            kind: {**file, "path": Path(file["path"]).relative_to(folder.root).as_posix()}
+            for kind, file in done.files.items()
+        }
+        merged.rows.append(done.row)
+        if done.worst:
+            merged.worst[name] = done.worst
+        merged.failures.extend(
+            Failure(name, recording.path, chunk, f"left out as a gap: {facts.causes.get(chunk, 'no result')}")
+            for chunk in done.gaps
+        )
+    return merged
+
+
+def forget_shards(folder: RunFolder, plan: Plan, bundle: str) -> None:
+    """Take back the reports of the shards of ``bundle``, so that the next start decodes what their chunks lack."""
+    for shard in plan.shards_of_bundle[bundle]:
+        (folder.shards / f"{shard}.json").unlink(missing_ok=True)
+
+
+def withhold(folder: RunFolder, merged: Merged) -> None:
+    """Remove what an earlier run left of recordings that have no transcript now."""
+    for failure in merged.failures:
+        if failure.recording not in merged.files:
+            for kind in FORMATS:
+                (folder.transcripts / f"{failure.recording}.{kind}").unlink(missing_ok=True)
+
+
+def write_failures(path: Path, failures: Sequence[Failure]) -> None:
+    """``failed.tsv``: recordings without a transcript (or with a gap), the chunk and the cause."""
+    # A cause is a sentence, also where a library wrote it on several lines.
+    rows = [(f.recording, f.path, f.chunk, " ".join(f.cause.split())) for f in failures]
+    write_table(path, ("recording", "path", "chunk", "cause"), rows)
+
+
+def require_complete(merged: Merged, folder: RunFolder, plan: Plan) -> None:
+    """Raise when a chunk that was reported done has no valid result any more."""
+    lost = [f for f in merged.failures if f.chunk and f.recording not in merged.files]
+    if lost:
+        forget_shards(folder, plan, merged.bundle)
+        names = ", ".join(f"{failure.chunk} ({failure.cause})" for failure in lost[:5])
+        raise RetryableError(
+            f"bundle {merged.bundle}: no valid result in the store for {names}; "
+            "run the same command again to decode what is missing"
+        )

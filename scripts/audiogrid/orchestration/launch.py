@@ -1,0 +1,145 @@
+"""From a folder and a name to the Snakemake command line that ``make run`` prints and starts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+import unicodedata
+from pathlib import Path
+
+import yaml
+
+from audiogrid.core.errors import InputError
+from audiogrid.remote.address import is_remote, parse_public
+
+SAMPLES_RUN = "samples"
+PROFILE = "profiles/local"
+_TABLES = {".tsv", ".csv"}
+_GLOB_CHARACTERS = re.compile(r"[*?\[]")
+# Printable in a double-quoted YAML scalar without an escape; everything else is escaped. Lone surrogates (bytes of a
+# file name that are no UTF-8) and line separators are among what PyYAML refuses or folds when it stands there raw.
+_PLAIN = re.compile(r"[ !#-\[\]-~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+# What Snakemake leaves alone without quotes, except for the words below.
+_SIMPLE = re.compile(r"(\.{0,2}/)?[A-Za-z_][\w./-]*", re.ASCII)
+_NOT_STRINGS = {"true", "false", "yes", "no", "on", "off", "nan", "inf", "infinity", "null", "none"}
+
+
+def quote_value(text: str) -> str:
+    """Spell a string so that ``--config key=value`` reads it as exactly this string.
+
+    Snakemake strips quotes from both ends of a value and then tries int, float, bool and YAML on it:
+    ``1.0``, ``a: b`` or ``[x]`` would become something else. A double-quoted YAML scalar stays a
+    string, whatever it holds, and blanks around it keep its quotes.
+    """
+    if _SIMPLE.fullmatch(text) and text.lower() not in _NOT_STRINGS:
+        return text
+
+    def spell(character: str) -> str:
+        if character in '"\\':
+            return "\\" + character
+        if _PLAIN.match(character):
+            return character
+        code = ord(character)
+        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+    return ' "' + "".join(map(spell, text)) + '" '
+
+
+def run_name(recordings: str) -> str:
+    """A safe name under ``results/`` for a folder, glob or table; ``samples`` for none.
+
+    ``/data/My talks/`` gives ``My_talks``, ``/data/talks/*.mp3`` gives ``talks``, ``calls.tsv`` gives ``calls``.
+    """
+    if not recordings:
+        return SAMPLES_RUN
+    if is_remote(recordings):
+        address = parse_public(recordings)
+        path = Path("/", address.bucket, address.key)
+    else:
+        path = Path(recordings)
+    if _GLOB_CHARACTERS.search(str(path)) and not path.exists():
+        parts = path.parts
+        fixed = next(i for i, part in enumerate(parts) if _GLOB_CHARACTERS.search(part))
+        path = Path(*parts[:fixed])
+    # Not resolve(): a link's own name is what its user sees. `.` and `..` have no name of their own.
+    if path.name in ("", "..") or ".." in path.parts:
+        path = path.resolve()
+    name = path.stem if path.suffix.lower() in _TABLES else path.name
+    # Accents go, letters stay: `Gespräche` is `Gesprache`. Of other scripts nothing would be left but a number.
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    safe = re.sub(r"[^\w.-]+", "_", plain, flags=re.ASCII).strip("._-")[:80]
+    if safe or not name:
+        return safe or "recordings"
+    return f"recordings-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:6]}"
+
+
+def free_run_name(recordings: str, results: Path) -> str:
+    """``run_name``, or the same with a number of its own where another folder's run has that name already.
+
+    ``/a/talks`` and ``/b/talks`` must not write into one folder. What a run transcribed stands in
+    its ``run_config.yaml``; a run without one (it never started) is nobody's.
+    """
+    name = run_name(recordings)
+    try:
+        used = yaml.safe_load((results / name / "run_config.yaml").read_text())["config"]["recordings"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return name
+    if not recordings or not isinstance(used, str) or _place(used) == _place(recordings):
+        return name
+    return f"{name}-{hashlib.sha256(_place(recordings).encode(errors='surrogatepass')).hexdigest()[:6]}"
+
+
+def _place(recordings: str) -> str:
+    """Absolute path; a glob's characters are left as they are."""
+    if is_remote(recordings):
+        return parse_public(recordings).public
+    return str(Path(recordings).absolute())
+
+
+def split_arguments(text: str) -> tuple[list[str], list[str]]:
+    """``ARGS`` of make: (arguments for Snakemake, values of its ``--config`` options).
+
+    Snakemake keeps only the last ``--config``, so those in ``ARGS`` join ours. Raises
+    ``InputError`` when a quote is not closed.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise InputError(f"ARGS={text!r} cannot be read: {error}. Quote it like words on a command line") from error
+    arguments: list[str] = []
+    config: list[str] = []
+    in_config = False
+    for word in words:
+        if word in ("--config", "-C"):
+            in_config = True
+        elif word.startswith("--config="):
+            config.append(word.removeprefix("--config="))
+            in_config = True
+        elif in_config and not word.startswith("-") and "=" in word:
+            config.append(word)
+        else:
+            in_config = False
+            arguments.append(word)
+    return arguments, config
+
+
+def snakemake_arguments(recordings: str, run: str, extra: str, results: Path = Path("results")) -> list[str]:
+    """Arguments of the ``snakemake`` that transcribes ``recordings`` (empty: what the configuration says).
+
+    With a ``--configfile`` in ``extra`` and neither recordings nor a name, that file decides both.
+    """
+    arguments, config = split_arguments(extra)
+    ours: list[str] = []
+    if is_remote(recordings):
+        parse_public(recordings)
+    has_file = any(word.split("=")[0] in ("--configfile", "--configfiles") for word in arguments)
+    if recordings:
+        ours.append(f"recordings={quote_value(recordings)}")
+    if run or not has_file:
+        ours.append(f"run={quote_value(run or free_run_name(recordings, results))}")
+    # Last, because --config takes all words after it, targets too.
+    tail = ["--config", *ours, *config] if ours or config else []
+    return ["--profile", PROFILE, *arguments, *tail]

@@ -1,0 +1,85 @@
+"""Slurm jobs that a dead Snakemake left behind, ended before a new one submits theirs again.
+
+A driver that is killed, logged out or cut off leaves its jobs in the queue. The next one knows nothing of them and
+would run the same shards beside them. Ending them costs little: a worker that is told to end finishes the chunk it
+is at, and every finished chunk is in the store.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiogrid.core.errors import RetryableError
+
+# Longer than the time between SIGTERM and SIGKILL on any usual cluster (30 s, sometimes some minutes).
+PATIENCE_SECONDS = 600.0
+# Every job submitted by Snakemake's executor has a comment that starts so.
+_COMMENT = "rule_"
+
+
+@dataclass(frozen=True)
+class ClusterJob:
+    """A job in the queue. ``comment``: rule and wildcards; ``folder``: where it was submitted."""
+
+    job: str
+    state: str
+    comment: str
+    folder: str
+
+
+def read_queue(text: str) -> list[ClusterJob]:
+    """Jobs from the lines of ``squeue --format=%i|%T|%k|%Z``; lines of another form are left out."""
+    parts = [line.split("|", 3) for line in text.splitlines()]
+    return [ClusterJob(*fields) for fields in parts if len(fields) == 4]
+
+
+def left_over(jobs: Sequence[ClusterJob], folder: Path) -> list[ClusterJob]:
+    """Those that a Snakemake submitted from ``folder``."""
+    here = {str(folder), str(folder.resolve())}
+    return [job for job in jobs if job.folder in here and job.comment.startswith(_COMMENT)]
+
+
+def _ask(*argv: str) -> str:
+    """Output of a command of Slurm. Raises ``RetryableError`` when it fails or does not answer."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=120, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RetryableError(f"{argv[0]} does not answer ({error}); try again when Slurm is back") from error
+    if done.returncode:
+        raise RetryableError(f"{argv[0]} failed: {done.stderr.strip()}; try again when Slurm is back")
+    return done.stdout
+
+
+def _queue() -> list[ClusterJob]:
+    user = str(os.getuid())
+    return read_queue(_ask("squeue", "--noheader", f"--user={user}", "--format=%i|%T|%k|%Z"))
+
+
+def end_left_over(folder: Path, say: Callable[[str], None]) -> int:
+    """End the jobs that an earlier Snakemake submitted from ``folder``; how many there were.
+
+    To be called by a Snakemake that holds the lock of ``folder`` and has not submitted anything yet: what is in the
+    queue then belongs to nobody. Returns when they are gone. Does nothing where there is no Slurm. Raises
+    ``RetryableError`` when Slurm does not answer or the jobs do not end.
+    """
+    if shutil.which("squeue") is None:
+        return 0
+    found = left_over(_queue(), folder)
+    if not found:
+        return 0
+    names = ", ".join(job.job for job in found)
+    say(f"ending {len(found)} job(s) that an earlier snakemake left in the queue ({names}); finished chunks are kept")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    _ask("scancel", *(job.job for job in found))
+    while waiting := left_over(_queue(), folder):
+        if time.monotonic() > deadline:
+            names = ", ".join(job.job for job in waiting)
+            raise RetryableError(f"jobs {names} of an earlier run do not end; `scancel` them, then start again")
+        time.sleep(2)
+    return len(found)

@@ -1,0 +1,161 @@
+"""Routing: models and options of recordings, settled by the routes that they, or channels of theirs, meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from audiogrid.config.routes import Route, routed_tracks
+from audiogrid.core.language_codes import AUTO
+from audiogrid.probing.list_recordings import Rejection
+from audiogrid.records.identified_languages import Identified
+from audiogrid.records.plan import Recording, Settings, TrackSettings
+
+
+@dataclass(frozen=True)
+class Routed:
+    """Recordings with model and options settled, those that no model here can do, and what is odd about the routes."""
+
+    recordings: list[Recording]
+    refused: list[Rejection]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class _Decoding:
+    """How a track is decoded. ``heard``: what was found out about languages, as far as it says something about it."""
+
+    chosen: TrackSettings
+    heard: Identified | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A recording with all that its routing depends on. ``row``: its options that stand in the table."""
+
+    recording: Recording
+    row: Mapping[str, Any]
+    found: Identified | None
+    settings: Settings
+
+    def first(self, routes: Sequence[Route], track: int | None) -> int | None:
+        """Number of the first route that fits a track."""
+        heard = self.found.language if self.found else ""
+        language = self.recording.language or _fixed(self.settings.options) or heard or None
+        return next((index for index, route in enumerate(routes) if route.fits(self.recording, language, track)), None)
+
+    def decoding(self, route: Route) -> _Decoding:
+        """How what meets ``route`` is decoded."""
+        # All channels together were listened to: that is no ground for one that was chosen for what it is.
+        found = None if route.channels and not route.looks_at_language() else self.found
+        options = {**self.recording.options, **route.options, **self.row}
+        model = self.recording.model
+        if route.model:
+            model = "" if route.model == self.settings.model else route.model
+        merged = {**self.settings.options, **options}
+        if found is not None and found.language and not _fixed(merged) and not merged.get("code_switching"):
+            options["language"] = found.language
+        return _Decoding(TrackSettings(model, options), found)
+
+
+def apply_routes(
+    recordings: Sequence[Recording],
+    routes: Sequence[Route],
+    identified: Mapping[str, Identified],
+    settings: Settings,
+    known: Mapping[str, frozenset[str]],
+    rows: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Routed:
+    """Settle model and options of every recording.
+
+    ``identified``: what was found out about languages, by recording. ``known``: languages by model. ``rows``: options
+    that stand in the table, by recording (default: all that it has). What a table row sets wins over its route, a
+    route over everything else. A recording in a language its model does not know is refused, also where that is so for
+    one of its channels only.
+    """
+    settled: list[Recording] = []
+    refused: list[Rejection] = []
+    matched = [0] * len(routes)
+    for recording in recordings:
+        row = recording.options if rows is None else rows[recording.recording]
+        one = _Known(recording, row, identified.get(recording.recording), settings)
+        numbers = {track: one.first(routes, track) for track in routed_tracks(recording, routes)}
+        for number in set(numbers.values()):
+            if number is not None:
+                matched[number] += 1
+        tracks = {track: one.decoding(_chosen(routes, number)) for track, number in numbers.items()}
+        reason = _cannot(tracks, settings, known)
+        if reason:
+            refused.append(Rejection(recording.recording, recording.path, reason))
+            continue
+        whole = (
+            next(iter(tracks.values())) if _is_one(tracks) else one.decoding(_chosen(routes, one.first(routes, None)))
+        )
+        settled.append(_settled(one, whole.chosen, tracks))
+    unmatched = [index for index, count in enumerate(matched) if recordings and not count]
+    return Routed(settled, refused, [_unmatched(index + 1, routes[index], recordings) for index in unmatched])
+
+
+def _chosen(routes: Sequence[Route], number: int | None) -> Route:
+    return Route({}) if number is None else routes[number]
+
+
+def _fixed(options: Mapping[str, Any]) -> str | None:
+    given = options.get("language", AUTO)
+    return None if given == AUTO else str(given)
+
+
+def _is_one(tracks: Mapping[int | None, _Decoding]) -> bool:
+    """Whether all tracks are decoded alike."""
+    first, *others = tracks.values()
+    return all(other.chosen == first.chosen for other in others)
+
+
+def _settled(known: _Known, whole: TrackSettings, tracks: Mapping[int | None, _Decoding]) -> Recording:
+    """The recording as it is decoded. ``whole``: what stands for all of it; ``tracks``: each by itself."""
+    found, remarks = known.found, []
+    if found is not None:
+        languages = {_fixed({**known.settings.options, **track.chosen.options}) for track in tracks.values()}
+        decoded_as = languages.pop() if len(languages) == 1 else None
+        remarks = [remark for remark in (found.remark(decoded_as),) if remark]
+    return replace(
+        known.recording,
+        model=whole.model,
+        options=whole.options,
+        remarks=remarks,
+        identified=found.summary() if found is not None and found.language else None,
+        by_channel={str(track): one.chosen for track, one in tracks.items() if one.chosen != whole},
+    )
+
+
+def _cannot(tracks: Mapping[int | None, _Decoding], settings: Settings, known: Mapping[str, frozenset[str]]) -> str:
+    """Why a settled model cannot decode its track; empty when all can."""
+    for track, one in tracks.items():
+        model = one.chosen.model or settings.model
+        given = _fixed({**settings.options, **one.chosen.options})
+        heard = one.heard.language if one.heard else ""
+        language = given or heard
+        if not language or language in known[model]:
+            continue
+        whose = "Its language" if track is None or _is_one(tracks) else f"The language of channel {track + 1}"
+        source = "identified" if heard == language else "given"
+        only = "knows English only" if known[model] == {"en"} else "does not know this language"
+        return (
+            f"{whose} is {language} ({source}), but model {model} {only}: "
+            "choose a multilingual model or add a route for it, or correct the language in the table."
+        )
+    return ""
+
+
+def _unmatched(number: int, route: Route, recordings: Sequence[Recording]) -> str:
+    columns = {name for recording in recordings for name in (*recording.columns, *recording.options, "recording")}
+    absent = [column for column in route.when.get("column", {}) if str(column).lower() not in columns]
+    hint = f"; no recording has a column {absent[0]!r}" if absent else ""
+    if route.channels:
+        most = max((one.channels for one in recordings if one.channels_mode == "split"), default=0)
+        if not most:
+            hint += "; no recording has its channels split (channels: split, for all or in the table)"
+        elif most < min(route.channels):
+            hint += f"; recordings whose channels are split have {most} at most"
+    return f"route {number} ({route}) matches no recording{hint}"

@@ -1,0 +1,219 @@
+"""Making the plan: chunks per recording, bundles, shards.
+
+Pure functions over the facts that ``probe`` found. Bundles and shards follow the order of the
+input. A plan made after an earlier one keeps every bundle and shard that is still as it was, so
+that a new, changed or removed recording touches nothing but itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from audiogrid.core.atomic_files import canonical_json
+from audiogrid.core.language_codes import AUTO
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
+from audiogrid.records.results import SCHEMA as RESULT_SCHEMA
+from audiogrid.splitting.cut_points import chunk_count
+
+SPLIT_SCHEMA = 1
+# Bundles are also bounded by count, so that a pile of tiny files does not become one job.
+MAX_RECORDINGS_PER_BUNDLE = 500
+# A shard of its own is worth a model load from about this many chunks on.
+CHUNKS_WORTH_A_SHARD = 3
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:32]
+
+
+def _bundle_spec(recordings: Sequence[Recording]) -> str:
+    """Changes exactly when ``split`` would do something else."""
+    facts = [(r.recording, r.path, r.size, r.mtime_ns, r.duration, r.channels_mode, r.chunks) for r in recordings]
+    return _hash([SPLIT_SCHEMA, facts])
+
+
+def _groups(recordings: Sequence[Recording], bundle_samples: float) -> Iterator[list[Recording]]:
+    """Consecutive recordings of about ``bundle_samples`` together; a long one alone."""
+    group: list[Recording] = []
+    filled = 0
+    for recording in recordings:
+        if group and (filled + recording.audio > bundle_samples or len(group) >= MAX_RECORDINGS_PER_BUNDLE):
+            yield group
+            group, filled = [], 0
+        group.append(recording)
+        filled += recording.audio
+    if group:
+        yield group
+
+
+def _numbers(prefix: str, taken: set[str]) -> Iterator[str]:
+    number = max((int(name[1:]) for name in taken), default=0)
+    while True:
+        number += 1
+        yield f"{prefix}{number:04d}"
+
+
+def _same_rules(one: Settings, other: Settings) -> bool:
+    names = ("chunk_minutes", "bundle_minutes", "shard_minutes", "shards_at_least", "chunks_per_shard")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def make_bundles(recordings: Sequence[Recording], bundle_minutes: float, previous: Sequence[Bundle]) -> list[Bundle]:
+    """Bundles in the order of the input; those of ``previous`` that are unchanged keep name and contents."""
+    by_id = {recording.recording: recording for recording in recordings}
+    kept = [
+        old
+        for old in previous
+        if all(name in by_id for name in old.recordings)
+        and _bundle_spec([by_id[name] for name in old.recordings]) == old.spec
+    ]
+    placed = {name for bundle in kept for name in bundle.recordings}
+    names = _numbers("b", {bundle.bundle for bundle in previous})
+    fresh = [
+        Bundle(next(names), _bundle_spec(group), [recording.recording for recording in group])
+        for group in _groups([r for r in recordings if r.recording not in placed], bundle_minutes * 60 * SAMPLE_RATE)
+    ]
+    return [*kept, *fresh]
+
+
+def _shard_size(chunks: int, audio: int, settings: Settings) -> float:
+    """Samples per shard so that there are enough shards, but none too small for a model load."""
+    if not chunks:
+        return 1.0
+    count = max(audio / (settings.shard_minutes * 60 * SAMPLE_RATE), 1.0)
+    worthwhile = max(1, chunks // CHUNKS_WORTH_A_SHARD)
+    return audio / max(-(-count // 1), min(settings.shards_at_least, worthwhile))
+
+
+# A chunk to be placed: its bundle, its name, its recording, its track.
+_Item = tuple[str, str, Recording, int | None]
+
+
+def make_shards(
+    recordings: Mapping[str, Recording], bundles: Sequence[Bundle], settings: Settings, previous: Sequence[Shard]
+) -> list[Shard]:
+    """Shards over ``bundles`` in order, each with one model and one kind of arithmetic.
+
+    Shards of ``previous`` whose bundles and settings are unchanged stay.
+    """
+    spec_of = {bundle.bundle: bundle.spec for bundle in bundles}
+
+    def load_of(item: _Item) -> tuple[str, str]:
+        """What a worker must load for a chunk."""
+        own = item[2].settings_of(item[3])
+        given = own.options.get("compute_type", settings.options.get("compute_type", AUTO))
+        return own.model or settings.model, str(given)
+
+    def build(name: str, items: Sequence[_Item]) -> Shard:
+        model, compute_type = load_of(items[0])
+        used = list(dict.fromkeys(bundle for bundle, _, _, _ in items))
+        spec = _hash(
+            [
+                RESULT_SCHEMA,
+                settings.models[model],
+                settings.options,
+                _options_of(items),
+                [spec_of[bundle] for bundle in used],
+                [chunk for _, chunk, _, _ in items],
+            ]
+        )
+        audio = sum(recording.duration // recording.chunks for _, _, recording, _ in items)
+        return Shard(name, spec, [chunk for _, chunk, _, _ in items], used, audio, model, compute_type)
+
+    place: dict[str, _Item] = {
+        chunk: (bundle.bundle, chunk, recordings[name], track)
+        for bundle in bundles
+        for name in bundle.recordings
+        for track in recordings[name].tracks
+        for chunk in recordings[name].chunks_of(track)
+    }
+    kept: list[Shard] = []
+    for old in previous:
+        if all(chunk in place for chunk in old.chunks) and len({load_of(place[c]) for c in old.chunks}) == 1:
+            rebuilt = build(old.shard, [place[chunk] for chunk in old.chunks])
+            if rebuilt.bundles == old.bundles:
+                kept.append(rebuilt)
+    done = {chunk for shard in kept for chunk in shard.chunks}
+    waiting: dict[tuple[str, str], list[_Item]] = {}
+    for chunk, item in place.items():
+        if chunk not in done:
+            waiting.setdefault(load_of(item), []).append(item)
+    names = _numbers("s", {shard.shard for shard in previous})
+    fresh = [build(next(names), group) for items in waiting.values() for group in _shard_groups(items, settings)]
+    return [*kept, *fresh]
+
+
+def _options_of(items: Sequence[_Item]) -> list[Any]:
+    """What is set for the recordings of a shard, and for channels of theirs that differ."""
+    found: dict[tuple[str, str], Any] = {}
+    for _, _, recording, track in items:
+        own = recording.by_channel.get(str(track))
+        if own is None:
+            found[recording.recording, ""] = recording.options
+        else:
+            found[recording.recording, str(track)] = [recording.recording, track, own.options]
+    return list(found.values())
+
+
+def _shard_groups(items: Sequence[_Item], settings: Settings) -> Iterator[list[_Item]]:
+    """Consecutive chunks for the shards of one model."""
+    audio = sum(recording.duration // recording.chunks for _, _, recording, _ in items)
+    size = _shard_size(len(items), audio, settings)
+    group: list[_Item] = []
+    reached = 0.0
+    for item in items:
+        group.append(item)
+        reached += item[2].duration // item[2].chunks
+        if len(group) >= settings.chunks_per_shard if settings.chunks_per_shard else reached + 1 >= size:
+            yield group
+            group, reached = [], 0.0
+    if group:
+        yield group
+
+
+def probed_recordings(probed: Mapping[str, Any], chunk_minutes: float) -> list[Recording]:
+    """Recordings for the contents of ``probe.json``, as their table rows want them; all with the run's model."""
+    fields = ("recording", "path", "size", "mtime_ns", "duration", "channels", "channels_mode")
+    return [
+        Recording(
+            **{name: item[name] for name in fields},
+            options={name: item[name] for name in ("language", "prompt", "hotwords") if item.get(name)},
+            columns=item.get("columns") or {},
+            reference=item.get("reference"),
+            note=item.get("note"),
+            address_table=item.get("address_table"),
+            chunks=chunk_count(item["duration"], chunk_minutes),
+        )
+        for item in probed["recordings"]
+    ]
+
+
+def plan_recordings(
+    recordings: Sequence[Recording],
+    settings: Settings,
+    previous: Plan | None = None,
+    rejected: int = 0,
+    bundles: Sequence[Bundle] | None = None,
+    warnings: Sequence[str] = (),
+) -> Plan:
+    """Bundles and shards for recordings whose models and options are settled.
+
+    ``previous``: the plan of the last time, if any. Settings that move cuts or shards start afresh. ``bundles``:
+    those of another plan over the same recordings, to be shared with it.
+    """
+    if previous is not None and not _same_rules(settings, previous.settings):
+        previous = None
+    if bundles is None:
+        bundles = make_bundles(recordings, settings.bundle_minutes, previous.bundles if previous else [])
+    by_id = {recording.recording: recording for recording in recordings}
+    shards = make_shards(by_id, bundles, settings, previous.shards if previous else [])
+    return Plan(settings, list(recordings), list(bundles), shards, rejected, list(warnings))
+
+
+def make_plan(probed: Mapping[str, Any], settings: Settings, previous: Plan | None = None) -> Plan:
+    """Plan for the contents of ``probe.json``; see ``plan_recordings``."""
+    recordings = probed_recordings(probed, settings.chunk_minutes)
+    return plan_recordings(recordings, settings, previous, len(probed["rejected"]))

@@ -1,0 +1,72 @@
+"""What of a plan is done already: chunks that are in the store are not decoded again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.records.chunks import Chunk
+from audiogrid.records.plan import Plan
+from audiogrid.records.store import Store, chunk_key
+from audiogrid.splitting.cut_cache import File, file_of
+
+
+@dataclass
+class Foresight:
+    """Chunks and samples that a run will find in the store, and those it will decode.
+
+    ``waiting``: model -> samples to decode. ``uncut``: chunks among them whose audio nobody has looked at yet, so
+    that nobody knows whether the store has it (another copy of a file, say). ``shards``: with something to decode.
+    """
+
+    stored_chunks: int = 0
+    stored: int = 0
+    waiting_chunks: int = 0
+    waiting: dict[str, int] = field(default_factory=dict)
+    uncut: int = 0
+    shards: int = 0
+
+    def lines(self) -> list[str]:
+        """Lines for a person, as in ``amounts.describe``."""
+        if not self.waiting_chunks:
+            return ["to decode    nothing: the store has every chunk"]
+        chunks = self.stored_chunks + self.waiting_chunks
+        kept = f"in the store {self.stored_chunks} of {chunks} chunk(s), {_hours(self.stored)}: not decoded again"
+        new = f", {self.uncut} of them never cut before" if 0 < self.uncut < self.waiting_chunks else ""
+        hours = _hours(sum(self.waiting.values()))
+        todo = f"to decode    {self.waiting_chunks} chunk(s), {hours}, in {self.shards} shard(s){new}"
+        return [kept, todo] if self.stored_chunks else [todo]
+
+
+def _hours(samples: int) -> str:
+    return f"{samples / SAMPLE_RATE / 3600:.2f} h"
+
+
+def _is_stored(chunk: Chunk, model_hash: str, options: Mapping[str, object], store: Store) -> bool:
+    # Whether the file is whole is found out when it is needed: a glance must do for 100,000 of them.
+    return chunk.is_empty or store.path(chunk_key(chunk, model_hash, dict(options))).exists()
+
+
+def foresee(plan: Plan, cuts: Mapping[File, Sequence[Chunk]], store: Store) -> Foresight:
+    """Look every chunk of ``plan`` up. ``cuts``: see ``cuts.known_cuts``."""
+    found = Foresight()
+    waiting: set[str] = set()
+    for recording in plan.recordings:
+        # In another run the same file may have another name.
+        known = {(chunk.channel, chunk.index): chunk for chunk in cuts.get(file_of(recording), ())}
+        for track in recording.tracks:
+            model, options = plan.model_of(recording, track), plan.options_for(recording, track)
+            for index, name in enumerate(recording.chunks_of(track)):
+                chunk = known.get((track, index))
+                samples = chunk.end - chunk.start if chunk else recording.duration // recording.chunks
+                if chunk and _is_stored(chunk, plan.models[model], options, store):
+                    found.stored_chunks += 1
+                    found.stored += samples
+                    continue
+                waiting.add(name)
+                found.waiting[model] = found.waiting.get(model, 0) + samples
+                found.uncut += chunk is None
+    found.waiting_chunks = len(waiting)
+    found.shards = sum(not waiting.isdisjoint(shard.chunks) for shard in plan.shards)
+    return found

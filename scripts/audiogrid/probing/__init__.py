@@ -1,0 +1,1 @@
+"""Stage ``probe``: from what the user names to accepted recordings and their facts."""

@@ -1,0 +1,278 @@
+"""What a run is asked to transcribe: folders, globs and tables turned into a list of recordings."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import Literal
+
+from audiogrid.core.errors import InputError
+from audiogrid.probing.recording_ids import Named, assign_ids
+from audiogrid.remote.address import is_remote, parse, unknown_scheme
+from audiogrid.remote.listing import Remote, found_at, look_at_all
+
+Channels = Literal["mix", "split"]
+CHANNELS: tuple[Channels, ...] = ("mix", "split")
+TABLE_SUFFIXES = (".tsv", ".csv")
+
+# What lies beside recordings in many folders; anything else is taken for media and looked into.
+_EXTENSIONS = """
+    txt md rst rtf log srt vtt ass ssa sub lrc ttml sbv tsv csv json jsonl yaml yml toml ini cfg conf xml html htm css
+    js py ipynb sh smk r tex bib pdf doc docx odt xls xlsx ods ppt pptx odp jpg jpeg png gif bmp tif tiff webp svg heic
+    ico psd zip gz bz2 xz zst 7z rar tar tgz iso m3u m3u8 pls xspf cue nfo textgrid eaf rttm ctm stm lab trs praat md5
+    sha1 sha256 sig asc db sqlite lnk url part crdownload tmp bak swp lock npy npz pkl pt bin onnx dvc torrent
+"""
+_NOT_MEDIA = frozenset(_EXTENSIONS.split())
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A file or table row that is not transcribed. ``recording`` is empty where it got no id."""
+
+    recording: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RecordingSource:
+    """One recording as listed. ``columns``: what else its table row says.
+
+    ``remote``: of a remote one, its address (``path`` is the public form of it) and what was seen there.
+    ``address_table``: the table to look into for the address where the public form does not suffice.
+    """
+
+    recording: str
+    path: str
+    language: str | None = None
+    prompt: str | None = None
+    hotwords: str | None = None
+    channels: Channels = "mix"
+    reference: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    remote: Remote | None = field(default=None, repr=False, compare=False)
+    address_table: str | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Recordings in order, and what was left out with the reason."""
+
+    sources: list[RecordingSource]
+    rejected: list[Rejection]
+
+
+def printable(path: str) -> str:
+    """``path`` with bytes that are no UTF-8 spelt as escapes."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def ignored(name: str) -> bool:
+    """Whether a file of a folder is passed over: hidden, or obviously no media."""
+    return name.startswith(".") or PurePath(name).suffix[1:].lower() in _NOT_MEDIA
+
+
+def list_sources(
+    recordings: str | Sequence[str], *, channels: str = "mix", known_ids: Mapping[str, str] | None = None
+) -> Listing:
+    """Recordings of one folder, glob, table or media file, or of several of them; remote ones are looked at.
+
+    ``channels``: ``mix`` or ``split`` where a table says nothing else. ``known_ids``: path -> id of an
+    earlier run; those ids stay. Raises ``InputError`` when something named here is missing or empty, or a
+    table cannot be read, ``RetryableError`` when the storage of a remote folder cannot be reached.
+    """
+    from audiogrid.probing.tables import read_table
+
+    if channels not in CHANNELS:
+        raise InputError(f"channels is {channels!r}: use 'mix' (all channels as one) or 'split' (each by itself)")
+    mode: Channels = "split" if channels == "split" else "mix"
+    given = [recordings] if isinstance(recordings, str) else list(recordings)
+    if not given or not all(given):
+        raise InputError("recordings is empty: name a folder, a glob such as 'calls/*.wav', or a table (.tsv, .csv)")
+    found: list[tuple[RecordingSource, bool]] = []
+    rejected: list[Rejection] = []
+    for item in given:
+        if is_remote(item):
+            found += [(source, False) for source in _remote(item, mode)]
+            continue
+        path = _expanded(item)
+        if path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
+            rows, bad = read_table(path, mode)
+            found += rows
+            rejected += bad
+            continue
+        files, bad = _plain(item)
+        found += [(RecordingSource("", file, channels=mode), False) for file in files]
+        rejected += bad
+    named = _with_ids(found, known_ids or {})
+    looked, bad = _looked_at(named)
+    return Listing(looked, [*rejected, *bad])
+
+
+def _with_ids(found: list[tuple[RecordingSource, bool]], known: Mapping[str, str]) -> list[RecordingSource]:
+    """Drop what is listed twice and name the rest; the flag says that a table gave the name."""
+    seen: set[tuple[str, str]] = set()
+    kept: list[tuple[RecordingSource, bool]] = []
+    here = Path.cwd()
+    for source, explicit in found:
+        # A table may hold addresses that look the same without their secrets.
+        place = source.remote.address.url or source.path if source.remote else os.path.normpath(here / source.path)
+        key = (place, source.recording)
+        if key not in seen:
+            seen.add(key)
+            kept.append((source, explicit))
+    wishes = [Named(source.path, source.recording or _stem(source), named) for source, named in kept]
+    ids = assign_ids(wishes, known)
+    return [replace(source, recording=name) for (source, _), name in zip(kept, ids, strict=True)]
+
+
+def _stem(source: RecordingSource) -> str:
+    return source.remote.address.stem if source.remote else PurePath(source.path).stem
+
+
+def _remote(item: str, mode: Channels) -> list[RecordingSource]:
+    """Recordings at a remote address: an object, or what lies below a prefix and may be media."""
+    found = found_at(item)
+    if len(found) == 1 and found[0].address == parse(item):
+        name = found[0].address.key
+        if PurePath(name).suffix.lower() in TABLE_SUFFIXES:
+            raise InputError(f"recordings: {item} is a remote table: copy it to this machine and name the copy")
+        if ignored(PurePath(name).name):
+            raise InputError(f"recordings: {item} is no media file: name one, a prefix that holds some, or a table")
+        return [RecordingSource("", found[0].address.public, channels=mode, remote=found[0])]
+    start = _folder_part(parse(item).key, [one.address.key for one in found])
+    media = [one for one in found if not _passed_over(one.address.key[start:])]
+    if not media:
+        raise InputError(f"recordings: {item} holds no audio or video object: check the address, or put some there")
+    return [RecordingSource("", one.address.public, channels=mode, remote=one) for one in media]
+
+
+def _folder_part(asked: str, keys: list[str]) -> int:
+    """Length of what was written out of the keys that ``asked`` (a prefix or a glob) stands for."""
+    below = asked.rstrip("/") + "/"
+    if below == "/" or all(key.startswith(below) for key in keys):
+        return len(below) if below != "/" else 0
+    fixed = asked[: min(at for at in map(asked.find, "*?[") if at >= 0)]
+    return fixed.rfind("/") + 1
+
+
+def _passed_over(below: str) -> bool:
+    """Like ``ignored``, for all parts of a key below a prefix; ``..`` has no meaning there."""
+    *folders, name = below.split("/")
+    hidden = any(part.startswith(".") and part not in (".", "..") for part in folders)
+    return hidden or ignored(name)
+
+
+def _looked_at(sources: list[RecordingSource]) -> tuple[list[RecordingSource], list[Rejection]]:
+    """Sources with facts for the remote ones of tables; those that cannot be had are rejected."""
+    waiting = {s.path: s.remote.address for s in sources if s.remote and not (s.remote.facts or s.remote.trouble)}
+    seen = dict(zip(waiting, look_at_all(list(waiting.values())), strict=True))
+    kept: list[RecordingSource] = []
+    rejected: list[Rejection] = []
+    for source in sources:
+        remote = seen.get(source.path, source.remote)
+        if remote and remote.trouble and not remote.trouble.is_transient:
+            rejected.append(Rejection(source.recording, source.path, str(remote.trouble)))
+        else:
+            kept.append(replace(source, remote=remote))
+    return kept, rejected
+
+
+def _expanded(item: str) -> Path:
+    try:
+        return Path(item).expanduser()
+    except RuntimeError:
+        raise InputError(f"recordings: {item} names a home folder that is not known: write the whole path") from None
+
+
+def _plain(item: str) -> tuple[list[str], list[Rejection]]:
+    """Candidate files of a folder, a file or a glob."""
+    path = _expanded(item)
+    if path.is_dir():
+        roots, what = [path], "folder"
+    elif path.exists() or path.is_symlink():
+        if path.suffix[1:].lower() not in _NOT_MEDIA:
+            return _checked([str(path)])
+        raise InputError(f"recordings: {item} is no media file, no folder and no table (.tsv, .csv): name one of these")
+    elif glob.has_magic(item):
+        # Path.glob knows no absolute patterns.
+        roots, what = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))], "glob"  # noqa: PTH207
+        if not roots:
+            raise InputError(f"recordings: nothing matches {item}: check the pattern, which counts from {Path.cwd()}")
+    elif scheme := unknown_scheme(item):
+        raise InputError(f"recordings: {scheme}:// is not supported: use s3://, gs://, az://, https:// or a copy")
+    else:
+        raise InputError(f"recordings: {item} does not exist: check the path, which counts from {Path.cwd()}")
+    visited: set[tuple[int, int]] = set()
+    files: list[str] = []
+    rejected: list[Rejection] = []
+    for root in roots:
+        if root.is_dir():
+            try:
+                _walk(root, visited, files, rejected)
+            except OSError as error:
+                raise InputError(
+                    f"recordings: {root} cannot be read ({error.strerror}): make it readable or name another folder"
+                ) from None
+        elif not ignored(root.name):
+            files.append(str(root))
+    good, bad = _checked(files)
+    if not good and not bad and not rejected:
+        raise InputError(f"recordings: the {what} {item} holds no audio or video file: put some there or name another")
+    return good, [*rejected, *bad]
+
+
+def _walk(folder: Path, visited: set[tuple[int, int]], files: list[str], rejected: list[Rejection]) -> None:
+    """Add the candidates below ``folder``, sorted; a folder met again through a link is passed over."""
+    facts = folder.stat()
+    if (facts.st_dev, facts.st_ino) in visited:
+        return
+    visited.add((facts.st_dev, facts.st_ino))
+    with os.scandir(folder) as scan:
+        entries = sorted(scan, key=lambda entry: os.fsencode(entry.name))
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if not _is_folder(entry):
+            if not ignored(entry.name):
+                files.append(entry.path)
+            continue
+        try:
+            _walk(Path(entry.path), visited, files, rejected)
+        except OSError as error:
+            reason = f"The folder cannot be read ({error.strerror}): make it readable, or move it elsewhere."
+            rejected.append(Rejection("", printable(entry.path), reason))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link to itself.
+        return False
+
+
+def _checked(files: list[str]) -> tuple[list[str], list[Rejection]]:
+    good: list[str] = []
+    rejected: list[Rejection] = []
+    for file in files:
+        reason = listing_problem(file)
+        if reason is None:
+            good.append(file)
+        else:
+            rejected.append(Rejection("", printable(file), reason))
+    return good, rejected
+
+
+def listing_problem(path: str) -> str | None:
+    """Why a path cannot be a recording whatever the file holds; ``None`` when it can."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "The file's name is not valid UTF-8: rename it."
+    if Path(path).is_symlink() and not Path(path).exists():
+        return "The link points to nothing (or to itself): restore its target or delete it."
+    return None

@@ -1,0 +1,162 @@
+"""What ``split`` leaves behind: a bundle's audio in one file and a manifest of its chunks.
+
+``chunks/<bundle>/audio.s16`` holds the tracks of the bundle one after another (16 kHz, mono,
+signed 16-bit little endian); ``chunks/<bundle>/manifest.json`` says where everything lies.
+A *track* is a recording mixed down to one channel, or one channel of it (``channels: split``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from audiogrid.core.atomic_files import read_json, write_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+AUDIO_NAME = "audio.s16"
+MANIFEST_NAME = "manifest.json"
+
+SeamKind = Literal["edge", "pause", "short_pause", "hard"]
+
+
+@dataclass(frozen=True)
+class Seam:
+    """The boundary of a chunk.
+
+    ``kind``: ``edge`` (the recording begins or ends), ``pause`` (>= 0.5 s), ``short_pause``
+    (>= 0.1 s) or ``hard`` (somebody may be speaking). ``at``: the first sample owned by the
+    right-hand chunk. ``margin``: samples on each side of ``at`` without speech, or, at a
+    ``hard`` seam, of overlap.
+    """
+
+    kind: SeamKind
+    at: int
+    margin: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A span of a track: the unit of checkpointing and retry. All numbers are samples at 16 kHz.
+
+    ``[start, end)`` is owned; ``[context_start, context_end)`` is decoded. Both count from the
+    start of the track. A chunk may be empty (``start == end``) where a file turned out shorter
+    than its header said.
+    """
+
+    chunk: str
+    recording: str
+    channel: int | None
+    index: int
+    start: int
+    end: int
+    context_start: int
+    context_end: int
+    left: Seam
+    right: Seam
+    pcm_sha256: str
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the chunk owns nothing."""
+        return self.end <= self.start
+
+
+def chunk_id(recording: str, channel: int | None, index: int) -> str:
+    """Name of a chunk, known before anything is cut: ``talk.0003``, ``call.c1.0000``."""
+    middle = "" if channel is None else f".c{channel}"
+    return f"{recording}{middle}.{index:04d}"
+
+
+@dataclass(frozen=True)
+class Track:
+    """One mono signal of a recording; ``offset`` is its first sample in the bundle's audio file."""
+
+    recording: str
+    channel: int | None
+    samples: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class BundleManifest:
+    """Contents of ``manifest.json``.
+
+    ``problems``: recording -> why nothing of it could be split (it has no tracks here).
+    ``notes``: recording -> what is odd about it although it was split (ends early, say).
+    """
+
+    bundle: str
+    tracks: list[Track]
+    chunks: list[Chunk]
+    problems: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into a bundle's folder."""
+        write_json(folder / MANIFEST_NAME, asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> BundleManifest:
+        """Read the manifest of a bundle's folder."""
+        raw: dict[str, Any] = read_json(folder / MANIFEST_NAME)
+        return cls(
+            bundle=raw["bundle"],
+            tracks=[Track(**track) for track in raw["tracks"]],
+            chunks=[chunk_from_json(chunk) for chunk in raw["chunks"]],
+            problems=raw["problems"],
+            notes=raw["notes"],
+        )
+
+
+def chunk_from_json(raw: dict[str, Any]) -> Chunk:
+    """Inverse of ``dataclasses.asdict`` for a chunk."""
+    return Chunk(**{**raw, "left": Seam(**raw["left"]), "right": Seam(**raw["right"])})
+
+
+@dataclass
+class ShardFacts:
+    """What later steps must know of a shard's chunks after the bundle folders are gone.
+
+    ``keys``: chunk -> store key (an empty chunk has none). ``problems`` and ``notes``: by recording,
+    as in ``BundleManifest``.
+    """
+
+    chunks: list[Chunk] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON value."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> ShardFacts:
+        """Inverse of ``to_json``."""
+        return cls([chunk_from_json(chunk) for chunk in raw["chunks"]], raw["keys"], raw["problems"], raw["notes"])
+
+
+def read_pcm(folder: Path, manifest: BundleManifest, chunk: Chunk) -> np.ndarray:
+    """Samples a chunk decodes: int16, shape ``(context_end - context_start,)``.
+
+    Raises ``OSError`` when the audio file is gone or shorter than the manifest says.
+    """
+    import numpy as np
+
+    track = next(t for t in manifest.tracks if (t.recording, t.channel) == (chunk.recording, chunk.channel))
+    count = chunk.context_end - chunk.context_start
+    with (folder / AUDIO_NAME).open("rb") as file:
+        file.seek(2 * (track.offset + chunk.context_start))
+        data = file.read(2 * count)
+    if len(data) != 2 * count:
+        raise OSError(f"{folder / AUDIO_NAME} ends inside chunk {chunk.chunk}: run the same command again")
+    return np.frombuffer(data, dtype="<i2")
+
+
+def pcm_hash(pcm: np.ndarray) -> str:
+    """SHA-256 of 16-bit little-endian samples."""
+    return hashlib.sha256(pcm.astype("<i2", copy=False).tobytes()).hexdigest()

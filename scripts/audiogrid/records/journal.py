@@ -1,0 +1,127 @@
+"""What happened to every chunk of a shard, line by line, while it happens.
+
+``results/<run>/journal/<shard>.<host>.<pid>.jsonl``: one file per attempt, so that two attempts
+never write into one. Not declared to Snakemake, hence kept when a job fails. The first line tells
+the spans and the key of every chunk of the shard; the others are outcomes. Progress, partial texts and the list
+of failures are read from here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audiogrid.records.chunks import ShardFacts
+from audiogrid.transcribing.worker import Outcome
+
+
+class Journal:
+    """Appends to the journal of one attempt at a shard."""
+
+    def __init__(self, folder: Path, shard: str, spec: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        host = socket.gethostname().split(".")[0]
+        self.path = folder / f"{shard}.{host}.{os.getpid()}.jsonl"
+        self._shard, self._spec = shard, spec
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        line = json.dumps({"at": round(time.time(), 3), **entry}, ensure_ascii=False) + "\n"
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+    def begin(self, facts: ShardFacts, workers: int, device: Mapping[str, Any] | None = None, threads: int = 1) -> None:
+        """Note what is known of all chunks before the first is decoded; ``device``: where that is done, and why.
+
+        ``threads``: of each of the ``workers``.
+        """
+        self._append(
+            {
+                "event": "begin",
+                "shard": self._shard,
+                "spec": self._spec,
+                "host": socket.gethostname(),
+                "workers": workers,
+                "threads": threads,
+                **({"device": dict(device)} if device else {}),
+                "facts": facts.to_json(),
+            }
+        )
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Note how one chunk went."""
+        self._append({"event": "chunk", **asdict(outcome)})
+
+    def warning(self, sentence: str) -> None:
+        """Note something that went wrong and is dealt with."""
+        self._append({"event": "warning", "text": sentence})
+
+    def end(self, reason: str) -> None:
+        """Note why the attempt ended."""
+        self._append({"event": "end", "reason": reason})
+
+
+@dataclass
+class ShardHistory:
+    """All that the journals say of one shard, for its present spec."""
+
+    facts: ShardFacts = field(default_factory=ShardFacts)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    attempts: int = 0
+    first: float = 0.0
+    last: float = 0.0
+    workers: int = 0
+    ended: str | None = None
+
+
+def read_entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Lines of a journal; one that a kill cut short is left out."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry
+
+
+def chunk_entries(folder: Path) -> Iterator[dict[str, Any]]:
+    """What every journal in ``folder`` says of single chunks, whatever their shard and spec."""
+    for path in sorted(folder.glob("*.jsonl")):
+        yield from (entry for entry in read_entries(path) if entry.get("event") == "chunk")
+
+
+def read_history(folder: Path, shard: str, spec: str) -> ShardHistory:
+    """What earlier and present attempts at ``shard`` did; attempts at another spec are ignored."""
+    history = ShardHistory()
+    attempts = []
+    for path in folder.glob(f"{shard}.*.jsonl"):
+        entries = list(read_entries(path))
+        # A pid may come again: one file can hold several attempts.
+        starts = [index for index, entry in enumerate(entries) if entry.get("event") == "begin"]
+        for start, stop in zip(starts, [*starts[1:], len(entries)], strict=True):
+            if entries[start].get("spec") == spec:
+                attempts.append(entries[start:stop])
+    for entries in sorted(attempts, key=lambda entries: entries[0]["at"]):
+        history.attempts += 1
+        history.facts = ShardFacts.from_json(entries[0]["facts"])
+        history.workers = entries[0]["workers"]
+        history.first = history.first or entries[0]["at"]
+        history.ended = None
+        for entry in entries:
+            history.last = max(history.last, entry["at"])
+            if entry["event"] == "chunk":
+                facts = {name: entry[name] for name in ("chunk", "key", "status", "audio", "seconds", "error")}
+                history.outcomes[entry["chunk"]] = Outcome(**facts)
+            elif entry["event"] == "end":
+                history.ended = entry["reason"]
+    return history

@@ -1,0 +1,262 @@
+"""``plan.json``: the recordings, bundles and shards of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.errors import InputError
+from audiogrid.core.language_codes import AUTO
+from audiogrid.records.chunks import chunk_id
+from audiogrid.records.store import storable_options
+
+SCHEMA = 2
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """Model and options that one channel has instead of its recording's; the fields mean the same as there."""
+
+    model: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One accepted recording. ``duration`` in samples at 16 kHz; ``chunks`` is the number per track.
+
+    ``model``: name of its model's folder, empty for the run's. ``options``: decoding options in which it differs
+    from the run's. ``columns``: what else its table row says. ``variant``: whom it follows in a rollout.
+    ``address_table``: the table with the whole address of a remote one, where ``path`` is only what may be shown of it.
+    ``note``: what is odd about the file; ``remarks``: what else its transcript should say. ``identified``: its language
+    where that was found out, with probabilities. ``by_channel``: channels that are decoded otherwise than the fields
+    above say, by their number from 0 (a string, as JSON has it); only where channels are split.
+    """
+
+    recording: str
+    path: str
+    size: int
+    mtime_ns: int
+    duration: int
+    channels: int
+    channels_mode: str
+    chunks: int
+    model: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    reference: str | None = None
+    note: str | None = None
+    variant: str = ""
+    address_table: str | None = None
+    remarks: list[str] = field(default_factory=list)
+    identified: dict[str, Any] | None = None
+    by_channel: dict[str, TrackSettings] = field(default_factory=dict)
+
+    @property
+    def tracks(self) -> list[int | None]:
+        """Channels that are transcribed by themselves; ``[None]`` for the mix of all."""
+        return list(range(self.channels)) if self.channels_mode == "split" else [None]
+
+    @property
+    def chunk_ids(self) -> list[str]:
+        """Names of all chunks, track after track."""
+        return [chunk for track in self.tracks for chunk in self.chunks_of(track)]
+
+    def chunks_of(self, track: int | None) -> list[str]:
+        """Names of the chunks of one track."""
+        return [chunk_id(self.recording, track, index) for index in range(self.chunks)]
+
+    def settings_of(self, track: int | None) -> TrackSettings:
+        """Model and options of a track; those of the recording for ``None`` and for most channels."""
+        return self.by_channel.get(str(track)) or TrackSettings(self.model, self.options)
+
+    @property
+    def audio(self) -> int:
+        """Samples to decode: the duration of all tracks together."""
+        return self.duration * len(self.tracks)
+
+    @property
+    def language(self) -> str | None:
+        """The language that was fixed for this recording, if one was."""
+        given = self.options.get("language")
+        return None if given in (None, AUTO) else str(given)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON value; without ``by_channel`` where no channel differs, which is nearly everywhere."""
+        value = asdict(self)
+        if not self.by_channel:
+            del value["by_channel"]
+        return value
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Recording:
+        """Inverse of ``to_json``."""
+        channels = {channel: TrackSettings(**own) for channel, own in raw.get("by_channel", {}).items()}
+        return cls(**{**raw, "by_channel": channels})
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The recordings that one ``split`` job reads and one ``merge`` job writes."""
+
+    bundle: str
+    spec: str
+    recordings: list[str]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The chunks that one ``transcribe`` job works through with one model. ``audio`` in samples."""
+
+    shard: str
+    spec: str
+    chunks: list[str]
+    bundles: list[str]
+    audio: int
+    model: str
+    compute_type: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the plan depends on besides the recordings.
+
+    ``model``: the run's, for recordings that name no other. ``models``: name -> content hash of every model that a
+    recording may have.
+    """
+
+    model: str
+    models: dict[str, str]
+    options: dict[str, Any]
+    chunk_minutes: float
+    bundle_minutes: float
+    shard_minutes: float
+    shards_at_least: int
+    chunks_per_shard: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Contents of ``plan.json``."""
+
+    settings: Settings
+    recordings: list[Recording]
+    bundles: list[Bundle]
+    shards: list[Shard]
+    rejected: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Name -> content hash of the models, the run's first."""
+        return self.settings.models
+
+    @cached_property
+    def recording(self) -> dict[str, Recording]:
+        """Recordings by id."""
+        return {recording.recording: recording for recording in self.recordings}
+
+    @cached_property
+    def bundle(self) -> dict[str, Bundle]:
+        """Bundles by name."""
+        return {bundle.bundle: bundle for bundle in self.bundles}
+
+    @cached_property
+    def shard(self) -> dict[str, Shard]:
+        """Shards by name."""
+        return {shard.shard: shard for shard in self.shards}
+
+    @cached_property
+    def shards_of_bundle(self) -> dict[str, list[str]]:
+        """Names of the shards that hold chunks of a bundle."""
+        found: dict[str, list[str]] = {bundle.bundle: [] for bundle in self.bundles}
+        for shard in self.shards:
+            for bundle in shard.bundles:
+                found[bundle].append(shard.shard)
+        return found
+
+    @cached_property
+    def recording_of_chunk(self) -> dict[str, Recording]:
+        """The recording that a chunk belongs to."""
+        return {chunk: recording for recording in self.recordings for chunk in recording.chunk_ids}
+
+    def model_of(self, recording: Recording, channel: int | None = None) -> str:
+        """Name of the model that decodes a recording, or one channel of it (from 0)."""
+        return recording.settings_of(channel).model or self.settings.model
+
+    def models_of(self, recording: Recording) -> list[str]:
+        """Names of the models that decode a recording: one, unless its channels differ."""
+        return list(dict.fromkeys(self.model_of(recording, track) for track in recording.tracks))
+
+    def options_for(self, recording: Recording, channel: int | None = None) -> dict[str, Any]:
+        """Decoding options of a recording or channel, as keys have them: the run's, with what is set for it alone."""
+        return storable_options({**self.settings.options, **recording.settings_of(channel).options})
+
+    def audio_by_model(self) -> dict[str, int]:
+        """Samples to decode with each model that has any."""
+        found: dict[str, int] = {}
+        for recording in self.recordings:
+            for track in recording.tracks:
+                model = self.model_of(recording, track)
+                found[model] = found.get(model, 0) + recording.duration
+        return found
+
+    @property
+    def audio(self) -> int:
+        """Samples to decode in all."""
+        return sum(recording.audio for recording in self.recordings)
+
+    def write(self, path: Path) -> None:
+        """Write ``plan.json``."""
+        recordings = [recording.to_json() for recording in self.recordings]
+        write_json(path, {"schema": SCHEMA, **asdict(replace(self, recordings=[])), "recordings": recordings})
+
+    @classmethod
+    def read(cls, path: Path) -> Plan:
+        """Read ``plan.json``, also of an earlier version; raises ``InputError`` when it is of a later one."""
+        raw = read_json(path)
+        if raw.get("schema") == 1:
+            raw = _from_schema_1(raw)
+        if raw.get("schema") != SCHEMA:
+            raise InputError(f"{path} was written by another version of audiogrid; delete it and run again")
+        return cls(
+            settings=Settings(**raw["settings"]),
+            recordings=[Recording.from_json(item) for item in raw["recordings"]],
+            bundles=[Bundle(**item) for item in raw["bundles"]],
+            shards=[Shard(**item) for item in raw["shards"]],
+            rejected=raw["rejected"],
+            warnings=raw.get("warnings", []),
+        )
+
+
+def _from_schema_1(raw: dict[str, Any]) -> dict[str, Any]:
+    """A plan from before recordings could have models of their own."""
+    settings = dict(raw["settings"])
+    settings["models"] = {settings["model"]: settings.pop("model_hash")}
+    recordings = []
+    for item in raw["recordings"]:
+        named = {key: item[key] for key in ("language", "prompt", "hotwords")}
+        rest = {key: value for key, value in item.items() if key not in named}
+        recordings.append({**rest, "options": {key: value for key, value in named.items() if value}})
+    job = {"model": settings["model"], "compute_type": settings["options"].get("compute_type", AUTO)}
+    shards = [{**shard, **job} for shard in raw["shards"]]
+    return {**raw, "schema": SCHEMA, "settings": settings, "recordings": recordings, "shards": shards}
+
+
+class PlanReader:
+    """Reads plans, each once per version of its file."""
+
+    def __init__(self) -> None:
+        self._plans: dict[Path, tuple[int, Plan]] = {}
+
+    def __call__(self, path: Path) -> Plan:
+        """The plan in ``path``; raises as ``Plan.read`` does."""
+        version = path.stat().st_mtime_ns
+        known = self._plans.get(path)
+        if known is None or known[0] != version:
+            known = self._plans[path] = (version, Plan.read(path))
+        return known[1]

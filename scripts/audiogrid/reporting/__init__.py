@@ -1,0 +1,1 @@
+"""Stage ``report``, and ``status``: what a person reads about a run."""

@@ -1,0 +1,137 @@
+"""What the jobs of a run did and when, from their journals: attempts, tasks of workers, times, what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiogrid.core.timebase import to_seconds
+from audiogrid.records.journal import read_entries
+from audiogrid.records.plan import Plan
+from audiogrid.reporting.progress import RunFolder
+
+
+@dataclass
+class Task:
+    """Chunks that a worker decoded together. Times in seconds since 1970."""
+
+    worker: str
+    shard: str
+    began: float
+    seconds: float = 0.0
+    chunks: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Attempt:
+    """One job that worked on a shard. ``reason``: why it ended; ``None`` when it was killed (or is at work).
+
+    ``audio``: seconds decoded; ``busy``: seconds that its workers spent on that; ``gpu``: whether on a GPU.
+    ``stored``: chunks that were there.
+    ``memory_mb``: the most that one of its processes held.
+    """
+
+    shard: str
+    host: str
+    began: float
+    ended: float
+    workers: int
+    threads: int
+    reason: str | None = None
+    audio: float = 0.0
+    busy: float = 0.0
+    gpu: bool = False
+    memory_mb: int = 0
+    decoded: int = 0
+    stored: list[str] = field(default_factory=list)
+    failed: int = 0
+    tasks: dict[tuple[str, float], Task] = field(default_factory=dict)
+    warnings: list[tuple[float, str]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted, as far as it told."""
+        return max(0.0, self.ended - self.began)
+
+    @property
+    def reserved(self) -> float:
+        """Core-seconds, or GPU-seconds, that were taken, also while nothing was decoded."""
+        return self.seconds * self.workers * (1 if self.gpu else self.threads)
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Take in a line of the journal."""
+        self.ended = max(self.ended, entry["at"])
+        kind = entry["event"]
+        if kind == "end":
+            self.reason = entry["reason"]
+        elif kind == "warning":
+            self.warnings.append((entry["at"], entry["text"]))
+        elif kind == "chunk":
+            self._outcome(entry)
+            self.warnings += [(entry["at"], str(note)) for note in entry.get("notes") or []]
+
+    def _outcome(self, entry: dict[str, Any]) -> None:
+        status = entry["status"]
+        self.decoded += status == "decoded"
+        self.failed += status == "failed"
+        if status == "stored":
+            self.stored.append(entry["chunk"])
+        if status != "decoded":
+            return
+        self.memory_mb = max(self.memory_mb, int(entry.get("memory_mb") or 0))
+        self.audio += to_seconds(entry["audio"])
+        self.busy += entry["seconds"]
+        self.gpu = self.gpu or entry.get("device") == "cuda"
+        began = entry.get("began") or entry["at"] - entry["seconds"]
+        worker = entry.get("worker") or self.host
+        task = self.tasks.setdefault((worker, began), Task(worker, self.shard, began))
+        task.seconds += entry["seconds"]
+        task.chunks.append(entry["chunk"])
+
+
+def read_attempts(folder: RunFolder, plan: Plan) -> list[Attempt]:
+    """Every attempt at the shards of ``plan`` as they are now, in order of time."""
+    specs = {shard.shard: shard.spec for shard in plan.shards}
+    found: list[Attempt] = []
+    for path in sorted(folder.journal.glob("*.jsonl")):
+        attempt = None
+        for entry in read_entries(path):
+            try:
+                if entry["event"] == "begin":
+                    attempt = None
+                    if specs.get(entry["shard"]) == entry["spec"]:
+                        at = entry["at"]
+                        threads = entry.get("threads", 1)
+                        attempt = Attempt(entry["shard"], entry["host"], at, at, entry["workers"], threads)
+                        found.append(attempt)
+                elif attempt is not None:
+                    attempt.add(entry)
+            except (KeyError, TypeError):
+                continue
+    return sorted(found, key=lambda attempt: attempt.began)
+
+
+def spans_at_work(attempts: Iterable[Attempt]) -> list[tuple[float, float]]:
+    """Spans of time in which at least one attempt was at work, in order, apart from each other."""
+    spans: list[tuple[float, float]] = []
+    for attempt in sorted(attempts, key=lambda attempt: attempt.began):
+        if spans and attempt.began <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], attempt.ended))
+        else:
+            spans.append((attempt.began, attempt.ended))
+    return spans
+
+
+def clock_at_work(spans: Sequence[tuple[float, float]]) -> Callable[[float], float]:
+    """From seconds since 1970 to seconds at work: the time between two starts of a run counts for nothing."""
+
+    def at(moment: float) -> float:
+        passed = 0.0
+        for begin, end in spans:
+            if moment <= begin:
+                break
+            passed += min(moment, end) - begin
+        return passed
+
+    return at

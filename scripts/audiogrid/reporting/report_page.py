@@ -1,0 +1,228 @@
+"""``report.html``: what a run did, on one page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from audiogrid.export.charts import Columns, Lanes, Span, bars, histogram, timeline
+from audiogrid.export.template import clock, number, percent, render, span
+from audiogrid.reporting.attempts import Attempt, clock_at_work, spans_at_work
+from audiogrid.reporting.usage import Account, Prices
+
+# Rows shown of each table: a page that nobody can scroll through helps nobody, and the tables have them all.
+ROWS, PASSAGES, LISTED = 2000, 25, 300
+_LANES = 48
+# From so many recordings on, their distribution says more than a bar for each.
+_MANY = 16
+
+
+def _share(row: Mapping[str, Any], part: str, whole: str) -> float | None:
+    return float(row[part]) / float(row[whole]) if row.get(whole) else None
+
+
+def _row(account: Account, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A recording as the table shows it."""
+    duration = float(row["duration_s"])
+    return {
+        "name": row["recording"],
+        "path": row["path"],
+        "page": _page(account, row["recording"]),
+        "status": row["status"],
+        "duration": duration,
+        "language": row["language"],
+        "words": row["words"],
+        "low": float(row["low_confidence_share"]) if row["words"] else None,
+        "flagged": _share(row, "flagged", "windows"),
+        "redecoded": _share(row, "redecoded", "windows"),
+        "silence": max(0.0, 1 - float(row["speech_s"]) / duration) if duration else None,
+        "hard": row["hard_seams"],
+        "model": row.get("model", ""),
+        "variant": row.get("variant", ""),
+        "note": row["note"],
+    }
+
+
+def _page(account: Account, recording: str) -> str:
+    """Where a recording's page is, or its text; counted from the report."""
+    files = account.files.get(recording, {})
+    return next((files[kind]["path"] for kind in ("html", "txt", "json") if kind in files), "")
+
+
+def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All rows in their order; of too many, those that somebody should look at."""
+    if len(rows) <= ROWS:
+        return rows
+    return sorted(rows, key=lambda row: (row["status"] == "complete", -(row["low"] or 0)))[:ROWS]
+
+
+def _timeline(attempts: list[Attempt]) -> Lanes | None:
+    """Workers over time; of very many, nodes."""
+    tasks = sorted((task for attempt in attempts for task in attempt.tasks.values()), key=lambda task: task.began)
+    if not tasks:
+        return None
+    spans = spans_at_work(attempts)
+    at = clock_at_work(spans)
+    workers = sorted(dict.fromkeys(task.worker for task in tasks), key=lambda worker: worker.partition("/")[0])
+    hosts = [worker.partition("/")[0] for worker in workers]
+    counts: Counter[str] = Counter()
+    names = {}
+    for worker, host in zip(workers, hosts, strict=True):
+        counts[host] += 1
+        names[worker] = f"{host} · {counts[host]}" if len(workers) <= _LANES else host
+    kinds = {shard: f"k{n % 6}" for n, shard in enumerate(dict.fromkeys(task.shard for task in tasks))}
+    shown = list(dict.fromkeys(names.values()))[:_LANES]
+    drawn = [
+        Span(
+            names[task.worker],
+            at(task.began),
+            at(task.began + task.seconds),
+            kinds[task.shard],
+            f"{task.shard}, {len(task.chunks)} chunk(s) from {task.chunks[0]}: {span(task.seconds)}",
+        )
+        for task in sorted(
+            tasks, key=lambda task: shown.index(names[task.worker]) if names[task.worker] in shown else 0
+        )
+        if names[task.worker] in shown
+    ]
+    seconds = sum(end - begin for begin, end in spans) or 1.0
+    busy: dict[str, float] = {}
+    for one in drawn:
+        busy[one.lane] = busy.get(one.lane, 0.0) + one.end - one.start
+    return timeline(
+        drawn, seconds, clock, {lane: f"{percent(min(1.0, busy[lane] / seconds), 0)} busy" for lane in shown}
+    )
+
+
+def _confidence(rows: list[dict[str, Any]]) -> tuple[Lanes | None, Columns | None]:
+    """Doubtful words: a bar per recording, or how they are spread over many."""
+    spoken = [row for row in rows if row["low"] is not None]
+    if len(spoken) < 2:
+        return None, None
+    if len(spoken) <= _MANY:
+        ordered = sorted(spoken, key=lambda row: -row["low"])
+        entries = [(row["name"], row["low"], percent(row["low"])) for row in ordered]
+        return bars(entries, hrefs=[row["page"] for row in ordered], top=0.05), None
+    top = max(0.1, sorted(row["low"] for row in spoken)[int(0.99 * (len(spoken) - 1))])
+    return None, histogram([row["low"] for row in spoken], 0, top, 25, lambda value: percent(value, 0))
+
+
+def _hours_by(rows: list[dict[str, Any]], key: str) -> Lanes | None:
+    """Hours per language, model or variant, where there are several."""
+    hours: dict[str, float] = {}
+    for row in rows:
+        name = row[key] or "none"
+        hours[name] = hours.get(name, 0.0) + row["duration"]
+    if len(hours) < 2:
+        return None
+    entries = [
+        (name, seconds, span(seconds)) for name, seconds in sorted(hours.items(), key=lambda item: -item[1])[:15]
+    ]
+    return bars(entries)
+
+
+def _totals(account: Account, rows: list[dict[str, Any]], prices: Prices) -> list[tuple[str, str]]:
+    """The figures on top: value and what it is."""
+    spent = account.effort
+    found = [(f"{number(len(rows))} of {number(account.total)}", "recordings transcribed")]
+    found.append((span(sum(row["duration"] for row in rows)), "of recordings"))
+    found.append((number(sum(int(row["words"] or 0) for row in rows)), "words"))
+    if spent.wall and spent.audio:
+        found.append((span(spent.wall), "at work"))
+        found.append((f"{spent.speed:.1f}×", "real time"))
+    for seconds, what in ((spent.reserved_cores, "core-hours"), (spent.reserved_gpus, "GPU-hours")):
+        if seconds:
+            found.append((number(seconds / 3600, 2 if seconds < 36_000 else 0), what))
+    if spent.memory_mb:
+        found.append((f"{number(spent.memory_mb)} MB", "memory at most, per process"))
+    cost = spent.cost(prices)
+    if cost is not None:
+        found.append((f"{_money(cost)} {prices.currency}".strip(), "at the prices of the configuration"))
+    if spent.stored:
+        found.append((number(spent.stored), "chunks taken from the store"))
+    return found
+
+
+def _money(cost: float) -> str:
+    return number(cost, 2) if cost >= 1 else f"{cost:.2g}"
+
+
+def _when(account: Account) -> str:
+    """From when to when the run was at work, in UTC."""
+    if not account.attempts:
+        return ""
+    first = datetime.fromtimestamp(account.attempts[0].began, UTC)
+    last = datetime.fromtimestamp(max(attempt.ended for attempt in account.attempts), UTC)
+    same_day = first.date() == last.date()
+    return f"{first:%Y-%m-%d %H:%M} to {last:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}} UTC"
+
+
+def _comparison(account: Account) -> list[tuple[str, str, str, str]]:
+    """Expected against measured: what, both, and their ratio."""
+    expected, spent = account.estimate, account.effort
+    if expected is None or not spent.busy_cores:
+        return []
+    rows = [("core time", expected.core_seconds, spent.busy_cores), ("time", expected.seconds, spent.wall)]
+    return [(what, span(one), span(other), f"{other / one:.2f}×" if one else "") for what, one, other in rows]
+
+
+def _text(value: Any) -> str:
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
+
+
+def _configuration(path: Path) -> dict[str, Any]:
+    """``run_config.yaml``; empty when it cannot be read."""
+    try:
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, yaml.YAMLError):
+        return {}
+
+
+def _devices(account: Account) -> str:
+    """What decoded, for the methods section."""
+    kinds = {("a GPU" if attempt.gpu else "CPU cores") for attempt in account.attempts if attempt.decoded}
+    return " and ".join(sorted(kinds))
+
+
+def render_report(account: Account, run: str, config: Path, prices: Prices) -> str:
+    """The page. ``config``: the run's ``run_config.yaml``."""
+    rows = [_row(account, row) for row in account.rows]
+    lanes, columns = _confidence(rows)
+    document = _configuration(config)
+    windows = sum(int(row["windows"] or 0) for row in account.rows)
+    return render(
+        "report.html",
+        run=run,
+        when=_when(account),
+        hosts=list(dict.fromkeys(attempt.host for attempt in account.attempts)),
+        account=account,
+        totals=_totals(account, rows, prices),
+        comparison=_comparison(account),
+        timeline=_timeline(account.attempts),
+        lanes=lanes,
+        columns=columns,
+        languages=_hours_by(rows, "language"),
+        models=_hours_by(rows, "model"),
+        variants=_hours_by(rows, "variant"),
+        several_models=len({row["model"] for row in rows}) > 1,
+        several_variants=len({row["variant"] for row in rows}) > 1,
+        rows=_shown(rows),
+        all_rows=len(rows),
+        worst=[{**passage, "page": _page(account, passage["recording"])} for passage in account.worst[:PASSAGES]],
+        listed=LISTED,
+        windows=windows,
+        flagged=sum(int(row["flagged"] or 0) for row in account.rows),
+        redecoded=sum(int(row["redecoded"] or 0) for row in account.rows),
+        kept=sum(int(row["kept_careful"] or 0) for row in account.rows),
+        warnings=sorted((w for attempt in account.attempts for w in attempt.warnings), key=lambda w: w[0]),
+        command=document.get("command", ""),
+        versions=document.get("versions", {}),
+        configuration=_text(document.get("config", {})),
+        options=_text(account.options),
+        devices=_devices(account),
+    )

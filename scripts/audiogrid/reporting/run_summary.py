@@ -1,0 +1,59 @@
+"""How a run ended, in the last lines a person reads; everything comes from the tables in its folder."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiogrid.reporting.progress import RunFolder
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Ending:
+    """``lines`` to print; ``troubles``: one phrase per kind of recording left out (none: all is well)."""
+
+    lines: list[str]
+    troubles: list[str]
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of one of the run's tables; none where it is not there."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    except FileNotFoundError:
+        return []
+
+
+def _some(rows: list[str]) -> list[str]:
+    more = [f"  and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+    return [f"  {row}" for row in rows[:SHOWN]] + more
+
+
+def read_ending(folder: RunFolder) -> Ending:
+    """What the tables of a run say about its end."""
+    done, rejected, failed = (read_rows(path) for path in (folder.summary, folder.rejected, folder.failed))
+    whole = {row["recording"] for row in done}
+    gaps = {row["recording"] for row in failed} & whole
+    lost = {row["recording"] for row in failed} - whole
+    total = len(whole) + len(lost) + len(rejected)
+    lines = [f"{len(whole)} of {total} recording(s) transcribed, in {folder.transcripts}/"]
+    troubles = []
+    if rejected:
+        troubles.append(f"{len(rejected)} recording(s) rejected")
+        lines.append(f"{len(rejected)} rejected (reasons in {folder.rejected}):")
+        lines += _some([f"{row['path']}: {row['reason']}" for row in rejected])
+    if lost:
+        troubles.append(f"{len(lost)} recording(s) failed")
+        lines.append(f"{len(lost)} without a transcript (causes in {folder.failed}):")
+    if gaps:
+        lines.append(f"{len(gaps)} with a gap (causes in {folder.failed}):")
+    if failed:
+        lines += _some([f"{row['chunk'] or row['path']}: {row['cause']}" for row in failed])
+        lines.append("Run the same command again to try only these.")
+    if folder.report.is_file():
+        lines.append(f"The whole account: {folder.report}")
+    return Ending(lines, troubles)

@@ -1,0 +1,164 @@
+"""The account of a run: what was done, what it took, and how far that was from what the plan expected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.timebase import to_seconds
+from audiogrid.merging.merge_bundle import Failure, Merged
+from audiogrid.records.plan import Plan
+from audiogrid.reporting.attempts import Attempt, read_attempts, spans_at_work
+from audiogrid.reporting.progress import RunFolder
+from audiogrid.reporting.run_summary import read_rows
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What an hour costs, 0 where that is nobody's business; ``currency`` is only printed."""
+
+    core_hour: float = 0.0
+    gpu_hour: float = 0.0
+    currency: str = ""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What decoding took. Seconds; ``reserved`` counts from the start of a job to its end, ``busy`` decoding only.
+
+    ``memory_mb``: the most that one decoding process held.
+    """
+
+    audio: float = 0.0
+    wall: float = 0.0
+    busy_cores: float = 0.0
+    busy_gpus: float = 0.0
+    reserved_cores: float = 0.0
+    reserved_gpus: float = 0.0
+    decoded: int = 0
+    stored: int = 0
+    memory_mb: int = 0
+
+    @property
+    def speed(self) -> float:
+        """Seconds of audio per second."""
+        return self.audio / self.wall if self.wall else 0.0
+
+    def cost(self, prices: Prices) -> float | None:
+        """What the reserved hours cost; ``None`` where no price applies."""
+        cores, gpus = self.reserved_cores * prices.core_hour, self.reserved_gpus * prices.gpu_hour
+        return (cores + gpus) / 3600 if cores or gpus else None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the plan expected of the audio that was decoded: core-seconds, seconds, and on what ground."""
+
+    core_seconds: float
+    seconds: float
+    cores: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """Everything that the report says. ``rows``: of the summary; ``total``: recordings found, also rejected ones."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    files: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    worst: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    rejected: list[dict[str, str]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    effort: Effort = field(default_factory=Effort)
+    estimate: Estimate | None = None
+    models: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    planned: bool = True
+    audio: float = 0.0
+    total: int = 0
+
+    @property
+    def lost(self) -> list[Failure]:
+        """Failures of recordings that have no transcript."""
+        whole = {row["recording"] for row in self.rows}
+        return [failure for failure in self.failures if failure.recording not in whole]
+
+    @property
+    def unfinished(self) -> list[Attempt]:
+        """Attempts that did not end as they should."""
+        return [attempt for attempt in self.attempts if attempt.reason != "done"]
+
+
+def effort(attempts: Sequence[Attempt]) -> Effort:
+    """Sum of what the attempts took."""
+    on_cores = [attempt for attempt in attempts if not attempt.gpu]
+    on_gpus = [attempt for attempt in attempts if attempt.gpu]
+    return Effort(
+        audio=sum(attempt.audio for attempt in attempts),
+        wall=sum(end - begin for begin, end in spans_at_work(attempts)),
+        busy_cores=sum(attempt.busy * attempt.threads for attempt in on_cores),
+        busy_gpus=sum(attempt.busy for attempt in on_gpus),
+        reserved_cores=sum(attempt.reserved for attempt in on_cores),
+        reserved_gpus=sum(attempt.reserved for attempt in on_gpus),
+        decoded=sum(attempt.decoded for attempt in attempts),
+        memory_mb=max((attempt.memory_mb for attempt in attempts), default=0),
+        # What an earlier attempt of this run decoded is found by the next one: that is no saving.
+        stored=len(
+            {chunk for attempt in attempts for chunk in attempt.stored}
+            - {chunk for attempt in attempts for task in attempt.tasks.values() for chunk in task.chunks}
+        ),
+    )
+
+
+def read_estimate(folder: RunFolder, plan: Plan, decoded: float) -> Estimate | None:
+    """What was expected for ``decoded`` seconds of audio; ``None`` when nobody noted it, or nothing was decoded."""
+    try:
+        raw = read_json(folder.estimate)
+        speeds: Mapping[str, Mapping[str, Any]] = raw["speeds"]
+        needed = plan.audio_by_model()
+        whole = sum(to_seconds(samples) / speeds[model]["per_core"] for model, samples in needed.items())
+        sources = "; ".join(dict.fromkeys(str(speeds[model]["source"]) for model in needed))
+        cores = int(raw["cores"])
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return None
+    planned = to_seconds(plan.audio)
+    if not planned or not decoded:
+        return None
+    share = min(1.0, decoded / planned)
+    return Estimate(whole * share, whole * share / max(1, cores), cores, sources)
+
+
+def read_account(folder: RunFolder, plan: Plan | None, bundles: Sequence[Merged]) -> Account:
+    """The account of the run in ``folder``. ``plan``: ``None`` when the run did not get that far."""
+    rejected = read_rows(folder.rejected)
+    if plan is None:
+        return Account(rejected=rejected, planned=False, total=len(rejected))
+    attempts = read_attempts(folder, plan)
+    spent = effort(attempts)
+    models = {recording.recording: plan.models_of(recording) for recording in plan.recordings}
+    used = {model for names in models.values() for model in names}
+    worst = [
+        {"recording": name, **passage}
+        for merged in bundles
+        for name, passages in merged.worst.items()
+        for passage in passages
+    ]
+    return Account(
+        rows=[
+            {"model": ", ".join(models.get(row["recording"], [])), **row} for merged in bundles for row in merged.rows
+        ],
+        files={name: files for merged in bundles for name, files in merged.files.items()},
+        worst=sorted(worst, key=lambda passage: passage["probability"]),
+        failures=[failure for merged in bundles for failure in merged.failures],
+        rejected=rejected,
+        attempts=attempts,
+        effort=spent,
+        estimate=read_estimate(folder, plan, spent.audio),
+        models={name: hash_ for name, hash_ in plan.models.items() if name in used} or plan.models,
+        options=dict(plan.settings.options),
+        audio=to_seconds(plan.audio),
+        total=len(plan.recordings) + len(rejected),
+    )

@@ -1,0 +1,1 @@
+"""Stage ``split``: from recordings to chunks."""

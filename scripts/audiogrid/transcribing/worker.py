@@ -1,0 +1,249 @@
+"""The child process in which decoding happens: one warm model, results straight into the store."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audiogrid import __version__
+from audiogrid.core.errors import RetryableError
+from audiogrid.decoding.faults import maybe_fail
+from audiogrid.records.chunks import BundleManifest, Chunk, pcm_hash, read_pcm
+from audiogrid.records.store import Store
+
+if TYPE_CHECKING:
+    from audiogrid.decoding.memory_fallback import AdaptiveEngine
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker process needs once, at its start.
+
+    ``device``: ``cpu`` or ``cuda``; ``gpus``: UUIDs, of which each process gets one; ``batch_size``: 0 = choose;
+    ``examine``: try the device on a known clip first; ``why``: how the device was decided on; ``reserve``: processes
+    on the CPU, and threads of each, that may take over when there is no way on with GPUs (0: none may).
+    """
+
+    model_dir: str
+    device: str
+    compute_type: str
+    threads: int
+    batch_size: int
+    store: str
+    examine: bool = False
+    gpus: tuple[str, ...] = ()
+    why: str = ""
+    reserve: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One chunk to decode. ``folder``: its bundle's folder; ``options``: all decoding options."""
+
+    chunk: Chunk
+    key: str
+    folder: str
+    options: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The chunk's id."""
+        return self.chunk.chunk
+
+    @property
+    def audio(self) -> int:
+        """Samples to decode."""
+        return self.chunk.context_end - self.chunk.context_start
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one chunk went. ``status``: ``decoded``, ``stored`` (it was there already) or ``failed``.
+
+    ``notes``: what the worker had to do without from then on, for a person; ``memory_mb``: the most
+    that its process has held so far. ``began``: seconds since 1970 when its task began; chunks that were
+    decoded together share it. ``worker``: host and pid of the process; ``device``: its device.
+    """
+
+    chunk: str
+    key: str
+    status: str
+    audio: int
+    seconds: float = 0.0
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    memory_mb: int = 0
+    began: float = 0.0
+    worker: str = ""
+    device: str = ""
+
+
+_LARGE_PAGES = "glibc.malloc.hugetlb"
+_engine: AdaptiveEngine | None = None
+_settings: WorkerSettings | None = None
+_start_error: BaseException | None = None
+
+
+def _die_with_parent() -> None:
+    """Leave when the parent is gone, even from the middle of a decode: nobody would collect the result."""
+    import multiprocessing
+    from multiprocessing.connection import wait
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def start(settings: WorkerSettings) -> None:
+    """Load the model; called once per process. A failure is kept and raised by ``ready``."""
+    global _engine, _settings, _start_error
+    # The parent decides when work ends: a Ctrl-C reaches the whole process group, and a cluster that ends a job tells
+    # every process of it. What this one is at may still be finished in the time of grace.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _settings = settings
+    if settings.gpus:
+        # Before anything of CUDA is loaded: this process knows one GPU only.
+        os.environ["CUDA_VISIBLE_DEVICES"] = settings.gpus[0]
+    try:
+        from audiogrid.decoding.memory_fallback import AdaptiveEngine, Wanted
+
+        wanted = Wanted(
+            settings.device, settings.compute_type, settings.threads, settings.batch_size, bool(settings.reserve[0])
+        )
+        _engine = AdaptiveEngine(Path(settings.model_dir), wanted)
+        if settings.examine:
+            from audiogrid.hardware.known_clip import trust
+
+            trust(_engine)
+    except Exception as error:
+        _start_error = error
+
+
+def ready() -> dict[str, Any]:
+    """What this process decodes with; raises what went wrong while it started."""
+    if _start_error is not None:
+        raise _start_error
+    assert _engine is not None and _settings is not None
+    return made_by(_engine, _settings)
+
+
+def made_by(engine: AdaptiveEngine, settings: WorkerSettings) -> dict[str, Any]:
+    """Provenance of a result: what may differ between machines without being part of the key.
+
+    ``device_why``: how the device was decided on; ``adapted``: what was done without for lack of memory.
+    """
+    from importlib.metadata import version
+
+    gpu = engine.gpu
+    return {
+        "audiogrid": __version__,
+        "faster_whisper": version("faster-whisper"),
+        "ctranslate2": version("ctranslate2"),
+        "python": platform.python_version(),
+        "device": engine.device,
+        "compute_type": engine.compute_type,
+        "threads": settings.threads,
+        "batch_size": engine.batch_size,
+        "host": socket.gethostname(),
+        "device_why": settings.why,
+        **({"gpu": {"name": gpu.name, "uuid": gpu.uuid}} if gpu and engine.device == "cuda" else {}),
+        **({"adapted": engine.adapted} if engine.adapted else {}),
+    }
+
+
+_manifests: dict[str, BundleManifest] = {}
+
+
+def _read(job: Job) -> Any:
+    if job.folder not in _manifests:
+        _manifests.clear()
+        _manifests[job.folder] = BundleManifest.read(Path(job.folder))
+    pcm = read_pcm(Path(job.folder), _manifests[job.folder], job.chunk)
+    if pcm_hash(pcm) != job.chunk.pcm_sha256:
+        raise RetryableError(f"the audio of chunk {job.name} in {job.folder} is damaged; delete that folder, run again")
+    return pcm
+
+
+def work(jobs: Sequence[Job]) -> list[Outcome]:
+    """Decode ``jobs`` together and store each result as soon as it is complete."""
+    from audiogrid.decoding.engine import ChunkAudio
+    from audiogrid.decoding.options import DecodeOptions
+
+    assert _engine is not None and _settings is not None
+    store = Store(Path(_settings.store))
+    known = len(_engine.adapted)
+    # Somebody else (an older job that lived on, say) may have been quicker.
+    outcomes = [Outcome(job.name, job.key, "stored", job.audio) for job in jobs if store.has(job.key)]
+    there = {outcome.chunk for outcome in outcomes}
+    jobs = [job for job in jobs if job.name not in there]
+    audio = []
+    for job in jobs:
+        maybe_fail(job.name)
+        owned = (job.chunk.start - job.chunk.context_start, job.chunk.end - job.chunk.context_start)
+        audio.append(ChunkAudio(_read(job), owned, DecodeOptions(**job.options)))
+    began, at = time.perf_counter(), round(time.time(), 3)
+    new: dict[str, bool] = {}
+    for index, result in _engine.decode(audio):
+        new[jobs[index].name] = store.put(jobs[index].key, result, made_by(_engine, _settings))
+    # Chunks that were decoded together share the time by their length.
+    pace = (time.perf_counter() - began) / (sum(job.audio for job in jobs) or 1)
+    memory = _peak_memory_mb()
+    notes = tuple(_engine.adapted[known:])
+    who = f"{socket.gethostname()}/{os.getpid()}"
+    for job in jobs:
+        outcome = Outcome(job.name, job.key, "decoded" if new[job.name] else "stored", job.audio)
+        seconds = round(pace * job.audio, 3)
+        outcome = replace(outcome, seconds=seconds, notes=notes, memory_mb=memory)
+        outcomes.append(replace(outcome, began=at, worker=who, device=_engine.device))
+        notes = ()
+    return outcomes
+
+
+def _peak_memory_mb() -> int:
+    """The most memory that this process has held, in MB."""
+    import resource
+
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1_000_000)
+
+
+def describe_exit(code: int | None) -> str:
+    """What a worker's exit code says about its death, for a person."""
+    if code is None:
+        return "the worker process was lost"
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        hint = " (out of memory?)" if -code == signal.SIGKILL else ""
+        return f"the worker process died of {name}{hint}"
+    return f"the worker process ended by itself with exit code {code}"
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """Variables of a worker process; to be set before it starts.
+
+    They keep numeric libraries to its threads (NumPy's BLAS gets one whatever ``threads`` is: what little it does gains
+    nothing from more) and let glibc take large pages: the encoder takes and frees 70 MB for every layer of a window,
+    100,000 page faults a window otherwise, a fifth of its time (`benchmarks/model.py`).
+    """
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return {
+        **dict.fromkeys(names, str(threads)),
+        "OPENBLAS_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "GLIBC_TUNABLES": tunables if _LARGE_PAGES in tunables else f"{tunables}:{_LARGE_PAGES}=1".lstrip(":"),
+    }
