@@ -75,8 +75,8 @@ class SleepingPool:
 
     def _work(self, task):  # type: ignore[no-untyped-def]
         from audiogrid.core.timebase import to_seconds
+        from audiogrid.records.outcome import Outcome
         from audiogrid.records.results import empty_result
-        from audiogrid.transcribing.worker import Outcome
 
         (job,) = task
         began = time.monotonic()

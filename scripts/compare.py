@@ -15,9 +15,9 @@ from audiogrid.core.atomic_files import write_text
 from audiogrid.core.command import run
 from audiogrid.core.errors import InputError
 from audiogrid.core.log import open_log
+from audiogrid.records.prices import Prices
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.progress import RunFolder
-from audiogrid.reporting.usage import Prices
 from audiogrid.scoring.normalising import require_packages
 
 

@@ -15,7 +15,7 @@ from audiogrid.core.log import open_log
 from audiogrid.core.timebase import clock
 from audiogrid.records.identified_languages import read_identified
 from audiogrid.records.plan import Plan
-from audiogrid.reporting.progress import RunFolder
+from audiogrid.records.run_folder import RunFolder
 
 
 def main(argv: list[str]) -> None:

@@ -11,8 +11,8 @@ from audiogrid.core.command import run
 from audiogrid.core.log import open_log
 from audiogrid.merging.merge_bundle import MergeSettings, facts_from_reports, merge_bundle, require_complete
 from audiogrid.records.plan import Plan
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.progress import RunFolder
 
 
 def main(argv: list[str]) -> None:

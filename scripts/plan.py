@@ -19,13 +19,13 @@ from audiogrid.planning.plan_settings import read_settings, route
 from audiogrid.planning.plan_summary import Speed, describe
 from audiogrid.planning.store_preview import foresee
 from audiogrid.planning.throughput import expected_speed
-from audiogrid.probing.list_recordings import Rejection
 from audiogrid.probing.probe import write_rejected
+from audiogrid.probing.recording_source import Rejection
 from audiogrid.records.identified_languages import read_identified
 from audiogrid.records.plan import Plan
+from audiogrid.records.prices import Prices
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.progress import RunFolder
-from audiogrid.reporting.usage import Prices
 from audiogrid.splitting.cut_cache import known_cuts
 
 

@@ -24,11 +24,12 @@ from audiogrid.merging.merge_bundle import (
 from audiogrid.merging.merge_recording import write_summary
 from audiogrid.orchestration.rerun import is_intact
 from audiogrid.records.plan import Plan
+from audiogrid.records.prices import Prices
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.progress import RunFolder
 from audiogrid.reporting.report_page import render_report
 from audiogrid.reporting.run_summary import read_ending
-from audiogrid.reporting.usage import Prices, read_account
+from audiogrid.reporting.usage import read_account
 
 
 def _up_to_date(folder: RunFolder, plan: Plan, bundle: str) -> bool:

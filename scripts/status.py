@@ -12,8 +12,9 @@ from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import clock
 from audiogrid.merging.merge_bundle import facts_from_journals
 from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.progress import RunFolder, RunProgress, is_idle
+from audiogrid.reporting.progress import RunProgress, is_idle
 from audiogrid.reporting.run_summary import read_ending
 
 

@@ -21,8 +21,9 @@ from audiogrid.hardware.cores import divide, usable_cores, usable_memory
 from audiogrid.hardware.device_choice import decide
 from audiogrid.hardware.node_share import NodeShare
 from audiogrid.records.journal import Journal
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.progress import RunFolder, RunProgress
+from audiogrid.reporting.progress import RunProgress
 from audiogrid.reporting.progress_bar import Meter
 from audiogrid.transcribing.coordinator import Team
 from audiogrid.transcribing.pool import WorkerPool

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import settings
 
 import speech as speech_module
+from places import ROOT
 from processes import Processes
 from require import require
 
-ROOT = Path(__file__).resolve().parent.parent
 # What a clone needs to run the workflow; those that are not there yet are left out.
 CLONED = (
     "workflow",

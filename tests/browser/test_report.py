@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, Task
 from audiogrid.reporting.report_page import render_report
-from audiogrid.reporting.usage import Account, Effort, Estimate, Prices
+from audiogrid.reporting.usage import Account, Effort, Estimate
 
 pytestmark = pytest.mark.browser
 

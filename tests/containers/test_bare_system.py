@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from places import ROOT
 from require import require
 from speech import word_error_rate
 
 pytestmark = pytest.mark.containers
-ROOT = Path(__file__).parents[2]
 HOME = "opt/audiogrid"
 # Everything below is gone with the namespace it was mounted in.
 NAMESPACE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation=private")

@@ -20,10 +20,10 @@ import pytest
 
 import runs
 from media import write_wav
+from places import SCRIPTS
 
 pytestmark = [pytest.mark.workflow, pytest.mark.faults]
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 SHARD = "s0001"
 NOTES = 4
 SENTENCE = "There are %d boats in the harbour this morning."

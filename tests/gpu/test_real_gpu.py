@@ -13,11 +13,11 @@ import pytest
 
 from audiogrid.hardware import device_choice as devices
 from audiogrid.hardware.known_clip import try_clip
+from places import SCRIPTS
 from require import require
 
 pytestmark = pytest.mark.gpu
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 DECODE = """
 import json, sys
 from pathlib import Path

@@ -19,13 +19,12 @@ import pytest
 
 import runs
 from media import write_wav
+from places import ROOT, SCRIPTS
 from processes import Processes
 from require import require
 
 pytestmark = pytest.mark.mpi
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = ROOT / "scripts"
 SHARD = "s0001"
 # All ranks on this machine, however few cores it has, also for root in a container.
 OPEN_MPI = {

@@ -8,8 +8,8 @@ import pytest
 import storages
 from audiogrid.media.vad import FRAME
 from audiogrid.remote import reader, web
-from audiogrid.remote import service as service_module
-from audiogrid.remote.service import service
+from audiogrid.remote import services as service_module
+from audiogrid.remote.services import service
 from audiogrid.splitting import track_cutter
 
 

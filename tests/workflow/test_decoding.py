@@ -14,7 +14,7 @@ import pytest
 import speech as made
 from audiogrid.decoding.engine import ChunkAudio, Engine
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.passes.windows import overlap
+from audiogrid.decoding.windows import overlap
 from audiogrid.records.results import ChunkResult, Word
 
 pytestmark = pytest.mark.workflow

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from places import SCRIPTS
+
 pytestmark = pytest.mark.workflow
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 # Every window is the same, so that a large batch costs one encoding. The address space is cut until it is too small.
 PROGRAM = """
 import json, resource, sys

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import pysubs2
 import pytest
 import webvtt
 
 import runs
+from places import ROOT
 from speech import word_error_rate
 
 pytestmark = pytest.mark.workflow
-ROOT = Path(__file__).parents[2]
 
 
 def test_the_samples_are_read_as_they_were_written(workspace):

@@ -18,7 +18,7 @@ from audiogrid.reporting.run_summary import read_ending
 from audiogrid.core.errors import AudiogridError, InputError
 from audiogrid.models.registry import load_registry, memory_of, named_folders
 from audiogrid.records.plan import PlanReader
-from audiogrid.reporting.progress import RunFolder
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.publishing import check_target, is_published, target
 from audiogrid.remote.service import RemoteError
 from audiogrid.probing.fingerprint import current_listing

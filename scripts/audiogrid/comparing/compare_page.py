@@ -15,7 +15,7 @@ from audiogrid.config.conditions import ORIGINAL
 from audiogrid.export.charts import Lanes, intervals
 from audiogrid.export.media_links import media_url
 from audiogrid.export.template import clock, percent, render, span
-from audiogrid.reporting.usage import Prices
+from audiogrid.records.prices import Prices
 from audiogrid.scoring.bootstrap import RESAMPLES, Interval
 from audiogrid.scoring.figures import Figure, Group
 from audiogrid.scoring.judging import Found, Judged

@@ -16,8 +16,8 @@ from audiogrid.core.errors import InputError
 from audiogrid.merging.merge_bundle import Merged
 from audiogrid.probing.tables import COLUMNS
 from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.progress import RunFolder
 from audiogrid.scoring.figures import Group, all_groups
 from audiogrid.scoring.judging import Judged, judge, spoken_language
 from audiogrid.scoring.references import read_reference

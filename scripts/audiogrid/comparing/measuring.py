@@ -11,9 +11,9 @@ from audiogrid.core.atomic_files import read_json
 from audiogrid.core.timebase import to_seconds
 from audiogrid.records.journal import chunk_entries
 from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.prices import Prices
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.progress import RunFolder
-from audiogrid.reporting.usage import Prices
 
 
 @dataclass

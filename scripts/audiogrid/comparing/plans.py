@@ -14,7 +14,7 @@ from audiogrid.planning.bundles_and_shards import plan_recordings, probed_record
 from audiogrid.planning.plan_settings import read_settings, route
 from audiogrid.records.identified_languages import Identified
 from audiogrid.records.plan import Plan, Recording, Settings
-from audiogrid.reporting.progress import RunFolder
+from audiogrid.records.run_folder import RunFolder
 
 
 def _previous(folder: RunFolder) -> Plan | None:

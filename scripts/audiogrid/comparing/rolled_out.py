@@ -17,8 +17,8 @@ from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.merging.merge_bundle import Merged
 from audiogrid.records.plan import Plan
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.progress import RunFolder
 from audiogrid.scoring.bootstrap import Interval, rates
 from audiogrid.scoring.judging import judge, spoken_language
 from audiogrid.scoring.references import find_reference, read_reference

@@ -9,7 +9,7 @@ from typing import Any
 from audiogrid.comparing.comparison import Result
 from audiogrid.comparing.measuring import Effort
 from audiogrid.core.tsv import write_table
-from audiogrid.reporting.usage import Prices
+from audiogrid.records.prices import Prices
 from audiogrid.scoring.bootstrap import Interval
 
 COLUMNS = (

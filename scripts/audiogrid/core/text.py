@@ -5,8 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Protocol
 
-from audiogrid.records.results import Word
+
+class HasText(Protocol):
+    """Anything with a text: a word, for instance."""
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
 
 
 def clean(text: str) -> str:
@@ -20,7 +26,7 @@ def clean(text: str) -> str:
     return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cs"))
 
 
-def joined(words: Iterable[Word]) -> str:
+def joined(words: Iterable[HasText]) -> str:
     """The text of some words: each brings its own space where its language writes one."""
     return " ".join("".join(word.text for word in words).split())
 

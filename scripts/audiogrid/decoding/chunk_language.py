@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from audiogrid.decoding.passes.windows import seconds
+from audiogrid.decoding.windows import seconds
 
 # A window in one language has it at 0.96 and more (Whisper base, telephone prompts in five languages); one in two
 # languages had neither above 0.8.

@@ -17,8 +17,8 @@ from audiogrid.decoding.passes import second_pass as second_look
 from audiogrid.decoding.passes.careful_pass import HARMLESS, read_carefully
 from audiogrid.decoding.passes.code_switching import Listened, part_by_language
 from audiogrid.decoding.passes.prepare import AHEAD, Prepared, each_with, prepare
-from audiogrid.decoding.passes.word_times import segment, sentences
 from audiogrid.decoding.whisper.model import Heard, Model
+from audiogrid.decoding.word_times import segment, sentences
 from audiogrid.records.results import ChunkResult, Segment, Window, empty_result
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from audiogrid.core.text import clean
 from audiogrid.export.media_links import may_have_picture
+from audiogrid.export.provenance import model_names
 from audiogrid.export.template import render
-from audiogrid.merging.document import model_names
 
 #: A pause after which a new paragraph begins, in seconds.
 PAUSE = 2.0

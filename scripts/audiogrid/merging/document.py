@@ -189,12 +189,6 @@ def main_language(tracks: Sequence[TrackText], fallback: str | None = None) -> t
     return language, round(sums[language] / weights[language], 4)
 
 
-def model_names(document: Mapping[str, Any]) -> str:
-    """Names of the models a document was made with: one, unless its channels differ; empty where nothing says so."""
-    made = document.get("provenance", {})
-    return ", ".join(dict.fromkeys(one["model"]["name"] for one in made.get("channels", [made]) if "model" in one))
-
-
 def build(
     facts: Mapping[str, Any],
     tracks: Sequence[TrackText],

@@ -18,8 +18,8 @@ from audiogrid.records.chunks import Chunk, ShardFacts
 from audiogrid.records.journal import read_history
 from audiogrid.records.plan import Plan, Recording, Shard
 from audiogrid.records.results import ChunkResult, empty_result
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.progress import RunFolder
 
 SCHEMA = 1
 

@@ -17,7 +17,8 @@ from audiogrid.core.tsv import write_table
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.formats import render_all
 from audiogrid.export.media_links import media_url
-from audiogrid.merging.document import TrackText, build, model_names
+from audiogrid.export.provenance import model_names
+from audiogrid.merging.document import TrackText, build
 from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.stitch import UNKNOWN_REASON, check, stitch
 from audiogrid.records.chunks import Chunk

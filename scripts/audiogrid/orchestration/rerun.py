@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from audiogrid.core.atomic_files import read_json, write_text
-from audiogrid.reporting.progress import RunFolder
+from audiogrid.records.run_folder import RunFolder
 
 
 def _generation(path: Path) -> tuple[int, dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from audiogrid.config.routes import Route, routed_tracks
 from audiogrid.core.language_codes import AUTO
-from audiogrid.probing.list_recordings import Rejection
+from audiogrid.probing.recording_source import Rejection
 from audiogrid.records.identified_languages import Identified
 from audiogrid.records.plan import Recording, Settings, TrackSettings
 

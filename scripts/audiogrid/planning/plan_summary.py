@@ -11,7 +11,7 @@ from audiogrid.records.plan import Plan
 
 if TYPE_CHECKING:
     from audiogrid.planning.store_preview import Foresight
-    from audiogrid.reporting.usage import Prices
+    from audiogrid.records.prices import Prices
 
 # Remarks that are shown at once.
 _REMARKS = 5

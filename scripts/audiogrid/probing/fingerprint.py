@@ -8,7 +8,8 @@ from pathlib import Path
 
 from audiogrid.core.atomic_files import canonical_json, read_json, write_json
 from audiogrid.core.errors import RetryableError
-from audiogrid.probing.list_recordings import Listing, RecordingSource, list_sources
+from audiogrid.probing.list_recordings import Listing, list_sources
+from audiogrid.probing.recording_source import RecordingSource
 
 
 def listing_hash(recordings: str | Sequence[str], channels: str) -> str:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Literal
 
 from audiogrid.core.errors import InputError
 from audiogrid.probing.recording_ids import Named, assign_ids
+from audiogrid.probing.recording_source import (
+    CHANNELS,
+    Channels,
+    RecordingSource,
+    Rejection,
+    listing_problem,
+    printable,
+)
+from audiogrid.probing.tables import read_table
 from audiogrid.remote.address import is_remote, parse, unknown_scheme
-from audiogrid.remote.listing import Remote, found_at, look_at_all
+from audiogrid.remote.listing import found_at, look_at_all
 
-Channels = Literal["mix", "split"]
-CHANNELS: tuple[Channels, ...] = ("mix", "split")
 TABLE_SUFFIXES = (".tsv", ".csv")
 
 # What lies beside recordings in many folders; anything else is taken for media and looked into.
@@ -29,45 +35,11 @@ _NOT_MEDIA = frozenset(_EXTENSIONS.split())
 
 
 @dataclass(frozen=True)
-class Rejection:
-    """A file or table row that is not transcribed. ``recording`` is empty where it got no id."""
-
-    recording: str
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class RecordingSource:
-    """One recording as listed. ``columns``: what else its table row says.
-
-    ``remote``: of a remote one, its address (``path`` is the public form of it) and what was seen there.
-    ``address_table``: the table to look into for the address where the public form does not suffice.
-    """
-
-    recording: str
-    path: str
-    language: str | None = None
-    prompt: str | None = None
-    hotwords: str | None = None
-    channels: Channels = "mix"
-    reference: str | None = None
-    columns: dict[str, str] = field(default_factory=dict)
-    remote: Remote | None = field(default=None, repr=False, compare=False)
-    address_table: str | None = field(default=None, repr=False, compare=False)
-
-
-@dataclass(frozen=True)
 class Listing:
     """Recordings in order, and what was left out with the reason."""
 
     sources: list[RecordingSource]
     rejected: list[Rejection]
-
-
-def printable(path: str) -> str:
-    """``path`` with bytes that are no UTF-8 spelt as escapes."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def ignored(name: str) -> bool:
@@ -84,8 +56,6 @@ def list_sources(
     earlier run; those ids stay. Raises ``InputError`` when something named here is missing or empty, or a
     table cannot be read, ``RetryableError`` when the storage of a remote folder cannot be reached.
     """
-    from audiogrid.probing.tables import read_table
-
     if channels not in CHANNELS:
         raise InputError(f"channels is {channels!r}: use 'mix' (all channels as one) or 'split' (each by itself)")
     mode: Channels = "split" if channels == "split" else "mix"
@@ -265,14 +235,3 @@ def _checked(files: list[str]) -> tuple[list[str], list[Rejection]]:
         else:
             rejected.append(Rejection("", printable(file), reason))
     return good, rejected
-
-
-def listing_problem(path: str) -> str | None:
-    """Why a path cannot be a recording whatever the file holds; ``None`` when it can."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return "The file's name is not valid UTF-8: rename it."
-    if Path(path).is_symlink() and not Path(path).exists():
-        return "The link points to nothing (or to itself): restore its target or delete it."
-    return None

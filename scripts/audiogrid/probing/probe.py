@@ -11,7 +11,7 @@ from typing import Any
 from audiogrid.core.atomic_files import write_json, write_text
 from audiogrid.core.tsv import write_table
 from audiogrid.probing.isolation import Looked, look_at
-from audiogrid.probing.list_recordings import RecordingSource, Rejection
+from audiogrid.probing.recording_source import RecordingSource, Rejection
 
 SCHEMA = 1
 # Raised whenever the same file would now give other facts.

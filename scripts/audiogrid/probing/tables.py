@@ -13,7 +13,14 @@ from pathlib import Path
 
 from audiogrid.core.errors import InputError
 from audiogrid.core.language_codes import check_language
-from audiogrid.probing.list_recordings import CHANNELS, Channels, RecordingSource, Rejection, listing_problem, printable
+from audiogrid.probing.recording_source import (
+    CHANNELS,
+    Channels,
+    RecordingSource,
+    Rejection,
+    listing_problem,
+    printable,
+)
 from audiogrid.remote.address import Address, is_remote, parse, unknown_scheme
 from audiogrid.remote.listing import Remote
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.records.chunks import ShardFacts
-from audiogrid.transcribing.worker import Outcome
+from audiogrid.records.outcome import Outcome
 
 
 class Journal:

@@ -16,7 +16,8 @@ from typing import Any
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.errors import InputError
 from audiogrid.remote.address import Address, is_remote, parse
-from audiogrid.remote.service import RemoteError, service
+from audiogrid.remote.service import RemoteError
+from audiogrid.remote.services import service
 
 # What people want to have elsewhere: tables, pages and the configuration beside the transcripts.
 _SUFFIXES = {".tsv", ".html", ".yaml"}

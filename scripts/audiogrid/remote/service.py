@@ -12,15 +12,12 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from logging import getLogger
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from audiogrid.core.errors import InputError
 from audiogrid.remote.address import Address
 
 Answer = TypeVar("Answer")
@@ -100,55 +97,6 @@ class Service(Protocol):
     def put(self, path: Path, address: Address, media_type: str) -> str:
         """Store a file, of which nobody sees half; its entity tag."""
         ...
-
-
-@cache
-def service(scheme: str) -> Service:
-    """The service for addresses of ``scheme``; raises ``InputError`` that names the package when it is missing."""
-    # A clone of this process must not share connections: sub-processes are spawned, so each makes its own.
-    if scheme in ("https", "http"):
-        from audiogrid.remote.web import WebService
-
-        return WebService()
-    extra = {"s3": "s3", "gs": "gcs", "az": "azure"}[scheme]
-    try:
-        if scheme == "s3":
-            from audiogrid.remote.s3 import S3Service
-
-            return S3Service()
-        if scheme == "gs":
-            from audiogrid.remote.gcs import GcsService
-
-            return GcsService()
-        from audiogrid.remote.azure import AzureService
-
-        return AzureService()
-    except ImportError as error:
-        raise InputError(
-            f"{scheme}:// needs a package that is not installed ({error.name}): pip install '.[{extra}]'"
-        ) from error
-
-
-# Service -> how often in a row it has not answered this process, and when it did so last.
-_silence: dict[str, tuple[int, float]] = {}
-# From so many times on it is left alone for so many seconds: each time may have taken a minute.
-_DOWN_AFTER = 4
-_DOWN_SECONDS = 120.0
-
-
-def facts_of(address: Address) -> RemoteFacts:
-    """Facts of one object; a service that has not answered several times is not asked for every recording."""
-    times, last = _silence.get(address.root, (0, 0.0))
-    if times >= _DOWN_AFTER and time.monotonic() - last < _DOWN_SECONDS:
-        raise unreachable(f"it has not answered {times} times")
-    try:
-        facts = service(address.scheme).facts(address)
-    except RemoteError as error:
-        if error.kind == "unreachable":
-            _silence[address.root] = (_silence.get(address.root, (0, 0.0))[0] + 1, time.monotonic())
-        raise
-    _silence.pop(address.root, None)
-    return facts
 
 
 def plugin_settings(module: Any, name: str, **defaults: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from audiogrid.core.timebase import to_seconds
 from audiogrid.records.journal import read_entries
 from audiogrid.records.plan import Plan
-from audiogrid.reporting.progress import RunFolder
+from audiogrid.records.run_folder import RunFolder
 
 
 @dataclass

@@ -12,8 +12,9 @@ import yaml
 
 from audiogrid.export.charts import Columns, Lanes, Span, bars, histogram, timeline
 from audiogrid.export.template import clock, number, percent, render, span
+from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, clock_at_work, spans_at_work
-from audiogrid.reporting.usage import Account, Prices
+from audiogrid.reporting.usage import Account
 
 # Rows shown of each table: a page that nobody can scroll through helps nobody, and the tables have them all.
 ROWS, PASSAGES, LISTED = 2000, 25, 300

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiogrid.reporting.progress import RunFolder
+from audiogrid.records.run_folder import RunFolder
 
 SHOWN = 5
 

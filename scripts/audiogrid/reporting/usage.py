@@ -10,18 +10,10 @@ from audiogrid.core.atomic_files import read_json
 from audiogrid.core.timebase import to_seconds
 from audiogrid.merging.merge_bundle import Failure, Merged
 from audiogrid.records.plan import Plan
+from audiogrid.records.prices import Prices
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, read_attempts, spans_at_work
-from audiogrid.reporting.progress import RunFolder
 from audiogrid.reporting.run_summary import read_rows
-
-
-@dataclass(frozen=True)
-class Prices:
-    """What an hour costs, 0 where that is nobody's business; ``currency`` is only printed."""
-
-    core_hour: float = 0.0
-    gpu_hour: float = 0.0
-    currency: str = ""
 
 
 @dataclass(frozen=True)

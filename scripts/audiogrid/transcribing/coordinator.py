@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from audiogrid.core.errors import RetryableError, StoreError
+from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.members import Member
 from audiogrid.transcribing.protocol import (
     BEAT_SECONDS,
@@ -31,7 +32,6 @@ from audiogrid.transcribing.protocol import (
     Work,
 )
 from audiogrid.transcribing.scheduler import WAIT, Dealer, Task, Wait
-from audiogrid.transcribing.worker import Outcome
 
 # How often rank 0 looks for messages while there are some, and after a second without any. A request waits half of
 # it on average, against seconds of decoding; looking costs about 0.1 ms of CPU.

@@ -19,8 +19,9 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from audiogrid.core.errors import AudiogridError, InputError, RetryableError, StoreError
+from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.scheduler import Task, Wait
-from audiogrid.transcribing.worker import Outcome, WorkerSettings, describe_exit
+from audiogrid.transcribing.worker import WorkerSettings, describe_exit
 from audiogrid.transcribing.worker_process import Slot, make_slots, reserve_slots
 
 # A process that cannot even start: this many in a row, and the node is not to be trusted.

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.scheduler import Task
-from audiogrid.transcribing.worker import Outcome
 
 # Ranks show at least this often that they are alive.
 BEAT_SECONDS = 5.0

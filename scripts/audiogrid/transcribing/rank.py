@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from audiogrid.core.errors import AudiogridError, RetryableError, StoreError
+from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.coordinator import IDLE_SECONDS, POLL_SECONDS
 from audiogrid.transcribing.protocol import (
     BEAT_SECONDS,
@@ -26,7 +27,6 @@ from audiogrid.transcribing.protocol import (
     Work,
 )
 from audiogrid.transcribing.scheduler import WAIT, Limits, Pace, Task, Wait
-from audiogrid.transcribing.worker import Outcome
 
 # Where tasks are done within this time, a request takes a share of it that counts: one task per process waits
 # here already. At most this much work is held back from ranks that would be free earlier.

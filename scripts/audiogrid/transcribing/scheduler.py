@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from audiogrid.core.timebase import to_seconds
-from audiogrid.transcribing.worker import Job, Outcome
+from audiogrid.records.outcome import Outcome
+from audiogrid.transcribing.worker import Job
 
 Task = Sequence[Job]
 

@@ -17,13 +17,14 @@ from audiogrid.core.errors import AudiogridError, RetryableError, StoreError
 from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
 from audiogrid.records.chunks import BundleManifest, Chunk, ShardFacts
 from audiogrid.records.journal import Journal
+from audiogrid.records.outcome import Outcome
 from audiogrid.records.plan import Plan, Shard
 from audiogrid.records.store import Store, chunk_key
 from audiogrid.transcribing.coordinator import Team
 from audiogrid.transcribing.members import introduce
 from audiogrid.transcribing.pool import WorkerPool
 from audiogrid.transcribing.scheduler import GPU_GROUP_SECONDS, GROUP_SECONDS, Dealer, Limits, group
-from audiogrid.transcribing.worker import Job, Outcome, WorkerSettings
+from audiogrid.transcribing.worker import Job, WorkerSettings
 
 SCHEMA = 1
 # A worker that is told to end gives what it is at this long.

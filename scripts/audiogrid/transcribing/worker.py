@@ -18,6 +18,7 @@ from audiogrid import __version__
 from audiogrid.core.errors import RetryableError
 from audiogrid.decoding.faults import maybe_fail
 from audiogrid.records.chunks import BundleManifest, Chunk, pcm_hash, read_pcm
+from audiogrid.records.outcome import Outcome
 from audiogrid.records.store import Store
 
 if TYPE_CHECKING:
@@ -63,28 +64,6 @@ class Job:
     def audio(self) -> int:
         """Samples to decode."""
         return self.chunk.context_end - self.chunk.context_start
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one chunk went. ``status``: ``decoded``, ``stored`` (it was there already) or ``failed``.
-
-    ``notes``: what the worker had to do without from then on, for a person; ``memory_mb``: the most
-    that its process has held so far. ``began``: seconds since 1970 when its task began; chunks that were
-    decoded together share it. ``worker``: host and pid of the process; ``device``: its device.
-    """
-
-    chunk: str
-    key: str
-    status: str
-    audio: int
-    seconds: float = 0.0
-    error: str = ""
-    notes: tuple[str, ...] = ()
-    memory_mb: int = 0
-    began: float = 0.0
-    worker: str = ""
-    device: str = ""
 
 
 _LARGE_PAGES = "glibc.malloc.hugetlb"

@@ -11,9 +11,9 @@ from audiogrid.core.timebase import SAMPLE_RATE, to_samples
 from audiogrid.decoding.judging.quality_rules import flags
 from audiogrid.decoding.judging.scoring import Evidence, score
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.passes.windows import Layout, heard, seconds
-from audiogrid.decoding.passes.word_times import place, unheard_share, unspoken
 from audiogrid.decoding.whisper.model import Heard, Model, compression_ratio
+from audiogrid.decoding.windows import Layout, heard, seconds
+from audiogrid.decoding.word_times import place, unheard_share, unspoken
 from audiogrid.media.vad import FRAME
 from audiogrid.records.results import Reading, Word
 

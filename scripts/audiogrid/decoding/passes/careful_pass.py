@@ -22,8 +22,8 @@ from audiogrid.core.timebase import to_samples
 from audiogrid.decoding.judging.hypotheses import Attempt, Job, Take, align, attempt, best, judge
 from audiogrid.decoding.judging.scoring import plain_words
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.passes.windows import Layout, Piece, heard, seconds
 from audiogrid.decoding.whisper.model import TIMESTAMP_SAMPLES, Model
+from audiogrid.decoding.windows import Layout, Piece, heard, seconds
 
 # Flags that a better reading of the same audio can remove.
 HARMLESS = frozenset({"maybe_invented"})

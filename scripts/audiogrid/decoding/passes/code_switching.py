@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audiogrid.decoding.chunk_language import ONE_LANGUAGE, language_runs
-from audiogrid.decoding.passes.windows import Layout
 from audiogrid.decoding.whisper.model import Model
+from audiogrid.decoding.windows import Layout
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from audiogrid.core.timebase import to_samples
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.passes.windows import Layout, pack
+from audiogrid.decoding.windows import Layout, pack
 from audiogrid.media.vad import speech_probabilities, speech_spans
 
 Thing = TypeVar("Thing")

@@ -1,0 +1,34 @@
+"""The folder of a run: where each file of it lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class RunFolder:
+    """Names of everything under ``results/<run>/``.
+
+    ``chunks``: where its audio is split, if that is shared with others (variants).
+    """
+
+    def __init__(self, root: Path, chunks: Path | None = None) -> None:
+        self.root = root
+        self.probe = root / "probe.json"
+        self.plan = root / "plan.json"
+        self.last_plan = root / ".state" / "plan.json"
+        self.journal = root / "journal"
+        self.chunks = chunks or root / "chunks"
+        self.shards = root / "shards"
+        self.merged = root / "merged"
+        self.transcripts = root / "transcripts"
+        self.summary = root / "summary.tsv"
+        self.failed = root / "failed.tsv"
+        self.rejected = root / "rejected.tsv"
+        self.config = root / "run_config.yaml"
+        self.estimate = root / ".state" / "estimate.json"
+        self.report = root / "report.html"
+
+    @property
+    def compare(self) -> RunFolder:
+        """The folder of ``snakemake compare``; those of its variants lie in it."""
+        return RunFolder(self.root / "compare")

@@ -1,0 +1,154 @@
+"""The language of recordings, from windows spread over them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audiogrid.planning import identify_languages as module
+from audiogrid.planning.identify_languages import Listening, Window, identify, spread
+from audiogrid.probing.isolation import Looked
+from audiogrid.records.identified_languages import read_identified
+from audiogrid.records.plan import Recording
+from media import write_wav
+from places import ROOT
+
+BLOCK = 30 * 16_000
+
+
+def windows(monkeypatch: pytest.MonkeyPatch, speech: list[float], wanted: int, total: int = 0) -> tuple[list[int], int]:
+    """Numbers of the blocks that are chosen where ``speech`` says how many seconds each has; blocks that were read."""
+    monkeypatch.setattr(
+        module,
+        "_window",
+        lambda at, block: Window(at, int(speech[at // BLOCK] * 16_000), block) if speech[at // BLOCK] else None,
+    )
+    read = 0
+
+    def blocks():
+        nonlocal read
+        for _ in speech:
+            read += 1
+            yield np.zeros(0, np.int16)
+
+    return [window.at // BLOCK for window in spread(blocks(), total or len(speech), wanted)], read
+
+
+def test_windows_are_spread_over_all_of_a_recording(monkeypatch):
+    assert windows(monkeypatch, [20.0] * 60, 6) == ([3, 13, 23, 33, 43, 53], 54)
+    assert windows(monkeypatch, [20.0] * 7, 3)[0] == [1, 3, 5]
+
+
+def test_a_short_recording_is_listened_to_as_it_is(monkeypatch):
+    assert windows(monkeypatch, [12.0], 6) == ([0], 1)
+    assert windows(monkeypatch, [12.0, 3.0, 8.0], 6)[0] == [0, 1, 2]
+
+
+def test_blocks_in_which_hardly_anybody_speaks_are_passed_over(monkeypatch):
+    silent_then_speech = [0.0] * 8 + [1.0, 20.0]
+    assert windows(monkeypatch, silent_then_speech, 1)[0] == [9]
+    # Nothing better comes: a little speech is better than none.
+    assert windows(monkeypatch, [0.0] * 8 + [1.0, 0.0], 1)[0] == [8]
+    assert windows(monkeypatch, [0.0] * 10, 3)[0] == []
+    # One slot is silent, the others are heard.
+    assert windows(monkeypatch, [20.0] * 4 + [0.0] * 4 + [20.0] * 4, 3)[0] == [1, 9]
+
+
+def test_a_file_that_ends_early_or_late_is_no_trouble(monkeypatch):
+    assert windows(monkeypatch, [20.0] * 5, 2, total=20)[0] == [3]
+    assert windows(monkeypatch, [0.0, 0.0, 20.0], 1, total=2)[0] == [2]
+    assert windows(monkeypatch, [20.0] * 9, 2, total=4)[0] == [0, 2]
+
+
+def recording(path: Path, pcm: np.ndarray, name: str | None = None) -> Recording:
+    write_wav(path, pcm)
+    return listed(path, len(pcm), name)
+
+
+def listed(path: Path, samples: int, name: str | None = None) -> Recording:
+    state = path.stat()
+    return Recording(name or path.stem, str(path), state.st_size, state.st_mtime_ns, samples, 1, "mix", 1)
+
+
+def test_languages_of_human_speech(tmp_path, base_model, human_speech):
+    spoken = {code: human_speech(code, 12).pcm for code in ("es", "ru")}
+    half = human_speech("en", 24).pcm[: 62 * 16_000]
+    rubbish = tmp_path / "rubbish.wav"
+    rubbish.write_bytes(b"RIFF" + bytes(100))
+    recordings = [
+        *(recording(tmp_path / f"{code}.wav", pcm) for code, pcm in spoken.items()),
+        # Its beginning is English: that half minute alone would decide wrongly.
+        recording(tmp_path / "mixed.wav", np.concatenate([half[: 30 * 16_000], spoken["ru"], spoken["ru"]])),
+        recording(tmp_path / "silent.wav", np.zeros(16_000 * 5, np.int16)),
+        listed(rubbish, 100),
+    ]
+    (tmp_path / "probe.json").write_text(
+        json.dumps({"recordings": [{**vars(one), "duration": one.duration} for one in recordings], "rejected": []})
+    )
+    command = [sys.executable, "scripts/identify.py", f"--probe={tmp_path}/probe.json", f"--model-dir={base_model}"]
+    command += ["--windows=4", "--all=yes", f"--cache={tmp_path}/cache.jsonl", f"--output={tmp_path}/languages.json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found = read_identified(tmp_path / "languages.json")
+    assert {name: one.language for name, one in found.items()} == {
+        "es": "es",
+        "ru": "ru",
+        "mixed": "ru",
+        "silent": "",
+        "rubbish": "",
+    }
+    assert found["es"].probability > 0.8 and not found["es"].is_multilingual
+    assert found["mixed"].second == "en" and len(found["mixed"].windows) == 4
+    assert found["silent"].problem == "nobody seems to speak in it"
+    assert "damaged" in found["rubbish"].problem
+    assert "identified 5 recording(s)" in done.stderr
+
+    # What is known is not heard again, whatever it is called now; a file that could not be read is tried again.
+    (tmp_path / "cache.jsonl").write_text((tmp_path / "cache.jsonl").read_text() + "{broken\n[]\n")
+    model_hash = json.loads((tmp_path / "languages.json").read_text())["model"]["hash"]
+    listening = Listening(str(tmp_path / "no model"), model_hash, 4, 0.25)
+    renamed = listed(Path(recordings[0].path), recordings[0].duration, "other name")
+    again = identify([renamed], listening, processes=1, threads=1, cache=tmp_path / "cache.jsonl")
+    assert again == {"other name": found["es"]}
+    other = identify([renamed], Listening(str(tmp_path), model_hash, 5, 0.25), processes=1, threads=1)
+    assert "no complete model" in other["other name"].problem
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Stand-in for a listener that some file takes down."""
+
+    listening: Listening
+    recordings: dict[str, Recording]
+    threads: int = 1
+
+    def __call__(self, path: str) -> Looked:
+        if "deadly" in path:
+            os.abort()
+        return Looked({"language": "en", "probability": 1.0, "languages": {"en": 1.0}, "windows": []}, None)
+
+
+def test_a_file_that_kills_its_process_costs_itself_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "Listener", Deadly)
+    recordings = [
+        recording(tmp_path / f"{name}.wav", np.zeros(9, np.int16)) for name in ("a", "deadly", "b", "deadly2")
+    ]
+    cache = tmp_path / "cache.jsonl"
+    found = identify(recordings, Listening("m", "h", 3, 0.25), processes=1, threads=1, cache=cache)
+    assert {name: one.language for name, one in found.items()} == {"a": "en", "deadly": "", "b": "en", "deadly2": ""}
+    assert "crashes" in found["deadly"].problem
+    assert len(cache.read_text().splitlines()) == 2
+
+
+def test_a_model_for_english_tells_no_languages_apart(tmp_path):
+    (tmp_path / "vocabulary.txt").write_text("x\n" * 51_864)
+    command = [sys.executable, "scripts/identify.py", "--probe=x", f"--model-dir={tmp_path}", "--output=y"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "knows English only" in done.stderr and "identify: {model: base}" in done.stderr

@@ -1,0 +1,82 @@
+"""What a plan finds in the store, from the notes that split leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from audiogrid.planning.bundles_and_shards import plan_recordings
+from audiogrid.planning.plan_settings import complete_options
+from audiogrid.planning.plan_summary import Speed, describe
+from audiogrid.planning.store_preview import foresee
+from audiogrid.records.plan import Plan, Recording, Settings
+from audiogrid.records.prices import Prices
+from audiogrid.records.results import empty_result
+from audiogrid.records.store import Store, chunk_key
+from audiogrid.splitting.cut_cache import known_cuts, note_cuts
+from audiogrid.splitting.split_bundle import SplitJob, split_bundle
+from media import write_wav
+from speech import hiss
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    found = []
+    for number, seconds in enumerate((100, 30)):
+        path = write_wav(tmp_path / f"{number}.wav", hiss(seconds, 500, seed=number))
+        status = path.stat()
+        facts = (str(path), status.st_size, status.st_mtime_ns, seconds * 16_000)
+        found.append(Recording(f"r{number}", *facts, 1, "mix", chunks=2 if number == 0 else 1))
+    return found
+
+
+@pytest.fixture
+def run(tmp_path, recordings):
+    """A run in which the first recording was split."""
+    one = recordings[0]
+    job = SplitJob(one.recording, one.path, one.size, one.mtime_ns, "mix", one.duration, one.chunks)
+    manifest = split_bundle([job], tmp_path / "chunks", "b0001")
+    note_cuts(tmp_path / "results" / "old", [job], manifest)
+    return manifest.chunks
+
+
+def planned(recordings, **options) -> Plan:
+    return plan_recordings(recordings, Settings("base", {"base": "hash"}, complete_options(options), 1, 60, 600, 1, 0))
+
+
+def test_what_is_in_the_store_is_known_before_anything_is_cut(tmp_path, recordings, run):
+    store, plan = Store(tmp_path / "store"), planned(recordings)
+    cuts = known_cuts(tmp_path / "results", plan.recordings)
+    before = foresee(plan, cuts, store)
+    assert (before.stored_chunks, before.waiting_chunks, before.uncut, before.shards) == (0, 3, 1, 1)
+    assert before.waiting == {"base": 130 * 16_000}
+    key = chunk_key(run[0], plan.models["base"], plan.options_for(plan.recordings[0]))
+    store.put(key, empty_result(10, "en"), {})
+    after = foresee(plan, cuts, store)
+    assert (after.stored_chunks, after.waiting_chunks, after.shards) == (1, 2, 1)
+    speeds = {"base": Speed(10.0, "measured")}
+    said = "\n".join(describe(plan, speeds, 1, after))
+    assert "in the store 1 of 3 chunk(s)" in said
+    assert "to decode    2 chunk(s), 0.02 h, in 1 shard(s), 1 of them never cut before" in said
+    assert "estimate     0.00 core-hours" in said and "cost" not in said
+    hours = sum(after.waiting.values()) / 16_000 / 3600 / 10
+    assert f"cost         {hours * 1000:.2f} EUR" in describe(plan, speeds, 1, after, Prices(1000, 0, "EUR"))
+    assert foresee(planned([]), {}, store).lines() == ["to decode    nothing: the store has every chunk"]
+    assert after.stored == run[0].end - run[0].start and after.stored + after.waiting["base"] == 130 * 16_000
+    # Other options are other texts, and a file under another name in another run is the same audio.
+    assert foresee(planned(recordings, beam_size=5), cuts, store).stored_chunks == 0
+    renamed = planned([replace(recordings[0], recording="other"), recordings[1]])
+    assert foresee(renamed, known_cuts(tmp_path / "results", renamed.recordings), store).stored_chunks == 1
+
+
+def test_a_changed_file_counts_as_new(tmp_path, recordings, run):
+    changed = planned([replace(recordings[0], mtime_ns=1), recordings[1]])
+    assert foresee(changed, known_cuts(tmp_path / "results", changed.recordings), Store(tmp_path)).uncut == 3
+
+
+def test_damaged_notes_are_passed_over(tmp_path, recordings, run):
+    folder = tmp_path / "results" / "old" / ".state" / "cuts"
+    (folder / "b0002.json").write_text('{"schema": 1')
+    (folder / "b0003.json").write_text('{"schema": 99, "recordings": []}')
+    assert len(known_cuts(tmp_path / "results", recordings)) == 1

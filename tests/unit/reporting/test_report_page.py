@@ -1,0 +1,181 @@
+"""The account of a run from what its jobs left, and the page made of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audiogrid.core.atomic_files import write_json
+from audiogrid.merging.doubtful_passages import worst_passages
+from audiogrid.merging.merge_bundle import Failure, Merged
+from audiogrid.records.chunks import ShardFacts
+from audiogrid.records.journal import Journal
+from audiogrid.records.outcome import Outcome
+from audiogrid.records.plan import Plan, Recording, Settings, Shard
+from audiogrid.records.prices import Prices
+from audiogrid.records.run_folder import RunFolder
+from audiogrid.reporting.attempts import Attempt, Task, clock_at_work, read_attempts, spans_at_work
+from audiogrid.reporting.report_page import LISTED, PASSAGES, ROWS, render_report
+from audiogrid.reporting.usage import Account, effort, read_account
+
+HOSTILE = "</script><b>\"x'&"
+
+
+def row(name: str, **more: Any) -> dict[str, Any]:
+    figures = {"duration_s": 60.0, "speech_s": 45.0, "words": 100, "low_confidence_share": 0.02, "windows": 4}
+    counts = {"flagged": 1, "redecoded": 1, "kept_careful": 1, "seams": 0, "hard_seams": 0}
+    about = {"path": f"in/{name}.mp3", "status": "complete", "language": "en", "note": "", "variant": "", "model": "m"}
+    return {"recording": name, **about, **figures, **counts, **more}
+
+
+def plan(*names: str) -> Plan:
+    second = 16_000
+    recordings = [Recording(name, f"in/{name}.mp3", 1, 1, 60 * second, 1, "mix", 1) for name in names]
+    settings = Settings("m", {"m": "f" * 64}, {"beam_size": 1}, 5, 60, 600, 1, 0)
+    shard = Shard("s0001", "spec", [f"{name}.0000" for name in names], ["b0001"], 60 * second, "m", "auto")
+    return Plan(settings, recordings, [], [shard])
+
+
+def attempt(began: float, ended: float, **more: Any) -> Attempt:
+    made = Attempt("s0001", "node1", began, ended, workers=2, threads=3, reason="done")
+    for name, value in more.items():
+        setattr(made, name, value)
+    return made
+
+
+def page(account: Account, config: Path = Path("none"), prices: Prices | None = None) -> str:
+    return render_report(account, "run<1>", config, prices or Prices())
+
+
+def test_attempts_are_read_from_journals(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    old = Journal(folder.journal, "s0001", "another spec")
+    old.begin(ShardFacts(), 1)
+    old.outcome(Outcome("a.0000", "k", "decoded", 16_000, 5.0))
+    journal = Journal(folder.journal, "s0001", "spec")
+    journal.begin(ShardFacts(), 2, threads=4)
+    journal.outcome(Outcome("a.0000", "k", "stored", 16_000))
+    for name in ("b.0000", "c.0000"):
+        journal.outcome(
+            Outcome(name, "k", "decoded", 160_000, 2.0, began=100.0, worker="node1/7", device="cuda", memory_mb=700)
+        )
+    journal.outcome(Outcome("d.0000", "k", "failed", 16_000, error="died"))
+    journal.warning("a decoding process died")
+    with journal.path.open("a") as file:
+        file.write('{"event": "chunk", "at": 1}\n{"cut sho')
+    (found,) = read_attempts(folder, plan("a", "b", "c", "d"))
+    assert (found.decoded, found.stored, found.failed, found.gpu) == (2, ["a.0000"], 1, True)
+    assert (found.audio, found.busy, found.workers, found.threads) == (20.0, 4.0, 2, 4)
+    assert found.reason is None
+    assert effort([found]).memory_mb == 700
+    assert [text for _, text in found.warnings] == ["a decoding process died"]
+    assert list(found.tasks.values()) == [Task("node1/7", "s0001", 100.0, 4.0, ["b.0000", "c.0000"])]
+
+
+def test_time_between_two_starts_counts_for_nothing() -> None:
+    spans = spans_at_work([attempt(100, 110), attempt(105, 120), attempt(1000, 1010)])
+    assert spans == [(100, 120), (1000, 1010)]
+    at = clock_at_work(spans)
+    assert [at(moment) for moment in (90, 110, 500, 1005, 2000)] == [0, 10, 20, 25, 30]
+
+
+def test_what_it_took_and_what_that_costs() -> None:
+    spent = effort(
+        [attempt(0, 3600, audio=7200.0, busy=1800.0), attempt(0, 1800, gpu=True, busy=1000.0, audio=10_000.0)]
+    )
+    assert spent.speed == pytest.approx(17_200 / 3600)
+    assert (spent.reserved_cores / 3600, spent.reserved_gpus / 3600) == (6.0, 1.0)
+    assert (spent.busy_cores, spent.busy_gpus) == (5400, 1000)
+    assert spent.cost(Prices(0.5, 2.0)) == 5.0
+    assert spent.cost(Prices()) is None
+
+
+def test_what_was_taken_from_the_store_was_not_decoded_by_an_earlier_attempt() -> None:
+    first = attempt(0, 10, tasks={("w", 0.0): Task("w", "s0001", 0.0, 5.0, ["a.0000"])}, decoded=1)
+    again = attempt(20, 30, stored=["a.0000", "b.0000"])
+    assert effort([first, again]).stored == 1
+
+
+def test_the_account_compares_with_what_was_expected(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_json(folder.estimate, {"speeds": {"m": {"per_core": 20.0, "source": "a guess"}}, "cores": 2})
+    journal = Journal(folder.journal, "s0001", "spec")
+    journal.begin(ShardFacts(), 1)
+    journal.outcome(Outcome("a.0000", "k", "decoded", 60 * 16_000, 6.0, began=1.0, worker="n/1"))
+    journal.end("done")
+    merged = Merged("b0001", rows=[row("a")], files={"a": {"html": {"path": "transcripts/a.html"}}})
+    account = read_account(folder, plan("a", "b"), [merged])
+    assert account.estimate is not None
+    assert account.estimate.core_seconds == pytest.approx(3.0)
+    assert account.total == 2
+    made = page(account)
+    assert "2.00×" in made
+    assert 'href="transcripts/a.html"' in made
+    assert "run&lt;1&gt;" in made
+
+
+def test_a_run_that_failed_before_its_plan_has_a_page(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.rejected.write_text("recording\tpath\treason\nx\tin/x.mp3\tIt is empty.\n")
+    made = page(read_account(folder, None, []))
+    assert "before anything could be planned" in made
+    assert "It is empty." in made
+
+
+def test_nothing_hostile_becomes_markup(tmp_path: Path) -> None:
+    account = Account(
+        rows=[row("a", path=HOSTILE, note=HOSTILE, language=HOSTILE), row("b")],
+        files={"a": {"html": {"path": f"transcripts/{HOSTILE} #1? 50%.html"}}},
+        failures=[Failure("c", HOSTILE, "c.0001", HOSTILE)],
+        rejected=[{"path": HOSTILE, "reason": HOSTILE}],
+        worst=[{"recording": "a", "start": 1.5, "end": 2.0, "probability": 0.3, "text": HOSTILE, "flags": [HOSTILE]}],
+        attempts=[attempt(0, 10, reason=HOSTILE, warnings=[(1.0, HOSTILE)])],
+        models={HOSTILE: "0" * 64},
+        total=4,
+    )
+    config = tmp_path / "run_config.yaml"
+    write_json(config, {"command": HOSTILE, "config": {"prompt": HOSTILE}, "versions": {"audiogrid": HOSTILE}})
+    made = page(account, config)
+    assert '<b>"' not in made
+    assert made.count("</script>") == 1
+    assert "50%25.html#t=1.5" in made
+    assert "1 recording(s) have no transcript" in made
+
+
+def test_fifty_thousand_recordings_are_a_page_that_opens() -> None:
+    rows = [
+        row(f"r{n}", low_confidence_share=n / 1e6, status="gaps" if n == 49_000 else "complete") for n in range(50_000)
+    ]
+    tasks = {
+        (f"node{n % 99}/{n % 700}", float(n)): Task(f"node{n % 99}/{n % 700}", "s1", n, 0.9, ["c"])
+        for n in range(50_000)
+    }
+    account = Account(
+        rows=rows,
+        worst=[{"recording": "r1", "start": 1.0, "end": 2.0, "probability": 0.3, "text": "x", "flags": []}] * 9000,
+        rejected=[{"path": f"in/{n}", "reason": "empty"} for n in range(9000)],
+        attempts=[attempt(0, 50_000, tasks=tasks, warnings=[(1.0, "w")] * 9000)],
+        total=59_000,
+    )
+    made = page(account)
+    assert len(made) < 3_000_000
+    assert made.count("<tr><td title=") == ROWS
+    assert ">r49000</td>" in made
+    assert f"{ROWS:,} of 50,000 rows are shown" in made
+    assert f"{LISTED} of 9,000 rows are shown" in made
+    assert made.count("#t=") == PASSAGES
+
+
+def test_the_worst_passages_are_the_least_certain_ones() -> None:
+    def segment(start: float, *probabilities: float) -> dict[str, Any]:
+        words = [{"start": start, "end": start + 1, "word": " w", "probability": p} for p in probabilities]
+        return {"start": start, "end": start + 1, "text": "w w w", "words": words}
+
+    windows = [{"start": 9.0, "end": 20.0, "flags": ["low_logprob"]}]
+    segments = [segment(0, 0.9, 0.9, 0.9), segment(10, 0.2, 0.3, 0.4), segment(30, 0.1), segment(40, 0.6, 0.6, 0.6)]
+    found = worst_passages({"segments": segments, "windows": windows})
+    assert [(passage["start"], passage["flags"]) for passage in found] == [(10, ["low_logprob"]), (40, [])]
+    assert json.dumps(found)

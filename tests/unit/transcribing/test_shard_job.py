@@ -1,0 +1,65 @@
+import math
+import time
+
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.records.chunks import Chunk, Seam
+from audiogrid.records.outcome import Outcome
+from audiogrid.transcribing.scheduler import Dealer, Limits, group
+from audiogrid.transcribing.worker import Job, describe_exit
+
+
+def job(name, seconds, folder="f", options=None):
+    samples = int(seconds * SAMPLE_RATE)
+    edge = Seam("edge", 0, 0)
+    return Job(Chunk(name, name, None, 0, 0, samples, 0, samples, edge, edge, ""), name, folder, options or {"a": 1})
+
+
+def test_long_chunks_travel_alone_and_short_ones_together():
+    tasks = group([job("s1", 30), job("long", 300), *(job(f"n{i}", 30) for i in range(10))], 300)
+    assert [one.name for one in tasks[0]] in (["long"], [f"n{i}" for i in range(10)])
+    assert sorted(len(task) for task in tasks) == [1, 1, 10]
+
+
+def test_chunks_of_other_options_or_bundles_do_not_travel_together():
+    tasks = group([job("a", 10), job("b", 10, options={"a": 2}), job("c", 10, folder="g")], 300)
+    assert sorted(len(task) for task in tasks) == [1, 1, 1]
+
+
+def test_the_longest_task_comes_first():
+    dealer = Dealer(group([job("a", 200), job("b", 300), job("c", 250)]), Limits())
+    assert [dealer.take()[0].name for _ in range(3)] == ["b", "c", "a"]
+    assert dealer.take() is None
+    assert not dealer.stopping()
+
+
+def test_a_dealer_hands_out_only_what_can_be_finished():
+    dealer = Dealer(group([job("long", 300), job("short", 160)]), Limits(ends_at=time.monotonic() + 25))
+    dealer.learn(Outcome("x", "k", "decoded", 100 * SAMPLE_RATE, seconds=10.0))
+    assert dealer.take()[0].name == "short"
+    assert dealer.take() is None
+    assert dealer.stopping()
+    assert "time limit" in dealer.stopped_by
+
+
+def test_speed_is_learnt_from_decoded_chunks_only():
+    dealer = Dealer([], Limits())
+    dealer.learn(Outcome("x", "k", "stored", 100 * SAMPLE_RATE))
+    assert dealer.speed is None
+    dealer.learn(Outcome("x", "k", "decoded", 100 * SAMPLE_RATE, seconds=5.0))
+    assert dealer.speed == 20
+
+
+def test_patience_is_generous_but_finite():
+    dealer = Dealer([], Limits())
+    assert dealer.patience([job("a", 300)]) == 6000
+    dealer.learn(Outcome("x", "k", "decoded", 300 * SAMPLE_RATE, seconds=10.0))
+    assert dealer.patience([job("a", 300)]) == 200
+    assert dealer.patience([job("a", 1)]) == 120
+    assert Dealer([], Limits(chunk_timeout=7)).patience([job("a", 300)]) == 7
+    assert math.isinf(Limits().ends_at)
+
+
+def test_what_a_death_looks_like():
+    assert "SIGSEGV" in describe_exit(-11)
+    assert "memory" in describe_exit(-9)
+    assert "exit code 3" in describe_exit(3)
