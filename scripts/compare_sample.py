@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from audiogrid.config.sampling import choose, parse_sample
+from audiogrid.config.sampling import choose_sample, parse_sample
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.command import run
 from audiogrid.core.errors import InputError
@@ -34,7 +34,9 @@ def main(argv: list[str]) -> None:
     for item in recordings:
         found = find_reference(item)
         item["reference"] = str(found) if found else None
-    sample = choose(recordings, parse_sample(arguments.sample), arguments.seed, lambda item: bool(item["reference"]))
+    sample = choose_sample(
+        recordings, parse_sample(arguments.sample), arguments.seed, lambda item: bool(item["reference"])
+    )
     write_json(arguments.output, {"recordings": sample}, indent=1)
     audio = sum(item["duration"] for item in sample)
     known = sum(bool(item["reference"]) for item in sample)

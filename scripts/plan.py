@@ -11,7 +11,7 @@ from pathlib import Path
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log
-from audiogrid.core.tsv import escaped
+from audiogrid.core.tsv import escape_cell
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.models.languages import known_languages
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
@@ -85,8 +85,8 @@ def main(argv: list[str]) -> None:
     if arguments.rejected:
         write_rejected(arguments.rejected, rejected)
     for rejection in routed.refused:
-        print(f"rejected {escaped(rejection.path)}: {escaped(rejection.reason)}", file=sys.stderr)
-        log.warning("rejected %s: %s", escaped(rejection.path), escaped(rejection.reason))
+        print(f"rejected {escape_cell(rejection.path)}: {escape_cell(rejection.reason)}", file=sys.stderr)
+        log.warning("rejected %s: %s", escape_cell(rejection.path), escape_cell(rejection.reason))
     for warning in routed.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     plan = plan_recordings(

@@ -11,7 +11,7 @@ from audiogrid.core.command import run
 from audiogrid.core.errors import InputError
 from audiogrid.core.log import open_log
 from audiogrid.core.timebase import clock
-from audiogrid.core.tsv import escaped
+from audiogrid.core.tsv import escape_cell
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.probing.fingerprint import attempts_file, note_attempt
 from audiogrid.probing.list_recordings import list_sources
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
         write_rejected(arguments.rejected, report.rejected)
     report.write(arguments.output)
     for rejection in report.rejected:
-        line = f"rejected {escaped(rejection.path or rejection.recording)}: {escaped(rejection.reason)}"
+        line = f"rejected {escape_cell(rejection.path or rejection.recording)}: {escape_cell(rejection.reason)}"
         print(line, file=sys.stderr)
         log.warning(line)
     audio = sum(recording.duration for recording in report.recordings)

@@ -24,25 +24,31 @@ from audiogrid.remote.service import RemoteError
 from audiogrid.probing.fingerprint import current_listing
 from audiogrid.orchestration.lost_jobs import notice_lost_jobs
 from audiogrid.orchestration.stale_locks import note_driver, only_looks, release_stale
-from audiogrid.config.routes import checked_routes, configured_models, identifying_model, identifies, to_json
+from audiogrid.config.routes import (
+    parse_routes,
+    configured_models,
+    identifying_model,
+    needs_identification,
+    routes_to_json,
+)
 from audiogrid.orchestration.rerun import merge_generation, run_config, shard_generation
 from audiogrid.orchestration.snakemake_output import calm
-from audiogrid.config.variants import CURRENT, comparison, overlaid, rollout
+from audiogrid.config.variants import CURRENT, parse_comparison, with_variant, parse_rollout
 
 try:
     WITHOUT_VARIANT = configuration.resolve(config)
-    SETTINGS = overlaid(WITHOUT_VARIANT, WITHOUT_VARIANT["variant"])
+    SETTINGS = with_variant(WITHOUT_VARIANT, WITHOUT_VARIANT["variant"])
     RESULTS = f"results/{SETTINGS['run']}"
-    ROLLOUT = rollout(WITHOUT_VARIANT)
-    COMPARISON = comparison(WITHOUT_VARIANT)
+    ROLLOUT = parse_rollout(WITHOUT_VARIANT)
+    COMPARISON = parse_comparison(WITHOUT_VARIANT)
     # Where results are copied to in the end, if anywhere.
     PUBLISH = target(SETTINGS["publish"], SETTINGS["run"]) if SETTINGS["publish"] else None
     REGISTRY = load_registry(Path("config/models.yaml"))
-    ROUTES = checked_routes(SETTINGS, REGISTRY)
+    ROUTES = parse_routes(SETTINGS, REGISTRY)
 
     def variant_settings(name):
         """The configuration as a variant has it."""
-        return SETTINGS if name == CURRENT else overlaid(WITHOUT_VARIANT, name)
+        return SETTINGS if name == CURRENT else with_variant(WITHOUT_VARIANT, name)
 
     def models_for(*settings):
         """Folder name -> what the configuration calls the model; that of the first settings comes first."""
@@ -78,7 +84,7 @@ except AudiogridError as error:
     raise WorkflowError(str(error))
 
 FOLDER = RunFolder(Path(RESULTS))
-IDENTIFIES = identifies(SETTINGS, ROUTES)
+IDENTIFIES = needs_identification(SETTINGS, ROUTES)
 MODEL_DIRS = [f"models/{name}" for name in MODELS]
 # Models that may have to be staged: the run's, those that are compared, and the one that listens for languages.
 ALL_MODELS = {name: value for models in (MODELS, LISTENER, *VARIANT_MODELS.values()) for name, value in models.items()}
@@ -148,7 +154,7 @@ def rollout_settings():
 
 def route_settings():
     """The routes, if there are any."""
-    return {"routes": to_json(ROUTES)} if ROUTES else {}
+    return {"routes": routes_to_json(ROUTES)} if ROUTES else {}
 
 
 def plan_settings(settings, **about_recordings):

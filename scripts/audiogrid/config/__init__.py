@@ -1,1 +1,1 @@
-"""The configuration, parsed and validated once."""
+"""The configuration: its schema, defaults and checks, and the parts that need parsing (routes, variants)."""

@@ -1,4 +1,4 @@
-"""Conditions made on purpose, as the configuration names them: ``mp3 32``, ``telephone + noise 10``."""
+"""Parses the ``conditions`` of a comparison, such as ``mp3 32`` or ``telephone + noise 10``."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ _WITHOUT_VALUE = ("telephone",)
 
 @dataclass(frozen=True)
 class Step:
-    """One thing done to a recording. ``value``: kbit/s, decibels or a factor; 0 for ``telephone``."""
+    """One change to the sound of a recording. ``value``: kbit/s, decibels or a factor; 0 for ``telephone``."""
 
     kind: str
     value: float
 
     @property
     def name(self) -> str:
-        """As it stands in file names: ``mp3-32k``."""
+        """Returns the step as file names spell it: ``mp3-32k``."""
         return self.kind if self.kind in _WITHOUT_VALUE else f"{self.kind}-{self.value:g}{_KINDS[self.kind][1]}"
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Steps in order. Their names joined are the condition's."""
+    """Steps in the order in which they are applied."""
 
     steps: tuple[Step, ...]
 
     @property
     def name(self) -> str:
-        """A name that is safe in file names."""
+        """Returns the names of the steps joined, safe in file names."""
         return "_".join(step.name for step in self.steps)
 
 
@@ -65,10 +65,10 @@ def _step(text: str, whole: str) -> Step:
 
 
 def parse_condition(text: str) -> Condition:
-    """One entry of ``conditions``. Raises ``InputError`` with what can be written instead."""
+    """Returns one parsed entry of ``conditions``. Raises ``InputError`` that lists what can be written."""
     return Condition(tuple(_step(part, text) for part in str(text).split("+")))
 
 
 def parse_conditions(texts: Sequence[str]) -> list[Condition]:
-    """All entries of ``conditions``; the same one twice counts once."""
+    """Returns all parsed entries of ``conditions`` without repetitions. Raises ``InputError``."""
     return list({condition.name: condition for condition in map(parse_condition, texts)}.values())

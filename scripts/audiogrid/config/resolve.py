@@ -1,4 +1,4 @@
-"""The configuration: defaults filled in, every mistake named with its key, its value and the fix."""
+"""Resolves the configuration: fills in defaults and reports every mistake with its key, value and fix."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SCHEMA_PATH = Path(__file__).parent / "config.schema.yaml"
 
 @cache
 def load_schema(path: Path = SCHEMA_PATH) -> dict[str, Any]:
-    """The JSON schema of the configuration."""
+    """Returns the JSON schema of the configuration."""
     schema: dict[str, Any] = yaml.safe_load(path.read_text())
     return schema
 
 
 def with_defaults(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """``value`` with the schema's default for every key it leaves out, in the schema's order, at every depth."""
+    """Returns ``value`` with the schema's default for every missing key, in the schema's order, at every depth."""
     filled = dict.fromkeys([*schema["properties"], *value])
     for key, rule in schema["properties"].items():
         given = value.get(key, rule.get("default"))
@@ -37,7 +37,7 @@ def with_defaults(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
 
 
 def _normalised(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Accept what people type on a command line: ``formats=srt,vtt``, a run named ``2024``, a null section."""
+    """Returns the configuration with spellings of a command line converted: ``formats=srt,vtt``, ``run=2024``."""
     value = {key: given for key, given in config.items() if given is not None}
     if isinstance(value.get("formats"), str):
         value["formats"] = [name for name in value["formats"].replace(",", " ").split() if name]
@@ -62,7 +62,7 @@ def _normalised(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
 
 
 def _variant(changes: Any, schema: Mapping[str, Any]) -> Any:
-    """The changes of a variant; none at all may be left empty."""
+    """Returns the changes of a variant, normalised. An empty variant is allowed."""
     if not isinstance(changes, Mapping):
         return {} if changes is None else changes
     known = {key: changes[key] for key in changes if changes[key] is not None}
@@ -71,7 +71,7 @@ def _variant(changes: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _with_norwegian(value: Any, key: str = "") -> Any:
-    """A route in which ``language: no``, or ``no`` among languages, is the code it was meant to be."""
+    """Returns a route in which ``language: no`` is the code of Norwegian instead of a boolean."""
     if isinstance(value, Mapping):
         return {name: _with_norwegian(inner, str(name)) for name, inner in value.items()}
     if isinstance(value, list):
@@ -80,7 +80,7 @@ def _with_norwegian(value: Any, key: str = "") -> Any:
 
 
 def _typed(given: Any, rule: Mapping[str, Any]) -> Any:
-    """A value of ``--config mpi='{tasks: 4}' allow_gaps=true``, which Snakemake leaves a string."""
+    """Returns a value parsed by its schema: Snakemake leaves ``--config mpi='{tasks: 4}'`` a string."""
     if not isinstance(given, str) or rule.get("type") == "string":
         return given
     try:
@@ -90,7 +90,7 @@ def _typed(given: Any, rule: Mapping[str, Any]) -> Any:
 
 
 def _sentences(error: Any) -> Iterator[str]:
-    # Of a list of routes it matters which one; people count from 1.
+    # Number the routes from 1 in the message.
     path = [part + 1 if isinstance(part, int) else part for part in error.absolute_path]
     key = ".".join(str(part) for part in path if isinstance(part, str) or path[0] == "routes")
     shown = repr(error.instance)
@@ -124,14 +124,14 @@ def _sentences(error: Any) -> Iterator[str]:
 
 
 def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dict[str, Any]:
-    """A complete, valid configuration.
+    """Returns a complete, valid configuration.
 
-    Raises ``InputError`` that lists every mistake: key, value and fix.
+    ``source``: what the message calls it. Raises ``InputError`` that lists every mistake: key, value and fix.
     """
     from jsonschema import Draft202012Validator
 
     from audiogrid.config import variants
-    from audiogrid.config.routes import mistakes as route_mistakes
+    from audiogrid.config.routes import route_mistakes
     from audiogrid.core.language_codes import check_language
 
     schema = load_schema()
@@ -148,7 +148,7 @@ def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dic
     if isinstance(value["routes"], list) and all(isinstance(route, Mapping) for route in value["routes"]):
         mistakes += route_mistakes(value["routes"])
     if not mistakes:
-        mistakes = list(variants.mistakes(value))
+        mistakes = list(variants.variant_mistakes(value))
     if mistakes:
         lines = "\n  ".join(mistakes)
         raise InputError(f"{len(mistakes)} mistake(s) in {source}:\n  {lines}")

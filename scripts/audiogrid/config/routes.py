@@ -1,4 +1,4 @@
-"""Routes: which recording, or which channel of one, is decoded with which model and options.
+"""Routes choose the model and options with which a recording, or one channel of it, is decoded.
 
 A route has conditions (``when``) and what it sets. The first route whose conditions a recording meets applies; a
 recording that meets none has the run's model. A route with a ``channel`` looks at single channels, where they are
@@ -40,16 +40,16 @@ class Route:
         return ", ".join(said) or "no condition"
 
     def looks_at_language(self) -> bool:
-        """Whether it can only be told with the language of a recording."""
+        """Returns whether the route depends on the language of a recording."""
         return "language" in self.when
 
     @property
     def channels(self) -> list[int]:
-        """The channels that it is for, counted from 1; empty when it looks at whole recordings."""
+        """Returns the channels that the route is for, counted from 1; empty when it is for whole recordings."""
         return _values(self.when.get("channel", []))
 
     def fits(self, recording: Recording, language: str | None, track: int | None = None) -> bool:
-        """Whether a track of a recording whose language is ``language`` (``None``: not known) meets all conditions."""
+        """Returns whether a track of a recording in ``language`` (``None``: not known) meets all conditions."""
         return self._fits_facts(recording, track) and (
             not self.looks_at_language() or language in _values(self.when["language"])
         )
@@ -63,7 +63,7 @@ class Route:
             return False
         if "channels" in when and recording.channels not in _values(when["channels"]):
             return False
-        # Headers are read in lower case; what stands in cells is compared as people read it.
+        # Headers are read in lower case; cells are compared without regard to case.
         for column, wanted in when.get("column", {}).items():
             found = _cell(recording, str(column).lower())
             if found.casefold() not in {str(value).strip().casefold() for value in _values(wanted)}:
@@ -71,7 +71,7 @@ class Route:
         return True
 
     def needs_language(self, recording: Recording, track: int | None = None) -> bool:
-        """Whether everything fits but the language, which remains to be found out."""
+        """Returns whether all conditions but that on the language are met, so that the language must be identified."""
         return self.looks_at_language() and self._fits_facts(recording, track)
 
 
@@ -89,15 +89,15 @@ def _list(given: Any) -> str:
     return " or ".join(str(value) for value in _values(given))
 
 
-def identifies(config: Mapping[str, Any], routes: Sequence[Route]) -> bool:
-    """Whether languages have to be found out before models are chosen."""
+def needs_identification(config: Mapping[str, Any], routes: Sequence[Route]) -> bool:
+    """Returns whether languages must be identified before models are chosen."""
     return config["language"] == AUTO and (
         config["identify"]["always"] or any(route.looks_at_language() for route in routes)
     )
 
 
 def identifying_model(config: Mapping[str, Any], registry: Registry) -> str:
-    """The model that tells languages apart: the named one, else the run's, or base where that knows English only."""
+    """Returns the model for identifying languages: as configured, else the run's, or base if that is English-only."""
     given: str = config["identify"]["model"]
     if given != AUTO:
         return given
@@ -105,14 +105,14 @@ def identifying_model(config: Mapping[str, Any], registry: Registry) -> str:
 
 
 def configured_models(config: Mapping[str, Any]) -> list[str]:
-    """Models that a configuration names, the run's first."""
+    """Returns the models that a configuration names, the run's first."""
     return [config["model"], *(route["model"] for route in config["routes"] if route.get("model"))]
 
 
-def checked_routes(config: Mapping[str, Any], registry: Registry) -> list[Route]:
-    """The routes of a valid configuration.
+def parse_routes(config: Mapping[str, Any], registry: Registry) -> list[Route]:
+    """Returns the routes of a valid configuration.
 
-    Raises ``InputError`` for unknown models, and for English-only ones that are to decode another language.
+    Raises ``InputError`` for unknown models, and for English-only models that should decode another language.
     """
     if wrong := list(model_mistakes(config, registry)):
         raise InputError("\n  ".join([f"{len(wrong)} mistake(s) in the configuration:", *wrong]))
@@ -124,13 +124,13 @@ def checked_routes(config: Mapping[str, Any], registry: Registry) -> list[Route]
     return routes
 
 
-def to_json(routes: Iterable[Route]) -> list[dict[str, Any]]:
-    """Plain JSON value; ``Route(**item)`` is the way back."""
+def routes_to_json(routes: Iterable[Route]) -> list[dict[str, Any]]:
+    """Returns plain JSON values; ``Route(**item)`` reads one back."""
     return [asdict(route) for route in routes]
 
 
-def mistakes(routes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What the schema cannot tell about the ``routes`` section: key, value and fix."""
+def route_mistakes(routes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yields mistakes in the ``routes`` section that the schema cannot find: key, value and fix."""
     for number, route in enumerate(routes, 1):
         when = route.get("when") or {}
         given = [("when.language", code) for code in _values(when.get("language", []))]
@@ -156,7 +156,7 @@ def mistakes(routes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def model_mistakes(config: Mapping[str, Any], registry: Registry) -> Iterator[str]:
-    """English-only models that the configuration itself gives another language."""
+    """Yields a sentence for every English-only model to which the configuration gives another language."""
     run_model, run_language = config["model"], config["language"]
     if is_english_only(run_model, registry) and run_language not in ("en", AUTO):
         yield _only_english("model", run_model, run_language)
@@ -175,12 +175,12 @@ def _only_english(key: str, model: str, languages: str) -> str:
 
 
 def routed_tracks(recording: Recording, routes: Sequence[Route]) -> list[int | None]:
-    """What routes choose for: a recording as a whole (``[None]``), or its tracks where a route names channels."""
+    """Returns the tracks that routes choose for: ``[None]`` (the whole recording), or each if a route names channels."""
     return recording.tracks if any(route.channels for route in routes) else [None]
 
 
 def unknown_languages(recordings: Iterable[Recording], routes: Sequence[Route], *, always: bool) -> list[Recording]:
-    """Recordings without a language of their own on whose language a route depends (``always``: all of them)."""
+    """Returns the recordings without a given language on whose language a route depends (``always``: all of them)."""
 
     def depends(recording: Recording, track: int | None) -> bool:
         for route in routes:

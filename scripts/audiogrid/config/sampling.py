@@ -1,4 +1,4 @@
-"""Which recordings take part: choices that a hash makes, so that they stay when recordings are added."""
+"""Chooses recordings for comparisons and rollouts by hash, so that adding recordings changes few choices."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import SAMPLE_RATE
 
 
-def place(recording: str, seed: object) -> float:
-    """A number in [0, 1) that belongs to a recording's id for good."""
+def stable_fraction(recording: str, seed: object) -> float:
+    """Returns a number in [0, 1) that depends on the recording's id and the seed only."""
     digest = hashlib.sha256(f"{seed}\0{recording}".encode()).digest()
-    # 53 bits: what a float holds exactly.
+    # A float holds 53 bits exactly.
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
 
 @dataclass(frozen=True)
 class Sample:
-    """How much to take: all, so many ``recordings``, or so many ``minutes`` of audio."""
+    """Size of a sample: a number of ``recordings``, ``minutes`` of audio, or everything when both are ``None``."""
 
     recordings: int | None = None
     minutes: float | None = None
 
 
 def parse_sample(value: str | int | float) -> Sample:
-    """Read ``all``, ``40`` (recordings) or ``90 min``. Raises ``InputError`` for anything else."""
+    """Parse ``all``, ``40`` (recordings) or ``90 min``. Raises ``InputError`` for anything else."""
     text = str(value).strip().lower()
     if text == "all":
         return Sample()
@@ -45,19 +45,19 @@ def parse_sample(value: str | int | float) -> Sample:
     )
 
 
-def choose(
+def choose_sample(
     recordings: Sequence[Mapping[str, Any]],
     sample: Sample,
     seed: int,
     preferred: Callable[[Mapping[str, Any]], bool] = lambda _: False,
 ) -> list[Mapping[str, Any]]:
-    """The sample, in the order of ``recordings`` (entries of ``probe.json``).
+    """Returns the sample in the order of ``recordings`` (entries of ``probe.json``).
 
-    ``preferred`` ones come first, others in an order that the hash of seed and id makes: adding a recording
-    displaces one at most. For minutes, recordings that are longer than what is left are passed over; where all
-    are, the shortest one is taken.
+    ``preferred`` recordings are taken first, the others in the order of a hash of seed and id: adding a recording
+    displaces at most one. A sample in minutes skips recordings longer than the time left; when all are longer, it
+    is the shortest recording.
     """
-    ordered = sorted(recordings, key=lambda item: (not preferred(item), place(item["recording"], seed)))
+    ordered = sorted(recordings, key=lambda item: (not preferred(item), stable_fraction(item["recording"], seed)))
     chosen: set[str] = set()
     if sample.minutes is not None:
         left = sample.minutes * 60 * SAMPLE_RATE
@@ -73,7 +73,7 @@ def choose(
 
 
 def parse_share(value: str | int | float) -> float:
-    """Read ``10 %``, ``10%`` or ``0.1`` as 0.1. Raises ``InputError`` for anything else."""
+    """Parse ``10 %``, ``10%`` or ``0.1`` as 0.1. Raises ``InputError`` for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", str(value).strip())
     share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 <= share <= 1:
@@ -82,5 +82,5 @@ def parse_share(value: str | int | float) -> float:
 
 
 def is_rolled_out(recording: str, share: float) -> bool:
-    """Whether a recording belongs to the first ``share`` of all; who belongs to a share belongs to larger ones."""
-    return place(recording, "rollout") < share
+    """Returns whether a recording belongs to ``share`` of all recordings. It then belongs to all larger ones, too."""
+    return stable_fraction(recording, "rollout") < share

@@ -1,7 +1,7 @@
 """Variants: named changes to the configuration that decide how recordings are decoded.
 
-A variant is what the run would be with ``variant: <name>``. To be compared with others, to get a share of the
-recordings (rollout) or all of them (promotion) therefore means the same options, hence the same store keys.
+The options of a variant are those of the run with ``variant: <name>``. Comparing it, rolling it out to a share of
+the recordings and promoting it to all of them therefore use the same store keys.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from audiogrid.config.conditions import Condition, parse_conditions
 from audiogrid.config.sampling import Sample, parse_sample, parse_share
 from audiogrid.core.errors import InputError
 
-#: The run as it is configured, without any variant.
+#: Names the run as it is configured, without any variant.
 CURRENT = "current"
-# Folders that lie beside those of the variants.
-_TAKEN = (CURRENT, "chunks", "conditions", "logs")
+# Names of folders beside those of the variants.
+_RESERVED = (CURRENT, "chunks", "conditions", "logs")
 
 
-def overlaid(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The configuration with the changes of a variant; ``current`` and an empty name change nothing."""
+def with_variant(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Returns the configuration with the changes of a variant. ``current`` and an empty name change nothing."""
     if name in ("", CURRENT):
         return dict(settings)
     changes = settings["variants"][name]
@@ -32,7 +32,7 @@ def overlaid(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``snakemake compare`` is to do. ``variants``: names, the baseline first."""
+    """Settings of ``snakemake compare``. ``variants``: names, the baseline first."""
 
     variants: list[str]
     sample: Sample
@@ -41,12 +41,12 @@ class Comparison:
 
     @property
     def baseline(self) -> str:
-        """The variant that the others are measured against."""
+        """Returns the variant with which the others are compared."""
         return self.variants[0]
 
 
-def comparison(settings: Mapping[str, Any]) -> Comparison:
-    """What the configuration wants compared: the variants it names, else the run as it is and all variants."""
+def parse_comparison(settings: Mapping[str, Any]) -> Comparison:
+    """Returns the comparison of a valid configuration: of the variants it names, else of the run and all variants."""
     wanted = settings["compare"]
     names = list(dict.fromkeys(wanted["variants"] or [CURRENT, *settings["variants"]]))
     baseline = wanted["baseline"] or (CURRENT if CURRENT in names else names[0])
@@ -60,22 +60,22 @@ def comparison(settings: Mapping[str, Any]) -> Comparison:
 
 @dataclass(frozen=True)
 class Rollout:
-    """A share of all recordings (0 to 1) that is decoded as a variant wants it."""
+    """The share of all recordings (0 to 1) that is decoded with a variant."""
 
     variant: str
     share: float
 
 
-def rollout(settings: Mapping[str, Any]) -> Rollout | None:
-    """The rollout of a configuration; ``None`` without one, and once its variant is that of the whole run."""
+def parse_rollout(settings: Mapping[str, Any]) -> Rollout | None:
+    """Returns the rollout of a configuration; ``None`` without one, or when the whole run uses its variant."""
     name = settings["rollout"]["variant"]
     if not name or name == settings["variant"]:
         return None
     return Rollout(name, parse_share(settings["rollout"]["share"]))
 
 
-def mistakes(settings: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with variants, comparison and rollout beyond their types: key, value and fix."""
+def variant_mistakes(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yields mistakes in variants, comparison and rollout that the schema cannot find: key, value and fix."""
     from audiogrid.core.language_codes import check_language
 
     known = [CURRENT, *settings["variants"]]
@@ -87,8 +87,8 @@ def mistakes(settings: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key}: there is no variant {name!r}: {advice}"
 
     for name, changes in settings["variants"].items():
-        if name in _TAKEN:
-            yield f"variants: {name!r} cannot be the name of a variant, it has a meaning of its own; choose another one"
+        if name in _RESERVED:
+            yield f"variants: {name!r} is reserved and cannot be the name of a variant; choose another one"
         wrong = check_language(changes["language"]) if "language" in changes else None
         if wrong:
             yield f"variants.{name}.language: {wrong}"

@@ -1,1 +1,1 @@
-"""The ground that everything else stands on: errors, files, times, languages; nothing of the domain."""
+"""What every package uses and that knows nothing of transcription: errors, files, times, language codes."""

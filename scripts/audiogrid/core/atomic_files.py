@@ -1,4 +1,4 @@
-"""Files that are either complete or absent."""
+"""Write files so that a reader sees either the whole content or no file at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HOST = socket.gethostname().split(".")[0]
 
 
 def _write_temporary(path: Path, write: Callable[[BinaryIO], None]) -> Path:
-    """A complete, synced file beside ``path`` with a name of its own; removed again when ``write`` raises."""
+    """Returns a complete, synced temporary file beside ``path``. Removes it again when ``write`` raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".tmp-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
@@ -40,10 +40,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Fill ``path`` through ``write``: temporary name in the same folder, fsync, rename.
+    """Write ``path`` by calling ``write`` with an open file: temporary name in the same folder, fsync, rename.
 
-    Readers see the old file or the whole new one. The temporary file is removed when
-    ``write`` raises (a full disk, say).
+    Readers see the old file or the whole new one. Raises what ``write`` raises (a full disk, for example);
+    the temporary file is removed then.
     """
     temporary = _write_temporary(path, write)
     try:
@@ -55,7 +55,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Atomically make ``path`` hold ``data``."""
+    """Write ``data`` to ``path`` atomically."""
 
     def fill(file: BinaryIO) -> None:
         file.write(data)
@@ -64,7 +64,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_new_bytes(path: Path, data: bytes) -> bool:
-    """Like ``write_bytes``, but never replaces: ``False`` when ``path`` exists already."""
+    """Write ``data`` to ``path`` atomically unless it exists already. Returns whether it was written."""
     if path.exists():
         return False
 
@@ -73,12 +73,12 @@ def write_new_bytes(path: Path, data: bytes) -> bool:
 
     temporary = _write_temporary(path, fill)
     try:
-        # A hard link fails where the name is taken, a rename would replace it.
+        # A hard link fails when the name is taken; a rename would replace the file.
         path.hardlink_to(temporary)
     except FileExistsError:
         return False
     except OSError:
-        # No hard links on this file system (vfat, some network ones): the gap is a rename wide.
+        # This file system has no hard links (vfat, some network ones). Two writers may race between check and rename.
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -87,12 +87,12 @@ def write_new_bytes(path: Path, data: bytes) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Atomically make ``path`` hold ``text`` (UTF-8, newlines as given)."""
+    """Write ``text`` to ``path`` atomically, as UTF-8 with newlines as given."""
     write_bytes(path, text.encode())
 
 
 def canonical_json(value: Any) -> str:
-    """One spelling per value: sorted keys, no spaces, no NaN. What hashes are taken of."""
+    """Returns the one JSON spelling of a value that hashes are taken of: sorted keys, no spaces, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -102,5 +102,5 @@ def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value in ``path``."""
+    """Returns the JSON value in ``path``. Raises ``OSError`` and ``ValueError``."""
     return json.loads(path.read_bytes())

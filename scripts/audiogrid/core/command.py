@@ -1,4 +1,4 @@
-"""How every command in ``scripts/`` starts and ends."""
+"""Runs the ``main`` function of a command in ``scripts/`` and turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from audiogrid.core.errors import EXIT_RETRY, AudiogridError
 
 
 def run(main: Callable[[list[str]], int | None]) -> None:
-    """Call ``main`` with the arguments and leave with an honest exit code.
+    """Call ``main`` with the command line's arguments and exit with the code it returns.
 
-    An ``AudiogridError`` becomes one sentence on standard error; anything else keeps its
-    traceback, because it is a bug.
+    An ``AudiogridError`` is printed as one sentence and gives its own exit code. Any other exception keeps its
+    traceback, because it is a bug. Raises ``SystemExit``.
     """
     try:
         code = main(sys.argv[1:]) or 0
     except AudiogridError as error:
         print(f"error: {error}", file=sys.stderr)
-        # A job on a cluster has a standard error that few people find: its log says it, too.
+        # Few people find the standard error of a cluster job, so the sentence also goes to the log.
         log = logging.getLogger("audiogrid")
         if log.handlers:
             log.error("%s", error)
         code = error.exit_code
     except BrokenPipeError:
-        # The reader (`head`, a closed pager) went away: nothing to tell anybody.
+        # The program that reads our output (`head`, a closed pager) has ended: print nothing more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_RETRY
     sys.exit(code)

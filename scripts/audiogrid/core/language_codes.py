@@ -1,4 +1,4 @@
-"""The languages that Whisper knows, by the codes its tokens use."""
+"""The languages that Whisper knows, by the codes of its tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CODES: tuple[str, ...] = tuple(_CODES.split())
 
 
 def check_language(code: str) -> str | None:
-    """``None`` when ``code`` is ``auto`` or a language Whisper knows, else what is wrong and what to do."""
+    """Returns ``None`` when ``code`` is ``auto`` or a language Whisper knows, else what is wrong and what to do."""
     if code == AUTO or code in CODES:
         return None
     near = difflib.get_close_matches(code.lower(), CODES, 1, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""Log files of the commands: what was run, with what, and what happened."""
+"""Opens the log file of a command: the command line, versions, then one line per event."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from audiogrid import __version__
 
 
 def open_log(path: Path | None) -> logging.Logger:
-    """A logger that appends to ``path`` (``None``: nowhere), starting with the command and the versions."""
+    """Returns a logger that appends to ``path`` (``None``: discards) and writes the command and versions first."""
     logger = logging.getLogger("audiogrid")
     logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -1,4 +1,4 @@
-"""Words as text: made fit for every output format, joined, compared."""
+"""Text of words: cleaned for every output format, joined, reduced to what is compared."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Protocol
 
 
 class HasText(Protocol):
-    """Anything with a text: a word, for instance."""
+    """An object with a text, such as a word."""
 
     @property
     def text(self) -> str: ...  # noqa: D102
 
 
-def clean(text: str) -> str:
-    """``text`` without what no output format can carry: control characters and lone surrogates.
+def clean_text(text: str) -> str:
+    """Returns ``text`` without control characters and lone surrogates, which no output format can hold.
 
-    Line breaks and tabs become spaces; joiners and direction marks stay.
+    Line breaks and tabs become spaces. Joiners and direction marks stay.
     """
     if text.isprintable():
         return text
@@ -26,13 +26,13 @@ def clean(text: str) -> str:
     return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cs"))
 
 
-def joined(words: Iterable[HasText]) -> str:
-    """The text of some words: each brings its own space where its language writes one."""
+def join_words(words: Iterable[HasText]) -> str:
+    """Returns the text of some words. Each word holds its own leading space where its language writes one."""
     return " ".join("".join(word.text for word in words).split())
 
 
 @lru_cache(maxsize=1 << 16)
-def token(text: str) -> str:
-    """What is compared of a word: letters, marks and digits, without case or width."""
+def comparison_form(text: str) -> str:
+    """Returns the letters, marks and digits of a word without case or width: equal for words that count as the same."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(char for char in folded if char.isalnum() or unicodedata.category(char).startswith("M"))

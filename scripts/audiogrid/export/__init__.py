@@ -1,1 +1,1 @@
-"""A transcript document as files in every output format, and as pages."""
+"""Renders a transcript document in every output format, and the HTML pages."""

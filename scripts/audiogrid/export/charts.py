@@ -1,8 +1,8 @@
-"""Plots laid out as plain numbers; ``templates/plots.html`` draws them as inline SVG.
+"""Computes the layout of plots as plain numbers; ``templates/plots.html`` draws them as inline SVG.
 
-Shapes are in per cent of the plot's width, and words stay outside of the SVG: so a plot fits a phone without
-its letters shrinking, follows the page's light or dark colours, and its bars are links with a tooltip. A
-plotting library would fix colours and sizes when the page is made, and be the largest thing to install.
+Positions are in per cent of the plot's width and labels are outside of the SVG. A plot therefore fits a phone
+without smaller letters, follows the light or dark colours of the page, and its bars are links with a tooltip.
+A plotting library would fix colours and sizes in advance and would be the largest dependency.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14
 
 @dataclass(frozen=True)
 class Tick:
-    """A place on an axis: ``at`` in per cent."""
+    """A labelled position on an axis. ``at``: in per cent."""
 
     at: float
     label: str
@@ -39,7 +39,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Lane:
-    """A row of a plot. ``text``: what stands behind it; ``href``: where its name leads."""
+    """A row of a plot. ``text``: shown to the right of it; ``href``: target of the link on its name."""
 
     name: str
     marks: list[Mark]
@@ -49,7 +49,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Lanes:
-    """Rows of marks over one axis. ``legend``: kind -> what it means."""
+    """Rows of marks over one axis. ``legend``: kind of mark -> its meaning."""
 
     lanes: list[Lane]
     ticks: list[Tick] = field(default_factory=list)
@@ -58,8 +58,8 @@ class Lanes:
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a histogram: place, width and height in per cent."""
+class HistogramBar:
+    """A bar of a histogram: position, width and height in per cent."""
 
     start: float
     width: float
@@ -69,17 +69,17 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Columns:
+class Histogram:
     """A histogram."""
 
-    columns: list[Column]
+    columns: list[HistogramBar]
     ticks: list[Tick]
     top: str = ""
     axis: str = ""
 
 
 def nice_step(width: float, count: int = 5) -> float:
-    """A step of 1, 2 or 5 times a power of ten that divides ``width`` into about ``count`` parts."""
+    """Returns 1, 2 or 5 times a power of ten that divides ``width`` into about ``count`` parts."""
     if width <= 0:
         return 1.0
     raw = width / max(1, count)
@@ -88,13 +88,13 @@ def nice_step(width: float, count: int = 5) -> float:
 
 
 def ticks(low: float, high: float, label: Callable[[float], str], count: int = 5) -> list[Tick]:
-    """Ticks at round values between ``low`` and ``high``."""
+    """Returns ticks at round values between ``low`` and ``high``."""
     step = nice_step(high - low, count)
     return _ticks(low, high, step, label)
 
 
 def time_ticks(seconds: float, label: Callable[[float], str], count: int = 6) -> list[Tick]:
-    """Ticks at round times from 0 to ``seconds``."""
+    """Returns ticks at round times from 0 to ``seconds``."""
     step = next((step for step in _TIME_STEPS if seconds / step <= count), None)
     return _ticks(0.0, seconds, float(step or nice_step(seconds / 86400, count) * 86400), label)
 
@@ -109,7 +109,7 @@ def _ticks(low: float, high: float, step: float, label: Callable[[float], str]) 
 
 @dataclass(frozen=True)
 class Span:
-    """Something that took time in a lane: seconds from ``start`` to ``end``."""
+    """An activity in a lane, from ``start`` to ``end`` in seconds."""
 
     lane: str
     start: float
@@ -122,9 +122,9 @@ class Span:
 def timeline(
     spans: Iterable[Span], seconds: float, label: Callable[[float], str], texts: dict[str, str] | None = None
 ) -> Lanes:
-    """Spans over an axis of ``seconds``, a lane per name in the order given.
+    """Returns spans over an axis of ``seconds``, a lane per name in the order given.
 
-    Neighbours that nobody could tell apart become one mark, so that a long run is not a large page.
+    Neighbours too narrow to be told apart become one mark, so that the page of a long run stays small.
     """
     scale = 100 / max(seconds, 1e-9)
     spans = list(spans)
@@ -158,7 +158,7 @@ def _is_tiny(last: Mark, width: float, limit: float) -> bool:
 def bars(
     rows: Sequence[tuple[str, float, str]], *, kinds: Sequence[str] = (), hrefs: Sequence[str] = (), top: float = 0.0
 ) -> Lanes:
-    """Horizontal bars from zero: name, value and the text that tells the value; ``top``: the end of the axis."""
+    """Returns horizontal bars from zero. ``rows``: name, value, value as text; ``top``: least end of the axis."""
     top = max([top, *(value for _, value, _ in rows)], default=0.0) or 1.0
     return Lanes(
         [
@@ -181,7 +181,7 @@ def intervals(
     low: float | None = None,
     high: float | None = None,
 ) -> Lanes:
-    """Values with their confidence intervals: name, lower end, value, upper end, text. The axis holds all of them."""
+    """Returns values with confidence intervals. ``rows``: name, lower end, value, upper end, text."""
     values = [value for _, *three, _ in rows for value in three]
     low = min(values, default=0.0) if low is None else low
     high = max(values, default=1.0) if high is None else high
@@ -200,15 +200,15 @@ def intervals(
 
 def histogram(
     values: Sequence[float], low: float, high: float, bins: int, label: Callable[[float], str], what: str = "recordings"
-) -> Columns:
-    """How many of ``values`` fall into each of ``bins`` steps from ``low`` to ``high``; others count at the ends."""
+) -> Histogram:
+    """Returns how many values fall into each of ``bins`` steps. Values outside count in the first or last step."""
     width = (high - low) / bins
     counts = [0] * bins
     for value in values:
         counts[min(bins - 1, max(0, int((value - low) / width)))] += 1
     top = max(counts, default=0)
     columns = [
-        Column(
+        HistogramBar(
             round(100 * n / bins, 3),
             round(100 / bins, 3),
             round(100 * count / top, 3),
@@ -217,4 +217,4 @@ def histogram(
         for n, count in enumerate(counts)
         if count
     ]
-    return Columns(columns, ticks(low, high, label), f"{top:,}")
+    return Histogram(columns, ticks(low, high, label), f"{top:,}")

@@ -1,7 +1,7 @@
-"""Subtitle cues: words laid out in lines that can be read while they are shown.
+"""Lays out words as subtitle cues that can be read in the time for which they are shown.
 
-The usual rules (those of the BBC's and Netflix's guides): at most two lines of 42 characters, 1 to 7 seconds,
-a new cue at sentence ends first, at clause ends next, otherwise in balanced parts; no overlaps.
+The rules are those of the BBC's and Netflix's guides: at most two lines of 42 characters, 1 to 7 seconds, no
+overlaps. A cue ends at the end of a sentence if possible, else of a clause, else the text is divided evenly.
 Times are whole milliseconds, the unit of every subtitle format.
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from audiogrid.core.timebase import SAMPLE_RATE, clock
-from audiogrid.export.line_breaking import Token, break_lines, fill, milliseconds, tokens_of
+from audiogrid.export.line_breaking import Token, break_lines, fill_lines, make_tokens, milliseconds
 
-# What a cut after a word costs, what every cue costs, what a sentence end inside a cue costs.
+# Costs of a cut after a word by its kind, of every cue, of a sentence end inside a cue, of poor reading times.
 _CUT_COSTS = {"sentence": 0.0, "clause": 1.5, "pause": 2.0, "none": 4.0}
 _CUE_COST = 1.0
 _INNER_SENTENCE_COST = 1.3
@@ -26,8 +26,8 @@ _TOO_FAST_COST = 0.5
 class CueOptions:
     """Layout of subtitles.
 
-    ``max_line_chars`` counts columns: wide (East Asian) characters count twice. ``max_chars_per_second`` is
-    met where the pause after a cue leaves room. A pause of ``pause_seconds`` always begins a new cue.
+    ``max_line_chars`` counts columns: wide (East Asian) characters count twice. A cue is shown longer to keep to
+    ``max_chars_per_second`` if a pause follows it. A pause of ``pause_seconds`` always begins a new cue.
     """
 
     max_line_chars: int = 42
@@ -40,7 +40,7 @@ class CueOptions:
 
 @dataclass(frozen=True)
 class Cue:
-    """Lines shown from ``start`` to ``end`` (ms). ``gap``: a notice that nothing was transcribed there."""
+    """Lines shown from ``start`` to ``end`` (ms). ``gap``: whether it says that a chunk was not transcribed."""
 
     start: int
     end: int
@@ -50,25 +50,25 @@ class Cue:
 
 
 def gap_text(gap: Mapping[str, Any]) -> str:
-    """What stands in every text format where a chunk is missing."""
+    """Returns the notice that every text format shows for a missing chunk."""
     start, end = (clock(round(gap[key] * SAMPLE_RATE)) for key in ("start", "end"))
     return f"[not transcribed {start}-{end}: {gap['reason']}]"
 
 
-def prefix(speaker: str | None) -> str:
-    """What names a speaker in plain text."""
+def speaker_prefix(speaker: str | None) -> str:
+    """Returns the label of a speaker in plain text, empty without one."""
     return "" if speaker is None else f"{speaker}: "
 
 
 def _reserved(speaker: str | None, options: CueOptions) -> int:
-    """Columns the speaker's name takes; a label longer than half a line is not allowed for."""
-    return min(len(prefix(speaker)), options.max_line_chars // 2)
+    """Returns the columns that the speaker's label takes, at most half a line."""
+    return min(len(speaker_prefix(speaker)), options.max_line_chars // 2)
 
 
 def _phrases(
     segments: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, Any]], options: CueOptions
 ) -> Iterator[tuple[str | None, list[Token]]]:
-    """Tokens of one speaker without a long pause and without a missing chunk between them."""
+    """Yields runs of tokens of one speaker without a long pause or a missing chunk between them."""
     pause = milliseconds(options.pause_seconds)
     stops = sorted(milliseconds(gap["start"]) for gap in gaps)
     speaker: str | None = None
@@ -77,7 +77,7 @@ def _phrases(
     for segment in segments:
         name = segment.get("speaker")
         columns = options.max_line_chars - _reserved(name, options)
-        for token in tokens_of(segment["words"], columns):
+        for token in make_tokens(segment["words"], columns):
             passed = stop
             while stop < len(stops) and stops[stop] <= token.start:
                 stop += 1
@@ -91,9 +91,9 @@ def _phrases(
 
 
 def _ends(tokens: Sequence[Token], reserved: int, options: CueOptions) -> list[int]:
-    """Ends of the cues of a phrase: the cheapest partition, found from the end backwards.
+    """Returns where the cues of a phrase end: the partition of least cost, computed from the end backwards.
 
-    Ten hours have 90,000 words, hence the flat loop: the lines are filled along the way (as in ``lines.fill``).
+    Ten hours have 90,000 words, so the loop fills the lines itself instead of calling ``fill_lines``.
     """
     count = len(tokens)
     columns, max_lines = options.max_line_chars, options.max_lines
@@ -161,13 +161,13 @@ def _phrase_cues(speaker: str | None, tokens: Sequence[Token], options: CueOptio
 
 
 def _gap_cue(gap: Mapping[str, Any], options: CueOptions) -> Cue:
-    """Shown for as long as the gap lasts: who jumps into it shall know. Too long a reason is cut short."""
+    """Returns a cue that lasts as long as the gap, so that a viewer sees it at any time. Shortens a long reason."""
     speaker = gap.get("speaker")
     reserved = _reserved(speaker, options)
     limit = options.max_line_chars
     words = [{"start": 0.0, "end": 0.0, "word": f" {word}"} for word in gap_text(gap).split()]
-    tokens = tokens_of(words, limit - reserved)
-    fitting = fill(tokens, 0, reserved, limit, options.max_lines)
+    tokens = make_tokens(words, limit - reserved)
+    fitting = fill_lines(tokens, 0, reserved, limit, options.max_lines)
     lines = break_lines(tokens[:fitting], reserved, limit)
     if fitting < len(tokens):
         room = limit - 1 - (reserved if len(lines) == 1 else 0)
@@ -176,9 +176,9 @@ def _gap_cue(gap: Mapping[str, Any], options: CueOptions) -> Cue:
 
 
 def _timed(cues: Sequence[Cue], duration: int, options: CueOptions) -> Iterator[Cue]:
-    """Cues that follow each other without overlap, shown long enough where the next one leaves room.
+    """Yields the cues without overlaps, shown longer where there is time before the next one.
 
-    Only when channels speak at once does a cue wait for its predecessor, and no longer than ``min_seconds``.
+    A cue is delayed only when two channels speak at once, and by ``min_seconds`` at most.
     """
     shortest, longest = milliseconds(options.min_seconds), milliseconds(options.max_seconds)
     earliest = 0
@@ -188,15 +188,15 @@ def _timed(cues: Sequence[Cue], duration: int, options: CueOptions) -> Iterator[
         readable = 1000 * sum(map(len, cue.lines)) / options.max_chars_per_second
         wanted = max(said, min(start + round(max(shortest, readable)), start + longest, max(duration, said)))
         if index + 1 < len(cues):
-            # What is being said is not cut off before it could be seen.
+            # Show every cue for at least this long, even if the next one starts earlier.
             least = min(said, start + max(1, shortest))
             wanted = min(wanted, max(cues[index + 1].start, least))
         yield replace(cue, start=start, end=wanted)
         earliest = wanted
 
 
-def cues_of(document: Mapping[str, Any], options: CueOptions | None = None) -> list[Cue]:
-    """All cues of a transcript (the document of ``transcript.build``), in order, gaps included."""
+def make_cues(document: Mapping[str, Any], options: CueOptions | None = None) -> list[Cue]:
+    """Returns all cues of a transcript document in order, including the notices of gaps."""
     options = options or CueOptions()
     segments, gaps = document["segments"], document["gaps"]
     cues = [

@@ -1,7 +1,7 @@
-"""A transcript in the formats people and programs read. ``FORMATS`` is the one list of them.
+"""Renders a transcript document in each output format. ``FORMATS`` is the list of them.
 
-Every function takes the document of ``transcript.build`` and returns the whole file. A recording without
-speech gives a valid, empty file in each format.
+Every function takes the transcript document and returns the content of the file. A recording without speech
+gives a valid, empty file in each format.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from audiogrid.core.errors import InputError
-from audiogrid.core.text import clean
-from audiogrid.export.cues import Cue, CueOptions, cues_of, gap_text, prefix
+from audiogrid.core.text import clean_text
+from audiogrid.export.cues import Cue, CueOptions, gap_text, make_cues, speaker_prefix
 from audiogrid.export.line_breaking import is_wide, milliseconds
 
 Document = Mapping[str, Any]
@@ -31,7 +31,7 @@ _BY_ELEMENT = ("segments", "gaps", "seams", "windows")
 
 
 def _one_line(text: str) -> str:
-    return " ".join(clean(text).split())
+    return " ".join(clean_text(text).split())
 
 
 def _compact(value: Any) -> str:
@@ -45,7 +45,7 @@ def _elements(values: Sequence[Any]) -> str:
 
 
 def render_json(document: Document) -> str:
-    """The document itself, one segment to a line (indenting every number would triple its size)."""
+    """Returns the document as JSON, one segment to a line (indenting every number would triple its size)."""
     fields = (
         f"  {_compact(key)}: {_elements(value) if key in _BY_ELEMENT else _compact(value)}"
         for key, value in document.items()
@@ -54,19 +54,19 @@ def render_json(document: Document) -> str:
 
 
 def _entries(document: Document) -> list[tuple[float, bool, Mapping[str, Any]]]:
-    """Segments and gaps in the order of time: start, whether it is a gap, the element."""
+    """Returns segments and gaps in the order of time: start, whether it is a gap, the element."""
     entries = [(segment["start"], False, segment) for segment in document["segments"]]
     entries += [(gap["start"], True, gap) for gap in document["gaps"]]
     return sorted(entries, key=lambda entry: entry[0])
 
 
 def _joint(text: str, following: str) -> str:
-    """What stands between two segments: nothing in scripts without spaces."""
+    """Returns the separator of two segments: empty in scripts without spaces."""
     return "" if is_wide(text[-1]) and is_wide(following[0]) else " "
 
 
 def _pieces(document: Document) -> Iterator[tuple[float, float, str | None, str, bool]]:
-    """Runs of text without a long pause: start, end, speaker, text, whether it is a gap."""
+    """Yields runs of text without a long pause: start, end, speaker, text, whether it is a gap."""
     for start, is_gap, entry in _entries(document):
         speaker = entry.get("speaker")
         if is_gap:
@@ -82,7 +82,7 @@ def _pieces(document: Document) -> Iterator[tuple[float, float, str | None, str,
 
 
 def render_txt(document: Document) -> str:
-    """Running text: paragraphs at long pauses and where the speaker changes, an empty line between them."""
+    """Returns running text with a new paragraph after a long pause and at a change of speaker."""
     paragraphs: list[str] = []
     last_speaker: str | None = None
     last_end = 0.0
@@ -97,7 +97,7 @@ def render_txt(document: Document) -> str:
         ):
             paragraphs[-1] += _joint(paragraphs[-1], text) + text
         else:
-            paragraphs.append(prefix(speaker) + text)
+            paragraphs.append(speaker_prefix(speaker) + text)
         last_speaker, last_end, follows = speaker, end, not is_gap
     return "\n\n".join(paragraphs) + "\n" if paragraphs else ""
 
@@ -108,22 +108,22 @@ def _stamp(time: int, point: str) -> str:
 
 
 def _srt_text(text: str) -> str:
-    """SubRip knows no escapes: what a player would take for an arrow, a tag or a time gets a harmless look-alike."""
+    """Returns text for SubRip, which has no escapes: arrows, tags and times are replaced by similar characters."""
     text = _TAG.sub("‹", _ARROW.sub("→", text))
     return _STAMP.sub(r"\1 ", text).replace("{\\", "{ \\")
 
 
 def render_srt(cues: Sequence[Cue]) -> str:
-    """SubRip."""
+    """Returns the cues as SubRip."""
     blocks = []
     for number, cue in enumerate(cues, 1):
-        text = _srt_text(prefix(cue.speaker) + "\n".join(cue.lines))
+        text = _srt_text(speaker_prefix(cue.speaker) + "\n".join(cue.lines))
         blocks.append(f"{number}\n{_stamp(cue.start, ',')} --> {_stamp(cue.end, ',')}\n{text}\n\n")
     return "".join(blocks)
 
 
 def render_vtt(cues: Sequence[Cue]) -> str:
-    """WebVTT; speakers as voice tags."""
+    """Returns the cues as WebVTT, with speakers as voice tags."""
     blocks = ["WEBVTT\n"]
     for cue in cues:
         text = html.escape("\n".join(cue.lines), quote=False)
@@ -135,7 +135,7 @@ def render_vtt(cues: Sequence[Cue]) -> str:
 
 
 def render_tsv(document: Document) -> str:
-    """Start and end in milliseconds, speaker (``channels: split`` only) and text, as whisper's own table has it."""
+    """Returns a table of start and end in milliseconds, speaker (``channels: split`` only) and text, as whisper does."""
     speakers = document["channels_mode"] == "split"
     rows = ["start\tend\tspeaker\ttext" if speakers else "start\tend\ttext"]
     for _, is_gap, entry in _entries(document):
@@ -149,7 +149,7 @@ def render_tsv(document: Document) -> str:
 _OF_DOCUMENT: dict[str, Callable[[Document], str]] = {"json": render_json, "txt": render_txt, "tsv": render_tsv}
 _OF_CUES: dict[str, Callable[[Sequence[Cue]], str]] = {"srt": render_srt, "vtt": render_vtt}
 
-#: Every output format: name (also the file's suffix) and what it is for.
+#: Every output format: name (also the suffix of the file) and its purpose.
 FORMATS: dict[str, str] = {
     "json": "everything known: words, times, probabilities, quality, provenance",
     "txt": "running text",
@@ -163,15 +163,15 @@ FORMATS: dict[str, str] = {
 def render_all(
     document: Document, formats: Iterable[str], subtitles: CueOptions | None = None, media: str = ""
 ) -> dict[str, str]:
-    """Contents of the files of several formats; cues are laid out once. Raises ``InputError`` on an unknown one.
+    """Returns the content of the file of each format, by name. Cues are laid out once.
 
-    ``media``: address of the recording, for its page.
+    ``media``: address of the recording, for its page. Raises ``InputError`` for an unknown format.
     """
     wanted = list(dict.fromkeys(formats))
     unknown = [name for name in wanted if name not in FORMATS]
     if unknown:
         raise InputError(f"formats: {', '.join(unknown)} is not known; choose from {', '.join(FORMATS)}")
-    cues = cues_of(document, subtitles) if any(name in _OF_CUES for name in wanted) else []
+    cues = make_cues(document, subtitles) if any(name in _OF_CUES for name in wanted) else []
 
     def content(name: str) -> str:
         if name == "html":
@@ -184,5 +184,5 @@ def render_all(
 
 
 def render(document: Document, name: str, subtitles: CueOptions | None = None) -> str:
-    """Contents of the file of one format."""
+    """Returns the content of the file of one format. Raises ``InputError`` for an unknown format."""
     return render_all(document, [name], subtitles)[name]

@@ -1,4 +1,4 @@
-"""Words as tokens of a subtitle: how wide they are, where a cut reads well, how they break into lines."""
+"""Breaks words into subtitle lines: the width of a text, where a cut is easy to read, balanced lines."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _CLOSING = re.escape("\"'”’»)]}」』）】")
 _SENTENCE_END = re.compile(rf"[.!?…。！？؟।։]+[{_CLOSING}]*$")
 _CLAUSE_END = re.compile(rf"[,;:—–、，；：،؛]+[{_CLOSING}]*$")
 _ABBREVIATION = re.compile(r"(?:^|\W)(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|[a-z])\.$", re.IGNORECASE)
-#: A pause that makes a place fit for a cut although no punctuation does, in ms.
+#: A pause after a word without punctuation from which it is a good place for a cut, in ms.
 _SMALL_PAUSE = 300
-#: How many columns of imbalance a line break at a clause end is worth.
+#: A line break at the end of a clause may make lines differ by so many columns more.
 _CLAUSE_BREAK_WORTH = 6
 
 
@@ -37,12 +37,12 @@ class Token:
 
 
 def milliseconds(seconds: float) -> int:
-    """Whole milliseconds, the unit of subtitle formats."""
+    """Returns whole milliseconds, the unit of subtitle formats."""
     return round(seconds * 1000)
 
 
 def width(text: str) -> int:
-    """Columns a text takes: wide (East Asian) characters count twice."""
+    """Returns the columns that a text takes: wide (East Asian) characters count twice."""
     if text.isascii():
         return len(text)
     return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text)
@@ -53,8 +53,8 @@ def is_wide(char: str) -> bool:
     return not char.isascii() and unicodedata.east_asian_width(char) in "WF"
 
 
-def ending(text: str, following: str) -> Cut:
-    """What kind of place for a cut the end of a word is, given the word that follows."""
+def cut_kind(text: str, following: str) -> Cut:
+    """Returns how good the end of a word is for a cut, given the word that follows."""
     if text[-1].isalnum():
         return "none"
     if _SENTENCE_END.search(text):
@@ -65,7 +65,7 @@ def ending(text: str, following: str) -> Cut:
 
 
 def _parts(text: str, columns: int) -> Iterator[str]:
-    """A text longer than a line in pieces that fit one."""
+    """Yields a text longer than a line in pieces that fit one."""
     piece, used = "", 0
     for char in text:
         if piece and used + width(char) > columns:
@@ -75,22 +75,22 @@ def _parts(text: str, columns: int) -> Iterator[str]:
     yield piece
 
 
-def tokens_of(words: Sequence[Mapping[str, Any]], columns: int) -> list[Token]:
-    """Words of a document's segment as tokens of at most ``columns`` columns, in order."""
+def make_tokens(words: Sequence[Mapping[str, Any]], columns: int) -> list[Token]:
+    """Returns the words of a segment as tokens of at most ``columns`` columns, in order."""
     spoken = [(word, word["word"].strip()) for word in words if word["word"].strip()]
     tokens: list[Token] = []
     for index, (word, text) in enumerate(spoken):
         start, end = milliseconds(word["start"]), milliseconds(word["end"])
         if index + 1 < len(spoken):
             after, following = spoken[index + 1]
-            cut = ending(text, following)
+            cut = cut_kind(text, following)
             if cut == "none" and milliseconds(after["start"]) - end >= _SMALL_PAUSE:
                 cut = "pause"
         else:
-            cut = ending(text, "")
-            # The decoder ended a segment here: a better place than most.
+            cut = cut_kind(text, "")
+            # The decoder ended a segment here, which makes it a better place than most.
             cut = "pause" if cut == "none" else cut
-        # Segments bring no space of their own along.
+        # The first word of a segment may lack its space.
         space = not is_wide(text[0]) if index == 0 else word["word"][0].isspace()
         token = Token(start, end, text, space, width(text), cut)
         if token.width <= columns and not any(map(str.isspace, text)):
@@ -101,7 +101,7 @@ def tokens_of(words: Sequence[Mapping[str, Any]], columns: int) -> list[Token]:
 
 
 def _split(token: Token, columns: int) -> Iterator[Token]:
-    """A token longer than a line, or with spaces inside, in parts; its time is shared out by length."""
+    """Yields the parts of a token that is longer than a line or contains spaces. They share its time by length."""
     parts = [
         (part, number == 0 and (token.space or piece_number > 0))
         for piece_number, piece in enumerate(token.text.split())
@@ -116,15 +116,15 @@ def _split(token: Token, columns: int) -> Iterator[Token]:
         yield replace(token, start=start, end=end, text=part, space=space, width=width(part), cut=cut)
 
 
-def text_of(tokens: Sequence[Token]) -> str:
-    """The tokens as running text."""
+def join_tokens(tokens: Sequence[Token]) -> str:
+    """Returns the tokens as running text."""
     return "".join(f" {token.text}" if token.space and index else token.text for index, token in enumerate(tokens))
 
 
-def fill(tokens: Sequence[Token], first: int, reserved: int, limit: int, lines: int) -> int:
-    """Index after the last token, from ``first`` on, that fits into some lines; at least one token is taken.
+def fill_lines(tokens: Sequence[Token], first: int, reserved: int, limit: int, lines: int) -> int:
+    """Returns the index after the last token, from ``first`` on, that fits into ``lines`` lines; at least one fits.
 
-    ``reserved``: columns of the first line that are not free; ``limit``: columns of a line.
+    ``reserved``: columns of the first line already in use; ``limit``: columns of a line.
     """
     line, column = 1, reserved
     for index in range(first, len(tokens)):
@@ -139,22 +139,22 @@ def fill(tokens: Sequence[Token], first: int, reserved: int, limit: int, lines: 
 
 
 def lines_needed(tokens: Sequence[Token], reserved: int, limit: int) -> int:
-    """Fewest lines that hold the tokens."""
+    """Returns the smallest number of lines that hold the tokens."""
     count, first = 0, 0
     while first < len(tokens):
-        first = fill(tokens, first, reserved if count == 0 else 0, limit, 1)
+        first = fill_lines(tokens, first, reserved if count == 0 else 0, limit, 1)
         count += 1
     return count
 
 
 def break_lines(tokens: Sequence[Token], reserved: int, limit: int) -> list[str]:
-    """As few lines as possible and of like length; a break at a clause end is worth some imbalance.
+    """Returns as few lines as possible, of similar length. A break at the end of a clause may unbalance them a little.
 
-    ``reserved``: columns of the first line that are not free (a speaker's name).
+    ``reserved``: columns of the first line already in use (a speaker's name).
     """
     whole = reserved + sum(token.width + token.space for token in tokens) - tokens[0].space
     if whole <= limit:
-        return [text_of(tokens)]
+        return [join_tokens(tokens)]
     left = lines_needed(tokens, reserved, limit)
     column = reserved - tokens[0].space
     best, place = float("inf"), 1
@@ -172,4 +172,4 @@ def break_lines(tokens: Sequence[Token], reserved: int, limit: int) -> list[str]
         score = abs(column - whole / left) - (_CLAUSE_BREAK_WORTH if token.cut in ("sentence", "clause") else 0)
         if score < best:
             best, place = score, index
-    return [text_of(tokens[:place]), *break_lines(tokens[place:], 0, limit)]
+    return [join_tokens(tokens[:place]), *break_lines(tokens[place:], 0, limit)]

@@ -1,4 +1,4 @@
-"""Where a page finds the media file that it talks about."""
+"""Addresses of media files as links from an HTML page."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import os
 from pathlib import Path, PurePath
 from urllib.parse import quote, urlsplit
 
-#: Suffixes that may hold a picture: the page shows it where there is one.
+#: Suffixes of files that may have a picture; the page then has a place for it.
 _VIDEO = frozenset(".mp4 .m4v .mov .mkv .webm .avi .ogv .mpg .mpeg .ts .mts .m2ts .wmv .flv .3gp".split())
 _SCHEMES = frozenset(("http", "https"))
 
 
 def media_url(path: str, folder: Path) -> str:
-    """The address of ``path``, as a page in ``folder`` reaches it; empty where a browser cannot (``s3://``, say).
+    """Returns the address of ``path`` relative to a page in ``folder``; empty if a browser cannot open it (``s3://``).
 
-    Paths given relative stay relative, so that recordings and results may move together; absolute ones become
-    ``file:`` addresses. Every character that means something in an address is quoted.
+    Relative paths stay relative, so that recordings and results can be moved together. Absolute ones become
+    ``file:`` addresses. Characters with a meaning in an address are quoted.
     """
     scheme = urlsplit(path).scheme if "://" in path else ""
     if scheme:
-        # The part after a question mark may be a signature: it is nobody's business.
+        # The query may be a signature, that is a secret: leave it out.
         return quote(path.split("?")[0], safe="/:%@") if scheme in _SCHEMES else ""
     if PurePath(path).is_absolute():
         return "file://" + quote(os.fsencode(path))
@@ -27,5 +27,5 @@ def media_url(path: str, folder: Path) -> str:
 
 
 def may_have_picture(path: str) -> bool:
-    """Whether to offer a place for a picture, going by the name."""
+    """Returns whether the file may have a picture, judged by its suffix."""
     return PurePath(path).suffix.lower() in _VIDEO

@@ -1,4 +1,4 @@
-"""What a transcript document says of its making, as text for a person."""
+"""Describes how a transcript document was made, as text for a person."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from typing import Any
 
 
 def model_names(document: Mapping[str, Any]) -> str:
-    """Names of the models a document was made with: one, unless its channels differ; empty where nothing says so."""
+    """Returns the names of the models of a document: one, or several if its channels differ; empty if not recorded."""
     made = document.get("provenance", {})
     return ", ".join(dict.fromkeys(one["model"]["name"] for one in made.get("channels", [made]) if "model" in one))

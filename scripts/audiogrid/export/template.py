@@ -1,9 +1,9 @@
-"""Rendering of pages. Everything that is put into one is escaped; nothing in one reaches a network.
+"""Renders the HTML pages. Every value is escaped, and no page needs a network.
 
 A page extends ``base.html``, fills its blocks ``head``, ``main`` and ``footer``, and names the scripts it
 needs with ``{% set scripts = ["table.js"] %}``. Styles and scripts are inlined. The page's own policy
-(Content-Security-Policy) lets exactly those scripts run, by hash: text that got into a page can never
-become code. Data for scripts goes into ``<script type="application/json">`` through ``tojson``.
+(Content-Security-Policy) allows exactly those scripts, by hash, so that text in a page can never run as
+code. Data for scripts goes into ``<script type="application/json">`` through ``tojson``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _COMMENT = re.compile(r"^\s*(//.*|/\*[^*]*\*/\s*)$", re.MULTILINE)
 
 @cache
 def asset(name: str) -> str:
-    """A style or script of ``templates/``, without its indentation and comment lines: every page carries it."""
+    """Returns a style or script of ``templates/`` without indentation and comments, because every page contains it."""
     text = _COMMENT.sub("", (FOLDER / name).read_text(encoding="utf-8"))
     return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
@@ -36,19 +36,19 @@ def _inline(name: str) -> Markup:
 
 @cache
 def _digest(name: str) -> str:
-    """How a Content-Security-Policy names an inlined script."""
+    """Returns the name of an inlined script in a Content-Security-Policy."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(asset(name).encode()).digest()).decode() + "'"
 
 
 def clock(seconds: float) -> str:
-    """``h:mm:ss`` of a time in seconds (``m:ss`` below an hour)."""
+    """Returns a time in seconds as ``h:mm:ss`` (``m:ss`` below an hour)."""
     whole = int(seconds)
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
 def span(seconds: float) -> str:
-    """A length of time as people say it: ``0.4 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    """Returns a length of time as text: ``0.4 s``, ``3 min 05 s``, ``2 h 10 min``."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -61,18 +61,18 @@ def span(seconds: float) -> str:
 
 
 def number(value: float, digits: int = 0) -> str:
-    """A number with separators of thousands: ``12,345``."""
+    """Returns a number with thousands separators: ``12,345``."""
     return f"{value:,.{digits}f}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share as a percentage; nothing where there is none."""
+    """Returns a share as a percentage; empty for ``None``."""
     return "" if share is None else f"{100 * share:.{digits}f}%"
 
 
 @cache
 def environment() -> Environment:
-    """The one environment; templates are compiled once per process."""
+    """Returns the shared environment, so that templates are compiled once per process."""
     made = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -89,5 +89,5 @@ def environment() -> Environment:
 
 
 def render(template: str, **context: Any) -> str:
-    """The page made from ``templates/<template>``. Raises ``jinja2.UndefinedError`` when a value is missing."""
+    """Returns the page made from ``templates/<template>``. Raises ``jinja2.UndefinedError`` when a value is missing."""
     return environment().get_template(template).render(**context)

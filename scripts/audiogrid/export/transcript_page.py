@@ -1,8 +1,8 @@
-"""The page of one recording: a player, and a transcript that follows it word by word.
+"""Renders the page of one recording: a player, and a transcript that follows it word by word.
 
 The text itself is in the markup, so that it can be read, searched and printed without scripts. Times and
-probabilities stand beside it as a list of small whole numbers; the script makes spans of words of those
-paragraphs only that come into view. So ten hours (96,000 words) are 2 MB and open at once.
+probabilities are a separate list of small whole numbers; the script creates elements for words only in the
+paragraphs in view. A page of ten hours (96,000 words) therefore has 2 MB and opens at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiogrid.core.text import clean
+from audiogrid.core.text import clean_text
 from audiogrid.export.media_links import may_have_picture
 from audiogrid.export.provenance import model_names
 from audiogrid.export.template import render
@@ -25,7 +25,7 @@ _SENTENCE_ENDS = frozenset(".!?…。！？؟।")
 
 @dataclass
 class Paragraph:
-    """What one person says without a long pause. ``words``: as in the document."""
+    """The words of one speaker without a long pause. ``words``: as in the document."""
 
     speaker: str | None
     words: list[Mapping[str, Any]] = field(default_factory=list)
@@ -33,24 +33,24 @@ class Paragraph:
 
     @property
     def start(self) -> float:
-        """Seconds."""
+        """Returns the start in seconds."""
         return float(self.gap["start"] if self.gap else self.words[0]["start"])
 
     @property
     def text(self) -> str:
-        """The words joined."""
+        """Returns the words joined."""
         return "".join(_texts(self.words))
 
 
 def _texts(words: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Words as the page spells them: the first without its space, none with a line break in it."""
+    """Yields the words as the page shows them: the first without its space, none with a line break."""
     for number, word in enumerate(words):
-        text = clean(word["word"])
+        text = clean_text(word["word"])
         yield text if number else text.lstrip()
 
 
 def paragraphs(document: Mapping[str, Any]) -> list[Paragraph]:
-    """Segments and gaps in the order of time, joined where the same person goes on."""
+    """Returns the paragraphs of segments and gaps in the order of time. A speaker's segments are joined."""
     entries = [(segment["start"], 0, segment) for segment in document["segments"]]
     entries += [(gap["start"], 1, gap) for gap in document["gaps"]]
     found: list[Paragraph] = []
@@ -70,7 +70,7 @@ def _is_full(paragraph: Paragraph, following: Mapping[str, Any]) -> bool:
     last = paragraph.words[-1]
     if following["start"] - last["end"] >= PAUSE:
         return True
-    # About six characters to a word: counting every letter of every word anew would take quadratic time.
+    # Assume six characters to a word: counting the letters of all words for each word would take quadratic time.
     length = 6 * len(paragraph.words)
     return length > LONGEST or (length > LENGTH and last["word"].strip()[-1:] in _SENTENCE_ENDS)
 
@@ -80,12 +80,12 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _utf16(text: str) -> int:
-    """Length of a text as JavaScript counts it."""
+    """Returns the length of a text as JavaScript counts it."""
     return len(text) + sum(char > "\uffff" for char in text)
 
 
 def word_numbers(words: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Four whole numbers per word: ms from the previous word's start, ms it lasts, probability in per cent, length."""
+    """Returns four numbers per word: ms since the previous word's start, duration in ms, probability in %, length."""
     numbers: list[int] = []
     before = 0
     for word, text in zip(words, _texts(words), strict=True):
@@ -97,7 +97,7 @@ def word_numbers(words: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def _passage(window: Mapping[str, Any]) -> dict[str, Any]:
-    """A flagged window as the page shows it."""
+    """Returns a flagged window as the page shows it."""
     others = [reading["text"] for reading in window["readings"] if reading["path"] != window["kept"]]
     return {
         "start": _milliseconds(window["start"]),
@@ -121,13 +121,13 @@ def _seam(seam: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def speakers(document: Mapping[str, Any]) -> list[str]:
-    """Everybody who is named, in alphabetical order."""
+    """Returns the labels of all speakers in alphabetical order."""
     named = (entry.get("speaker") for key in ("segments", "gaps") for entry in document[key])
     return sorted({name for name in named if name})
 
 
 def render_page(document: Mapping[str, Any], formats: Sequence[str], media: str) -> str:
-    """The whole file. ``formats``: those that lie beside it; ``media``: address of the recording (``media_url``)."""
+    """Returns the page. ``formats``: those in the same folder, to link to; ``media``: address of the recording."""
     found = paragraphs(document)
     data = {
         "words": [word_numbers(paragraph.words) for paragraph in found],
@@ -139,7 +139,7 @@ def render_page(document: Mapping[str, Any], formats: Sequence[str], media: str)
     return render(
         "transcript.html",
         document={"recording": "", "language": None, "quality": None, "notes": [], **document},
-        name=clean(path.replace("\\", "/").rsplit("/", 1)[-1]),
+        name=clean_text(path.replace("\\", "/").rsplit("/", 1)[-1]),
         paragraphs=found,
         speakers=speakers(document),
         formats=formats,

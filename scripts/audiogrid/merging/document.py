@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from audiogrid.core.text import clean, joined
+from audiogrid.core.text import clean_text, join_words
 from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
 from audiogrid.merging.stitch import Placed, Stitched
 from audiogrid.records.chunks import Chunk
@@ -67,7 +67,7 @@ def _turns(placed: Placed, others: Sequence[int]) -> Iterator[Placed]:
 
 
 def _part(placed: Placed, words: list[Word]) -> Placed:
-    text = joined(words)
+    text = join_words(words)
     segment = replace(placed.segment, start=words[0].start, end=words[-1].end, text=text, words=words)
     return Placed(placed.chunk, segment)
 
@@ -130,7 +130,7 @@ def _flagged(chunk: Chunk, window: Window, speaker: str | None) -> dict[str, Any
                 "score": round(reading.score, 4),
                 "avg_logprob": round(reading.avg_logprob, 4),
                 "compression_ratio": round(reading.compression_ratio, 3),
-                "text": " ".join(clean(reading.text).split()),
+                "text": " ".join(clean_text(reading.text).split()),
             }
             for reading in window.readings
         ],
@@ -217,7 +217,7 @@ def build(
         "language": language,
         "language_probability": probability,
         "complete": not gaps,
-        "notes": [clean(note) for note in dict.fromkeys(notes)],
+        "notes": [clean_text(note) for note in dict.fromkeys(notes)],
         "segments": [
             _segment(number, placed, names[channel]) for number, (channel, placed) in enumerate(interleave(tracks))
         ],
@@ -227,7 +227,7 @@ def build(
                 "end": to_seconds(gap.end),
                 **_speaker(speaker),
                 "chunk": gap.chunk,
-                "reason": " ".join(clean(gap.reason).split()),
+                "reason": " ".join(clean_text(gap.reason).split()),
             }
             for gap, speaker in sorted(gaps, key=lambda pair: (pair[0].start, pair[0].chunk))
         ],

@@ -12,7 +12,7 @@ from typing import Any
 
 from audiogrid.core.atomic_files import write_bytes
 from audiogrid.core.errors import RetryableError
-from audiogrid.core.text import clean
+from audiogrid.core.text import clean_text
 from audiogrid.core.tsv import write_table
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.formats import render_all
@@ -123,7 +123,7 @@ def _write_chunk_texts(folder: Path, tracks: Sequence[TrackText]) -> None:
     for track in tracks:
         for chunk, result in track.results():
             channel = "" if track.channel is None else f"c{track.channel}."
-            lines = [" ".join(clean(segment.text).split()) for segment in result.segments]
+            lines = [" ".join(clean_text(segment.text).split()) for segment in result.segments]
             files[folder / f"{channel}{chunk.index:04d}.txt"] = "".join(f"{line}\n" for line in lines if line)
     _write_together(list(files.items()))
     if folder.is_dir():

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from audiogrid.core.text import token
+from audiogrid.core.text import comparison_form
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.records.results import Word
 
@@ -74,7 +74,7 @@ def _alike(left: Word, right: Word, by_time: bool) -> tuple[float, bool]:
     apart = abs(middle(left) - middle(right))
     if apart >= SAME_WORD:
         return 0.0, False
-    ours, theirs = token(left.text), token(right.text)
+    ours, theirs = comparison_form(left.text), comparison_form(right.text)
     if ours == theirs and (ours or left.text == right.text):
         # Among repeated words the nearest ones pair up: distance must weigh, but less than a match.
         return 2.0 - 1.5 * (apart / SAME_WORD) ** 2, True
@@ -173,7 +173,7 @@ def _is_hole(word: Word, kept: list[Word]) -> bool:
         covered = _covered(word, other)
         if covered > 0.3 * (word.end - word.start) or (word.start == word.end and covered >= 0):
             return False
-        if token(other.text) == token(word.text) and abs(middle(other) - middle(word)) < SAME_WORD:
+        if comparison_form(other.text) == comparison_form(word.text) and abs(middle(other) - middle(word)) < SAME_WORD:
             return False
     return True
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from audiogrid.core.errors import AudiogridError
-from audiogrid.core.text import clean, joined
+from audiogrid.core.text import clean_text, join_words
 from audiogrid.core.timebase import clock
 from audiogrid.merging.overlaps import Joined, join, middle
 from audiogrid.records.chunks import Chunk
@@ -118,7 +118,7 @@ def _reading(number: int, chunk: Chunk, result: ChunkResult, samples: int) -> _R
     for index in order:
         source = _Source(number, index)
         for word in _spread(result.segments[index]):
-            text = clean(word.text)
+            text = clean_text(word.text)
             if not text.strip():
                 continue
             start = min(max(word.start + chunk.context_start, latest), last)
@@ -156,8 +156,8 @@ def _audit(chunk: Chunk, done: _Reading, right: _Reading, union: Joined, zone: t
         at=chunk.start,
         kind=seam.kind,
         margin=seam.margin,
-        before=joined(word for word, _ in done[max(0, cut - QUOTED) : cut]),
-        after=joined(word for word, _ in done[cut : cut + QUOTED]),
+        before=join_words(word for word, _ in done[max(0, cut - QUOTED) : cut]),
+        after=join_words(word for word, _ in done[cut : cut + QUOTED]),
         agreement=union.agreement if hard else None,
         left=zone[0] if hard else None,
         right=zone[1] if hard else None,
@@ -176,7 +176,9 @@ def _add(done: _Reading, reading: _Reading, left: Chunk, chunk: Chunk) -> SeamAu
     del done[tail:]
     done.extend((ours, theirs)[kept.side][kept.index] for kept in union.kept)
     done.extend(rest)
-    return _audit(chunk, done, rest, union, (joined(word for word, _ in ours), joined(word for word, _ in theirs)))
+    return _audit(
+        chunk, done, rest, union, (join_words(word for word, _ in ours), join_words(word for word, _ in theirs))
+    )
 
 
 def _before(reading: _Reading, at: int) -> _Reading:
@@ -227,7 +229,7 @@ def _segments(reading: _Reading, pieces: Sequence[tuple[Chunk, ChunkResult | Non
             result.segments[source.segment],
             start=words[0].start,
             end=words[-1].end,
-            text=joined(words),
+            text=join_words(words),
             words=words,
         )
         placed.append(Placed(chunk.chunk, segment))

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from audiogrid.export.charts import Columns, Lanes, Span, bars, histogram, timeline
+from audiogrid.export.charts import Histogram, Lanes, Span, bars, histogram, timeline
 from audiogrid.export.template import clock, number, percent, render, span
 from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, clock_at_work, spans_at_work
@@ -100,7 +100,7 @@ def _timeline(attempts: list[Attempt]) -> Lanes | None:
     )
 
 
-def _confidence(rows: list[dict[str, Any]]) -> tuple[Lanes | None, Columns | None]:
+def _confidence(rows: list[dict[str, Any]]) -> tuple[Lanes | None, Histogram | None]:
     """Doubtful words: a bar per recording, or how they are spread over many."""
     spoken = [row for row in rows if row["low"] is not None]
     if len(spoken) < 2:

@@ -9,10 +9,10 @@ import pytest
 from audiogrid.config.resolve import resolve
 from audiogrid.config.routes import (
     Route,
-    checked_routes,
     configured_models,
-    identifies,
     identifying_model,
+    needs_identification,
+    parse_routes,
     unknown_languages,
 )
 from audiogrid.core.errors import InputError
@@ -188,13 +188,13 @@ def test_routes_of_a_configuration():
             ]
         }
     )
-    assert checked_routes(config, REGISTRY) == [
+    assert parse_routes(config, REGISTRY) == [
         Route({"language": "en"}, "tiny.en", {"beam_size": 2, "compute_type": "int8"}),
         Route({"column": {"site": "x"}}, "", {"prompt": "Hello"}),
     ]
     assert configured_models(config) == ["base", "tiny.en"]
-    assert identifies(config, checked_routes(config, REGISTRY))
-    assert not identifies(resolve({**config, "language": "en"}), checked_routes(config, REGISTRY))
+    assert needs_identification(config, parse_routes(config, REGISTRY))
+    assert not needs_identification(resolve({**config, "language": "en"}), parse_routes(config, REGISTRY))
     assert identifying_model(config, REGISTRY) == "base"
     assert identifying_model(resolve({"model": "small"}), REGISTRY) == "small"
     assert identifying_model(resolve({"model": "small.en"}), REGISTRY) == "base"
@@ -234,7 +234,7 @@ def test_a_mistake_in_routes_names_key_value_and_fix(given, words):
 )
 def test_models_that_cannot_do_what_they_are_to_do_are_told_at_once(given, words):
     with pytest.raises(InputError) as caught:
-        checked_routes(resolve(given), REGISTRY)
+        parse_routes(resolve(given), REGISTRY)
     for word in words:
         assert word in str(caught.value)
 
@@ -248,7 +248,7 @@ def test_the_shipped_example_sends_english_to_a_small_model_and_indian_languages
     import yaml
 
     config = resolve(yaml.safe_load((ROOT / "config/examples/routes-india.yaml").read_text()))
-    routes = checked_routes(config, REGISTRY)
+    routes = parse_routes(config, REGISTRY)
     settings = replace(SETTINGS, model="base", models={name: name for name in configured_models(config)})
     known = dict.fromkeys(settings.models, ALL)
 

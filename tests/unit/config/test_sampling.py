@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.config.sampling import Sample, choose, is_rolled_out, parse_sample, parse_share
+from audiogrid.config.sampling import Sample, choose_sample, is_rolled_out, parse_sample, parse_share
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import SAMPLE_RATE
@@ -41,29 +41,32 @@ def test_an_amount_that_is_none(given):
 
 def test_a_sample_stays_when_recordings_are_added():
     few, many = entries(100), entries(120)
-    before, after = names(choose(few, Sample(recordings=20), 1)), names(choose(many, Sample(recordings=20), 1))
+    before, after = (
+        names(choose_sample(few, Sample(recordings=20), 1)),
+        names(choose_sample(many, Sample(recordings=20), 1)),
+    )
     assert before == sorted(before)
     assert len(before) == len(after) == 20
     # What is new took places of its own only.
     assert set(after) - set(before) <= {f"r{number:04d}" for number in range(100, 120)}
-    assert before == names(choose(few[::-1], Sample(recordings=20), 1))[::-1]
-    assert before != names(choose(few, Sample(recordings=20), 2))
-    assert choose(few, Sample(), 1) == few
+    assert before == names(choose_sample(few[::-1], Sample(recordings=20), 1))[::-1]
+    assert before != names(choose_sample(few, Sample(recordings=20), 2))
+    assert choose_sample(few, Sample(), 1) == few
 
 
 def test_recordings_with_a_reference_come_first():
     marked = {"r0003", "r0050", "r0099"}
-    chosen = names(choose(entries(100), Sample(recordings=5), 1, lambda item: item["recording"] in marked))
+    chosen = names(choose_sample(entries(100), Sample(recordings=5), 1, lambda item: item["recording"] in marked))
     assert marked <= set(chosen) and len(chosen) == 5
 
 
 def test_minutes_are_not_exceeded_unless_nothing_fits():
     items = [*entries(30), {"recording": "endless", "duration": 36_000 * SAMPLE_RATE}]
-    chosen = choose(items, Sample(minutes=10), 1)
+    chosen = choose_sample(items, Sample(minutes=10), 1)
     assert len(chosen) == 10 and "endless" not in names(chosen)
-    little = names(choose(items, Sample(minutes=0.5), 1))
+    little = names(choose_sample(items, Sample(minutes=0.5), 1))
     assert len(little) == 1 and little != ["endless"]
-    assert choose([], Sample(minutes=10), 1) == []
+    assert choose_sample([], Sample(minutes=10), 1) == []
 
 
 def test_a_share_is_stable_and_as_large_as_it_says():

@@ -8,7 +8,7 @@ import pytest
 
 from audiogrid.config.resolve import resolve
 from audiogrid.config.sampling import is_rolled_out
-from audiogrid.config.variants import CURRENT, comparison, overlaid, rollout
+from audiogrid.config.variants import CURRENT, parse_comparison, parse_rollout, with_variant
 from audiogrid.core.errors import InputError
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
 from audiogrid.planning.plan_settings import complete_options, read_settings, settle
@@ -18,20 +18,20 @@ VARIANTS = {"turbo": {"model": "turbo", "decoding": {"beam_size": 5}}, "plain": 
 
 def test_a_variant_changes_what_it_names_and_nothing_else():
     settings = resolve({"variants": VARIANTS, "decoding": {"patience": 2.0}, "language": "en"})
-    changed = overlaid(settings, "turbo")
+    changed = with_variant(settings, "turbo")
     assert changed["model"] == "turbo"
     assert changed["decoding"] == {**settings["decoding"], "beam_size": 5}
     assert changed["decoding"]["patience"] == 2.0
     assert {key for key in settings if settings[key] != changed[key]} == {"model", "decoding"}
-    assert overlaid(settings, "plain") == overlaid(settings, CURRENT) == overlaid(settings, "") == settings
+    assert with_variant(settings, "plain") == with_variant(settings, CURRENT) == with_variant(settings, "") == settings
 
 
 def test_what_is_compared():
     settings = resolve({"variants": VARIANTS})
-    assert comparison(settings).variants == [CURRENT, "turbo", "plain"]
+    assert parse_comparison(settings).variants == [CURRENT, "turbo", "plain"]
     chosen = resolve({"variants": VARIANTS, "compare": {"variants": ["plain", "turbo"], "baseline": "turbo"}})
-    assert comparison(chosen).variants == ["turbo", "plain"]
-    assert comparison(chosen).baseline == "turbo"
+    assert parse_comparison(chosen).variants == ["turbo", "plain"]
+    assert parse_comparison(chosen).baseline == "turbo"
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def planned(settings, model_dirs: list[Path], rolled_out=None):
 def test_a_rollout_is_for_its_share_what_promotion_is_for_all(staged):
     given = {"variants": VARIANTS, "rollout": {"variant": "turbo", "share": "30 %"}}
     settings = resolve(given)
-    found = rollout(settings)
+    found = parse_rollout(settings)
     assert found is not None and found.share == 0.3
-    variant = overlaid(settings, "turbo")
+    variant = with_variant(settings, "turbo")
     options = {**variant["decoding"], **{k: variant[k] for k in ("language", "prompt", "hotwords", "compute_type")}}
     decided = {"variant": "turbo", "share": found.share, "model": "turbo", "options": options}
     now, alone = planned(settings, staged, decided), planned(settings, staged)
     promoted = planned(variant, staged[::-1])
-    assert rollout(resolve({**given, "variant": "turbo"})) is None
+    assert parse_rollout(resolve({**given, "variant": "turbo"})) is None
     shares = {recording.recording for recording in now.recordings if recording.variant == "turbo"}
     assert shares == {f"r{n}" for n in range(60) if is_rolled_out(f"r{n}", 0.3)} and 5 < len(shares) < 30
     for name in now.recording:

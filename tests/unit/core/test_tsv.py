@@ -5,19 +5,19 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.core.tsv import escaped, write_table
+from audiogrid.core.tsv import escape_cell, write_table
 
 
 def test_ordinary_values_stay_as_they_are():
-    assert escaped("plain grüße 東京  twice") == "plain grüße 東京  twice"
+    assert escape_cell("plain grüße 東京  twice") == "plain grüße 東京  twice"
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_a_value_is_one_line_and_no_two_look_alike(one, other):
-    line = escaped(one)
+    line = escape_cell(one)
     assert line.isprintable()
     assert len(f"{line}.".splitlines()) == 1
-    assert (line == escaped(other)) == (one == other)
+    assert (line == escape_cell(other)) == (one == other)
 
 
 def test_a_table(tmp_path: Path):

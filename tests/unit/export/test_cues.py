@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiogrid.export.cues import Cue, CueOptions, cues_of, gap_text
+from audiogrid.export.cues import Cue, CueOptions, gap_text, make_cues
 from audiogrid.export.line_breaking import width
 
 SENTENCES = (
@@ -62,7 +62,7 @@ def assert_rules(cues: list[Cue], options: CueOptions) -> None:
 
 
 def test_cues_end_where_sentences_and_clauses_end() -> None:
-    cues = cues_of(document(segment(spoken(SENTENCES))))
+    cues = make_cues(document(segment(spoken(SENTENCES))))
     assert_rules(cues, CueOptions())
     assert texts(cues) == [
         "We came to the harbour before the sun was up, and nobody was there.",
@@ -73,51 +73,51 @@ def test_cues_end_where_sentences_and_clauses_end() -> None:
 
 
 def test_lines_are_balanced_and_leave_no_orphan() -> None:
-    (cue,) = cues_of(document(segment(spoken("It was the kind of a morning nobody forgets so soon", seconds=0.2))))
+    (cue,) = make_cues(document(segment(spoken("It was the kind of a morning nobody forgets so soon", seconds=0.2))))
     assert len(cue.lines) == 2
     assert abs(len(cue.lines[0]) - len(cue.lines[1])) <= 8
-    (cue,) = cues_of(document(segment(spoken("Forty-one columns fit on one single line."))))
+    (cue,) = make_cues(document(segment(spoken("Forty-one columns fit on one single line."))))
     assert cue.lines == ["Forty-one columns fit on one single line."]
 
 
 def test_parts_of_a_long_sentence_are_of_like_length() -> None:
-    cues = cues_of(document(segment(spoken(" ".join(["word"] * 24), seconds=0.2))))
+    cues = make_cues(document(segment(spoken(" ".join(["word"] * 24), seconds=0.2))))
     lengths = [len(text) for text in texts(cues)]
     assert len(cues) == 2
     assert max(lengths) - min(lengths) <= 5
 
 
 def test_short_sentences_share_a_cue_rather_than_flash_by() -> None:
-    cues = cues_of(document(segment(spoken("Yes. No. Yes. I do.", seconds=0.2))))
+    cues = make_cues(document(segment(spoken("Yes. No. Yes. I do.", seconds=0.2))))
     assert texts(cues) == ["Yes. No. Yes. I do."]
 
 
 def test_a_cue_is_shown_for_a_second_where_speech_allows() -> None:
-    cues = cues_of(document(segment(spoken("Stop.", 1.0)), segment(spoken("Go on then, quickly.", 1.6, seconds=0.3))))
-    (single,) = cues_of(document(segment(spoken("Stop.", 1.0))))
+    cues = make_cues(document(segment(spoken("Stop.", 1.0)), segment(spoken("Go on then, quickly.", 1.6, seconds=0.3))))
+    (single,) = make_cues(document(segment(spoken("Stop.", 1.0))))
     assert (single.start, single.end) == (1000, 2000)
     assert_rules(cues, CueOptions())
     assert texts(cues) in (["Stop. Go on then, quickly."], ["Stop.", "Go on then, quickly."])
 
 
 def test_reading_speed_is_eased_by_the_pause_after_a_cue() -> None:
-    (cue,) = cues_of(document(segment(spoken("Exceptionally incomprehensible characterisations", seconds=0.2))))
+    (cue,) = make_cues(document(segment(spoken("Exceptionally incomprehensible characterisations", seconds=0.2))))
     assert cue.end - cue.start == pytest.approx(1000 * len(" ".join(cue.lines)) / 20, abs=60)
 
 
 def test_nothing_is_shown_after_the_end_of_the_recording() -> None:
-    (cue,) = cues_of(document(segment(spoken("End.", 1.0)), duration=1.5))
+    (cue,) = make_cues(document(segment(spoken("End.", 1.0)), duration=1.5))
     assert (cue.start, cue.end) == (1000, 1500)
 
 
 def test_a_long_pause_begins_a_new_cue() -> None:
     words = [*spoken("one two", 0), *spoken("three four", 4)]
-    assert texts(cues_of(document(segment(words)))) == ["one two", "three four"]
+    assert texts(make_cues(document(segment(words)))) == ["one two", "three four"]
 
 
 def test_a_word_longer_than_a_cue_is_broken_and_kept_whole() -> None:
     long = "x" * 200
-    cues = cues_of(document(segment(spoken(f"so {long} there", seconds=4))))
+    cues = make_cues(document(segment(spoken(f"so {long} there", seconds=4))))
     assert_rules(cues, CueOptions())
     assert "".join(line for cue in cues for line in cue.lines).replace(" ", "") == f"so{long}there"
 
@@ -125,7 +125,7 @@ def test_a_word_longer_than_a_cue_is_broken_and_kept_whole() -> None:
 def test_scripts_without_spaces_are_laid_out_by_character() -> None:
     text = "今天天气很好，我们一起去公园散步。那里有很多人在唱歌跳舞，孩子们在草地上奔跑。" * 2
     words = [{"start": 0.2 * n, "end": 0.2 * n + 0.2, "word": char, "probability": 1.0} for n, char in enumerate(text)]
-    cues = cues_of(document(segment(words)))
+    cues = make_cues(document(segment(words)))
     assert_rules(cues, CueOptions())
     assert "".join(line for cue in cues for line in cue.lines) == text
     assert texts(cues)[0].endswith(("，", "。"))
@@ -133,7 +133,7 @@ def test_scripts_without_spaces_are_laid_out_by_character() -> None:
 
 def test_right_to_left_text_stays_in_logical_order() -> None:
     text = "ذهبنا إلى الميناء قبل شروق الشمس، ولم يكن هناك أحد على الإطلاق في ذلك الوقت."
-    cues = cues_of(document(segment(spoken(text))))
+    cues = make_cues(document(segment(spoken(text))))
     assert_rules(cues, CueOptions())
     assert " ".join(texts(cues)) == text
 
@@ -141,7 +141,7 @@ def test_right_to_left_text_stays_in_logical_order() -> None:
 def test_a_gap_is_a_cue_of_its_own() -> None:
     gap = {"start": 720.0, "end": 1020.0, "chunk": "a.0002", "reason": "out of memory"}
     before, after = segment(spoken("Just before", 718.0)), segment(spoken("and after.", 1020.0))
-    cues = cues_of(document(before, after, gaps=[gap]))
+    cues = make_cues(document(before, after, gaps=[gap]))
     assert texts(cues) == ["Just before", "[not transcribed 0:12:00-0:17:00: out of memory]", "and after."]
     assert [(cue.start, cue.end) for cue in cues if cue.gap] == [(720_000, 1_020_000)]
     assert gap_text(gap) == texts(cues)[1]
@@ -149,7 +149,7 @@ def test_a_gap_is_a_cue_of_its_own() -> None:
 
 def test_a_long_reason_is_cut_short_inside_the_limits() -> None:
     gap = {"start": 0.0, "end": 300.0, "chunk": "a.0000", "reason": "because " * 40}
-    (cue,) = cues_of(document(gaps=[gap]))
+    (cue,) = make_cues(document(gaps=[gap]))
     assert_rules([cue], CueOptions())
     assert cue.lines[-1].endswith("…")
 
@@ -158,14 +158,14 @@ def test_two_speakers_never_share_a_cue_nor_overlap() -> None:
     first = segment(spoken("I was going to say that it rained all week.", 0.0), speaker="Channel 1")
     second = segment(spoken("Did it really rain?", 0.5), speaker="Channel 2")
     third = segment(spoken("Yes.", 4.6), speaker="Channel 1")
-    cues = cues_of(document(first, second, third, channels_mode="split"))
+    cues = make_cues(document(first, second, third, channels_mode="split"))
     assert_rules(cues, CueOptions())
     assert [cue.speaker for cue in cues] == ["Channel 1", "Channel 2", "Channel 1"]
     assert all(abs(cue.start - start) <= 1000 for cue, start in zip(cues, [0, 500, 4600], strict=True))
 
 
 def test_no_speech_gives_no_cues() -> None:
-    assert cues_of(document()) == []
+    assert make_cues(document()) == []
 
 
 WORDS = st.text(st.sampled_from("aé,.?今’ -"), min_size=0, max_size=60)
@@ -190,7 +190,7 @@ def test_the_rules_hold_and_no_character_is_lost(
     words = [word for word in words if word["word"].strip()]
     options = CueOptions(max_line_chars=columns, max_lines=lines)
     more = {} if speaker is None else {"speaker": speaker}
-    cues = cues_of(document(*([segment(words, **more)] if words else [])), options)
+    cues = make_cues(document(*([segment(words, **more)] if words else [])), options)
     limits = CueOptions(
         max_line_chars=max(columns, columns - columns // 2 + 11) if speaker else columns, max_lines=lines
     )
@@ -206,6 +206,6 @@ def test_channels_that_speak_at_once_give_cues_in_order(turns: list[tuple[int, i
         segment(spoken("word " * count, start / 1000, seconds=0.2), speaker=f"Channel {channel}")
         for start, count, channel in sorted(turns)
     ]
-    cues = cues_of(document(*segments, channels_mode="split"))
+    cues = make_cues(document(*segments, channels_mode="split"))
     assert_rules(cues, CueOptions())
     assert sum(len(" ".join(cue.lines).split()) for cue in cues) == sum(count for _, count, _ in turns)

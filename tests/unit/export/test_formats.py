@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiogrid.core.errors import InputError
-from audiogrid.core.text import clean
-from audiogrid.export.cues import cues_of
+from audiogrid.core.text import clean_text
+from audiogrid.export.cues import make_cues
 from audiogrid.export.formats import FORMATS, render, render_all
 
 GAP = {"start": 60.0, "end": 120.0, "chunk": "talk.0001", "reason": "out of memory"}
@@ -62,7 +62,7 @@ def test_a_recording_without_speech_gives_valid_empty_files() -> None:
 
 def test_srt_and_vtt_say_the_same_at_the_same_times() -> None:
     spoken = document(segment("Good morning, everybody. Today we talk about boats & ropes."), segment("Done.", 9.0))
-    cues = cues_of(spoken)
+    cues = make_cues(spoken)
     files = render_all(spoken, ["srt", "vtt"])
     assert srt_lines(files["srt"]) == [(cue.start, cue.end, " ".join(cue.lines)) for cue in cues]
     captions = vtt_captions(files["vtt"])
@@ -147,9 +147,9 @@ NASTY = st.one_of(st.sampled_from(MARKUP + WORDS + CONTROL), st.text(max_size=12
 def test_no_text_breaks_a_format(texts: list[str], speaker: str | None) -> None:
     # The merge cleans words before they get here; whole words of control characters are left out.
     words = [
-        {"start": 0.5 * n, "end": 0.5 * n + 0.4, "word": f" {clean(text)}"}
+        {"start": 0.5 * n, "end": 0.5 * n + 0.4, "word": f" {clean_text(text)}"}
         for n, text in enumerate(texts)
-        if clean(text).strip()
+        if clean_text(text).strip()
     ]
     if not words:
         return
@@ -158,7 +158,7 @@ def test_no_text_breaks_a_format(texts: list[str], speaker: str | None) -> None:
     more = {} if speaker is None else {"speaker": speaker}
     spoken = document({**entry, **more}, mode="mix" if speaker is None else "split")
     files = render_all(spoken, FORMATS)
-    cues = cues_of(spoken)
+    cues = make_cues(spoken)
     for content in files.values():
         content.encode()
         assert "\x00" not in content

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiogrid.core.text import clean
+from audiogrid.core.text import clean_text
 from audiogrid.export.media_links import may_have_picture, media_url
 from audiogrid.export.transcript_page import paragraphs, render_page, word_numbers
 
@@ -99,7 +99,7 @@ def test_words_come_back_from_their_numbers() -> None:
     )
 )
 def test_no_text_breaks_the_page(texts: list[str]) -> None:
-    words = [word(f" {clean(text)}", n * 0.4) for n, text in enumerate(texts) if clean(text).strip()]
+    words = [word(f" {clean_text(text)}", n * 0.4) for n, text in enumerate(texts) if clean_text(text).strip()]
     if not words:
         return
     page = render_page(document(segment(*words)), ["txt"], "../in/talk.mp3")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from audiogrid.core.text import clean, joined, token
+from audiogrid.core.text import clean_text, comparison_form, join_words
 from audiogrid.core.timebase import SAMPLE_RATE, to_samples
 from audiogrid.export.provenance import model_names
 from audiogrid.merging.document import TrackText, build, main_language, quality, speaker_name
@@ -195,12 +195,12 @@ def test_channels_are_interleaved_and_a_turn_inside_a_segment_is_cut_out() -> No
     ],
 )
 def test_clean_keeps_what_can_be_written(raw: str, expected: str) -> None:
-    assert clean(raw) == expected
+    assert clean_text(raw) == expected
 
 
 def test_words_join_to_text_and_compare_as_tokens() -> None:
-    assert joined([Word(0, 1, " Ice", 1.0), Word(1, 2, "-cream,", 1.0), Word(2, 3, " please", 1.0)]) == (
+    assert join_words([Word(0, 1, " Ice", 1.0), Word(1, 2, "-cream,", 1.0), Word(2, 3, " please", 1.0)]) == (
         "Ice-cream, please"
     )
-    assert token(" Ｃafé!") == "café"
-    assert token(" ...") == ""
+    assert comparison_form(" Ｃafé!") == "café"
+    assert comparison_form(" ...") == ""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiogrid.core.text import token
+from audiogrid.core.text import comparison_form
 from audiogrid.core.timebase import SAMPLE_RATE, to_samples
 from audiogrid.merging.overlaps import align, join, middle
 from audiogrid.merging.stitch import Gap, StitchError, check, stitch
@@ -203,8 +203,8 @@ def test_check_names_what_is_wrong() -> None:
 
 
 def test_token_and_alignment() -> None:
-    assert token(" Straße,") == token("STRASSE")
-    assert token(" “42%”") == "42"
+    assert comparison_form(" Straße,") == comparison_form("STRASSE")
+    assert comparison_form(" “42%”") == "42"
     steps = align([word(1, 1.2, "a"), word(2, 2.2, "b")], [word(2, 2.2, "b"), word(3, 3.2, "c")], by_time=False)
     assert [(step.left, step.right, step.same) for step in steps] == [(0, None, False), (1, 0, True), (None, 1, False)]
     assert join([], [], 0, True).agreement == 1.0
