@@ -17,7 +17,7 @@ SETUP := $(PYTHON) scripts/environment.py
 CODE := $(wildcard scripts tests samples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: run batch test bench check setup slurm-up slurm-down models demo-mpi clean help
+.PHONY: run batch test test-fast bench check setup slurm-up slurm-down models demo-mpi clean help
 
 run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/RUN; ARGS go to snakemake
 	@$(SETUP) run
@@ -29,19 +29,25 @@ batch: ## run every config/batches/*.yaml, or those in BATCH="one other"; ARGS g
 
 test: ## run the tests; ARGS go to pytest, e.g. ARGS=tests/unit
 	@$(SETUP) test
-	@$(ENV) -m pytest $$AUDIOGRID_ARGS
+	@$(ENV) -m pytest -n 2 --dist loadgroup $$AUDIOGRID_ARGS
+
+test-fast: ## the unit tests only (under two minutes)
+	@$(SETUP) test
+	@$(ENV) -m pytest -n 2 --dist loadgroup tests/unit
 
 bench: ## measure what README and BENCHMARKS.md claim; ARGS name single benchmarks
 	@$(SETUP) bench
 	@$(ENV) benchmarks/run.py $$AUDIOGRID_ARGS
 
-check: ## linters and type checks: ruff, mypy, snakefmt, snakemake --lint
+check: ## linters and type checks: ruff, mypy, import rules, snakefmt, snakemake --lint, workflows if actionlint is here
 	@$(SETUP) dev
 	$(ENV) -m ruff check $(CODE)
 	$(ENV) -m ruff format --check $(CODE)
 	$(ENV) -m mypy
+	.venv/bin/lint-imports --no-cache
 	.venv/bin/snakefmt --check workflow
 	.venv/bin/snakemake --lint
+	@if command -v actionlint > /dev/null; then actionlint; fi
 
 setup: ## only make or renew the environment in .venv
 	@$(SETUP) run

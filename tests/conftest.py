@@ -30,6 +30,17 @@ CLONED = (
     "environment.yml",
 )
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share fixtures run in one process: those of a file, and all that share the one Slurm.
+
+    The Slurm tests come first. They take longest and mostly wait, so another process can decode meanwhile.
+    """
+    for item in items:
+        group = "slurm" if item.get_closest_marker("slurm") else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("slurm") is None)
+
+
 # No deadlines (machines are slow sometimes) and no database in the clone.
 settings.register_profile("audiogrid", deadline=None, database=None)
 settings.load_profile("audiogrid")
