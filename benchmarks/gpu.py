@@ -24,8 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from decoding import ROOT, chunks
 from decoding_sets import RATE, Clip, load
+
+from decoding import ROOT, chunks
 
 
 @dataclass

@@ -25,9 +25,10 @@ import time
 from pathlib import Path
 
 import psutil
-from decoding import errors
 from decoding_sets import SETS, Clip, load
 from overhead import workspace
+
+from decoding import errors
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "bench-data"

@@ -175,7 +175,7 @@ def _only_english(key: str, model: str, languages: str) -> str:
 
 
 def routed_tracks(recording: Recording, routes: Sequence[Route]) -> list[int | None]:
-    """Returns the tracks that routes choose for: ``[None]`` (the whole recording), or each if a route names channels."""
+    """Returns the tracks that routes choose for: ``[None]`` (all of it), or each where a route names channels."""
     return recording.tracks if any(route.channels for route in routes) else [None]
 
 

@@ -135,7 +135,7 @@ def render_vtt(cues: Sequence[Cue]) -> str:
 
 
 def render_tsv(document: Document) -> str:
-    """Returns a table of start and end in milliseconds, speaker (``channels: split`` only) and text, as whisper does."""
+    """Returns a table of start and end (milliseconds), speaker (``channels: split`` only) and text, as whisper does."""
     speakers = document["channels_mode"] == "split"
     rows = ["start\tend\tspeaker\ttext" if speakers else "start\tend\ttext"]
     for _, is_gap, entry in _entries(document):
