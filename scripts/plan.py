@@ -41,6 +41,12 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--rejected", type=Path, help="rejected.tsv: what probe and this step leave out, with reasons")
     parser.add_argument("--store", type=Path, help="with --show: where to look for what is decoded already")
+    parser.add_argument(
+        "--accept-revisions",
+        type=json.loads,
+        default=[],
+        help="with --show: earlier revisions of the decoding code whose results count, JSON",
+    )
     parser.add_argument("--prices", type=json.loads, default={}, help="with --show: fields of Prices, JSON")
     parser.add_argument("--show", action="store_true", help="only say what the plan amounts to")
     parser.add_argument("--log", type=Path)
@@ -64,7 +70,8 @@ def main(argv: list[str]) -> None:
         print(f"plan for {folder.root}:")
         foresight = None
         if arguments.store:
-            foresight = foresee(plan, known_cuts(folder.root.parent, plan.recordings), Store(arguments.store))
+            cuts = known_cuts(folder.root.parent, plan.recordings)
+            foresight = foresee(plan, cuts, Store(arguments.store), arguments.accept_revisions)
         lines = describe(
             plan, _speeds(arguments.model_dir, folder), usable_cores(), foresight, Prices(**arguments.prices)
         )

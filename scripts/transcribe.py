@@ -6,6 +6,7 @@ Over several nodes: start the same command as ranks of one MPI job, with `--mpi-
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import socket
@@ -43,6 +44,12 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--chunks-dir", type=Path, help="where the audio was split (default: chunks/ in the run-dir)")
     parser.add_argument("--shard", required=True)
     parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument(
+        "--accept-revisions",
+        type=json.loads,
+        default=[],
+        help="earlier revisions of the decoding code whose stored results are used, JSON",
+    )
     parser.add_argument("--model-dir", type=Path, required=True)
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--compute-type", default="auto")
@@ -174,7 +181,8 @@ def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeSh
     progress = RunProgress(folder)
     plan = progress.plan
     shard = plan.shard[arguments.shard]
-    work = collect(plan, shard, folder.chunks)
+    store = Store(arguments.store)
+    work = collect(plan, shard, folder.chunks, store, arguments.accept_revisions)
     workers = _workers(arguments, share)
     settings = workers.settings
     log.info("device: %s", f"{settings.device} ({settings.why})" if settings.why else "none on this rank")
@@ -198,9 +206,7 @@ def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeSh
         for sentence in workers.warnings:
             warn(sentence)
         try:
-            report = transcribe(
-                work, Store(arguments.store), journal, settings, workers.processes, limits, warn, meter.tick, team
-            )
+            report = transcribe(work, store, journal, settings, workers.processes, limits, warn, meter.tick, team)
         except AudiogridError as error:
             journal.end(str(error))
             raise

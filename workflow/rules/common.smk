@@ -12,6 +12,7 @@ from snakemake.logging import logger
 sys.path.insert(0, str(Path(workflow.basedir).parent / "scripts"))
 
 from audiogrid.config import resolve as configuration
+from audiogrid.decoding.revisions import REVISION, check_revisions
 from audiogrid.planning import job_resources
 from audiogrid.orchestration.orphaned_jobs import end_left_over
 from audiogrid.reporting.run_summary import read_ending
@@ -38,6 +39,7 @@ from audiogrid.config.variants import CURRENT, parse_comparison, with_variant, p
 try:
     WITHOUT_VARIANT = configuration.resolve(config)
     SETTINGS = with_variant(WITHOUT_VARIANT, WITHOUT_VARIANT["variant"])
+    check_revisions(SETTINGS["accept_revisions"])
     RESULTS = f"results/{SETTINGS['run']}"
     ROLLOUT = parse_rollout(WITHOUT_VARIANT)
     COMPARISON = parse_comparison(WITHOUT_VARIANT)
@@ -162,6 +164,7 @@ def plan_settings(settings, **about_recordings):
     return json.dumps(
         {
             **about_recordings,
+            "revision": REVISION,
             "options": decoding_options(settings),
             "chunk_minutes": SETTINGS["chunk_minutes"],
             "bundle_minutes": SETTINGS["bundle_minutes"],

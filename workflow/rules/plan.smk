@@ -50,6 +50,7 @@ rule plan:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
         store=SETTINGS["store"],
+        accept_revisions=json.dumps(SETTINGS["accept_revisions"]),
     params:
         model_dirs=MODEL_DIRS,
         prices=json.dumps(SETTINGS["prices"]),
@@ -59,6 +60,7 @@ rule plan:
         "python scripts/plan.py"
         " --show"
         " --store={resources.store:q}"
+        " --accept-revisions={resources.accept_revisions:q}"
         " --prices={params.prices:q}"
         " --run-dir={resources.run_dir:q}"
         " --model-dir {params.model_dirs:q}"

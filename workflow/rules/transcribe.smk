@@ -27,6 +27,7 @@ rule transcribe:
         chunks_dir=lambda wildcards: str(folder_of(wildcards).chunks),
         model_dir=lambda wildcards: model_dir(plan_of(wildcards).shard[wildcards.shard].model),
         store=SETTINGS["store"],
+        accept_revisions=json.dumps(SETTINGS["accept_revisions"]),
         mem_mb=shard_memory,
         runtime=shard_minutes,
         # Not a thing to run out of: how many decoding processes share the job's cores.
@@ -56,6 +57,7 @@ rule transcribe:
         " --chunks-dir={resources.chunks_dir:q}"
         " --shard={wildcards.shard}"
         " --store={resources.store:q}"
+        " --accept-revisions={resources.accept_revisions:q}"
         " --model-dir={resources.model_dir:q}"
         " --device={resources.device}"
         " --compute-type={resources.compute_type}"

@@ -113,6 +113,7 @@ def make_shards(
         spec = _hash(
             [
                 RESULT_SCHEMA,
+                *([settings.revision] if settings.revision else []),
                 settings.models[model],
                 settings.options,
                 _options_of(items),

@@ -9,26 +9,14 @@ from typing import Any
 
 from audiogrid.config.routes import Route
 from audiogrid.config.sampling import is_rolled_out
-from audiogrid.decoding.options import DecodeOptions
+from audiogrid.decoding.revisions import complete_options
 from audiogrid.models.registry import model_hash
 from audiogrid.planning.apply_routes import Routed, apply_routes
 from audiogrid.records.identified_languages import Identified
 from audiogrid.records.plan import Recording, Settings
-from audiogrid.records.store import storable_options
 
 # Parts of the wanted settings that decide about single recordings; they do not become part of the plan's settings.
 _ABOUT_RECORDINGS = ("rollout", "routes")
-
-
-def complete_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Decoding options with every default filled in, spelt as in store keys."""
-    return storable_options(vars(DecodeOptions(**options)))
-
-
-def _every_option(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in vars(DecodeOptions(**options)).items()
-    }
 
 
 def read_settings(wanted: Mapping[str, Any], model_dirs: Sequence[Path]) -> Settings:
@@ -73,8 +61,7 @@ def _roll_out(recordings: Sequence[Recording], settings: Settings, rollout: Mapp
 
     What a table says about a recording stays: so it would be if the variant were promoted.
     """
-    # Stored options leave out what is at its default and came later: all are looked at here.
-    run, variant = (_every_option(options) for options in (settings.options, rollout["options"]))
+    run, variant = (complete_options(options) for options in (settings.options, rollout["options"]))
     changed = {key: value for key, value in variant.items() if value != run[key]}
     model = "" if rollout["model"] == settings.model else rollout["model"]
     return [

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.decoding.revisions import store_keys
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.plan import Plan
-from audiogrid.records.store import Store, chunk_key
+from audiogrid.records.store import Store
 from audiogrid.splitting.cut_cache import File, file_of
 
 
@@ -43,13 +44,17 @@ def _hours(samples: int) -> str:
     return f"{samples / SAMPLE_RATE / 3600:.2f} h"
 
 
-def _is_stored(chunk: Chunk, model_hash: str, options: Mapping[str, object], store: Store) -> bool:
-    # Whether the file is whole is found out when it is needed: a glance must do for 100,000 of them.
-    return chunk.is_empty or store.path(chunk_key(chunk, model_hash, dict(options))).exists()
+def foresee(plan: Plan, cuts: Mapping[File, Sequence[Chunk]], store: Store, accepted: Sequence[int] = ()) -> Foresight:
+    """Look every chunk of ``plan`` up.
 
+    ``cuts``: see ``cut_cache.known_cuts``. ``accepted``: earlier revisions of the decoding code whose results count.
+    """
 
-def foresee(plan: Plan, cuts: Mapping[File, Sequence[Chunk]], store: Store) -> Foresight:
-    """Look every chunk of ``plan`` up. ``cuts``: see ``cuts.known_cuts``."""
+    def is_stored(chunk: Chunk, model: str, options: Mapping[str, object]) -> bool:
+        # Whether the file is whole is found out when it is needed: a glance must do for 100,000 of them.
+        keys = [] if chunk.is_empty else store_keys(chunk, plan.models[model], options, accepted)
+        return chunk.is_empty or any(store.path(key).exists() for key in keys)
+
     found = Foresight()
     waiting: set[str] = set()
     for recording in plan.recordings:
@@ -60,7 +65,7 @@ def foresee(plan: Plan, cuts: Mapping[File, Sequence[Chunk]], store: Store) -> F
             for index, name in enumerate(recording.chunks_of(track)):
                 chunk = known.get((track, index))
                 samples = chunk.end - chunk.start if chunk else recording.duration // recording.chunks
-                if chunk and _is_stored(chunk, plan.models[model], options, store):
+                if chunk and is_stored(chunk, model, options):
                     found.stored_chunks += 1
                     found.stored += samples
                     continue

@@ -126,7 +126,7 @@ class Settings:
     """What the plan depends on besides the recordings.
 
     ``model``: the run's, for recordings that name no other. ``models``: name -> content hash of every model that a
-    recording may have.
+    recording may have. ``revision``: of the decoding code that the plan was made for.
     """
 
     model: str
@@ -137,6 +137,7 @@ class Settings:
     shard_minutes: float
     shards_at_least: int
     chunks_per_shard: int
+    revision: int = 0
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,15 @@ from audiogrid.records.chunks import Chunk
 from audiogrid.records.results import SCHEMA, ChunkResult
 
 
-def chunk_key(chunk: Chunk, model_hash: str, options: Mapping[str, Any]) -> str:
-    """Key of a chunk: SHA-256 over the decoded PCM, the owned span inside it, model, options and schema.
+def chunk_key(chunk: Chunk, model_hash: str, options: Mapping[str, Any], revision: int) -> str:
+    """Key of a chunk: SHA-256 over the decoded PCM, the owned span inside it, model, options, schema and revision.
 
-    ``options``: every decoding option that changes text, defaults filled in. Where the chunk lies in
-    its recording is left out on purpose: the same audio elsewhere has the same result.
+    ``options``: every decoding option that changes text, defaults filled in. ``revision``: of the decoding code; keys
+    of revision 0 do not contain it. Where the chunk lies in its recording is left out on purpose: the same audio
+    elsewhere has the same result.
     """
-    identity = {
+    identity: dict[str, Any] = {"revision": revision} if revision else {}
+    identity |= {
         "schema": SCHEMA,
         "pcm": chunk.pcm_sha256,
         "owned": [chunk.start - chunk.context_start, chunk.end - chunk.context_start],
@@ -114,13 +116,7 @@ class Store:
         return record if isinstance(record, dict) else None
 
 
-# Options that came after results had been stored. At these values the text is what it was without them, so they stay
-# out of keys, and nothing that was decoded before they existed is decoded again.
-LATER_OPTIONS: Mapping[str, Any] = {"code_switching": False}
-
-
 def storable_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What keys are computed over: tuples as lists, as JSON has them, and no ``LATER_OPTIONS`` at their default."""
-    kept = {key: value for key, value in options.items() if key not in LATER_OPTIONS or value != LATER_OPTIONS[key]}
-    value: dict[str, Any] = json.loads(canonical_json(kept))
+    """Options as keys contain them: plain JSON values (lists, no tuples)."""
+    value: dict[str, Any] = json.loads(canonical_json(dict(options)))
     return value

@@ -15,11 +15,12 @@ from typing import Any, Protocol
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import AudiogridError, RetryableError, StoreError
 from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
+from audiogrid.decoding.revisions import store_keys
 from audiogrid.records.chunks import BundleManifest, Chunk, ShardFacts
 from audiogrid.records.journal import Journal
 from audiogrid.records.outcome import Outcome
 from audiogrid.records.plan import Plan, Shard
-from audiogrid.records.store import Store, chunk_key
+from audiogrid.records.store import Store
 from audiogrid.transcribing.coordinator import Team
 from audiogrid.transcribing.members import introduce
 from audiogrid.transcribing.pool import WorkerPool
@@ -41,10 +42,11 @@ class ShardWork:
     facts: ShardFacts = field(default_factory=ShardFacts)
 
 
-def collect(plan: Plan, shard: Shard, chunks_root: Path) -> ShardWork:
+def collect(plan: Plan, shard: Shard, chunks_root: Path, store: Store, accepted: Sequence[int] = ()) -> ShardWork:
     """Jobs, keys and problems of a shard, from the manifests of its bundles.
 
-    Chunks that own nothing need no decoding and have no key. Recordings that could not be split
+    ``accepted``: earlier revisions of the decoding code; a result of theirs in ``store`` is used where there is
+    none of today. Chunks that own nothing need no decoding and have no key. Recordings that could not be split
     are in ``problems``. Raises ``RetryableError`` when a manifest is gone.
     """
     found: dict[str, tuple[Chunk, Path]] = {}
@@ -72,7 +74,8 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path) -> ShardWork:
         if chunk.is_empty:
             continue
         options = plan.options_for(recording, chunk.channel)
-        key = chunk_key(chunk, work.model_hash, options)
+        keys = store_keys(chunk, work.model_hash, options, accepted)
+        key = next((key for key in keys if len(keys) > 1 and store.has(key)), keys[0])
         work.facts.keys[name] = key
         work.jobs.append(Job(chunk, key, str(folder), options))
     return work

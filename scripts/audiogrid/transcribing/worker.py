@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from audiogrid import __version__
 from audiogrid.core.errors import RetryableError
 from audiogrid.decoding.faults import maybe_fail
+from audiogrid.decoding.revisions import REVISION
 from audiogrid.records.chunks import BundleManifest, Chunk, pcm_hash, read_pcm
 from audiogrid.records.outcome import Outcome
 from audiogrid.records.store import Store
@@ -128,6 +129,7 @@ def made_by(engine: AdaptiveEngine, settings: WorkerSettings) -> dict[str, Any]:
     gpu = engine.gpu
     return {
         "audiogrid": __version__,
+        "revision": REVISION,
         "faster_whisper": version("faster-whisper"),
         "ctranslate2": version("ctranslate2"),
         "python": platform.python_version(),

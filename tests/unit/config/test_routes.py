@@ -17,10 +17,11 @@ from audiogrid.config.routes import (
 )
 from audiogrid.core.errors import InputError
 from audiogrid.core.language_codes import CODES
+from audiogrid.decoding.revisions import complete_options
 from audiogrid.models.languages import known_languages
 from audiogrid.models.registry import load_registry
 from audiogrid.planning.apply_routes import apply_routes
-from audiogrid.planning.plan_settings import complete_options, route
+from audiogrid.planning.plan_settings import route
 from audiogrid.records.identified_languages import HeardWindow, Identified, judge, unknown
 from audiogrid.records.plan import Recording, Settings
 from places import ROOT

@@ -10,8 +10,9 @@ from audiogrid.config.resolve import resolve
 from audiogrid.config.sampling import is_rolled_out
 from audiogrid.config.variants import CURRENT, parse_comparison, parse_rollout, with_variant
 from audiogrid.core.errors import InputError
+from audiogrid.decoding.revisions import complete_options
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
-from audiogrid.planning.plan_settings import complete_options, read_settings, settle
+from audiogrid.planning.plan_settings import read_settings, settle
 
 VARIANTS = {"turbo": {"model": "turbo", "decoding": {"beam_size": 5}}, "plain": None}
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from audiogrid.decoding.revisions import complete_options, store_keys
 from audiogrid.planning.bundles_and_shards import plan_recordings
-from audiogrid.planning.plan_settings import complete_options
 from audiogrid.planning.plan_summary import Speed, describe
 from audiogrid.planning.store_preview import foresee
 from audiogrid.records.plan import Plan, Recording, Settings
 from audiogrid.records.prices import Prices
 from audiogrid.records.results import empty_result
-from audiogrid.records.store import Store, chunk_key
+from audiogrid.records.store import Store
 from audiogrid.splitting.cut_cache import known_cuts, note_cuts
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 from media import write_wav
@@ -51,7 +51,7 @@ def test_what_is_in_the_store_is_known_before_anything_is_cut(tmp_path, recordin
     before = foresee(plan, cuts, store)
     assert (before.stored_chunks, before.waiting_chunks, before.uncut, before.shards) == (0, 3, 1, 1)
     assert before.waiting == {"base": 130 * 16_000}
-    key = chunk_key(run[0], plan.models["base"], plan.options_for(plan.recordings[0]))
+    key = store_keys(run[0], plan.models["base"], plan.options_for(plan.recordings[0]))[0]
     store.put(key, empty_result(10, "en"), {})
     after = foresee(plan, cuts, store)
     assert (after.stored_chunks, after.waiting_chunks, after.shards) == (1, 2, 1)

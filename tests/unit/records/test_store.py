@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 
 from audiogrid.core.errors import StoreError
-from audiogrid.decoding.options import DecodeOptions
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.results import ChunkResult, Reading, Segment, Window, Word
-from audiogrid.records.store import LATER_OPTIONS, Store, chunk_key, storable_options
+from audiogrid.records.store import Store, chunk_key
 
 CHUNK = Chunk(
     "a.0000", "a", None, 0, 1000, 2000, 900, 2100, Seam("pause", 1000, 100), Seam("hard", 2000, 100), "ab" * 32
@@ -21,7 +20,7 @@ RESULT = ChunkResult(
     [Window(0, 600, [(0, 600)], ["slow"], "fast", [Reading("fast", 0.5, 1, -0.2, 1.0, 0.0, ["slow"], " hi")])],
     [Segment(0, 500, " hi", [Word(0, 500, " hi", 0.75)], -0.2, 1.0, 0.01, 0.0, "en", 0)],
 )
-KEY = chunk_key(CHUNK, "model", {"beam_size": 1})
+KEY = chunk_key(CHUNK, "model", {"beam_size": 1}, 1)
 
 
 @pytest.fixture
@@ -88,30 +87,23 @@ def test_a_store_that_cannot_be_written_says_so(store, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "chunk, model, options",
+    "chunk, model, options, revision",
     [
-        (replace(CHUNK, pcm_sha256="cd" * 32), "model", {"beam_size": 1}),
-        (replace(CHUNK, start=1001), "model", {"beam_size": 1}),
-        (CHUNK, "other", {"beam_size": 1}),
-        (CHUNK, "model", {"beam_size": 2}),
-        (CHUNK, "model", {"beam_size": 1, "prompt": "x"}),
+        (replace(CHUNK, pcm_sha256="cd" * 32), "model", {"beam_size": 1}, 1),
+        (replace(CHUNK, start=1001), "model", {"beam_size": 1}, 1),
+        (CHUNK, "other", {"beam_size": 1}, 1),
+        (CHUNK, "model", {"beam_size": 2}, 1),
+        (CHUNK, "model", {"beam_size": 1, "prompt": "x"}, 1),
+        (CHUNK, "model", {"beam_size": 1}, 2),
+        (CHUNK, "model", {"beam_size": 1}, 0),
     ],
 )
-def test_whatever_determines_the_text_is_in_the_key(chunk, model, options):
-    assert chunk_key(chunk, model, options) != KEY
+def test_whatever_determines_the_text_is_in_the_key(chunk, model, options, revision):
+    assert chunk_key(chunk, model, options, revision) != KEY
 
 
 def test_where_a_chunk_lies_is_not_in_the_key():
     moved = replace(
         CHUNK, chunk="b.0007", recording="b", start=11000, end=12000, context_start=10900, context_end=12100
     )
-    assert chunk_key(moved, "model", {"beam_size": 1}) == KEY
-
-
-def test_options_that_came_later_leave_the_keys_of_before_alone():
-    today = storable_options(vars(DecodeOptions()))
-    assert set(vars(DecodeOptions())) - set(today) == set(LATER_OPTIONS)
-    assert {name: vars(DecodeOptions())[name] for name in LATER_OPTIONS} == LATER_OPTIONS
-    switching = storable_options(vars(DecodeOptions(code_switching=True)))
-    assert switching == {**today, "code_switching": True}
-    assert chunk_key(CHUNK, "m", switching) != chunk_key(CHUNK, "m", today)
+    assert chunk_key(moved, "model", {"beam_size": 1}, 1) == KEY
