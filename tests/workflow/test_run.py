@@ -192,7 +192,7 @@ def test_a_table_with_references_prompts_and_bad_rows(workspace, speech):
         (["modle=base"], ["modle", "model"]),
         (["model=bse"], ["bse", "base"]),
         (["formats=strt"], ["strt", "srt"]),
-        (["language=english"], ["english", "en"]),
+        (["language=englisch"], ["englisch", "'en'"]),
         (["recordings=nowhere"], ["nowhere"]),
         (["run=../x"], ["../x"]),
     ],

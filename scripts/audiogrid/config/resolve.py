@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from audiogrid.core.errors import InputError
+from audiogrid.core.language_codes import check_language, normalise_language
 
 SCHEMA_PATH = Path(__file__).parent / "config.schema.yaml"
 
@@ -45,11 +46,10 @@ def _normalised(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
         value["conditions"] = [text.strip() for text in value["conditions"].split(",") if text.strip()]
     if isinstance(value.get("variants"), Mapping):
         value["variants"] = {str(name): _variant(changes, schema) for name, changes in value["variants"].items()}
-    # YAML 1.1 reads the language code of Norwegian as "false".
-    if value.get("language") is False:
-        value["language"] = "no"
+    if "language" in value:
+        value["language"] = _with_language_codes(value["language"], "language")
     if isinstance(value.get("routes"), list):
-        value["routes"] = [_with_norwegian(route) for route in value["routes"]]
+        value["routes"] = [_with_language_codes(route) for route in value["routes"]]
     for key, given in value.items():
         rule = schema["properties"].get(key, {})
         if "properties" in rule and isinstance(given, Mapping):
@@ -70,13 +70,16 @@ def _variant(changes: Any, schema: Mapping[str, Any]) -> Any:
     return _normalised(known, {"properties": rules})
 
 
-def _with_norwegian(value: Any, key: str = "") -> Any:
-    """Returns a route in which ``language: no`` is the code of Norwegian instead of a boolean."""
+def _with_language_codes(value: Any, key: str = "") -> Any:
+    """Returns a value with Whisper's code in place of every ``language`` as people write it, at any depth."""
     if isinstance(value, Mapping):
-        return {name: _with_norwegian(inner, str(name)) for name, inner in value.items()}
+        return {name: _with_language_codes(inner, str(name)) for name, inner in value.items()}
+    if key != "language":
+        return [_with_language_codes(inner) for inner in value] if isinstance(value, list) else value
     if isinstance(value, list):
-        return [_with_norwegian(inner, key) for inner in value]
-    return "no" if value is False and key == "language" else value
+        return [_with_language_codes(inner, key) for inner in value]
+    # YAML 1.1 reads the language code of Norwegian as "false".
+    return "no" if value is False else normalise_language(value) if isinstance(value, str) else value
 
 
 def _typed(given: Any, rule: Mapping[str, Any]) -> Any:
@@ -132,7 +135,6 @@ def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dic
 
     from audiogrid.config import variants
     from audiogrid.config.routes import route_mistakes
-    from audiogrid.core.language_codes import check_language
 
     schema = load_schema()
     value = with_defaults(_normalised(config, schema), schema)

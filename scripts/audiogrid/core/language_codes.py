@@ -1,8 +1,15 @@
-"""The languages that Whisper knows, by the codes of its tokens."""
+"""The languages that Whisper knows, by the codes of its tokens, and the ways in which people write them.
+
+People write tags (``en-US``, ``zh-Hant``), other codes (``eng``, ``nb``) and names (``German``, ``Deutsch``). What
+stands for one language is converted to Whisper's code. What does not, such as a country (``jp``), is an error that
+names the right code: a language that is guessed wrong costs hours of decoding.
+"""
 
 from __future__ import annotations
 
 import difflib
+import re
+from functools import cache
 
 AUTO = "auto"
 
@@ -14,11 +21,122 @@ _CODES = """
 """
 CODES: tuple[str, ...] = tuple(_CODES.split())
 
+# Whisper has one code where the standard has another, or several.
+_WHISPER_CODES = {"jv": "jw", "nb": "no", "fil": "tl", "cmn": "zh", "arb": "ar", "zsm": "ms", "swh": "sw"}
+# Further names: Whisper's own, where the Unicode data (CLDR) has other ones, and common ones.
+_MORE_NAMES = {
+    "bengali": "bn",
+    "bokmål": "no",
+    "castilian": "es",
+    "farsi": "fa",
+    "flemish": "nl",
+    "haitian": "ht",
+    "letzeburgesch": "lb",
+    "mandarin": "zh",
+    "moldavian": "ro",
+    "moldovan": "ro",
+    "myanmar": "my",
+    "norwegian bokmål": "no",
+    "panjabi": "pa",
+    "pushto": "ps",
+    "sinhalese": "si",
+    "valencian": "ca",
+}
+_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+
+
+def _standard(code: str) -> str:
+    """Returns Whisper's code for an ISO 639 code of two or three letters, or the code itself."""
+    from babel.core import get_global
+
+    if code in CODES:
+        return code
+    alias = str(get_global("language_aliases").get(code, code)).split("_")[0]
+    return _WHISPER_CODES.get(alias, alias)
+
+
+@cache
+def _codes_by_name(own: bool) -> dict[str, str]:
+    """Returns codes by names in lower case: the English names, or each language's name for itself (``own``)."""
+    from babel.core import Locale
+
+    english = Locale("en").languages
+    standard = {"jv" if code == "jw" else code: code for code in CODES}
+    if not own:
+        return {english[code].casefold(): known for code, known in standard.items()} | _MORE_NAMES
+    found = ((known, Locale.parse(code).languages.get(code)) for code, known in standard.items())
+    return {name.casefold(): known for known, name in found if name}
+
+
+def _by_name(text: str) -> str | None:
+    """Returns the code of a language by its name in English or in itself. Text in brackets is ignored."""
+    name = " ".join(text.split("(")[0].casefold().split())
+    return _codes_by_name(False).get(name) or _codes_by_name(True).get(name)
+
+
+def _of_country(code: str) -> str | None:
+    """Returns the main language of a country by its code, such as ``ja`` for ``jp``."""
+    from babel.core import get_global
+
+    likely = get_global("likely_subtags").get(f"und_{code.upper()}", "")
+    if not likely and code.upper() in get_global("territory_languages"):
+        likely = "en"
+    language = _standard(str(likely).split("_")[0])
+    return language if language in CODES else None
+
+
+@cache
+def normalise_language(given: str) -> str:
+    """Returns Whisper's code for a language as people write it; ``given`` itself when that names no such language.
+
+    Understood are codes, tags with a region or script, and names in English or in the language itself. A code of
+    two letters that is also a country is understood only if Whisper itself has it.
+    """
+    text = given.strip()
+    if text.lower() == AUTO or text.lower() in CODES:
+        return text.lower()
+    if _TAG.fullmatch(text):
+        first, *rest = re.split("[-_]", text.lower())
+        # In `zh-yue` the second part is the language.
+        inner = _standard(rest[0]) if rest and len(rest[0]) == 3 else ""
+        code = inner if inner in CODES else _standard(first)
+        if code in CODES and (first in CODES or len(first) == 3 or _of_country(first) is None):
+            return code
+    return _by_name(text) or given
+
 
 def check_language(code: str) -> str | None:
-    """Returns ``None`` when ``code`` is ``auto`` or a language Whisper knows, else what is wrong and what to do."""
+    """Returns ``None`` when ``code`` names a language Whisper knows or is ``auto``, else what is wrong and what to do.
+
+    ``code``: as given; ``normalise_language`` converts it.
+    """
+    code = normalise_language(code)
     if code == AUTO or code in CODES:
         return None
-    near = difflib.get_close_matches(code.lower(), CODES, 1, cutoff=0.5)
-    advice = f"did you mean {near[0]!r}? " if near else ""
+    near = " or ".join(f"{one!r} ({_english_name(one)})" for one in _suggestions(code))
+    advice = f"did you mean {near}? " if near else ""
     return f"{code!r} is not a language Whisper knows; {advice}use 'auto' or a code such as en, es, fr, hi, zh"
+
+
+def _english_name(code: str) -> str:
+    from babel.core import Locale
+
+    return str(Locale("en").languages.get("jv" if code == "jw" else code, code))
+
+
+def _suggestions(text: str) -> list[str]:
+    """Returns the codes that a writer of ``text`` may have meant; none rather than a bad guess."""
+    tag = text.strip().casefold()
+    first = re.split("[-_]", tag)[0]
+    if re.fullmatch("[a-z]{2}", first):
+        meant = [_of_country(first), _standard(first)]
+        return [code for code in dict.fromkeys(meant) if code in CODES]
+    if re.fullmatch("[a-z]{3}", tag):
+        return []
+    words = [code for word in tag.split() if (code := _codes_by_name(False).get(word))]
+    if len(words) == 1:
+        return words
+    for names in (_codes_by_name(False), _codes_by_name(True)):
+        if near := difflib.get_close_matches(tag, names, 1, cutoff=0.75):
+            return [names[near[0]]]
+    return []

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from audiogrid.core.errors import InputError
-from audiogrid.core.language_codes import check_language
+from audiogrid.core.language_codes import check_language, normalise_language
 from audiogrid.probing.recording_source import (
     CHANNELS,
     Channels,
@@ -94,7 +94,7 @@ def _source(
     return RecordingSource(
         recording=values.get("recording", ""),
         path=path,
-        language=values.get("language", "").lower() or None,
+        language=normalise_language(values.get("language", "")) or None,
         prompt=values.get("prompt") or None,
         hotwords=values.get("hotwords") or None,
         channels=next((known for known in CHANNELS if known == own), channels),
@@ -133,7 +133,7 @@ def _problem(values: dict[str, str], path: str, address: Address | None, *, extr
     own = values.get("channels", "")
     if own and own.lower() not in CHANNELS:
         return f"channels is {own!r}: write mix or split, or leave it empty"
-    language = values.get("language", "").lower()
+    language = values.get("language", "")
     wrong = check_language(language) if language else None
     return f"language {wrong}" if wrong else None
 

@@ -44,6 +44,19 @@ def test_norwegian_survives_yaml():
     assert resolve(yaml.safe_load("language: no"))["language"] == "no"
 
 
+def test_languages_as_people_write_them():
+    settings = resolve(
+        {
+            "language": "German",
+            "routes": [{"when": {"language": ["pt_BR", False], "column": {"language": "eng"}}, "language": "zh-Hant"}],
+            "variants": {"x": {"language": "Deutsch"}},
+        }
+    )
+    assert settings["language"] == settings["variants"]["x"]["language"] == "de"
+    [route] = settings["routes"]
+    assert route == {"when": {"language": ["pt", "no"], "column": {"language": "en"}}, "language": "zh"}
+
+
 @pytest.mark.parametrize(
     "given, words",
     [
@@ -53,7 +66,12 @@ def test_norwegian_survives_yaml():
         ({"chunk_minutes": "five"}, ["chunk_minutes", "'five'", "number"]),
         ({"formats": ["strt"]}, ["formats", "'strt'", "'srt'"]),
         ({"formats": []}, ["formats", "empty"]),
-        ({"language": "english"}, ["language", "'english'", "en"]),
+        ({"language": "jp"}, ["language", "'jp'", "did you mean 'ja'"]),
+        (
+            {"routes": [{"when": {"language": ["de", "dk"]}, "model": "base"}]},
+            ["routes.1.when.language", "'dk'", "'da'"],
+        ),
+        ({"variants": {"x": {"language": "gr"}}}, ["variants.x.language", "'gr'", "'el'"]),
         ({"device": "gpu"}, ["device", "'gpu'", "cuda"]),
         ({"run": "../up"}, ["run", "'../up'", "letters"]),
         ({"run": "a/b"}, ["run", "'a/b'"]),

@@ -205,7 +205,7 @@ def test_routes_of_a_configuration():
 @pytest.mark.parametrize(
     "given, words",
     [
-        ({"routes": [{"when": {"language": "english"}, "model": "tiny"}]}, ["routes.1.when.language", "'english'"]),
+        ({"routes": [{"when": {"language": "englisch"}, "model": "tiny"}]}, ["routes.1.when.language", "'englisch'"]),
         ({"routes": [{"model": "tiny"}, {"when": {"lang": "en"}, "model": "tiny"}]}, ["'lang'", "routes.2.when"]),
         ({"routes": [{"when": {"language": "auto"}, "model": "tiny"}]}, ["routes.1.when.language", "leave"]),
         ({"routes": [{"when": {"language": "en"}}]}, ["routes.1", "sets nothing"]),

@@ -42,7 +42,7 @@ def test_what_is_compared():
         ({"variants": {"a": {"modell": "x"}}}, ["'modell' in 'variants.a'", "'model'"]),
         ({"variants": {"a": {"decoding": {"beam": 3}}}}, ["'beam' in 'variants.a.decoding'"]),
         ({"variants": {"current": {}}}, ["'current'", "another"]),
-        ({"variants": {"a": {"language": "english"}}}, ["variants.a.language", "'english'"]),
+        ({"variants": {"a": {"language": "englisch"}}}, ["variants.a.language", "'englisch'"]),
         ({"variants": {"turbo": {}}, "variant": "turb"}, ["variant", "'turb'", "'turbo'"]),
         ({"rollout": {"variant": "x"}}, ["rollout.variant", "'x'"]),
         ({"rollout": {"share": "200 %"}}, ["rollout.share", "200 %"]),

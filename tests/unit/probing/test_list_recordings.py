@@ -184,7 +184,7 @@ def test_table_rows_carry_their_settings(tmp_path: Path) -> None:
     _touch(tmp_path, "calls/a.wav", "b.mp3")
     text = (
         "recording\tpath\tlanguage\tprompt\thotwords\tchannels\treference\tspeaker age\n"
-        'first call\tcalls/a.wav\tDE\t"Guten Tag, hier ""Amt"""\tMüller\tsplit\tref/a.txt\t42\n'
+        'first call\tcalls/a.wav\tde-AT\t"Guten Tag, hier ""Amt"""\tMüller\tsplit\tref/a.txt\t42\n'
         "\n"
         f"\t{tmp_path}/b.mp3\n"
     )
