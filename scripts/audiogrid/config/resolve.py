@@ -54,7 +54,7 @@ def _normalised(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
         rule = schema["properties"].get(key, {})
         if "properties" in rule and isinstance(given, Mapping):
             value[key] = {name: _typed(inner, rule["properties"].get(name, {})) for name, inner in given.items()}
-        elif rule.get("type") == "boolean":
+        elif rule.get("type") in ("boolean", "array"):
             value[key] = _typed(given, rule)
         elif (rule.get("type") == "string" or key == "recordings") and type(given) in (int, float):
             value[key] = str(given)
@@ -83,7 +83,12 @@ def _with_language_codes(value: Any, key: str = "") -> Any:
 
 
 def _typed(given: Any, rule: Mapping[str, Any]) -> Any:
-    """Returns a value parsed by its schema: Snakemake leaves ``--config mpi='{tasks: 4}'`` a string."""
+    """Returns a value parsed by its schema.
+
+    Snakemake leaves ``--config mpi='{tasks: 4}'`` a string and makes ``accept_revisions=[0]`` a list of strings.
+    """
+    if isinstance(given, list) and rule.get("items", {}).get("type") in ("integer", "number"):
+        return [_typed(item, rule["items"]) for item in given]
     if not isinstance(given, str) or rule.get("type") == "string":
         return given
     try:

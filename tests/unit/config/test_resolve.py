@@ -108,5 +108,7 @@ def test_sections_on_a_command_line_hold_strings_only():
     assert settings["mpi"] == {"tasks": 4, "launcher": "auto", "silence_seconds": 120}
     assert settings["workers"]["chunk_timeout_minutes"] == 0.3
     assert settings["shards"]["at_least"] == "auto"
+    for spelt in (["0", "1"], [0, 1], "[0, 1]"):
+        assert resolve({"accept_revisions": spelt})["accept_revisions"] == [0, 1]
     with pytest.raises(InputError, match=r"mpi\.tasks: 'many'"):
         resolve({"mpi": {"tasks": "many"}})
