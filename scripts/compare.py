@@ -7,10 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from audiogrid.comparing import table
+from audiogrid.comparing import compare_table
 from audiogrid.comparing.compare_page import compare_page
 from audiogrid.comparing.comparison import compare
-from audiogrid.comparing.rolled_out import rollout_parts
+from audiogrid.comparing.rollout_parts import rollout_parts
 from audiogrid.core.atomic_files import write_text
 from audiogrid.core.command import run
 from audiogrid.core.errors import InputError
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
     if not result.judged:
         raise InputError(f"no recording has a transcript with every variant, see {arguments.log or 'above'}")
     prices = Prices(**arguments.prices)
-    table.write(arguments.table, result, prices)
+    compare_table.write(arguments.table, result, prices)
     write_text(arguments.page, compare_page(result, arguments.page.parent, prices, rollout_parts(folder, store)))
     print(f"compared {', '.join(result.variants)}: {arguments.page}, {arguments.table}", file=sys.stderr)
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from audiogrid.comparing.derived import make_all
+from audiogrid.comparing.condition_recordings import make_all
 from audiogrid.config.conditions import parse_condition
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.command import run

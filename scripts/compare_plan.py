@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from audiogrid.comparing.derived import Made
-from audiogrid.comparing.plans import plan_variants
+from audiogrid.comparing.condition_recordings import Made
+from audiogrid.comparing.variant_plans import plan_variants
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log

@@ -27,9 +27,9 @@ from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
+from audiogrid.reporting.report_data import read_account
 from audiogrid.reporting.report_page import render_report
 from audiogrid.reporting.run_summary import read_ending
-from audiogrid.reporting.usage import read_account
 
 
 def _up_to_date(folder: RunFolder, plan: Plan, bundle: str) -> bool:

@@ -6,9 +6,9 @@ import pytest
 
 from audiogrid.comparing.compare_page import compare_page
 from audiogrid.comparing.comparison import Result
-from audiogrid.comparing.measuring import Effort
-from audiogrid.scoring.figures import all_groups
-from audiogrid.scoring.judging import judge
+from audiogrid.comparing.decoding_cost import Effort
+from audiogrid.scoring.error_rates import all_groups
+from audiogrid.scoring.score_recording import judge
 from media import write_wav
 from speech import hiss
 

@@ -8,8 +8,8 @@ import pytest
 
 from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, Task
+from audiogrid.reporting.report_data import Account, Effort, Estimate
 from audiogrid.reporting.report_page import render_report
-from audiogrid.reporting.usage import Account, Effort, Estimate
 
 pytestmark = pytest.mark.browser
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.comparing.comparison import Result
-from audiogrid.comparing.measuring import Effort, together
-from audiogrid.comparing.rolled_out import Part
+from audiogrid.comparing.decoding_cost import Effort, together
+from audiogrid.comparing.rollout_parts import Part
 from audiogrid.config.conditions import ORIGINAL
 from audiogrid.export.charts import Lanes, intervals
 from audiogrid.export.media_links import media_url
 from audiogrid.export.template import clock, percent, render, span
 from audiogrid.records.prices import Prices
 from audiogrid.scoring.bootstrap import RESAMPLES, Interval
-from audiogrid.scoring.figures import Figure, Group
-from audiogrid.scoring.judging import Found, Judged
+from audiogrid.scoring.error_rates import Figure, Group
+from audiogrid.scoring.score_recording import Found, Judged
 
 # Passages shown, and how many of them one condition may have.
 _PASSAGES = 24

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audiogrid.comparing.derived import Made, split_id
-from audiogrid.comparing.measuring import Effort, decoding_times, efforts
-from audiogrid.comparing.plans import variant_folder
+from audiogrid.comparing.condition_recordings import Made, split_id
+from audiogrid.comparing.decoding_cost import Effort, decoding_times, efforts
+from audiogrid.comparing.variant_plans import variant_folder
 from audiogrid.config.conditions import ORIGINAL
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
@@ -18,9 +18,9 @@ from audiogrid.probing.tables import COLUMNS
 from audiogrid.records.plan import Plan, Recording
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.scoring.figures import Group, all_groups
-from audiogrid.scoring.judging import Judged, judge, spoken_language
+from audiogrid.scoring.error_rates import Group, all_groups
 from audiogrid.scoring.references import read_reference
+from audiogrid.scoring.score_recording import Judged, judge, spoken_language
 
 # Columns that say what a recording is called rather than what it is like.
 _NAMES = frozenset(COLUMNS)

@@ -14,7 +14,7 @@ from audiogrid.export.charts import Histogram, Lanes, Span, bars, histogram, tim
 from audiogrid.export.template import clock, number, percent, render, span
 from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, clock_at_work, spans_at_work
-from audiogrid.reporting.usage import Account
+from audiogrid.reporting.report_data import Account
 
 # Rows shown of each table: a page that nobody can scroll through helps nobody, and the tables have them all.
 ROWS, PASSAGES, LISTED = 2000, 25, 300

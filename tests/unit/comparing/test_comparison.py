@@ -8,13 +8,13 @@ import html
 import numpy as np
 import pytest
 
-from audiogrid.comparing import table
+from audiogrid.comparing import compare_table
 from audiogrid.comparing.compare_page import compare_page
 from audiogrid.comparing.comparison import Result
-from audiogrid.comparing.measuring import Effort
+from audiogrid.comparing.decoding_cost import Effort
 from audiogrid.records.prices import Prices
-from audiogrid.scoring.figures import all_groups
-from audiogrid.scoring.judging import judge, spoken_language
+from audiogrid.scoring.error_rates import all_groups
+from audiogrid.scoring.score_recording import judge, spoken_language
 
 NASTY = '<script>alert(1)</script> & "it\'s"'
 
@@ -121,7 +121,7 @@ def result():
 
 
 def test_the_table_has_every_figure(result, tmp_path):
-    table.write(tmp_path / "compare.tsv", result, Prices(0.1, 1.0, "EUR"))
+    compare_table.write(tmp_path / "compare.tsv", result, Prices(0.1, 1.0, "EUR"))
     with (tmp_path / "compare.tsv").open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     first = rows[0]

@@ -29,7 +29,7 @@ from audiogrid.records.plan import Plan, Recording, Settings, TrackSettings
 from audiogrid.records.results import empty_result
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.usage import read_account, read_estimate
+from audiogrid.reporting.report_data import read_account, read_estimate
 from audiogrid.splitting.cut_cache import known_cuts, note_cuts
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 from audiogrid.transcribing.shard_job import collect

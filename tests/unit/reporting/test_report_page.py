@@ -18,8 +18,8 @@ from audiogrid.records.plan import Plan, Recording, Settings, Shard
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, Task, clock_at_work, read_attempts, spans_at_work
+from audiogrid.reporting.report_data import Account, effort, read_account
 from audiogrid.reporting.report_page import LISTED, PASSAGES, ROWS, render_report
-from audiogrid.reporting.usage import Account, effort, read_account
 
 HOSTILE = "</script><b>\"x'&"
 

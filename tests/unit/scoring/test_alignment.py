@@ -11,9 +11,9 @@ from whisper_normalizer.basic import BasicTextNormalizer
 
 from audiogrid.scoring import bootstrap
 from audiogrid.scoring.alignment import align, blocks
+from audiogrid.scoring.differing_passages import most_different
 from audiogrid.scoring.normalising import normalise, unit
-from audiogrid.scoring.passages import most_different
-from audiogrid.scoring.timing import timed
+from audiogrid.scoring.word_starts import timed
 from speech import prompts
 
 WORDS = st.lists(st.sampled_from("a b c d".split()), max_size=30)

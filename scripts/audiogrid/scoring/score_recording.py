@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from audiogrid.scoring.alignment import Alignment, align, blocks
+from audiogrid.scoring.differing_passages import Passage, most_different
 from audiogrid.scoring.normalising import normalise, unit
-from audiogrid.scoring.passages import Passage, most_different
-from audiogrid.scoring.timing import Timed, timed
+from audiogrid.scoring.word_starts import Timed, timed
 
 if TYPE_CHECKING:
     import numpy as np

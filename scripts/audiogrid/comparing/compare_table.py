@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.comparing.comparison import Result
-from audiogrid.comparing.measuring import Effort
+from audiogrid.comparing.decoding_cost import Effort
 from audiogrid.core.tsv import write_table
 from audiogrid.records.prices import Prices
 from audiogrid.scoring.bootstrap import Interval

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.comparing.derived import Made, derived_id, make_all, split_id
-from audiogrid.comparing.plans import plan_variants, variant_folder
+from audiogrid.comparing.condition_recordings import Made, derived_id, make_all, split_id
+from audiogrid.comparing.variant_plans import plan_variants, variant_folder
 from audiogrid.config.conditions import parse_condition
 from audiogrid.core.errors import InputError
 from audiogrid.probing.media_facts import probe_media
@@ -69,7 +69,7 @@ def test_a_source_that_is_gone_costs_itself(sample, tmp_path):
 
 def test_variants_share_their_audio_and_nothing_else(sample, tmp_path, monkeypatch):
     monkeypatch.setattr("audiogrid.planning.plan_settings.model_hash", lambda folder: f"hash of {folder.name}")
-    monkeypatch.setattr("audiogrid.comparing.plans.known_languages", lambda folder: frozenset({"en", "es"}))
+    monkeypatch.setattr("audiogrid.comparing.variant_plans.known_languages", lambda folder: frozenset({"en", "es"}))
     folder = RunFolder(tmp_path / "run").compare
     wanted = {"current": WANTED, "wide": {**WANTED, "options": {"beam_size": 5}}}
     models = {"current": [tmp_path / "base"], "wide": [tmp_path / "turbo"]}
@@ -89,7 +89,7 @@ def test_variants_share_their_audio_and_nothing_else(sample, tmp_path, monkeypat
 def test_a_variant_that_cannot_decode_a_recording_leaves_it_out_for_all(sample, tmp_path, monkeypatch):
     monkeypatch.setattr("audiogrid.planning.plan_settings.model_hash", lambda folder: f"hash of {folder.name}")
     known = {"base": frozenset({"en", "es"}), "english": frozenset({"en"})}
-    monkeypatch.setattr("audiogrid.comparing.plans.known_languages", lambda folder: known[folder.name])
+    monkeypatch.setattr("audiogrid.comparing.variant_plans.known_languages", lambda folder: known[folder.name])
     folder = RunFolder(tmp_path / "run").compare
     wanted = {"current": WANTED, "other": WANTED}
     models = {"current": [tmp_path / "base"], "other": [tmp_path / "english"]}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiogrid.scoring.bootstrap import Interval, Rates, rates
-from audiogrid.scoring.judging import Judged, Score, groups
+from audiogrid.scoring.score_recording import Judged, Score, groups
 
 # Below this many recordings, passages of them are drawn instead: too few draws say nothing.
 ENOUGH_RECORDINGS = 30

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from audiogrid.comparing.measuring import Effort, decoding_times, efforts
+from audiogrid.comparing.decoding_cost import Effort, decoding_times, efforts
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.merging.merge_bundle import Merged
@@ -20,8 +20,8 @@ from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.scoring.bootstrap import Interval, rates
-from audiogrid.scoring.judging import judge, spoken_language
 from audiogrid.scoring.references import find_reference, read_reference
+from audiogrid.scoring.score_recording import judge, spoken_language
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from audiogrid.comparing.derived import split_id
+from audiogrid.comparing.condition_recordings import split_id
 from audiogrid.core.errors import InputError
 from audiogrid.models.languages import known_languages
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
