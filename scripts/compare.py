@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
     if not result.judged:
         raise InputError(f"no recording has a transcript with every variant, see {arguments.log or 'above'}")
     prices = Prices(**arguments.prices)
-    compare_table.write(arguments.table, result, prices)
+    compare_table.write_compare_table(arguments.table, result, prices)
     write_text(arguments.page, compare_page(result, arguments.page.parent, prices, rollout_parts(folder, store)))
     print(f"compared {', '.join(result.variants)}: {arguments.page}, {arguments.table}", file=sys.stderr)
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from audiogrid.comparing.condition_recordings import make_all
+from audiogrid.comparing.condition_recordings import make_condition
 from audiogrid.config.conditions import parse_condition
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.command import run
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
         print(sentence, file=sys.stderr)
 
     condition = parse_condition(arguments.condition)
-    made = make_all(read_json(arguments.sample)["recordings"], condition, arguments.folder, warn)
+    made = make_condition(read_json(arguments.sample)["recordings"], condition, arguments.folder, warn)
     made.write(arguments.output)
     log.info("%s: %d recording(s)", condition.name, len(made.recordings))
 

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from audiogrid.comparing.condition_recordings import Made
+from audiogrid.comparing.condition_recordings import ConditionOutput
 from audiogrid.comparing.variant_plans import plan_variants
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.command import run
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     log = open_log(arguments.log)
     recordings = read_json(arguments.sample)["recordings"]
-    recordings += [item for path in arguments.conditions for item in Made.read(path).recordings]
+    recordings += [item for path in arguments.conditions for item in ConditionOutput.read(path).recordings]
     model_dirs = {name: [Path(folder) for folder in folders] for name, folders in arguments.models.items()}
     identified = {name: one for path in arguments.languages for name, one in read_identified(path).items()}
     folder = RunFolder(arguments.compare_dir)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log
-from audiogrid.merging.merge_bundle import MergeSettings, facts_from_reports, merge_bundle, require_complete
+from audiogrid.merging.merge_bundle import MergeSettings, facts_from_reports, merge_bundle, require_all_chunks
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
     )
     for failure in merged.failures:
         log.warning("%s", failure)
-    require_complete(merged, folder, plan)
+    require_all_chunks(merged, folder, plan)
     merged.write(arguments.output, arguments.generation)
     log.info("merged %d recording(s)", len(merged.files))
     print(f"bundle {arguments.bundle}: {len(merged.files)} transcript(s) written", file=sys.stderr)

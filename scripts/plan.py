@@ -15,9 +15,9 @@ from audiogrid.core.tsv import escape_cell
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.models.languages import known_languages
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
-from audiogrid.planning.plan_settings import read_settings, route
-from audiogrid.planning.plan_summary import Speed, describe
-from audiogrid.planning.store_preview import foresee
+from audiogrid.planning.plan_settings import make_settings, settle_recordings
+from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
+from audiogrid.planning.store_preview import preview_store
 from audiogrid.planning.throughput import expected_speed
 from audiogrid.probing.probe import write_rejected
 from audiogrid.probing.recording_source import Rejection
@@ -68,20 +68,20 @@ def main(argv: list[str]) -> None:
     if arguments.show:
         plan = Plan.read(folder.plan)
         print(f"plan for {folder.root}:")
-        foresight = None
+        preview = None
         if arguments.store:
             cuts = known_cuts(folder.root.parent, plan.recordings)
-            foresight = foresee(plan, cuts, Store(arguments.store), arguments.accept_revisions)
-        lines = describe(
-            plan, _speeds(arguments.model_dir, folder), usable_cores(), foresight, Prices(**arguments.prices)
+            preview = preview_store(plan, cuts, Store(arguments.store), arguments.accept_revisions)
+        lines = plan_summary_lines(
+            plan, _speeds(arguments.model_dir, folder), usable_cores(), preview, Prices(**arguments.prices)
         )
         print("\n".join(f"  {line}" for line in lines))
         return
     log = open_log(arguments.log)
     wanted = arguments.settings
-    settings = read_settings(wanted, arguments.model_dir)
+    settings = make_settings(wanted, arguments.model_dir)
     probed = read_json(folder.probe)
-    routed = route(
+    routed = settle_recordings(
         probed_recordings(probed, settings.chunk_minutes),
         settings,
         wanted,
@@ -102,7 +102,7 @@ def main(argv: list[str]) -> None:
     plan.write(folder.last_plan)
     plan.write(folder.plan)
     speeds = _speeds(arguments.model_dir, folder)
-    for line in describe(plan, speeds, usable_cores()):
+    for line in plan_summary_lines(plan, speeds, usable_cores()):
         log.info(line)
     # What was expected, for the report to compare with.
     figures = {name: asdict(speed) for name, speed in speeds.items()}
@@ -110,8 +110,8 @@ def main(argv: list[str]) -> None:
     print(f"planned {len(plan.recordings)} recording(s), {len(plan.shards)} shard(s)", file=sys.stderr)
 
 
-def _speeds(model_dirs: list[Path], folder: RunFolder) -> dict[str, Speed]:
-    return {model_dir.name: Speed(*expected_speed(model_dir, folder.root.parent)) for model_dir in model_dirs}
+def _speeds(model_dirs: list[Path], folder: RunFolder) -> dict[str, ModelSpeed]:
+    return {model_dir.name: ModelSpeed(*expected_speed(model_dir, folder.root.parent)) for model_dir in model_dirs}
 
 
 if __name__ == "__main__":

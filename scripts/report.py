@@ -1,6 +1,6 @@
-"""Close a run: summary.tsv, failed.tsv, report.html and, after a failure, the last lines a person reads.
+"""Write summary.tsv, failed.tsv and report.html; after a failure also print the last lines of the run.
 
-With `--partial` (after a failed run) the recordings that are complete get their transcripts first.
+With `--partial` (after a failed run) all complete recordings are merged first.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from audiogrid.core.atomic_files import write_text
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log
 from audiogrid.merging.merge_bundle import (
-    Merged,
+    MergedBundle,
     MergeSettings,
     facts_from_journals,
     merge_bundle,
-    withhold,
+    remove_transcripts_of_failed,
     write_failures,
 )
 from audiogrid.merging.merge_recording import write_summary
@@ -27,9 +27,9 @@ from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.report_data import read_account
+from audiogrid.reporting.report_data import read_report_data
 from audiogrid.reporting.report_page import render_report
-from audiogrid.reporting.run_summary import read_ending
+from audiogrid.reporting.run_summary import read_run_summary
 
 
 def _up_to_date(folder: RunFolder, plan: Plan, bundle: str) -> bool:
@@ -43,16 +43,18 @@ def _up_to_date(folder: RunFolder, plan: Plan, bundle: str) -> bool:
         return False
 
 
-def gather(folder: RunFolder, plan: Plan, store: Store, settings: MergeSettings, *, partial: bool) -> list[Merged]:
-    """What became of every bundle; after a failed run, what can be merged is merged now."""
+def gather(
+    folder: RunFolder, plan: Plan, store: Store, settings: MergeSettings, *, partial: bool
+) -> list[MergedBundle]:
+    """Returns the merge result of every bundle; with ``partial`` bundles are merged where they are not yet."""
     found = []
     for bundle in plan.bundles:
         if not partial or _up_to_date(folder, plan, bundle.bundle):
-            found.append(Merged.read(folder.merged / f"{bundle.bundle}.json"))
+            found.append(MergedBundle.read(folder.merged / f"{bundle.bundle}.json"))
         else:
             facts = facts_from_journals(folder, plan, bundle.bundle)
             found.append(merge_bundle(plan, bundle.bundle, facts, store, settings, folder))
-            withhold(folder, found[-1])
+            remove_transcripts_of_failed(folder, found[-1])
     return found
 
 
@@ -68,24 +70,24 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Write the tables and the page of a run; after a failure, say how it ended."""
+    """Write the tables and the page of a run; after a failure also print its last lines."""
     arguments = _arguments(argv)
     folder = RunFolder(arguments.run_dir)
-    # A run may fail before it has a plan: its page says so.
+    # A run may fail before planning; the page then says so.
     plan = None if arguments.partial and not folder.plan.is_file() else Plan.read(folder.plan)
     open_log(arguments.log)
-    bundles: list[Merged] = []
+    bundles: list[MergedBundle] = []
     if plan is not None:
         settings = MergeSettings(**arguments.settings)
         bundles = gather(folder, plan, Store(arguments.store), settings, partial=arguments.partial)
         write_failures(folder.failed, [failure for merged in bundles for failure in merged.failures])
-    account = read_account(folder, plan, bundles)
+    account = read_report_data(folder, plan, bundles)
     if plan is not None:
         write_summary(folder.summary, account.rows)
     page = render_report(account, folder.root.name, folder.config, Prices(**arguments.prices))
     write_text(folder.report, page)
     if arguments.partial:
-        print("\n".join(["", *read_ending(folder).lines]), file=sys.stderr)
+        print("\n".join(["", *read_run_summary(folder).lines]), file=sys.stderr)
 
 
 if __name__ == "__main__":

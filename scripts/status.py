@@ -1,4 +1,4 @@
-"""Say how far a run is, from outside and at any moment; or print what is transcribed of a recording so far."""
+"""Print the progress of a run, or the text of a recording as far as it is transcribed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from audiogrid.records.plan import Plan, Recording
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.reporting.progress import RunProgress, is_idle
-from audiogrid.reporting.run_summary import read_ending
+from audiogrid.reporting.run_summary import read_run_summary
 
 
 def _text(folder: RunFolder, plan: Plan, recording: Recording, store: Store) -> None:
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
     if not folder.root.is_dir():
         raise InputError(f"{folder.root} is not there; give the folder of a run, such as results/samples")
     if not folder.plan.is_file():
-        raise InputError(f"{folder.root} has no plan yet: the run has not got that far")
+        raise InputError(f"{folder.root} has no plan yet: wait until the run has planned, or start it")
     if arguments.text is not None:
         plan = Plan.read(folder.plan)
         if arguments.text not in plan.recording:
@@ -70,9 +70,9 @@ def main(argv: list[str]) -> None:
     print(f"{folder.root}: {now.line()}")
     print(f"shards: {now.shards_done} of {now.shards} done")
     if now.done < now.total and is_idle(folder):
-        print("nothing has happened for a while; the same command goes on where it stopped")
+        print("no job has written anything for 15 minutes; if the run was stopped, start the same command again")
     if folder.summary.is_file() and now.done >= now.total:
-        print("\n".join(read_ending(folder).lines))
+        print("\n".join(read_run_summary(folder).lines))
 
 
 if __name__ == "__main__":

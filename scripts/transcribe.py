@@ -25,7 +25,7 @@ from audiogrid.records.journal import Journal
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.reporting.progress import RunProgress
-from audiogrid.reporting.progress_bar import Meter
+from audiogrid.reporting.progress_bar import ProgressDisplay
 from audiogrid.transcribing.coordinator import Team
 from audiogrid.transcribing.pool import WorkerPool
 from audiogrid.transcribing.protocol import Hello, Link
@@ -196,7 +196,7 @@ def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeSh
         ends_at=began + arguments.minutes * 60 - MARGIN_SECONDS if arguments.minutes else math.inf,
     )
     journal = Journal(folder.journal, shard.shard, shard.spec)
-    with Meter(progress) as meter:
+    with ProgressDisplay(progress) as meter:
 
         def warn(sentence: str) -> None:
             log.warning(sentence)

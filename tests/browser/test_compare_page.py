@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from audiogrid.comparing.compare_page import compare_page
-from audiogrid.comparing.comparison import Result
-from audiogrid.comparing.decoding_cost import Effort
+from audiogrid.comparing.comparison import Comparison
+from audiogrid.comparing.decoding_cost import DecodingCost
 from audiogrid.scoring.error_rates import all_groups
-from audiogrid.scoring.score_recording import judge
+from audiogrid.scoring.score_recording import score_recording
 from media import write_wav
 from speech import hiss
 
@@ -34,10 +34,10 @@ def page(tmp_path_factory):
                 segments = [{"text": text, "words": words}]
                 documents[name] = {"path": str(folder / NAME), "duration": 5.0, "language": "en", "segments": segments}
             columns = {"device": "desk" if number % 3 else "phone"}
-            rows.append(judge(f"recording-{number}", condition, columns, documents, "en", SAID))
+            rows.append(score_recording(f"recording-{number}", condition, columns, documents, "en", SAID))
     names = ["current", "a-variant-with-a-long-name"]
-    effort = {"original": Effort(100.0, 10.0, 0.0, 500)}
-    result = Result(
+    effort = {"original": DecodingCost(100.0, 10.0, 0.0, 500)}
+    result = Comparison(
         "calls", {name: {} for name in names}, dict.fromkeys(names, "base"), rows, all_groups(rows, names),
         dict.fromkeys(names, effort),
     )  # fmt: skip

@@ -20,7 +20,7 @@ def test_report_and_transcript_of_a_run_with_a_bad_file(browser, workspace):
     (folder / "empty.mp3").write_bytes(b"")
     done = workspace.snakemake("--config", "run=x", f"recordings={folder.name}", "prices={core_hour: 2}", code=1)
     run = workspace.path / "results" / "x"
-    assert f"The whole account: {run.relative_to(workspace.path)}/report.html" in done.stdout
+    assert f"Report: {run.relative_to(workspace.path)}/report.html" in done.stdout
 
     browser.open(run / "report.html")
     assert "1 of 2" in browser.one(".figures").text

@@ -8,7 +8,7 @@ import pytest
 
 from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, Task
-from audiogrid.reporting.report_data import Account, Effort, Estimate
+from audiogrid.reporting.report_data import ComputeUsage, Estimate, ReportData
 from audiogrid.reporting.report_page import render_report
 
 pytestmark = pytest.mark.browser
@@ -30,13 +30,13 @@ def report(tmp_path: Path) -> Path:
     }
     attempt = Attempt("s0", "node0", 0.0, 3100.0, 6, 1, "TIMEOUT", 60_000.0, 15_000.0, decoded=1000, tasks=tasks)
     passage = {"start": 61.5, "end": 63.0, "probability": 0.31, "text": "who knows what", "flags": ["loop"]}
-    account = Account(
+    account = ReportData(
         rows=[row(n) for n in range(1000)],
         files={row(n)["recording"]: {"html": {"path": f"transcripts/{n}.html"}} for n in range(1000)},  # type: ignore[misc]
         worst=[{"recording": "recording_with_a_long_name_0001", **passage}],
         rejected=[{"path": "in/x.mp3", "reason": "The file is empty (0 bytes): copy or export it again."}],
         attempts=[attempt],
-        effort=Effort(60_000, 3100, 15_000, 0, 18_600, 0, 1000, 20),
+        effort=ComputeUsage(60_000, 3100, 15_000, 0, 18_600, 0, 1000, 20),
         estimate=Estimate(12_000, 2000, 6, "a rule of thumb"),
         models={"base": "0" * 64},
         total=1001,

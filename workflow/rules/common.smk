@@ -15,7 +15,7 @@ from audiogrid.config import resolve as configuration
 from audiogrid.decoding.revisions import REVISION, check_revisions
 from audiogrid.planning import job_resources
 from audiogrid.orchestration.orphaned_jobs import end_left_over
-from audiogrid.reporting.run_summary import read_ending
+from audiogrid.reporting.run_summary import read_run_summary
 from audiogrid.core.errors import AudiogridError, InputError
 from audiogrid.models.registry import load_registry, memory_of, named_folders
 from audiogrid.records.plan import PlanReader
@@ -230,9 +230,9 @@ _noted = []
 def job_rate(model):
     """What finished transcribe jobs did; worked out once by the main process, whose jobs inherit the figure."""
     if not _noted and (workflow.is_main_process or job_resources.RATE_VARIABLE not in os.environ):
-        job_resources.note_rates([Path(model_dir(name)) for name in ALL_MODELS], Path("results"))
+        job_resources.export_job_rates([Path(model_dir(name)) for name in ALL_MODELS], Path("results"))
         _noted.append(True)
-    return job_resources.noted_rate(model)
+    return job_resources.exported_job_rate(model)
 
 
 def shard_minutes(wildcards, threads, attempt):
@@ -350,9 +350,9 @@ def end_well():
     (FOLDER.root / ".state" / "outstanding").unlink(missing_ok=True)
     if only_beside_the_run() or not FOLDER.summary.is_file():
         return
-    ending = read_ending(FOLDER)
-    print("\n".join(["", *ending.lines]), file=sys.stderr)
-    troubles = [*ending.troubles, *([] if publish_results() else ["results are not published"])]
+    summary = read_run_summary(FOLDER)
+    print("\n".join(["", *summary.lines]), file=sys.stderr)
+    troubles = [*summary.troubles, *([] if publish_results() else ["results are not published"])]
     if troubles:
         raise WorkflowError(f"{' and '.join(troubles)}; everything else is done.")
 

@@ -1,4 +1,4 @@
-"""The page of a comparison: which variant holds up where, and what it costs."""
+"""Renders the page of a comparison: error rates, differences and costs of the variants."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiogrid.comparing.comparison import Result
-from audiogrid.comparing.decoding_cost import Effort, together
-from audiogrid.comparing.rollout_parts import Part
+from audiogrid.comparing.comparison import Comparison
+from audiogrid.comparing.decoding_cost import DecodingCost, sum_costs
+from audiogrid.comparing.rollout_parts import RolloutPart
 from audiogrid.config.conditions import ORIGINAL
 from audiogrid.export.charts import Lanes, intervals
 from audiogrid.export.media_links import media_url
 from audiogrid.export.template import clock, percent, render, span
 from audiogrid.records.prices import Prices
 from audiogrid.scoring.bootstrap import RESAMPLES, Interval
-from audiogrid.scoring.error_rates import Figure, Group
-from audiogrid.scoring.score_recording import Found, Judged
+from audiogrid.scoring.error_rates import GroupFigures, VariantFigures
+from audiogrid.scoring.score_recording import ScoredRecording, TimedPassage
 
-# Passages shown, and how many of them one condition may have.
+# Most passages shown, in total and per condition.
 _PASSAGES = 24
 _PER_CONDITION = 6
 _KINDS = ("bar", "k1", "k2", "k3", "k4", "k5")
@@ -28,8 +28,8 @@ _LEFT_OUT = 50
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A passage as the page shows it."""
+class ShownPassage:
+    """A passage as it is shown on the page."""
 
     where: str
     condition: str
@@ -40,7 +40,7 @@ class Shown:
 
 
 def rate_text(found: Interval | None, digits: int = 1) -> str:
-    """``6.1% (5.2 to 7.0)``."""
+    """Returns a rate such as ``6.1% (5.2 to 7.0)``."""
     if found is None:
         return "–"
     if found.low is None or found.high is None:
@@ -49,7 +49,7 @@ def rate_text(found: Interval | None, digits: int = 1) -> str:
 
 
 def difference_text(found: Interval | None) -> str:
-    """``-0.9 (-1.6 to -0.2)``, in points: per cent of the words."""
+    """Returns a difference such as ``-0.9 (-1.6 to -0.2)``, in percentage points."""
     if found is None:
         return "–"
     text = _signed(found.value)
@@ -63,7 +63,7 @@ def _signed(value: float) -> str:
 
 
 def is_clear(found: Interval | None) -> bool:
-    """Whether an interval does not hold 0."""
+    """Whether an interval excludes 0."""
     return found is not None and found.low is not None and found.high is not None and not found.low <= 0 <= found.high
 
 
@@ -71,8 +71,8 @@ def _points(difference: Interval) -> str:
     return f"{abs(100 * difference.value):.1f} points {'better' if difference.value < 0 else 'worse'}"
 
 
-def _elsewhere(groups: Sequence[Group], variant: str, unit: str) -> str:
-    """Conditions made on purpose under which a variant clearly differs from the baseline."""
+def _elsewhere(groups: Sequence[GroupFigures], variant: str, unit: str) -> str:
+    """Returns a sentence on conditions under which a variant clearly differs from the baseline."""
     found = [
         f"{_points(figure.difference)} with {group.value}"
         for group in groups
@@ -83,8 +83,10 @@ def _elsewhere(groups: Sequence[Group], variant: str, unit: str) -> str:
     return f" Clearly {', '.join(found)}." if found else ""
 
 
-def _verdict(group: Group, figure: Figure, baseline: Figure, speeds: Mapping[str, float | None]) -> str:
-    """One sentence on how a variant did against the baseline."""
+def _verdict(
+    group: GroupFigures, figure: VariantFigures, baseline: VariantFigures, speeds: Mapping[str, float | None]
+) -> str:
+    """Returns one sentence that compares a variant with the baseline."""
     what = "word" if group.unit == "words" else "character"
     if figure.rate is None or baseline.rate is None or figure.difference is None:
         text = f"differs from {baseline.variant} in {percent(figure.apart.value)} of the {group.unit}"
@@ -106,8 +108,8 @@ def _verdict(group: Group, figure: Figure, baseline: Figure, speeds: Mapping[str
     return text + "."
 
 
-def _chart(groups: Sequence[Group], variants: Sequence[str]) -> Lanes | None:
-    """Error rates with their intervals, a lane per condition and variant."""
+def _chart(groups: Sequence[GroupFigures], variants: Sequence[str]) -> Lanes | None:
+    """Returns a chart of error rates with intervals, a lane per condition and variant."""
     rows = []
     kinds = []
     for group in groups:
@@ -116,7 +118,7 @@ def _chart(groups: Sequence[Group], variants: Sequence[str]) -> Lanes | None:
                 continue
             low = figure.rate.value if figure.rate.low is None else figure.rate.low
             high = figure.rate.value if figure.rate.high is None else figure.rate.high
-            # The name stands once per condition: the lanes below it belong to it.
+            # Only the first lane of a condition has its name.
             name = group.value if number == 0 else ""
             rows.append((name, low, figure.rate.value, high, percent(figure.rate.value)))
             kinds.append(_KINDS[number % len(_KINDS)])
@@ -127,15 +129,15 @@ def _chart(groups: Sequence[Group], variants: Sequence[str]) -> Lanes | None:
 
 
 def _address(path: str, folder: Path, at: float) -> str:
-    """Where a browser finds a recording from a page in ``folder``, at a second of it."""
+    """Returns the URL of a second of a recording, relative to a page in ``folder``."""
     target = media_url(path, folder)
     return f"{target}#t={at:.1f}" if target else ""
 
 
-def _shown(one: Judged, found: Found, folder: Path, referenced: bool) -> Shown:
+def _shown(one: ScoredRecording, found: TimedPassage, folder: Path, referenced: bool) -> ShownPassage:
     readings = found.passage.readings
     first = next(iter(readings.values()))
-    return Shown(
+    return ShownPassage(
         where=one.recording,
         condition=one.condition,
         time=clock(found.at),
@@ -145,14 +147,14 @@ def _shown(one: Judged, found: Found, folder: Path, referenced: bool) -> Shown:
     )
 
 
-def passages(judged: Sequence[Judged], folder: Path) -> list[Shown]:
-    """The passages in which variants differ most, over all recordings."""
+def passages(judged: Sequence[ScoredRecording], folder: Path) -> list[ShownPassage]:
+    """Returns the passages in which variants differ most, over all recordings."""
     ordered = sorted(
         ((found.passage.score, number, one, found) for number, one in enumerate(judged) for found in one.passages),
         key=lambda entry: (-entry[0], entry[1], entry[3].passage.start),
     )
     counts: dict[str, int] = {}
-    chosen: list[Shown] = []
+    chosen: list[ShownPassage] = []
     for _, _, one, found in ordered:
         if counts.get(one.condition, 0) < _PER_CONDITION and len(chosen) < _PASSAGES:
             counts[one.condition] = counts.get(one.condition, 0) + 1
@@ -160,10 +162,10 @@ def passages(judged: Sequence[Judged], folder: Path) -> list[Shown]:
     return chosen
 
 
-def _costs(result: Result, prices: Prices | None) -> list[dict[str, Any]]:
+def _costs(result: Comparison, prices: Prices | None) -> list[dict[str, Any]]:
     rows = []
     for name in result.variants:
-        effort = together(result.effort[name].values())
+        effort = sum_costs(result.effort[name].values())
         rows.append(
             {
                 "variant": name,
@@ -180,19 +182,21 @@ def _costs(result: Result, prices: Prices | None) -> list[dict[str, Any]]:
 
 
 def _changes(changes: Mapping[str, Any]) -> str:
-    """What a variant sets, in the words of the configuration."""
+    """Returns what a variant changes, as in the configuration."""
     flat = {key: value for key, value in changes.items() if key != "decoding"} | dict(changes.get("decoding", {}))
     return ", ".join(f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in flat.items())
 
 
-def _part_name(part: Part) -> str:
+def _part_name(part: RolloutPart) -> str:
     return f"rolled out: {part.variant}" if part.variant else "all others"
 
 
-def compare_page(result: Result, folder: Path, prices: Prices | None = None, parts: Sequence[Part] = ()) -> str:
-    """The page. ``folder``: where it will lie, for its links; ``parts``: of a rollout, if there is one."""
+def compare_page(
+    result: Comparison, folder: Path, prices: Prices | None = None, parts: Sequence[RolloutPart] = ()
+) -> str:
+    """Returns the HTML of the page. ``folder``: of the page, for its links; ``parts``: of a rollout, if any."""
     conditions = [group for group in result.groups if group.kind == "condition"]
-    speeds = {name: together(result.effort[name].values()).speed for name in result.variants}
+    speeds = {name: sum_costs(result.effort[name].values()).speed for name in result.variants}
     original = [group for group in conditions if group.value == ORIGINAL]
     verdicts = [
         (
@@ -249,5 +253,5 @@ def compare_page(result: Result, folder: Path, prices: Prices | None = None, par
     )
 
 
-def _speed_text(effort: Effort) -> str:
+def _speed_text(effort: DecodingCost) -> str:
     return f"{effort.speed:.1f}" if effort.speed else "–"

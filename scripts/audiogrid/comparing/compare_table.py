@@ -1,4 +1,4 @@
-"""``compare.tsv``: the figures of a comparison, a row per group and variant."""
+"""Writes ``compare.tsv``: the figures of a comparison, a row per group and variant."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from audiogrid.comparing.comparison import Result
-from audiogrid.comparing.decoding_cost import Effort
+from audiogrid.comparing.comparison import Comparison
+from audiogrid.comparing.decoding_cost import DecodingCost
 from audiogrid.core.tsv import write_table
 from audiogrid.records.prices import Prices
 from audiogrid.scoring.bootstrap import Interval
@@ -29,7 +29,7 @@ def _interval(found: Interval | None) -> list[str]:
     return ["", "", ""] if found is None else [_number(found.value), _number(found.low), _number(found.high)]
 
 
-def _effort(effort: Effort | None, prices: Prices | None) -> list[str]:
+def _effort(effort: DecodingCost | None, prices: Prices | None) -> list[str]:
     if effort is None or not effort.audio:
         return [""] * 5
     hours = effort.audio / 3600
@@ -42,8 +42,8 @@ def _effort(effort: Effort | None, prices: Prices | None) -> list[str]:
     ]
 
 
-def rows(result: Result, prices: Prices | None = None) -> Iterator[list[Any]]:
-    """Rows in the order of ``COLUMNS``."""
+def table_rows(result: Comparison, prices: Prices | None = None) -> Iterator[list[Any]]:
+    """Yields rows in the order of ``COLUMNS``."""
     for group in result.groups:
         for figure in group.figures:
             effort = result.effort[figure.variant].get(group.value) if group.kind == "condition" else None
@@ -64,6 +64,6 @@ def rows(result: Result, prices: Prices | None = None) -> Iterator[list[Any]]:
             ]
 
 
-def write(path: Path, result: Result, prices: Prices | None = None) -> None:
+def write_compare_table(path: Path, result: Comparison, prices: Prices | None = None) -> None:
     """Write ``compare.tsv``."""
-    write_table(path, COLUMNS, rows(result, prices))
+    write_table(path, COLUMNS, table_rows(result, prices))

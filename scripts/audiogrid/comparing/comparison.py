@@ -1,4 +1,4 @@
-"""Everything a comparison found out, ready for the table and the page."""
+"""Compares the transcripts of several variants; the results go into the table and the page."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audiogrid.comparing.condition_recordings import Made, split_id
-from audiogrid.comparing.decoding_cost import Effort, decoding_times, efforts
+from audiogrid.comparing.condition_recordings import ConditionOutput, source_and_condition
+from audiogrid.comparing.decoding_cost import DecodingCost, decoding_costs, decoding_times
 from audiogrid.comparing.variant_plans import variant_folder
 from audiogrid.config.conditions import ORIGINAL
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
-from audiogrid.merging.merge_bundle import Merged
+from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.probing.tables import COLUMNS
 from audiogrid.records.plan import Plan, Recording
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.scoring.error_rates import Group, all_groups
+from audiogrid.scoring.error_rates import GroupFigures, all_groups
 from audiogrid.scoring.references import read_reference
-from audiogrid.scoring.score_recording import Judged, judge, spoken_language
+from audiogrid.scoring.score_recording import ScoredRecording, score_recording, spoken_language
 
-# Columns that say what a recording is called rather than what it is like.
+# Columns that name a recording or its settings do not form groups.
 _NAMES = frozenset(COLUMNS)
 
 
 @dataclass
-class Result:
-    """What was compared and what came out. ``variants``: name -> what it changes, the baseline first.
+class Comparison:
+    """Results of a comparison. ``variants``: name -> what it changes, the baseline first.
 
-    ``effort``: variant -> condition -> what decoding took. ``left_out``: why recordings do not take part.
-    ``same``: variants that decode everything exactly as the baseline does.
+    ``effort``: variant -> condition -> cost of decoding. ``left_out``: why recordings are not compared.
+    ``same``: variants with the same model and options as the baseline for every recording.
     """
 
     run: str
     variants: dict[str, dict[str, Any]]
     models: dict[str, str]
-    judged: list[Judged]
-    groups: list[Group]
-    effort: dict[str, dict[str, Effort]]
+    judged: list[ScoredRecording]
+    groups: list[GroupFigures]
+    effort: dict[str, dict[str, DecodingCost]]
     left_out: list[str] = field(default_factory=list)
     same: list[str] = field(default_factory=list)
 
 
 def _documents(
-    folders: Mapping[str, RunFolder], merged: Mapping[str, Mapping[str, Merged]], recording: str
+    folders: Mapping[str, RunFolder], merged: Mapping[str, Mapping[str, MergedBundle]], recording: str
 ) -> dict[str, dict[str, Any]]:
-    """Variant -> transcript of a recording, as far as there is one."""
+    """Returns the transcripts of a recording by variant, where they exist."""
     found = {}
     for name, folder in folders.items():
         files = merged[name][recording].files.get(recording) if recording in merged[name] else None
@@ -56,30 +56,30 @@ def _documents(
     return found
 
 
-def _merged(folder: RunFolder, plan: Plan) -> dict[str, Merged]:
-    """Recording -> what became of its bundle."""
+def _merged(folder: RunFolder, plan: Plan) -> dict[str, MergedBundle]:
+    """Returns the merge result of each recording's bundle, by recording."""
     return {
         recording: merged
         for bundle in plan.bundles
-        for merged in [Merged.read(folder.merged / f"{bundle.bundle}.json")]
+        for merged in [MergedBundle.read(folder.merged / f"{bundle.bundle}.json")]
         for recording in bundle.recordings
     }
 
 
 def _reference(recording: Recording, texts: dict[str, str | None], left_out: list[str]) -> str | None:
-    """The text a recording is measured against; read once, whatever the conditions."""
+    """Returns the reference text of a recording; it is read once for all conditions."""
     if recording.reference is None:
         return None
     if recording.reference not in texts:
         try:
             texts[recording.reference] = read_reference(Path(recording.reference))
         except InputError as error:
-            left_out.append(f"{split_id(recording.recording)[0]}: measured without a reference, {error}")
+            left_out.append(f"{source_and_condition(recording.recording)[0]}: measured without a reference, {error}")
             texts[recording.reference] = None
     return texts[recording.reference]
 
 
-def _problems(merged: Mapping[str, Mapping[str, Merged]]) -> Iterable[str]:
+def _problems(merged: Mapping[str, Mapping[str, MergedBundle]]) -> Iterable[str]:
     for name, by_recording in merged.items():
         for one in {id(each): each for each in by_recording.values()}.values():
             for failure in one.failures:
@@ -87,7 +87,7 @@ def _problems(merged: Mapping[str, Mapping[str, Merged]]) -> Iterable[str]:
 
 
 def _models(plan: Plan) -> dict[str, None]:
-    """Names of the models that a plan uses, in the order of the recordings."""
+    """Returns the names of the models that a plan uses, in the order of the recordings."""
     return dict.fromkeys(model for recording in plan.recordings for model in plan.models_of(recording))
 
 
@@ -103,17 +103,17 @@ def _same_keys(plan: Plan, other: Plan) -> bool:
 
 def compare(
     run: RunFolder, variants: Mapping[str, dict[str, Any]], store: Store, conditions: Sequence[Path] = ()
-) -> Result:
-    """Judge every recording that all variants have a transcript of.
+) -> Comparison:
+    """Scores every recording that has a transcript from all variants.
 
-    ``variants``: name -> what it changes, the baseline first; ``conditions``: what each condition made.
+    ``variants``: name -> what it changes, the baseline first; ``conditions``: output files of the conditions.
     """
     shared = run.compare
     folders = {name: variant_folder(shared, name) for name in variants}
     plans = {name: Plan.read(folder.plan) for name, folder in folders.items()}
     merged = {name: _merged(folders[name], plans[name]) for name in variants}
     baseline = next(iter(variants))
-    left_out = [problem for path in conditions for problem in _unmade(path)]
+    left_out = [problem for path in conditions for problem in _condition_problems(path)]
     left_out += [*Plan.read(shared.plan).warnings, *_problems(merged)]
     texts: dict[str, str | None] = {}
     judged = []
@@ -122,21 +122,23 @@ def compare(
         if len(documents) < len(variants):
             continue
         options = plans[baseline].options_for(recording)
-        source, condition = split_id(recording.recording)
+        source, condition = source_and_condition(recording.recording)
         columns = {name: value for name, value in recording.columns.items() if name not in _NAMES}
         language = spoken_language(documents, options)
         reference = _reference(recording, texts, left_out)
-        judged.append(judge(source, condition, columns, documents, language, reference))
+        judged.append(score_recording(source, condition, columns, documents, language, reference))
     judged.sort(key=lambda one: one.condition != ORIGINAL)
     times = decoding_times([run, *folders.values()])
-    return Result(
+    return Comparison(
         run=run.root.name,
         variants=dict(variants),
         models={name: ", ".join(_models(plan)) for name, plan in plans.items()},
         judged=judged,
         groups=all_groups(judged, list(variants)),
         effort={
-            name: efforts(folders[name], plans[name], times, store, lambda one: split_id(one.recording)[1])
+            name: decoding_costs(
+                folders[name], plans[name], times, store, lambda one: source_and_condition(one.recording)[1]
+            )
             for name in variants
         },
         left_out=list(dict.fromkeys(left_out)),
@@ -144,5 +146,5 @@ def compare(
     )
 
 
-def _unmade(path: Path) -> Sequence[str]:
-    return [f"{recording}: {cause}" for recording, cause in Made.read(path).problems.items()]
+def _condition_problems(path: Path) -> Sequence[str]:
+    return [f"{recording}: {cause}" for recording, cause in ConditionOutput.read(path).problems.items()]

@@ -1,4 +1,4 @@
-"""Recordings that a condition makes of a sample, and how they are named."""
+"""Makes the recordings of a condition (degraded copies of a sample) and names them."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from audiogrid.probing.media_facts import MediaError, MediaFile, probe_media
 from audiogrid.remote.service import RemoteError
 from audiogrid.splitting.split_bundle import SplitJob, UnusableError, opened
 
-# No id of a recording has one.
+# Ids of recordings never contain this character.
 _MARK = "+"
 _MADE = "made.jsonl"
 
 
 def derived_id(recording: str, condition: str) -> str:
-    """Id of a recording under a condition."""
+    """Returns the id of a recording under a condition."""
     return recording + _MARK + condition
 
 
-def split_id(recording: str) -> tuple[str, str]:
-    """The recording that an id comes from, and its condition (``original`` where none was made)."""
+def source_and_condition(recording: str) -> tuple[str, str]:
+    """Returns the original recording of an id and its condition (``original`` for the recording itself)."""
     source, _, condition = recording.partition(_MARK)
     return source, condition or ORIGINAL
 
 
 @dataclass
-class Made:
-    """What a condition made. ``recordings``: entries as in ``probe.json``; ``problems``: source -> why it has none."""
+class ConditionOutput:
+    """Output of a condition. ``recordings``: entries as in ``probe.json``; ``problems``: recording -> why it failed."""
 
     condition: str
     recordings: list[dict[str, Any]] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Made:
         )
 
     @classmethod
-    def read(cls, path: Path) -> Made:
+    def read(cls, path: Path) -> ConditionOutput:
         """Inverse of ``write``."""
         return cls(**read_json(path))
 
@@ -59,7 +59,7 @@ def _recipe(source: Mapping[str, Any], condition: Condition) -> str:
 
 
 def _remembered(folder: Path) -> dict[str, dict[str, Any]]:
-    """Recipe -> facts of files that were made before and are as they were then."""
+    """Returns the files made by earlier jobs and unchanged since: recipe -> facts."""
     found: dict[str, dict[str, Any]] = {}
     try:
         lines = (folder / _MADE).read_text(encoding="utf-8").splitlines()
@@ -76,21 +76,21 @@ def _remembered(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def make_all(
+def make_condition(
     sample: Sequence[Mapping[str, Any]],
     condition: Condition,
     folder: Path,
     warn: Callable[[str], None] = lambda _: None,
-) -> Made:
-    """Every recording of ``sample`` (entries of ``probe.json``) under ``condition``, as files in ``folder``.
+) -> ConditionOutput:
+    """Writes every recording of ``sample`` (entries of ``probe.json``) under ``condition`` into ``folder``.
 
-    What was made before, also by a job that was killed, is not made again; what no longer belongs to the
-    sample is deleted. A source that cannot be read costs itself. Raises ``RetryableError`` when ``folder``
+    Files made before, also by a killed job, are reused; files that no longer belong to the sample are deleted.
+    A recording that cannot be read becomes an entry of ``problems``. Raises ``RetryableError`` when ``folder``
     cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     remembered = _remembered(folder)
-    made = Made(condition.name)
+    made = ConditionOutput(condition.name)
     for source in sample:
         name = f"{source['recording']}{suffix(condition)}"
         recipe = _recipe(source, condition)
@@ -124,7 +124,7 @@ def make_all(
 
 
 def _source(source: Mapping[str, Any]) -> MediaFile:
-    """The recording as it was probed."""
+    """Opens a recording, which must be unchanged since it was probed."""
     facts = ("recording", "path", "size", "mtime_ns", "channels_mode", "duration")
     job = SplitJob(**{name: source[name] for name in facts}, chunks=1, address_table=source.get("address_table"))
     return opened(job)

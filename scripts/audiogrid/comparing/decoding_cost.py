@@ -1,4 +1,4 @@
-"""What decoding took: time, memory and money, from the journals of those who did it."""
+"""Time, memory and cost of decoding, from the journals of the jobs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from audiogrid.records.store import Store
 
 
 @dataclass
-class Effort:
-    """What went into decoding. ``audio``: seconds of which the time is known; ``device``: ``cpu`` or ``cuda``.
+class DecodingCost:
+    """Resources used for decoding. ``audio``: seconds of audio whose decoding time is known.
 
-    ``core_seconds`` and ``gpu_seconds``: time of the decoding processes on their cores and GPUs; ``memory_mb``: the
-    most that one of them held (0: not known).
+    ``core_seconds`` and ``gpu_seconds``: time of the decoding processes on cores and GPUs; ``memory_mb``: peak
+    memory of one process (0: unknown).
     """
 
     audio: float = 0.0
@@ -30,7 +30,7 @@ class Effort:
     memory_mb: int = 0
 
     def add(self, audio: float, seconds: float, memory_mb: int, made: Mapping[str, Any]) -> None:
-        """Count a chunk. ``made``: as the store has it."""
+        """Add a chunk. ``made``: from its result in the store."""
         self.audio += audio
         self.core_seconds += seconds * made.get("threads", 1)
         self.gpu_seconds += seconds if made.get("device") == "cuda" else 0.0
@@ -38,18 +38,18 @@ class Effort:
 
     @property
     def speed(self) -> float | None:
-        """Multiple of real time on one GPU, or else on one core; ``None`` where nothing is known."""
+        """Multiple of real time on one GPU, or on one core; ``None`` where unknown."""
         taken = self.gpu_seconds or self.core_seconds
         return self.audio / taken if taken else None
 
     def price(self, prices: Prices) -> float | None:
-        """Money per hour of audio; ``None`` where no price applies."""
+        """Returns the price per hour of audio; ``None`` where no price applies."""
         spent = self.core_seconds * prices.core_hour + self.gpu_seconds * prices.gpu_hour
         return spent / self.audio if self.audio and spent else None
 
 
 def decoding_times(folders: Iterable[RunFolder]) -> dict[str, Mapping[str, Any]]:
-    """Store key -> what a journal in one of ``folders`` says of its decoding."""
+    """Returns the journal entries of decoded chunks in all ``folders``, by store key."""
     return {
         entry["key"]: entry
         for folder in folders
@@ -58,25 +58,25 @@ def decoding_times(folders: Iterable[RunFolder]) -> dict[str, Mapping[str, Any]]
     }
 
 
-def efforts(
+def decoding_costs(
     folder: RunFolder,
     plan: Plan,
     times: Mapping[str, Mapping[str, Any]],
     store: Store,
     label: Callable[[Recording], str],
-) -> dict[str, Effort]:
-    """What decoding took, by a label that every recording has.
+) -> dict[str, DecodingCost]:
+    """Returns the cost of decoding, grouped by the label of each recording.
 
-    ``times``: see ``decoding_times``. Chunks that were decoded before count with the time they took then; those of
-    which no journal here knows (another run had them) do not count.
+    ``times``: see ``decoding_times``. Chunks decoded earlier count with the time they took then; chunks without a
+    journal entry (decoded by another run) do not count.
     """
-    found: dict[str, Effort] = {}
+    found: dict[str, DecodingCost] = {}
     for shard in plan.shards:
         for chunk, key in _keys(folder.shards / f"{shard.shard}.json").items():
             entry = times.get(key)
             stored = store.get(key) if entry else None
             if entry is not None and stored is not None:
-                effort = found.setdefault(label(plan.recording_of_chunk[chunk]), Effort())
+                effort = found.setdefault(label(plan.recording_of_chunk[chunk]), DecodingCost())
                 memory = int(entry.get("memory_mb", 0))
                 effort.add(to_seconds(entry["audio"]), entry["seconds"], memory, stored.made)
     return found
@@ -90,9 +90,9 @@ def _keys(report: Path) -> dict[str, str]:
     return keys
 
 
-def together(parts: Iterable[Effort]) -> Effort:
-    """Several efforts as one."""
-    whole = Effort()
+def sum_costs(parts: Iterable[DecodingCost]) -> DecodingCost:
+    """Returns the sum of several costs."""
+    whole = DecodingCost()
     for part in parts:
         whole.audio += part.audio
         whole.core_seconds += part.core_seconds

@@ -1,7 +1,7 @@
-"""Recordings made worse on purpose: lossy codecs, a telephone line, noise, another speed.
+"""Degrades recordings for comparisons: lossy codecs, a telephone line, noise, another speed.
 
-Every step streams from file to file at 16 kHz (8 kHz on the telephone), so that a long recording
-needs little memory, and gives the same bytes for the same input.
+Every step streams from file to file at 16 kHz (telephone: 8 kHz), so that a long recording needs
+little memory; the same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
     Blocks = Iterator[NDArray[np.int16]]
 
-# Raised when a condition gives other audio than before.
+# Raise this number when a condition gives other audio than before.
 SCHEMA = 1
 _SUFFIXES = {"mp3": ".mp3", "opus": ".opus", "telephone": ".wav", "noise": ".flac", "speed": ".flac"}
 _APART = {"libmp3lame": {"joint_stereo": "0"}, "libopus": {"mapping_family": "255"}}
 _FRAME = SAMPLE_RATE // 50
-# Frames this far below the loud ones are pauses: noise is measured against speech alone.
+# Frames this far below the loud ones count as pauses; the noise level refers to speech only.
 _SPEECH_RANGE_DB = 25.0
 _NOISE_SECONDS = 60
 
 
 def suffix(condition: Condition) -> str:
-    """Suffix of the files of a condition."""
+    """Returns the suffix of the files of a condition."""
     return _SUFFIXES[condition.steps[-1].kind]
 
 
 def degrade(source: MediaFile, target: Path, condition: Condition, channels: Channels) -> None:
-    """Write ``source`` as it sounds under ``condition``; with ``channels`` split each channel by itself.
+    """Write ``source`` as it sounds under ``condition``; with ``channels`` split the channels stay separate.
 
-    ``target`` appears whole or not at all. Raises ``MediaError`` when the source cannot be decoded and
+    ``target`` is written atomically. Raises ``MediaError`` when the source cannot be decoded and
     ``RetryableError`` when the target cannot be written.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def degrade(source: MediaFile, target: Path, condition: Condition, channels: Cha
         if isinstance(source, Path) and error.filename is not None and Path(error.filename) == source:
             raise
         raise RetryableError(
-            f"cannot write {target} ({error.strerror or error}): make room or mend the folder"
+            f"cannot write {target} ({error.strerror or error}): free space or check the folder"
         ) from error
 
 
@@ -81,7 +81,7 @@ def _apply(source: MediaFile, target: Path, step: Step, channels: Channels) -> N
 
 
 def speech_level(blocks: Iterable[NDArray[np.int16]]) -> float:
-    """Root mean square of the loud frames of 20 ms, in steps of 16 bits: the level of speech without its pauses.
+    """Returns the level of speech without its pauses: the root mean square of the loud 20 ms frames (16-bit steps).
 
     ``blocks``: shape ``(channels, n)``; the channel with the most sound counts in every frame.
     """
@@ -99,7 +99,7 @@ def speech_level(blocks: Iterable[NDArray[np.int16]]) -> float:
 
 @cache
 def _noise(seed: int) -> NDArray[np.float32]:
-    """A minute of noise whose spectrum falls like a room's, root mean square 1; it can be repeated without a seam."""
+    """Returns a minute of noise with the falling spectrum of a room; root mean square 1; loops without a seam."""
     size = _NOISE_SECONDS * SAMPLE_RATE
     spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=size))
     # Power falls with frequency, from 30 Hz on.
@@ -122,7 +122,7 @@ def _with_noise(blocks: Blocks, level: float) -> Blocks:
 def _frame(block: NDArray[np.int16]) -> Any:
     import av
 
-    # Packed samples: every encoder's resampler takes them.
+    # Every encoder's resampler accepts packed samples.
     packed = np.ascontiguousarray(block.T).reshape(1, -1)
     frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=_layout(len(block)))
     frame.sample_rate = SAMPLE_RATE
@@ -134,7 +134,7 @@ def _layout(channels: int) -> str:
 
 
 def _filtered(blocks: Blocks, filters: list[tuple[str, str]]) -> Blocks:
-    """Blocks through a chain of audio filters."""
+    """Yields the blocks after a chain of audio filters."""
     import av
     from av.filter import Graph
 
@@ -172,7 +172,7 @@ def _pulled(graph: Any, channels: int) -> Blocks:
 def _encode(
     blocks: Blocks, target: Path, container: str, codec: str, *, kbits: float = 0, rate: int = SAMPLE_RATE
 ) -> None:
-    """Blocks into a file; what encoders would make different every time (serial numbers, dates) is left out."""
+    """Encode blocks into a file, without the serial numbers and dates that would differ every time."""
     import av
 
     with av.open(str(target), "w", format=container, options={"fflags": "+bitexact"}) as output:
@@ -188,7 +188,7 @@ def _encode(
                 if kbits:
                     stream.bit_rate = round(kbits * 1000) * len(block)
                 if len(block) > 1:
-                    # Left to themselves, encoders let channels that are two speakers flow together.
+                    # By default encoders code channels jointly, which would mix two speakers.
                     stream.codec_context.options = _APART.get(codec, {})
                 stream.codec_context.open()
                 resampler = av.AudioResampler(

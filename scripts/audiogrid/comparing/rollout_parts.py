@@ -1,6 +1,6 @@
-"""How a rollout does: the recordings that follow its variant beside all others of the run.
+"""Figures of a rollout: the recordings that use its variant, beside all others of the run.
 
-The two parts hold different recordings, so nothing here is paired; ``snakemake compare`` over a sample is.
+The two parts hold different recordings, so these figures are not paired; those of ``snakemake compare`` are.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from audiogrid.comparing.decoding_cost import Effort, decoding_times, efforts
+from audiogrid.comparing.decoding_cost import DecodingCost, decoding_costs, decoding_times
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
-from audiogrid.merging.merge_bundle import Merged
+from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.scoring.bootstrap import Interval, rates
+from audiogrid.scoring.bootstrap import Interval, bootstrap_rates
 from audiogrid.scoring.references import find_reference, read_reference
-from audiogrid.scoring.score_recording import judge, spoken_language
+from audiogrid.scoring.score_recording import score_recording, spoken_language
 
 
 @dataclass(frozen=True)
-class Part:
-    """Recordings of a run that were decoded alike. ``variant``: empty for those outside of the rollout.
+class RolloutPart:
+    """Recordings of a run with the same variant. ``variant``: empty for those outside the rollout.
 
     ``doubtful``: share of words of low confidence; ``flagged``: share of windows that looked suspicious;
     ``rate``: errors per word against the references, where there are any.
@@ -38,19 +38,19 @@ class Part:
     doubtful: float
     flagged: float
     rate: Interval | None
-    effort: Effort
+    effort: DecodingCost
 
 
-def rollout_parts(run: RunFolder, store: Store) -> list[Part]:
-    """The parts of a run, those outside of the rollout first; empty where no finished recording follows a variant."""
+def rollout_parts(run: RunFolder, store: Store) -> list[RolloutPart]:
+    """Returns the parts of a run, those outside the rollout first; empty where no finished recording has a variant."""
     try:
         plan = Plan.read(run.plan)
     except (OSError, ValueError, InputError):
         return []
-    rows: dict[str, list[tuple[Mapping[str, Any], Merged]]] = {}
+    rows: dict[str, list[tuple[Mapping[str, Any], MergedBundle]]] = {}
     for bundle in plan.bundles:
         try:
-            merged = Merged.read(run.merged / f"{bundle.bundle}.json")
+            merged = MergedBundle.read(run.merged / f"{bundle.bundle}.json")
         except (OSError, ValueError, KeyError):
             continue
         for row in merged.rows:
@@ -59,17 +59,21 @@ def rollout_parts(run: RunFolder, store: Store) -> list[Part]:
                 rows.setdefault(known.variant, []).append((row, merged))
     if not any(rows):
         return []
-    effort = efforts(run, plan, decoding_times([run]), store, lambda one: one.variant)
-    return [_part(variant, rows[variant], plan, run, effort.get(variant, Effort())) for variant in sorted(rows)]
+    effort = decoding_costs(run, plan, decoding_times([run]), store, lambda one: one.variant)
+    return [_part(variant, rows[variant], plan, run, effort.get(variant, DecodingCost())) for variant in sorted(rows)]
 
 
 def _part(
-    variant: str, rows: Sequence[tuple[Mapping[str, Any], Merged]], plan: Plan, run: RunFolder, effort: Effort
-) -> Part:
+    variant: str,
+    rows: Sequence[tuple[Mapping[str, Any], MergedBundle]],
+    plan: Plan,
+    run: RunFolder,
+    effort: DecodingCost,
+) -> RolloutPart:
     facts = [row for row, _ in rows]
     words = sum(row["words"] for row in facts)
     windows = sum(row["windows"] for row in facts)
-    return Part(
+    return RolloutPart(
         variant=variant,
         recordings=len(facts),
         seconds=sum(row["duration_s"] for row in facts),
@@ -80,8 +84,8 @@ def _part(
     )
 
 
-def _rate(rows: Sequence[tuple[Mapping[str, Any], Merged]], plan: Plan, run: RunFolder) -> Interval | None:
-    """Error rate over the recordings that have a reference and a transcript in JSON."""
+def _rate(rows: Sequence[tuple[Mapping[str, Any], MergedBundle]], plan: Plan, run: RunFolder) -> Interval | None:
+    """Returns the error rate over the recordings with a reference and a JSON transcript."""
     errors, tokens, unit = [], [], ""
     for row, merged in rows:
         recording = plan.recording[row["recording"]]
@@ -94,8 +98,8 @@ def _rate(rows: Sequence[tuple[Mapping[str, Any], Merged]], plan: Plan, run: Run
         except (InputError, OSError, ValueError):
             continue
         language = spoken_language({"": document}, plan.options_for(recording))
-        one = judge(recording.recording, "", {}, {"": document}, language, text)
-        # Words and characters are never added up: what the first recording is counted in decides.
+        one = score_recording(recording.recording, "", {}, {"": document}, language, text)
+        # Words and characters are never added up; the unit of the first recording decides.
         unit = unit or one.unit
         if one.unit != unit:
             continue
@@ -104,4 +108,4 @@ def _rate(rows: Sequence[tuple[Mapping[str, Any], Merged]], plan: Plan, run: Run
         tokens.append(one.tokens)
     if not tokens or not sum(block.sum() for block in tokens):
         return None
-    return rates(np.concatenate(errors)[None], np.concatenate(tokens)).rate(0)
+    return bootstrap_rates(np.concatenate(errors)[None], np.concatenate(tokens)).rate(0)

@@ -1,4 +1,4 @@
-"""Plans of a comparison: what all variants share (recordings, bundles), and the shards of each."""
+"""Makes the plans of a comparison: recordings and bundles that all variants share, and the shards of each."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from audiogrid.comparing.condition_recordings import split_id
+from audiogrid.comparing.condition_recordings import source_and_condition
 from audiogrid.core.errors import InputError
 from audiogrid.models.languages import known_languages
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
-from audiogrid.planning.plan_settings import read_settings, route
+from audiogrid.planning.plan_settings import make_settings, settle_recordings
 from audiogrid.records.identified_languages import Identified
 from audiogrid.records.plan import Plan, Recording, Settings
 from audiogrid.records.run_folder import RunFolder
 
 
 def _previous(folder: RunFolder) -> Plan | None:
-    """The plan of the last time; one that cannot be read is as good as none."""
+    """Returns the last plan; ``None`` where it cannot be read."""
     try:
         return Plan.read(folder.last_plan)
     except Exception:
@@ -26,7 +26,7 @@ def _previous(folder: RunFolder) -> Plan | None:
 
 
 def variant_folder(compare: RunFolder, name: str) -> RunFolder:
-    """The folder of a variant; its audio is that of all variants."""
+    """Returns the folder of a variant; all variants share the chunks' audio."""
     return RunFolder(compare.root / name, compare.chunks)
 
 
@@ -37,29 +37,29 @@ def plan_variants(
     compare: RunFolder,
     identified: Mapping[str, Identified] | None = None,
 ) -> dict[str, Plan]:
-    """The plan of every variant, by name; written into their folders, and what they share into ``compare``.
+    """Makes and writes the plan of every variant, and the shared one into ``compare``; returns them by name.
 
     ``recordings``: entries as in ``probe.json``. ``wanted``: settings of each variant's plan, the baseline's
-    first; ``model_dirs``: its staged models; ``identified``: languages that were found out, by original recording.
-    A recording that one variant cannot decode takes part with none; the shared plan's warnings say why. Raises
+    first; ``model_dirs``: its staged models; ``identified``: identified languages, by original recording.
+    A recording that one variant cannot decode is left out of all; the shared plan's warnings say why. Raises
     ``InputError`` when no recording is left.
     """
-    settings = {name: read_settings(each, model_dirs[name]) for name, each in wanted.items()}
+    settings = {name: make_settings(each, model_dirs[name]) for name, each in wanted.items()}
     baseline = next(iter(settings))
     listed = probed_recordings({"recordings": recordings}, settings[baseline].chunk_minutes)
     heard = {
-        one.recording: identified[split_id(one.recording)[0]]
+        one.recording: identified[source_and_condition(one.recording)[0]]
         for one in listed
-        if identified and split_id(one.recording)[0] in identified
+        if identified and source_and_condition(one.recording)[0] in identified
     }
     settled: dict[str, dict[str, Recording]] = {}
     refused: dict[str, str] = {}
     for name, each in wanted.items():
         known = {model_dir.name: known_languages(model_dir) for model_dir in model_dirs[name]}
-        routed = route(listed, settings[name], each, heard, known)
+        routed = settle_recordings(listed, settings[name], each, heard, known)
         settled[name] = {one.recording: one for one in routed.recordings}
         for rejection in routed.refused:
-            source = split_id(rejection.recording)[0]
+            source = source_and_condition(rejection.recording)[0]
             refused.setdefault(rejection.recording, f"{source}: {name} cannot decode it. {rejection.reason}")
     left = [one for one in listed if one.recording not in refused]
     warnings = list(dict.fromkeys(refused.values()))
@@ -77,9 +77,9 @@ def plan_variants(
 
 
 def _shared(recordings: Sequence[Recording], settings: Settings, compare: RunFolder, warnings: list[str]) -> Plan:
-    """Bundles for all variants: they do not depend on how anything is decoded.
+    """Writes the plan with the bundles of all variants, which do not depend on decoding.
 
-    Without shards, lest a changed variant look like a new plan.
+    It has no shards, so that a changed variant does not change this file.
     """
     plan = plan_recordings(recordings, settings, _previous(compare), warnings=warnings)
     plan = replace(plan, shards=[])

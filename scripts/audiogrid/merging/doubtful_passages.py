@@ -1,4 +1,4 @@
-"""Where a transcript is least certain: what a person who has ten minutes should listen to."""
+"""Finds the least certain passages of a transcript: those a person should listen to first."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 KEPT = 3
-#: Passages that are more certain than this on average are not worth a look.
+#: Passages with a higher mean word probability are not listed.
 CERTAIN = 0.7
 _FEWEST_WORDS = 3
 _LONGEST_TEXT = 200
 
 
 def worst_passages(document: Mapping[str, Any], count: int = KEPT) -> list[dict[str, Any]]:
-    """The ``count`` segments with the lowest mean word probability, lowest first.
+    """Returns the ``count`` segments with the lowest mean word probability, lowest first.
 
-    Each has ``start`` and ``end`` in seconds, ``probability``, ``text``, ``flags`` (what was suspicious there before it
-    was read again) and, where there are several, the ``speaker``.
+    Each has ``start`` and ``end`` in seconds, ``probability``, ``text``, ``flags`` (the quality rules that fired there
+    on the first reading) and, where there are several, the ``speaker``.
     """
     found = []
     for segment in document["segments"]:

@@ -1,4 +1,4 @@
-"""From shard facts to a bundle's transcripts, and from bundles to the end of a run."""
+"""Merges the recordings of one bundle: collects what its shards decoded and writes the transcripts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class MergeSettings:
-    """What of the configuration shapes transcripts. ``subtitles``: fields of ``CueOptions``."""
+    """The part of the configuration that affects transcripts. ``subtitles``: fields of ``CueOptions``."""
 
     formats: list[str]
     subtitles: dict[str, Any]
@@ -35,13 +35,13 @@ class MergeSettings:
 
     @property
     def cues(self) -> CueOptions:
-        """The rules of subtitle cues."""
+        """Rules for subtitle cues."""
         return CueOptions(**self.subtitles)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A recording without a transcript, or one with a gap: ``chunk`` is empty when all of it is concerned."""
+    """A recording without a transcript or with a gap. ``chunk`` is empty where the whole recording failed."""
 
     recording: str
     path: str
@@ -50,8 +50,8 @@ class Failure:
 
 
 @dataclass
-class Merged:
-    """What became of the recordings of a bundle. ``files``: recording -> format -> path and SHA-256.
+class MergedBundle:
+    """Result of merging a bundle. ``files``: recording -> format -> path and SHA-256.
 
     ``worst``: recording -> its least certain passages.
     """
@@ -67,7 +67,7 @@ class Merged:
         write_json(path, {"schema": SCHEMA, "generation": generation, **asdict(self)}, indent=1)
 
     @classmethod
-    def read(cls, path: Path) -> Merged:
+    def read(cls, path: Path) -> MergedBundle:
         """Inverse of ``write``."""
         raw = read_json(path)
         failures = [Failure(**failure) for failure in raw["failures"]]
@@ -75,7 +75,7 @@ class Merged:
 
 
 class BundleFacts:
-    """Chunks, keys, problems and causes of failure of one bundle, gathered from its shards."""
+    """Chunks, store keys, problems and causes of failure of one bundle, collected from its shards."""
 
     def __init__(self, facts: Iterable[tuple[ShardFacts, Mapping[str, str]]]) -> None:
         self.chunks: dict[str, Chunk] = {}
@@ -92,17 +92,17 @@ class BundleFacts:
 
 
 def facts_from_reports(folder: RunFolder, plan: Plan, bundle: str) -> BundleFacts:
-    """Facts from the declared outputs of ``transcribe``."""
+    """Collects the facts from the shard reports, which are the declared outputs of ``transcribe``."""
     reports = [read_json(folder.shards / f"{shard}.json") for shard in plan.shards_of_bundle[bundle]]
     return BundleFacts((ShardFacts.from_json(report["facts"]), report["failed"]) for report in reports)
 
 
 def facts_from_journals(folder: RunFolder, plan: Plan, bundle: str) -> BundleFacts:
-    """Facts from whatever was noted, also by jobs that failed later."""
+    """Collects the facts from the journals, which also hold what failed jobs had finished."""
 
     def facts_of(shard: Shard) -> tuple[ShardFacts, dict[str, str]]:
         history = read_history(folder.journal, shard.shard, shard.spec)
-        # What an attempt did not get to has the cause that ended it.
+        # A chunk that an attempt did not reach gets the reason why that attempt ended.
         ended = history.ended or "its job was killed"
         causes = {chunk: f"not decoded: {ended}" for chunk in history.facts.keys if chunk not in history.outcomes}
         causes.update({o.chunk: o.error for o in history.outcomes.values() if o.status == "failed"})
@@ -112,7 +112,7 @@ def facts_from_journals(folder: RunFolder, plan: Plan, bundle: str) -> BundleFac
 
 
 def provenance(plan: Plan, recording: Recording, facts: BundleFacts) -> dict[str, Any]:
-    """What a methods section needs; nothing that differs between two equal runs."""
+    """Returns what a methods section needs; two runs with equal input and options return the same."""
     from importlib.metadata import version
 
     from audiogrid import __version__
@@ -130,7 +130,7 @@ def provenance(plan: Plan, recording: Recording, facts: BundleFacts) -> dict[str
 
 
 def _made_with(plan: Plan, recording: Recording) -> dict[str, Any]:
-    """Model and options; of each channel where they are not the same for all."""
+    """Returns model and options; per channel where the channels of a recording differ."""
 
     def of(track: int | None) -> dict[str, Any]:
         name = plan.model_of(recording, track)
@@ -143,9 +143,9 @@ def _made_with(plan: Plan, recording: Recording) -> dict[str, Any]:
 
 def merge_bundle(
     plan: Plan, bundle: str, facts: BundleFacts, store: Store, settings: MergeSettings, folder: RunFolder
-) -> Merged:
-    """Write the transcripts of every recording of ``bundle`` that is complete; the others become failures."""
-    merged = Merged(bundle)
+) -> MergedBundle:
+    """Write the transcripts of all complete recordings of ``bundle``; the other recordings become failures."""
+    merged = MergedBundle(bundle)
     for name in plan.bundle[bundle].recordings:
         recording = plan.recording[name]
         if name in facts.problems:
@@ -164,7 +164,7 @@ def merge_bundle(
         if missing:
             merged.failures.append(Failure(name, recording.path, missing[0], "it was not reached"))
             continue
-        # Probe and split may have noticed the same thing.
+        # Probe and split may report the same problem.
         note = "; ".join(dict.fromkeys(note for note in (recording.note, facts.notes.get(name)) if note))
         try:
             done = merge_recording(
@@ -199,14 +199,14 @@ def merge_bundle(
     return merged
 
 
-def forget_shards(folder: RunFolder, plan: Plan, bundle: str) -> None:
-    """Take back the reports of the shards of ``bundle``, so that the next start decodes what their chunks lack."""
+def remove_shard_reports(folder: RunFolder, plan: Plan, bundle: str) -> None:
+    """Delete the shard reports of ``bundle``, so that the next run decodes the missing chunks."""
     for shard in plan.shards_of_bundle[bundle]:
         (folder.shards / f"{shard}.json").unlink(missing_ok=True)
 
 
-def withhold(folder: RunFolder, merged: Merged) -> None:
-    """Remove what an earlier run left of recordings that have no transcript now."""
+def remove_transcripts_of_failed(folder: RunFolder, merged: MergedBundle) -> None:
+    """Remove the transcripts that an earlier run wrote for recordings that have none now."""
     for failure in merged.failures:
         if failure.recording not in merged.files:
             for kind in FORMATS:
@@ -214,17 +214,17 @@ def withhold(folder: RunFolder, merged: Merged) -> None:
 
 
 def write_failures(path: Path, failures: Sequence[Failure]) -> None:
-    """``failed.tsv``: recordings without a transcript (or with a gap), the chunk and the cause."""
-    # A cause is a sentence, also where a library wrote it on several lines.
+    """Write ``failed.tsv``: recordings without a transcript or with a gap, the chunk and the cause."""
+    # Libraries may word a cause on several lines; the table needs one.
     rows = [(f.recording, f.path, f.chunk, " ".join(f.cause.split())) for f in failures]
     write_table(path, ("recording", "path", "chunk", "cause"), rows)
 
 
-def require_complete(merged: Merged, folder: RunFolder, plan: Plan) -> None:
-    """Raise when a chunk that was reported done has no valid result any more."""
+def require_all_chunks(merged: MergedBundle, folder: RunFolder, plan: Plan) -> None:
+    """Raise ``RetryableError`` where a chunk that was reported as done no longer has a valid result."""
     lost = [f for f in merged.failures if f.chunk and f.recording not in merged.files]
     if lost:
-        forget_shards(folder, plan, merged.bundle)
+        remove_shard_reports(folder, plan, merged.bundle)
         names = ", ".join(f"{failure.chunk} ({failure.cause})" for failure in lost[:5])
         raise RetryableError(
             f"bundle {merged.bundle}: no valid result in the store for {names}; "

@@ -1,4 +1,4 @@
-"""One recording's chunks become its files and its row of the summary."""
+"""Merges one recording: from its chunks to its transcript files and its row of ``summary.tsv``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from audiogrid.export.cues import CueOptions
 from audiogrid.export.formats import render_all
 from audiogrid.export.media_links import media_url
 from audiogrid.export.provenance import model_names
-from audiogrid.merging.document import TrackText, build
+from audiogrid.merging.document import build_document
 from audiogrid.merging.doubtful_passages import worst_passages
-from audiogrid.merging.stitch import UNKNOWN_REASON, check, stitch
+from audiogrid.merging.stitch import UNKNOWN_REASON, check_track, stitch
+from audiogrid.merging.track_text import TrackText
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.results import ChunkResult
 
@@ -51,7 +52,7 @@ SUMMARY_COLUMNS = (
 
 
 class MissingChunkError(RetryableError):
-    """A chunk has no result and gaps are not allowed; ``chunk`` and ``cause`` say which and why."""
+    """A chunk has no result and gaps are not allowed. ``chunk``: its id; ``cause``: why it has no result."""
 
     def __init__(self, chunk: str, cause: str) -> None:
         super().__init__(
@@ -64,7 +65,7 @@ class MissingChunkError(RetryableError):
 
 @dataclass(frozen=True)
 class MergedRecording:
-    """What was written. ``files``: format -> ``path`` and ``sha256``; ``row``: the summary's; ``gaps``: chunk ids.
+    """What was written. ``files``: format -> ``path`` and ``sha256``; ``row``: of the summary; ``gaps``: chunk ids.
 
     ``worst``: the least certain passages.
     """
@@ -78,7 +79,7 @@ class MergedRecording:
 def _tracks(
     chunks: Iterable[Chunk], lookup: Lookup, reasons: Mapping[str, str], allow_gaps: bool, lengths: Mapping[Any, int]
 ) -> list[TrackText]:
-    """Every track, stitched and checked. ``lengths``: samples by channel, where known."""
+    """Stitches and checks every track. ``lengths``: samples by channel, where known."""
 
     def order(chunk: Chunk) -> tuple[int, int]:
         return (-1 if chunk.channel is None else chunk.channel), chunk.index
@@ -94,13 +95,13 @@ def _tracks(
         channel = pieces[0][0].channel
         track = TrackText(channel, stitch([(chunk, result) for chunk, _, result in pieces], reasons), pieces)
         name = pieces[0][0].recording + ("" if channel is None else f", channel {channel + 1}")
-        check(track.stitched, lengths.get(channel, track.samples), name)
+        check_track(track.stitched, lengths.get(channel, track.samples), name)
         tracks.append(track)
     return tracks
 
 
 def _write_if_changed(path: Path, text: str) -> None:
-    """Write a file unless it holds these very bytes."""
+    """Write a file unless it holds the same bytes already."""
     data = text.encode()
     try:
         same = path.stat().st_size == len(data) and path.read_bytes() == data
@@ -111,14 +112,14 @@ def _write_if_changed(path: Path, text: str) -> None:
 
 
 def _write_together(files: Sequence[tuple[Path, str]]) -> None:
-    """Write several files at once: a journal syncs eight of them in about the time of one."""
+    """Write several files in parallel: syncing eight takes a file system about as long as syncing one."""
     with ThreadPoolExecutor(min(8, max(1, len(files)))) as pool:
         for _ in pool.map(lambda file: _write_if_changed(*file), files):
             pass
 
 
 def _write_chunk_texts(folder: Path, tracks: Sequence[TrackText]) -> None:
-    """The text of every chunk as decoded, overlaps included; files of an earlier, finer cut are removed."""
+    """Write the text of every chunk as decoded, overlaps included; remove files of chunks that no longer exist."""
     files = {}
     for track in tracks:
         for chunk, result in track.results():
@@ -175,7 +176,7 @@ def merge_recording(
 ) -> MergedRecording:
     """Stitch, check and write one recording: ``<folder>/<recording>.<format>`` for every format.
 
-    ``facts``: the recording's plan entry (see ``transcript.build``). ``chunks``: all of its chunks, of all
+    ``facts``: the recording's plan entry (see ``build_document``). ``chunks``: all of its chunks, of all
     channels, in any order; empty ones are not looked up. ``reasons``: chunk -> why it has no result.
     ``lengths``: samples of each channel's track, to check the chunks against. ``chunk_texts`` also writes
     ``<folder>/<recording>.chunks/<index>.txt``. Files of other formats stay as they are, and so does a file
@@ -185,7 +186,7 @@ def merge_recording(
     ``StitchError`` when chunks do not cover the recording.
     """
     tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
-    document = build(facts, tracks, provenance, speaker_label)
+    document = build_document(facts, tracks, provenance, speaker_label)
     recording = str(facts["recording"])
     texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder))
     paths = {name: folder / f"{recording}.{name}" for name in texts}

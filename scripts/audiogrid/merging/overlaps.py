@@ -1,7 +1,7 @@
-"""Two readings of the same seconds become one: each word once, none lost.
+"""Joins two readings of the same seconds into one: each word once, none lost.
 
-Around a seam two chunks have heard the same audio. Ownership by midpoint alone is not enough:
-a word whose two readings lie on opposite sides of the seam would be taken twice, or by nobody.
+Around a seam two chunks have decoded the same audio. Ownership by midpoint alone is not enough:
+a word whose two readings lie on opposite sides of the seam would be taken twice, or not at all.
 So the readings are first aligned (by time, text only confirms), then the seam is one cut
 through the alignment: what lies before it comes from the left chunk, what lies after it from
 the right one. A pair is on one side of the cut or on the other, hence exactly once.
@@ -28,7 +28,7 @@ GAP_REACH = SAMPLE_RATE
 
 
 @dataclass(frozen=True)
-class Item:
+class AlignedWords:
     """A step of the alignment: indices into the left and the right reading, ``None`` where that side has nothing."""
 
     left: int | None
@@ -37,7 +37,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptWord:
     """A word of the joined reading: side 0 is left, 1 is right; ``index`` counts in that side's reading."""
 
     side: int
@@ -45,15 +45,15 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Joined:
-    """Both readings made one.
+class JoinedOverlap:
+    """The joined reading.
 
     ``kept``: the words in order; the first ``cut`` of them lie before the seam. ``agreement``: share of
     the words that both sides read alike, 0 to 1. ``dropped``: words only one side has read and that
     belong to the other. ``rescued``: such words that were kept, because the other side has a hole there.
     """
 
-    kept: list[Kept]
+    kept: list[KeptWord]
     cut: int
     agreement: float
     dropped: list[str]
@@ -61,7 +61,7 @@ class Joined:
 
 
 def middle(word: Word) -> int:
-    """The sample that decides who owns a word."""
+    """Returns the midpoint of a word in samples; it decides which chunk owns the word."""
     return (word.start + word.end) // 2
 
 
@@ -70,7 +70,7 @@ def _covered(word: Word, other: Word) -> int:
 
 
 def _alike(left: Word, right: Word, by_time: bool) -> tuple[float, bool]:
-    """Score of reading both words as one (0: impossible) and whether their text is the same."""
+    """Returns the score of pairing two words (0: they cannot be one word) and whether their texts are equal."""
     apart = abs(middle(left) - middle(right))
     if apart >= SAME_WORD:
         return 0.0, False
@@ -88,11 +88,11 @@ def _alike(left: Word, right: Word, by_time: bool) -> tuple[float, bool]:
     return 0.0, False
 
 
-def align(left: list[Word], right: list[Word], by_time: bool) -> list[Item]:
-    """Best monotone pairing of two readings (dynamic programming over ``len(left) * len(right)``).
+def align_words(left: list[Word], right: list[Word], by_time: bool) -> list[AlignedWords]:
+    """Returns the best monotone pairing of two readings (dynamic programming over ``len(left) * len(right)``).
 
     Words pair when their text is the same and their middles are less than 0.5 s apart; with
-    ``by_time`` also when they fill the same time with different text (somebody misheard).
+    ``by_time`` also when they fill the same time with different text (one of them is a mishearing).
     """
     rows, columns = len(left), len(right)
     best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
@@ -109,33 +109,33 @@ def align(left: list[Word], right: list[Word], by_time: bool) -> list[Item]:
     i = j = 0
     while i < rows or j < columns:
         if (i, j) in pair and best[i][j] == pair[i, j][0] + best[i + 1][j + 1]:
-            items.append(Item(i, j, pair[i, j][1]))
+            items.append(AlignedWords(i, j, pair[i, j][1]))
             i, j = i + 1, j + 1
             continue
         skip_left = i < rows and (j == columns or best[i][j] == best[i + 1][j])
         skip_right = j < columns and (i == rows or best[i][j] == best[i][j + 1])
         # Both may be skipped: the earlier one first, so that the items stay in the order of time.
         if skip_left and (not skip_right or middle(left[i]) <= middle(right[j])):
-            items.append(Item(i, None, False))
+            items.append(AlignedWords(i, None, False))
             i += 1
         else:
-            items.append(Item(None, j, False))
+            items.append(AlignedWords(None, j, False))
             j += 1
     return items
 
 
-def _words(item: Item, left: list[Word], right: list[Word]) -> list[Word]:
+def _words(item: AlignedWords, left: list[Word], right: list[Word]) -> list[Word]:
     ours = [] if item.left is None else [left[item.left]]
     return ours if item.right is None else [*ours, right[item.right]]
 
 
-def _time(item: Item, left: list[Word], right: list[Word]) -> float:
+def _time(item: AlignedWords, left: list[Word], right: list[Word]) -> float:
     middles = [middle(word) for word in _words(item, left, right)]
     return sum(middles) / len(middles)
 
 
 def _midpoint_cut(times: list[float], seam: int) -> int:
-    """Number of items before the cut that leaves the least on the wrong side of the seam."""
+    """Returns the number of items before the cut that puts the fewest words on the wrong side of the seam."""
     wrong = sum(max(0.0, seam - time) for time in times)
     least, cut = wrong, 0
     for index, time in enumerate(times):
@@ -145,7 +145,9 @@ def _midpoint_cut(times: list[float], seam: int) -> int:
     return cut
 
 
-def _widest_gap(items: list[Item], times: list[float], cut: int, seam: int, left: list[Word], right: list[Word]) -> int:
+def _widest_gap(
+    items: list[AlignedWords], times: list[float], cut: int, seam: int, left: list[Word], right: list[Word]
+) -> int:
     """Move the cut, across words read alike only, to the widest gap within ``GAP_REACH`` of the seam."""
 
     def passable(index: int) -> bool:
@@ -168,7 +170,7 @@ def _widest_gap(items: list[Item], times: list[float], cut: int, seam: int, left
 
 
 def _is_hole(word: Word, kept: list[Word]) -> bool:
-    """Whether the kept words leave the time of ``word`` (mostly) free and do not say it already."""
+    """Whether no kept word covers the time of ``word`` (or most of it) or has the same text nearby."""
     for other in kept:
         covered = _covered(word, other)
         if covered > 0.3 * (word.end - word.start) or (word.start == word.end and covered >= 0):
@@ -178,22 +180,22 @@ def _is_hole(word: Word, kept: list[Word]) -> bool:
     return True
 
 
-def join(left: list[Word], right: list[Word], seam: int, hard: bool) -> Joined:
-    """One reading out of two of the same zone around ``seam``.
+def join_overlap(left: list[Word], right: list[Word], seam: int, hard: bool) -> JoinedOverlap:
+    """Returns one reading made of two readings of the same zone around ``seam``.
 
-    ``left``, ``right``: the words of each side whose middles lie in the zone both have heard, in order.
-    ``hard``: somebody may be speaking there, so that words that fill the same time are one word even when
+    ``left``, ``right``: the words of each side whose middles lie in the zone that both have decoded, in order.
+    ``hard``: there may be speech at the seam, so that words that fill the same time are one word even when
     their texts differ. In a pause only the same text is a double: two words there are mistimed, not misheard.
     """
-    items = align(left, right, by_time=hard)
+    items = align_words(left, right, by_time=hard)
     times = [_time(item, left, right) for item in items]
     cut = _midpoint_cut(times, seam)
     if hard:
         cut = _widest_gap(items, times, cut, seam, left, right)
-    chosen: list[Kept | None] = []
+    chosen: list[KeptWord | None] = []
     for position, item in enumerate(items):
         side, index = (0, item.left) if position < cut else (1, item.right)
-        chosen.append(None if index is None else Kept(side, index))
+        chosen.append(None if index is None else KeptWord(side, index))
     words = [(left, right)[one.side][one.index] for one in chosen if one is not None]
     dropped, rescued = [], []
     for position, item in enumerate(items):
@@ -204,13 +206,13 @@ def join(left: list[Word], right: list[Word], seam: int, hard: bool) -> Joined:
         assert index is not None
         word = (left, right)[side][index]
         if abs(middle(word) - seam) <= RESCUE_REACH and _is_hole(word, words):
-            chosen[position] = Kept(side, index)
+            chosen[position] = KeptWord(side, index)
             words.append(word)
             rescued.append(word.text.strip())
         else:
             dropped.append(word.text.strip())
     total = len(left) + len(right)
-    return Joined(
+    return JoinedOverlap(
         kept=[one for one in chosen if one is not None],
         cut=sum(one is not None for one in chosen[:cut]),
         agreement=round(2 * sum(item.same for item in items) / total, 3) if total else 1.0,

@@ -1,8 +1,8 @@
-"""Chunks of a track become one text: every word once, in order, in the time of the track.
+"""Joins the chunks of a track into one text: every word once, in order, with times of the track.
 
 A word belongs to the chunk that owns its midpoint. Where two chunks have heard the same audio,
-``overlaps.join`` sees to it that a word read at slightly different times by both is neither lost
-nor doubled. Nothing here knows of files; all times are samples.
+``overlaps.join_overlap`` makes sure that a word which both place at slightly different times is
+neither lost nor doubled. This module reads and writes no files; all times are samples.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from dataclasses import dataclass, field, replace
 from audiogrid.core.errors import AudiogridError
 from audiogrid.core.text import clean_text, join_words
 from audiogrid.core.timebase import clock
-from audiogrid.merging.overlaps import Joined, join, middle
+from audiogrid.merging.overlaps import JoinedOverlap, join_overlap, middle
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.results import ChunkResult, Segment, Word
 
-#: Words of each side that a seam's audit quotes.
+#: Number of words on each side of a seam that its audit quotes.
 QUOTED = 4
 UNKNOWN_REASON = "no result"
 
 
 class StitchError(AudiogridError):
-    """A track whose text or chunks are not what they must be: a defect, not a state of the input."""
+    """The chunks or words of a track are inconsistent: a defect of the program, never caused by the input."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Gap:
 
 @dataclass(frozen=True)
 class SeamAudit:
-    """What happened at a seam: the words on both sides and, at a hard one, both readings of the overlap.
+    """How two chunks were joined: the words on both sides and, at a hard seam, both readings of the overlap.
 
     ``agreement``: share of the overlap's words that both sides read alike, 0 to 1 (hard seams only).
-    ``dropped``: words that only the chunk that does not own them has read. ``rescued``: such words kept
-    all the same, because the owner has nothing at their time.
+    ``dropped``: words read only by the chunk that does not own them. ``rescued``: such words that were
+    kept because the owner has no word at that time.
     """
 
     at: int
@@ -59,7 +59,7 @@ class SeamAudit:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedSegment:
     """A segment in track time and the chunk it comes from."""
 
     chunk: str
@@ -67,10 +67,10 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Stitched:
+class StitchedTrack:
     """The text of a track. ``spans``: (chunk, start, end) owned by every chunk, in order."""
 
-    segments: list[Placed]
+    segments: list[PlacedSegment]
     seams: list[SeamAudit]
     gaps: list[Gap]
     spans: list[tuple[str, int, int]]
@@ -93,7 +93,7 @@ _Reading = list[tuple[Word, _Source]]
 
 
 def _spread(segment: Segment) -> list[Word]:
-    """The words of a segment; where the decoder gave none, its text spread evenly over its time."""
+    """Returns the words of a segment; without word times its text is spread evenly over its time."""
     if segment.words or not segment.text.strip():
         return segment.words
     pieces = segment.text.split()
@@ -109,7 +109,7 @@ def _spread(segment: Segment) -> list[Word]:
 
 
 def _reading(number: int, chunk: Chunk, result: ChunkResult, samples: int) -> _Reading:
-    """All words a chunk has read, in track time, inside what it has heard."""
+    """Returns all words of a chunk in track time, clipped to the span that was decoded."""
     first = max(0, chunk.context_start)
     last = min(samples, chunk.context_end)
     reading: _Reading = []
@@ -133,7 +133,7 @@ def _reading(number: int, chunk: Chunk, result: ChunkResult, samples: int) -> _R
 
 
 def _tail(reading: _Reading, at: int, hard: bool) -> int:
-    """Index from which on a reading's words may have been heard by a chunk that begins to hear at ``at``."""
+    """Returns the index of the first word that a chunk whose audio starts at ``at`` may have decoded, too."""
     index = len(reading)
     while index > 0 and (reading[index - 1][0].end >= at if hard else middle(reading[index - 1][0]) >= at):
         index -= 1
@@ -141,14 +141,14 @@ def _tail(reading: _Reading, at: int, hard: bool) -> int:
 
 
 def _head(reading: _Reading, at: int, hard: bool) -> int:
-    """Number of a reading's first words that a chunk may have heard that ceases to hear at ``at``."""
+    """Returns how many of the first words a chunk whose audio ends at ``at`` may have decoded, too."""
     index = 0
     while index < len(reading) and (reading[index][0].start <= at if hard else middle(reading[index][0]) < at):
         index += 1
     return index
 
 
-def _audit(chunk: Chunk, done: _Reading, right: _Reading, union: Joined, zone: tuple[str, str]) -> SeamAudit:
+def _audit(chunk: Chunk, done: _Reading, right: _Reading, union: JoinedOverlap, zone: tuple[str, str]) -> SeamAudit:
     seam = chunk.left
     cut = len(done) - len(right) - (len(union.kept) - union.cut)
     hard = seam.kind == "hard"
@@ -167,12 +167,12 @@ def _audit(chunk: Chunk, done: _Reading, right: _Reading, union: Joined, zone: t
 
 
 def _add(done: _Reading, reading: _Reading, left: Chunk, chunk: Chunk) -> SeamAudit:
-    """Append a chunk's reading to what is done so far; ``done`` may still reach into the chunk."""
+    """Append the words of a chunk to ``done``, whose last words may lie inside this chunk."""
     hard = chunk.left.kind == "hard"
     tail = _tail(done, min(chunk.context_start, chunk.start), hard)
     head = _head(reading, max(left.context_end, chunk.start), hard)
     ours, theirs, rest = done[tail:], reading[:head], reading[head:]
-    union = join([word for word, _ in ours], [word for word, _ in theirs], chunk.start, hard)
+    union = join_overlap([word for word, _ in ours], [word for word, _ in theirs], chunk.start, hard)
     del done[tail:]
     done.extend((ours, theirs)[kept.side][kept.index] for kept in union.kept)
     done.extend(rest)
@@ -182,12 +182,12 @@ def _add(done: _Reading, reading: _Reading, left: Chunk, chunk: Chunk) -> SeamAu
 
 
 def _before(reading: _Reading, at: int) -> _Reading:
-    """Words that begin before ``at``, cut off there: beyond it nothing is known."""
+    """Returns the words that begin before ``at``, clipped there: what follows is a gap."""
     return [(replace(word, end=min(word.end, at)), source) for word, source in reading if word.start < at]
 
 
 def _after(reading: _Reading, at: int) -> _Reading:
-    """Words that end after ``at``, beginning there at the earliest."""
+    """Returns the words that end after ``at``, clipped to begin there at the earliest."""
     return [
         (replace(word, start=max(word.start, at)), source)
         for word, source in reading
@@ -195,8 +195,8 @@ def _after(reading: _Reading, at: int) -> _Reading:
     ]
 
 
-def _untangle(reading: _Reading) -> _Reading:
-    """The same words with starts that never go back and spans that never overlap."""
+def _without_overlaps(reading: _Reading) -> _Reading:
+    """Returns the same words with ascending starts and without overlapping spans."""
     clean: _Reading = []
     for word, source in reading:
         start, end = word.start, word.end
@@ -205,7 +205,7 @@ def _untangle(reading: _Reading) -> _Reading:
             start = max(start, last.start)
             end = max(end, start)
             if last.end > start:
-                # Neighbours meet half way between what each of them claims.
+                # Two overlapping words meet in the middle of their overlap.
                 start = min((last.end + start) // 2, end)
                 clean[-1] = (Word(last.start, start, last.text, last.probability), last_source)
         if (start, end) != (word.start, word.end):
@@ -214,8 +214,8 @@ def _untangle(reading: _Reading) -> _Reading:
     return clean
 
 
-def _segments(reading: _Reading, pieces: Sequence[tuple[Chunk, ChunkResult | None]]) -> list[Placed]:
-    """Words of one source in a row, with that segment's figures."""
+def _segments(reading: _Reading, pieces: Sequence[tuple[Chunk, ChunkResult | None]]) -> list[PlacedSegment]:
+    """Groups consecutive words of one decoded segment; the group keeps that segment's figures."""
     runs: list[tuple[_Source, list[Word]]] = []
     for word, source in reading:
         if not runs or runs[-1][0] is not source:
@@ -232,11 +232,13 @@ def _segments(reading: _Reading, pieces: Sequence[tuple[Chunk, ChunkResult | Non
             text=join_words(words),
             words=words,
         )
-        placed.append(Placed(chunk.chunk, segment))
+        placed.append(PlacedSegment(chunk.chunk, segment))
     return placed
 
 
-def stitch(pieces: Sequence[tuple[Chunk, ChunkResult | None]], reasons: Mapping[str, str] | None = None) -> Stitched:
+def stitch(
+    pieces: Sequence[tuple[Chunk, ChunkResult | None]], reasons: Mapping[str, str] | None = None
+) -> StitchedTrack:
     """One text out of the chunks of one track.
 
     ``pieces``: every chunk of the track, in order, with its result; ``None`` leaves a gap, for the
@@ -263,15 +265,15 @@ def stitch(pieces: Sequence[tuple[Chunk, ChunkResult | None]], reasons: Mapping[
             seams.append(_add(done, _after(reading, barrier) if barrier else reading, left, chunk))
         left = chunk
     spans = [(chunk.chunk, chunk.start, chunk.end) for _, chunk, _ in owners]
-    return Stitched(_segments(_untangle(done), pieces), seams, gaps, spans)
+    return StitchedTrack(_segments(_without_overlaps(done), pieces), seams, gaps, spans)
 
 
 def _at(samples: int) -> str:
     return f"{clock(samples)} (sample {samples})"
 
 
-def check(stitched: Stitched, samples: int, track: str = "the track") -> None:
-    """See that a text is whole: run on every merge.
+def check_track(stitched: StitchedTrack, samples: int, track: str = "the track") -> None:
+    """Check that the text of a track is consistent; runs on every merge.
 
     Every sample of ``[0, samples)`` is owned by exactly one chunk; words and segments are in order, do not
     overlap, lie inside the track and out of the gaps. Raises ``StitchError`` naming track, time and defect.

@@ -1,4 +1,4 @@
-"""Routing: models and options of recordings, settled by the routes that they, or channels of theirs, meet."""
+"""Routing: chooses models and options of recordings, or of single channels, by the routes they match."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from audiogrid.records.plan import Recording, Settings, TrackSettings
 
 
 @dataclass(frozen=True)
-class Routed:
-    """Recordings with model and options settled, those that no model here can do, and what is odd about the routes."""
+class RoutedRecordings:
+    """Recordings with settled model and options; ``refused``: no model can decode them; ``warnings``: about routes."""
 
     recordings: list[Recording]
     refused: list[Rejection]
@@ -24,15 +24,15 @@ class Routed:
 
 @dataclass(frozen=True)
 class _Decoding:
-    """How a track is decoded. ``heard``: what was found out about languages, as far as it says something about it."""
+    """How a track is decoded. ``heard``: its identified language, where that applies to this track."""
 
     chosen: TrackSettings
     heard: Identified | None
 
 
 @dataclass(frozen=True)
-class _Known:
-    """A recording with all that its routing depends on. ``row``: its options that stand in the table."""
+class _RecordingFacts:
+    """A recording and everything its routing depends on. ``row``: its options from the table."""
 
     recording: Recording
     row: Mapping[str, Any]
@@ -40,14 +40,14 @@ class _Known:
     settings: Settings
 
     def first(self, routes: Sequence[Route], track: int | None) -> int | None:
-        """Number of the first route that fits a track."""
+        """Returns the index of the first route that matches a track; ``None`` where none does."""
         heard = self.found.language if self.found else ""
         language = self.recording.language or _fixed(self.settings.options) or heard or None
         return next((index for index, route in enumerate(routes) if route.fits(self.recording, language, track)), None)
 
     def decoding(self, route: Route) -> _Decoding:
-        """How what meets ``route`` is decoded."""
-        # All channels together were listened to: that is no ground for one that was chosen for what it is.
+        """Returns how a track that matches ``route`` is decoded."""
+        # The language was identified on the mix of all channels, so it does not hold for a single channel.
         found = None if route.channels and not route.looks_at_language() else self.found
         options = {**self.recording.options, **route.options, **self.row}
         model = self.recording.model
@@ -66,26 +66,25 @@ def apply_routes(
     settings: Settings,
     known: Mapping[str, frozenset[str]],
     rows: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Routed:
-    """Settle model and options of every recording.
+) -> RoutedRecordings:
+    """Returns the recordings with model and options settled.
 
-    ``identified``: what was found out about languages, by recording. ``known``: languages by model. ``rows``: options
-    that stand in the table, by recording (default: all that it has). What a table row sets wins over its route, a
-    route over everything else. A recording in a language its model does not know is refused, also where that is so for
-    one of its channels only.
+    ``identified``: identified languages, by recording. ``known``: languages by model. ``rows``: options from the
+    table, by recording (default: all its options). A table row wins over a route, a route over everything else. A
+    recording is refused where its model does not know its language, even if only one channel is affected.
     """
     settled: list[Recording] = []
     refused: list[Rejection] = []
     matched = [0] * len(routes)
     for recording in recordings:
         row = recording.options if rows is None else rows[recording.recording]
-        one = _Known(recording, row, identified.get(recording.recording), settings)
+        one = _RecordingFacts(recording, row, identified.get(recording.recording), settings)
         numbers = {track: one.first(routes, track) for track in routed_tracks(recording, routes)}
         for number in set(numbers.values()):
             if number is not None:
                 matched[number] += 1
         tracks = {track: one.decoding(_chosen(routes, number)) for track, number in numbers.items()}
-        reason = _cannot(tracks, settings, known)
+        reason = _refusal_reason(tracks, settings, known)
         if reason:
             refused.append(Rejection(recording.recording, recording.path, reason))
             continue
@@ -94,7 +93,7 @@ def apply_routes(
         )
         settled.append(_settled(one, whole.chosen, tracks))
     unmatched = [index for index, count in enumerate(matched) if recordings and not count]
-    return Routed(settled, refused, [_unmatched(index + 1, routes[index], recordings) for index in unmatched])
+    return RoutedRecordings(settled, refused, [_unmatched(index + 1, routes[index], recordings) for index in unmatched])
 
 
 def _chosen(routes: Sequence[Route], number: int | None) -> Route:
@@ -107,13 +106,13 @@ def _fixed(options: Mapping[str, Any]) -> str | None:
 
 
 def _is_one(tracks: Mapping[int | None, _Decoding]) -> bool:
-    """Whether all tracks are decoded alike."""
+    """Whether all tracks have the same model and options."""
     first, *others = tracks.values()
     return all(other.chosen == first.chosen for other in others)
 
 
-def _settled(known: _Known, whole: TrackSettings, tracks: Mapping[int | None, _Decoding]) -> Recording:
-    """The recording as it is decoded. ``whole``: what stands for all of it; ``tracks``: each by itself."""
+def _settled(known: _RecordingFacts, whole: TrackSettings, tracks: Mapping[int | None, _Decoding]) -> Recording:
+    """Returns the recording with its settings. ``whole``: of the recording; ``tracks``: of each track."""
     found, remarks = known.found, []
     if found is not None:
         languages = {_fixed({**known.settings.options, **track.chosen.options}) for track in tracks.values()}
@@ -129,8 +128,10 @@ def _settled(known: _Known, whole: TrackSettings, tracks: Mapping[int | None, _D
     )
 
 
-def _cannot(tracks: Mapping[int | None, _Decoding], settings: Settings, known: Mapping[str, frozenset[str]]) -> str:
-    """Why a settled model cannot decode its track; empty when all can."""
+def _refusal_reason(
+    tracks: Mapping[int | None, _Decoding], settings: Settings, known: Mapping[str, frozenset[str]]
+) -> str:
+    """Returns why a model cannot decode its track; empty where all can."""
     for track, one in tracks.items():
         model = one.chosen.model or settings.model
         given = _fixed({**settings.options, **one.chosen.options})

@@ -1,8 +1,8 @@
-"""Making the plan: chunks per recording, bundles, shards.
+"""Makes the plan: chunks per recording, bundles, shards.
 
-Pure functions over the facts that ``probe`` found. Bundles and shards follow the order of the
-input. A plan made after an earlier one keeps every bundle and shard that is still as it was, so
-that a new, changed or removed recording touches nothing but itself.
+Pure functions over the facts from ``probe``. Bundles and shards follow the order of the input. A new
+plan keeps every unchanged bundle and shard of the previous one, so that a new, changed or removed
+recording affects no other.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from audiogrid.records.results import SCHEMA as RESULT_SCHEMA
 from audiogrid.splitting.cut_points import chunk_count
 
 SPLIT_SCHEMA = 1
-# Bundles are also bounded by count, so that a pile of tiny files does not become one job.
+# Bundles are also limited by count, so that thousands of tiny files do not become one job.
 MAX_RECORDINGS_PER_BUNDLE = 500
-# A shard of its own is worth a model load from about this many chunks on.
+# With fewer chunks than this per shard, loading the model would dominate.
 CHUNKS_WORTH_A_SHARD = 3
 
 
@@ -30,13 +30,13 @@ def _hash(value: Any) -> str:
 
 
 def _bundle_spec(recordings: Sequence[Recording]) -> str:
-    """Changes exactly when ``split`` would do something else."""
+    """Returns a hash that changes exactly when ``split`` would write something else."""
     facts = [(r.recording, r.path, r.size, r.mtime_ns, r.duration, r.channels_mode, r.chunks) for r in recordings]
     return _hash([SPLIT_SCHEMA, facts])
 
 
 def _groups(recordings: Sequence[Recording], bundle_samples: float) -> Iterator[list[Recording]]:
-    """Consecutive recordings of about ``bundle_samples`` together; a long one alone."""
+    """Yields groups of consecutive recordings of about ``bundle_samples``; a long recording is a group alone."""
     group: list[Recording] = []
     filled = 0
     for recording in recordings:
@@ -62,7 +62,7 @@ def _same_rules(one: Settings, other: Settings) -> bool:
 
 
 def make_bundles(recordings: Sequence[Recording], bundle_minutes: float, previous: Sequence[Bundle]) -> list[Bundle]:
-    """Bundles in the order of the input; those of ``previous`` that are unchanged keep name and contents."""
+    """Returns bundles in the order of the input; unchanged bundles of ``previous`` keep name and contents."""
     by_id = {recording.recording: recording for recording in recordings}
     kept = [
         old
@@ -80,7 +80,7 @@ def make_bundles(recordings: Sequence[Recording], bundle_minutes: float, previou
 
 
 def _shard_size(chunks: int, audio: int, settings: Settings) -> float:
-    """Samples per shard so that there are enough shards, but none too small for a model load."""
+    """Returns the samples per shard: enough shards, but none so small that loading the model dominates."""
     if not chunks:
         return 1.0
     count = max(audio / (settings.shard_minutes * 60 * SAMPLE_RATE), 1.0)
@@ -88,21 +88,21 @@ def _shard_size(chunks: int, audio: int, settings: Settings) -> float:
     return audio / max(-(-count // 1), min(settings.shards_at_least, worthwhile))
 
 
-# A chunk to be placed: its bundle, its name, its recording, its track.
+# A chunk to assign to a shard: bundle, name, recording, track.
 _Item = tuple[str, str, Recording, int | None]
 
 
 def make_shards(
     recordings: Mapping[str, Recording], bundles: Sequence[Bundle], settings: Settings, previous: Sequence[Shard]
 ) -> list[Shard]:
-    """Shards over ``bundles`` in order, each with one model and one kind of arithmetic.
+    """Returns shards over ``bundles`` in order, each with one model and one compute type.
 
-    Shards of ``previous`` whose bundles and settings are unchanged stay.
+    Shards of ``previous`` with unchanged bundles and settings are kept.
     """
     spec_of = {bundle.bundle: bundle.spec for bundle in bundles}
 
     def load_of(item: _Item) -> tuple[str, str]:
-        """What a worker must load for a chunk."""
+        """Returns model and compute type of a chunk."""
         own = item[2].settings_of(item[3])
         given = own.options.get("compute_type", settings.options.get("compute_type", AUTO))
         return own.model or settings.model, str(given)
@@ -148,7 +148,7 @@ def make_shards(
 
 
 def _options_of(items: Sequence[_Item]) -> list[Any]:
-    """What is set for the recordings of a shard, and for channels of theirs that differ."""
+    """Returns the options of the recordings of a shard, and of channels that differ from their recording."""
     found: dict[tuple[str, str], Any] = {}
     for _, _, recording, track in items:
         own = recording.by_channel.get(str(track))
@@ -160,7 +160,7 @@ def _options_of(items: Sequence[_Item]) -> list[Any]:
 
 
 def _shard_groups(items: Sequence[_Item], settings: Settings) -> Iterator[list[_Item]]:
-    """Consecutive chunks for the shards of one model."""
+    """Yields the consecutive chunks of each shard of one model."""
     audio = sum(recording.duration // recording.chunks for _, _, recording, _ in items)
     size = _shard_size(len(items), audio, settings)
     group: list[_Item] = []
@@ -176,7 +176,7 @@ def _shard_groups(items: Sequence[_Item], settings: Settings) -> Iterator[list[_
 
 
 def probed_recordings(probed: Mapping[str, Any], chunk_minutes: float) -> list[Recording]:
-    """Recordings for the contents of ``probe.json``, as their table rows want them; all with the run's model."""
+    """Returns the recordings of ``probe.json`` with the options of their table rows and the run's model."""
     fields = ("recording", "path", "size", "mtime_ns", "duration", "channels", "channels_mode")
     return [
         Recording(
@@ -200,10 +200,10 @@ def plan_recordings(
     bundles: Sequence[Bundle] | None = None,
     warnings: Sequence[str] = (),
 ) -> Plan:
-    """Bundles and shards for recordings whose models and options are settled.
+    """Returns the plan for recordings whose models and options are settled.
 
-    ``previous``: the plan of the last time, if any. Settings that move cuts or shards start afresh. ``bundles``:
-    those of another plan over the same recordings, to be shared with it.
+    ``previous``: the last plan, if any; it is ignored where a setting changed that moves cuts or shards. ``bundles``:
+    of another plan over the same recordings, to be shared with it.
     """
     if previous is not None and not _same_rules(settings, previous.settings):
         previous = None
@@ -215,6 +215,6 @@ def plan_recordings(
 
 
 def make_plan(probed: Mapping[str, Any], settings: Settings, previous: Plan | None = None) -> Plan:
-    """Plan for the contents of ``probe.json``; see ``plan_recordings``."""
+    """Returns the plan for the contents of ``probe.json``; see ``plan_recordings``."""
     recordings = probed_recordings(probed, settings.chunk_minutes)
     return plan_recordings(recordings, settings, previous, len(probed["rejected"]))

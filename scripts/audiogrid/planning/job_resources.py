@@ -1,7 +1,7 @@
-"""What a job asks of a cluster: minutes, memory and processes, from the plan and from what finished shards took.
+"""Resources that a job requests from a cluster: minutes, memory and processes.
 
-Every figure is a limit, not a forecast: too much costs a longer wait in the queue, too little a retry. What a job
-finished before its limit struck is in the store, and a retry asks for more.
+They follow from the plan and from finished shards. Every figure is a limit, not a forecast: too high costs a longer
+wait in the queue, too low a retry. Chunks finished before the limit are in the store, and a retry requests more.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from audiogrid.core.timebase import to_seconds
 from audiogrid.hardware.cores import Division, divide
 from audiogrid.planning.throughput import newest_reports, rule_of_thumb
 
-# The driver's figures travel to the nodes in this variable: a job must not work out another limit than it was given.
+# The main process passes its rates to the jobs in this variable, so that both compute the same limit.
 RATE_VARIABLE = "AUDIOGRID_JOB_RATES"
-# Half the machines are slower than the middle one, and some chunks need the careful pass throughout.
+# Half of the machines are slower than the median, and some chunks need the careful pass throughout.
 _MARGIN = 2.0
-# Two Snakemake starts, Python, the model from a busy file system, the last write.
+# Two Snakemake starts, Python, loading the model from a busy file system, writing the report.
 _FIXED_MINUTES = 10
-# Workers are chosen as if this much memory were to be had: what any node has.
+# The number of workers assumes this much memory, which every node has.
 _MODEST_MEMORY = 16_000_000_000
 # A process holds its model twice (weights as read and as packed), with working space for a batch.
 _WORKER_MB = 700
-# Two Snakemakes around the job and the command that leads the workers.
+# Memory of the two Snakemake processes around the job and of the main process of the command.
 _AROUND_MB = 1000
 
 
 def job_rate(results: Path, model_hash: str) -> float | None:
-    """Seconds of audio per second of a transcribe job, over the newest finished shards of this model in ``results``.
+    """Returns seconds of audio per second of a transcribe job, over a model's newest finished shards in ``results``.
 
     Loading the model counts, waiting in the queue does not. ``None`` when nothing was decoded yet.
     """
@@ -42,8 +42,10 @@ def job_rate(results: Path, model_hash: str) -> float | None:
     return sum(report["audio_seconds"] for report in reports) / seconds if seconds else None
 
 
-def note_rates(model_dirs: Iterable[Path], results: Path, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Put what is known now of every model where all jobs of this run will find it (0: nothing is)."""
+def export_job_rates(
+    model_dirs: Iterable[Path], results: Path, environment: MutableMapping[str, str] = os.environ
+) -> None:
+    """Export the rates of all models to the environment, which all jobs of this run inherit (0: unknown)."""
     from audiogrid.models.registry import model_hash
 
     rates = {}
@@ -56,8 +58,8 @@ def note_rates(model_dirs: Iterable[Path], results: Path, environment: MutableMa
     environment[RATE_VARIABLE] = json.dumps(rates)
 
 
-def noted_rate(model: str, environment: MutableMapping[str, str] = os.environ) -> float | None:
-    """What ``note_rates`` left about a model, by the name of its folder; ``None`` when nothing is known."""
+def exported_job_rate(model: str, environment: MutableMapping[str, str] = os.environ) -> float | None:
+    """Returns the exported rate of a model, by the name of its folder; ``None`` where it is unknown."""
     try:
         return float(json.loads(environment.get(RATE_VARIABLE, "{}")).get(model, 0)) or None
     except (ValueError, TypeError, AttributeError):
@@ -65,7 +67,7 @@ def noted_rate(model: str, environment: MutableMapping[str, str] = os.environ) -
 
 
 def _model_bytes(model_dir: Path) -> int:
-    """Size of the weights; that of Whisper large where they are not staged yet."""
+    """Returns the size of the weights; that of Whisper large where they are not staged yet."""
     try:
         return (model_dir / "model.bin").stat().st_size
     except OSError:
@@ -73,28 +75,28 @@ def _model_bytes(model_dir: Path) -> int:
 
 
 def workers(model_dir: Path, cores: int) -> Division:
-    """Decoding processes of a job with ``cores`` cores on a node of which nothing else is known."""
+    """Returns the decoding processes of a job with ``cores`` cores on a node of unknown memory."""
     return divide(cores, _model_bytes(model_dir), _MODEST_MEMORY)
 
 
 def transcribe_minutes(audio: int, model_dir: Path, cores: int, rate: float | None, attempt: int = 1) -> int:
-    """Time limit, in minutes, of a job that decodes ``audio`` samples.
+    """Returns the time limit, in minutes, of a job that decodes ``audio`` samples.
 
-    ``rate``: what finished jobs did (see ``job_rate``), else a rule of thumb for ``cores`` cores.
+    ``rate``: of finished jobs (see ``job_rate``); ``None``: a rule of thumb for ``cores`` cores.
     """
     expected = to_seconds(audio) / (rate or rule_of_thumb(_model_bytes(model_dir)) * cores)
     return (_FIXED_MINUTES + math.ceil(_MARGIN * expected / 60)) * attempt
 
 
 def transcribe_memory_mb(model_dir: Path, cores: int, attempt: int = 1, each_mb: int | None = None) -> int:
-    """Memory, in MB, of a job with ``workers(model_dir, cores)``.
+    """Returns the memory, in MB, of a job with ``workers(model_dir, cores)``.
 
-    ``each_mb``: of one process, where the registry says; else by the size of the weights.
+    ``each_mb``: of one process, where the registry has it; otherwise estimated from the size of the weights.
     """
     each = each_mb or 2 * _model_bytes(model_dir) / 1_000_000 + _WORKER_MB
     return math.ceil(_AROUND_MB + workers(model_dir, cores).processes * each) * attempt
 
 
 def split_minutes(audio: int, attempt: int = 1) -> int:
-    """Time limit, in minutes, to cut ``audio`` samples: a hundred times real time at the least, and a slow start."""
+    """Returns the time limit, in minutes, to cut ``audio`` samples at 100 times real time, with a slow start."""
     return (_FIXED_MINUTES + math.ceil(to_seconds(audio) / 100 / 60)) * attempt

@@ -1,4 +1,4 @@
-"""What the configuration decides for each recording before anything is planned: its model and its options."""
+"""Settles the model and the decoding options of each recording from the configuration, before planning."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from audiogrid.config.routes import Route
 from audiogrid.config.sampling import is_rolled_out
 from audiogrid.decoding.revisions import complete_options
 from audiogrid.models.registry import model_hash
-from audiogrid.planning.apply_routes import Routed, apply_routes
+from audiogrid.planning.apply_routes import RoutedRecordings, apply_routes
 from audiogrid.records.identified_languages import Identified
 from audiogrid.records.plan import Recording, Settings
 
-# Parts of the wanted settings that decide about single recordings; they do not become part of the plan's settings.
+# Parts of the wanted settings that apply to single recordings; they are not settings of the plan.
 _ABOUT_RECORDINGS = ("rollout", "routes")
 
 
-def read_settings(wanted: Mapping[str, Any], model_dirs: Sequence[Path]) -> Settings:
-    """Settings of a plan. ``wanted``: from the configuration; ``model_dirs``: staged models, the run's first."""
+def make_settings(wanted: Mapping[str, Any], model_dirs: Sequence[Path]) -> Settings:
+    """Returns the settings of a plan. ``wanted``: from the configuration; ``model_dirs``: the run's own model first."""
     rest = {key: value for key, value in wanted.items() if key not in ("options", *_ABOUT_RECORDINGS)}
     return Settings(
         model=model_dirs[0].name,
@@ -30,24 +30,24 @@ def read_settings(wanted: Mapping[str, Any], model_dirs: Sequence[Path]) -> Sett
     )
 
 
-def settle(recordings: Sequence[Recording], settings: Settings, wanted: Mapping[str, Any]) -> list[Recording]:
-    """Recordings with the model and options that they are decoded with."""
+def apply_rollout(recordings: Sequence[Recording], settings: Settings, wanted: Mapping[str, Any]) -> list[Recording]:
+    """Returns the recordings with the model and options of the rollout, where they take part in one."""
     return _roll_out(recordings, settings, wanted["rollout"]) if wanted.get("rollout") else list(recordings)
 
 
-def route(
+def settle_recordings(
     recordings: Sequence[Recording],
     settings: Settings,
     wanted: Mapping[str, Any],
     identified: Mapping[str, Identified],
     known: Mapping[str, frozenset[str]],
-) -> Routed:
-    """``settle``, then the routes of ``wanted``: they choose for recordings of a rollout, too, as after its promotion.
+) -> RoutedRecordings:
+    """Applies the rollout, then the routes of ``wanted``; routes also apply to recordings of the rollout.
 
     ``identified`` and ``known``: see ``apply_routes``.
     """
     return apply_routes(
-        settle(recordings, settings, wanted),
+        apply_rollout(recordings, settings, wanted),
         [Route(**item) for item in wanted.get("routes", [])],
         identified,
         settings,
@@ -57,9 +57,9 @@ def route(
 
 
 def _roll_out(recordings: Sequence[Recording], settings: Settings, rollout: Mapping[str, Any]) -> list[Recording]:
-    """Let a share of the recordings follow a variant: ``variant``, ``share``, its ``model`` (folder) and ``options``.
+    """Gives a share of the recordings a variant: ``variant``, ``share``, its ``model`` (folder) and ``options``.
 
-    What a table says about a recording stays: so it would be if the variant were promoted.
+    Options from a table row win, as they would if the variant were promoted.
     """
     run, variant = (complete_options(options) for options in (settings.options, rollout["options"]))
     changed = {key: value for key, value in variant.items() if value != run[key]}

@@ -1,4 +1,4 @@
-"""What a plan amounts to, as lines for a person."""
+"""Describes a plan in lines of text: what `snakemake plan` prints."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
 from audiogrid.records.plan import Plan
 
 if TYPE_CHECKING:
-    from audiogrid.planning.store_preview import Foresight
+    from audiogrid.planning.store_preview import StorePreview
     from audiogrid.records.prices import Prices
 
-# Remarks that are shown at once.
+# Most remarks shown.
 _REMARKS = 5
 
 
 def core_seconds(audio: int, speed_per_core: float) -> float:
-    """Core-seconds to decode ``audio`` samples at a speed given as a multiple of real time per core."""
+    """Returns the core-seconds to decode ``audio`` samples at a speed given as a multiple of real time per core."""
     return to_seconds(audio) / speed_per_core
 
 
 @dataclass(frozen=True)
-class Speed:
-    """What a model decodes per core, as a multiple of real time, and where that figure comes from."""
+class ModelSpeed:
+    """Speed of a model. ``per_core``: multiple of real time on one core; ``source``: where it comes from."""
 
     per_core: float
     source: str
 
 
-def describe(
+def plan_summary_lines(
     plan: Plan,
-    speeds: Mapping[str, Speed],
+    speeds: Mapping[str, ModelSpeed],
     cores: int,
-    foresight: Foresight | None = None,
+    preview: StorePreview | None = None,
     prices: Prices | None = None,
 ) -> list[str]:
-    """What the plan amounts to, as lines for a person.
+    """Returns the lines that describe a plan.
 
-    ``speeds``: of every model of the plan, by name. ``foresight``: what of it is done already; the estimate is for
-    the rest then. ``prices``: for the cost of its core-hours.
+    ``speeds``: of every model of the plan, by name. ``preview``: what the store holds already; the estimate is then
+    for the rest. ``prices``: for the cost of the core-hours.
     """
     audio = plan.audio_by_model()
     used = {model: audio[model] for model in plan.models if audio.get(model)} or {plan.settings.model: 0}
-    waiting = used if foresight is None else foresight.waiting
+    waiting = used if preview is None else preview.waiting
     core_hours = sum(core_seconds(samples, speeds[model].per_core) for model, samples in waiting.items()) / 3600
     price = prices.core_hour if prices else 0
     chunks = sum(len(recording.chunk_ids) for recording in plan.recordings)
@@ -55,7 +55,7 @@ def describe(
         f"audio        {plan.audio / SAMPLE_RATE / 3600:.2f} h",
         f"chunks       {chunks} in {len(plan.bundles)} bundle(s)",
         *_shard_lines(plan, used),
-        *(foresight.lines() if foresight else []),
+        *(preview.lines() if preview else []),
         f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
         f"on {cores} core(s)",
         *([f"cost         {core_hours * price:.2f} {prices.currency}".rstrip()] if prices and price else []),
@@ -65,14 +65,14 @@ def describe(
 
 
 def _remark_lines(plan: Plan) -> list[str]:
-    """The first few remarks on recordings."""
+    """Returns lines for the first remarks on recordings."""
     remarks = [f"{recording.recording}: {remark}" for recording in plan.recordings for remark in recording.remarks]
     more = [f"note         and {len(remarks) - _REMARKS} more"] if len(remarks) > _REMARKS else []
     return [f"note         {remark}" for remark in remarks[:_REMARKS]] + more
 
 
 def _shard_lines(plan: Plan, audio: Mapping[str, int]) -> list[str]:
-    """A line per model; where there are several, with what each has to do."""
+    """Returns a line per model; with several models each line has its recordings and hours."""
     counts = {model: [shard.model for shard in plan.shards].count(model) for model in audio}
     if len(audio) == 1:
         return [f"shards       {count} for model {model}" for model, count in counts.items()]

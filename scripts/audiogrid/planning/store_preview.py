@@ -1,4 +1,4 @@
-"""What of a plan is done already: chunks that are in the store are not decoded again."""
+"""Previews which chunks of a plan are in the store already and which will be decoded."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from audiogrid.splitting.cut_cache import File, file_of
 
 
 @dataclass
-class Foresight:
+class StorePreview:
     """Chunks and samples that a run will find in the store, and those it will decode.
 
-    ``waiting``: model -> samples to decode. ``uncut``: chunks among them whose audio nobody has looked at yet, so
-    that nobody knows whether the store has it (another copy of a file, say). ``shards``: with something to decode.
+    ``waiting``: model -> samples to decode. ``uncut``: chunks among them that were never cut, so that their key is
+    unknown and the store may hold them after all (from a copy of the file). ``shards``: with chunks to decode.
     """
 
     stored_chunks: int = 0
@@ -29,7 +29,7 @@ class Foresight:
     shards: int = 0
 
     def lines(self) -> list[str]:
-        """Lines for a person, as in ``amounts.describe``."""
+        """Returns lines for ``plan_summary_lines``."""
         if not self.waiting_chunks:
             return ["to decode    nothing: the store has every chunk"]
         chunks = self.stored_chunks + self.waiting_chunks
@@ -44,18 +44,20 @@ def _hours(samples: int) -> str:
     return f"{samples / SAMPLE_RATE / 3600:.2f} h"
 
 
-def foresee(plan: Plan, cuts: Mapping[File, Sequence[Chunk]], store: Store, accepted: Sequence[int] = ()) -> Foresight:
-    """Look every chunk of ``plan`` up.
+def preview_store(
+    plan: Plan, cuts: Mapping[File, Sequence[Chunk]], store: Store, accepted: Sequence[int] = ()
+) -> StorePreview:
+    """Looks up every chunk of ``plan`` in the store.
 
     ``cuts``: see ``cut_cache.known_cuts``. ``accepted``: earlier revisions of the decoding code whose results count.
     """
 
     def is_stored(chunk: Chunk, model: str, options: Mapping[str, object]) -> bool:
-        # Whether the file is whole is found out when it is needed: a glance must do for 100,000 of them.
+        # Only existence is checked: reading and checking 100,000 files would take minutes.
         keys = [] if chunk.is_empty else store_keys(chunk, plan.models[model], options, accepted)
         return chunk.is_empty or any(store.path(key).exists() for key in keys)
 
-    found = Foresight()
+    found = StorePreview()
     waiting: set[str] = set()
     for recording in plan.recordings:
         # In another run the same file may have another name.

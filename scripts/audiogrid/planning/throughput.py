@@ -1,4 +1,4 @@
-"""How fast a model decodes: measured by finished shards where there are any, else a rule of thumb."""
+"""Speed of a model: measured on finished shards, or a rule of thumb where there are none."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from audiogrid.core.atomic_files import read_json
 # Decoding time grows about as the size of the weights.
 _BASE_BYTES = 145_000_000
 _BASE_SPEED = 20.0
-# The newest reports speak for this machine as it is now.
+# Number of the newest reports that count: older ones may stem from another machine or load.
 _NEWEST = 20
 
 
 def rule_of_thumb(model_bytes: int) -> float:
-    """Multiple of real time per core for a model of ``model_bytes`` (16-bit weights)."""
+    """Returns the multiple of real time per core for a model of ``model_bytes`` (16-bit weights)."""
     return _BASE_SPEED * _BASE_BYTES / max(model_bytes, 1)
 
 
 def newest_reports(results: Path, model_hash: str) -> list[dict[str, Any]]:
-    """Reports of the newest finished shards of a model, over all runs in ``results``, that decoded something."""
-    # Comparisons decode, too.
+    """Returns the reports of a model's newest finished shards with decoded chunks, over all runs in ``results``."""
+    # Shards of comparisons count, too.
     reports = [path for pattern in ("*/shards/*.json", "*/compare/*/shards/*.json") for path in results.glob(pattern)]
     paths = sorted(reports, key=lambda path: path.stat().st_mtime, reverse=True)
     found: list[dict[str, Any]] = []
@@ -38,18 +38,18 @@ def newest_reports(results: Path, model_hash: str) -> list[dict[str, Any]]:
     return found
 
 
-def measured(results: Path, model_hash: str) -> float | None:
-    """Multiple of real time per core that finished shards of this model reached; ``None`` without any."""
+def measured_speed(results: Path, model_hash: str) -> float | None:
+    """Returns the multiple of real time per core of finished shards of this model; ``None`` without any."""
     reports = newest_reports(results, model_hash)
     seconds = sum(report["worker_seconds"] * report["made"]["threads"] for report in reports)
     return sum(report["audio_seconds"] for report in reports) / seconds if seconds else None
 
 
 def expected_speed(model_dir: Path, results: Path) -> tuple[float, str]:
-    """Speed per core as a multiple of real time, and where the figure comes from."""
+    """Returns the speed per core as a multiple of real time, and where it comes from."""
     from audiogrid.models.registry import model_hash
 
-    known = measured(results, model_hash(model_dir))
+    known = measured_speed(results, model_hash(model_dir))
     if known:
         return known, "measured on finished shards"
     return rule_of_thumb((model_dir / "model.bin").stat().st_size), "a rule of thumb, nothing measured yet"

@@ -1,4 +1,4 @@
-"""What the jobs of a run did and when, from their journals: attempts, tasks of workers, times, what they cost."""
+"""Reads from the journals what the jobs of a run did and when: attempts, tasks of workers, times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from audiogrid.records.run_folder import RunFolder
 
 @dataclass
 class Task:
-    """Chunks that a worker decoded together. Times in seconds since 1970."""
+    """Chunks that a worker decoded in one batch. ``began``: seconds since 1970."""
 
     worker: str
     shard: str
@@ -25,11 +25,10 @@ class Task:
 
 @dataclass
 class Attempt:
-    """One job that worked on a shard. ``reason``: why it ended; ``None`` when it was killed (or is at work).
+    """One job that worked on a shard. ``reason``: why it ended; ``None`` if it was killed or is still running.
 
-    ``audio``: seconds decoded; ``busy``: seconds that its workers spent on that; ``gpu``: whether on a GPU.
-    ``stored``: chunks that were there.
-    ``memory_mb``: the most that one of its processes held.
+    ``audio``: seconds decoded; ``busy``: seconds that its workers spent decoding; ``gpu``: whether on a GPU.
+    ``stored``: chunks found in the store. ``memory_mb``: peak memory of one of its processes.
     """
 
     shard: str
@@ -51,16 +50,16 @@ class Attempt:
 
     @property
     def seconds(self) -> float:
-        """How long it lasted, as far as it told."""
+        """Duration in seconds, up to the last journal entry."""
         return max(0.0, self.ended - self.began)
 
     @property
     def reserved(self) -> float:
-        """Core-seconds, or GPU-seconds, that were taken, also while nothing was decoded."""
+        """Core-seconds or GPU-seconds that the job occupied, including time without decoding."""
         return self.seconds * self.workers * (1 if self.gpu else self.threads)
 
     def add(self, entry: dict[str, Any]) -> None:
-        """Take in a line of the journal."""
+        """Add one entry of the journal."""
         self.ended = max(self.ended, entry["at"])
         kind = entry["event"]
         if kind == "end":
@@ -91,7 +90,7 @@ class Attempt:
 
 
 def read_attempts(folder: RunFolder, plan: Plan) -> list[Attempt]:
-    """Every attempt at the shards of ``plan`` as they are now, in order of time."""
+    """Returns all attempts at the present shards of ``plan``, ordered by their start."""
     specs = {shard.shard: shard.spec for shard in plan.shards}
     found: list[Attempt] = []
     for path in sorted(folder.journal.glob("*.jsonl")):
@@ -113,7 +112,7 @@ def read_attempts(folder: RunFolder, plan: Plan) -> list[Attempt]:
 
 
 def spans_at_work(attempts: Iterable[Attempt]) -> list[tuple[float, float]]:
-    """Spans of time in which at least one attempt was at work, in order, apart from each other."""
+    """Returns the spans of time in which at least one attempt was running; ordered and disjoint."""
     spans: list[tuple[float, float]] = []
     for attempt in sorted(attempts, key=lambda attempt: attempt.began):
         if spans and attempt.began <= spans[-1][1]:
@@ -124,7 +123,7 @@ def spans_at_work(attempts: Iterable[Attempt]) -> list[tuple[float, float]]:
 
 
 def clock_at_work(spans: Sequence[tuple[float, float]]) -> Callable[[float], float]:
-    """From seconds since 1970 to seconds at work: the time between two starts of a run counts for nothing."""
+    """Returns a function from seconds since 1970 to working seconds: the breaks between two runs are left out."""
 
     def at(moment: float) -> float:
         passed = 0.0

@@ -1,4 +1,4 @@
-"""How far a run is, read from its plan, shard reports and journals; nothing needs to run for it."""
+"""Reads the progress of a run from its plan, shard reports and journals; works while it runs and afterwards."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from audiogrid.records.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Progress:
-    """Samples of audio done and in all, and what that says about speed.
+    """Samples of audio done and in total, speed and remaining time.
 
-    ``speed``: audio per wall second since the first chunk of the shards now at work (0 = unknown);
-    ``left``: seconds to go (``None`` = unknown); ``failed``: chunks that failed for good.
+    ``speed``: seconds of audio per second of the shards in progress (0 = unknown);
+    ``left``: remaining seconds (``None`` = unknown); ``failed``: chunks that failed for good.
     """
 
     done: int
@@ -34,7 +34,7 @@ class Progress:
         return self.done / self.total if self.total else 1.0
 
     def line(self) -> str:
-        """One line for a person or a log."""
+        """Returns the progress as one line of text."""
         parts = [f"{clock(self.done)} of {clock(self.total)} transcribed ({self.share:.0%})"]
         if self.speed:
             parts.append(f"{self.speed:.1f}x real time")
@@ -82,13 +82,13 @@ class RunProgress:
         speed = 0.0
         for audio, history in running:
             good = [outcome for outcome in history.outcomes.values() if outcome.status != "failed"]
-            # Chunks are decoded with a little context; no shard is more than whole.
+            # Chunks are decoded with some context, so their sum may exceed the shard.
             done += min(audio, sum(outcome.audio for outcome in good))
             failed += sum(outcome.status == "failed" for outcome in history.outcomes.values())
             decoded = sum(to_seconds(outcome.audio) for outcome in good if outcome.status == "decoded")
             busy = sum(outcome.seconds for outcome in good if outcome.status == "decoded")
             if history.ended is None and busy:
-                # Workers report a chunk when it is finished: what they are at counts by their pace so far.
+                # Workers report a chunk only when it is finished; their speed so far stands for unfinished ones.
                 speed += decoded / busy * history.workers
         total = self.plan.audio
         left = to_seconds(total - done) / speed if speed else None
@@ -96,6 +96,6 @@ class RunProgress:
 
 
 def is_idle(folder: RunFolder, seconds: float = 900.0) -> bool:
-    """Whether nothing was noted in any journal for ``seconds``."""
+    """Whether no journal has been written to for ``seconds``."""
     newest = max((path.stat().st_mtime for path in folder.journal.glob("*.jsonl")), default=0.0)
     return time.time() - newest > seconds

@@ -1,4 +1,4 @@
-"""The progress a person sees: a live bar on a terminal, a line now and then in a log."""
+"""Shows the progress of a run: a bar on a terminal, otherwise a line every 30 seconds."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LINE_SECONDS = 30.0
 BAR_SECONDS = 1.0
 
 
-class Meter:
-    """Shows the progress of a run on standard error; use as a context manager and call ``tick`` often."""
+class ProgressDisplay:
+    """Shows the progress of a run on standard error. Use as a context manager and call ``tick`` often."""
 
     def __init__(self, progress: RunProgress) -> None:
         self._progress = progress
@@ -29,7 +29,7 @@ class Meter:
             columns = (BarColumn(bar_width=28), TextColumn("{task.description}", markup=False))
             self._bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
 
-    def __enter__(self) -> Meter:
+    def __enter__(self) -> ProgressDisplay:
         if self._bar is not None:
             self._task = self._bar.add_task("loading the model", total=1.0)
             self._bar.start()
@@ -46,14 +46,14 @@ class Meter:
         print(line, file=sys.stderr, flush=True)
 
     def say(self, sentence: str) -> None:
-        """Print a sentence without tearing the bar."""
+        """Print a sentence above the bar."""
         if self._bar is not None:
             self._bar.console.print(sentence, markup=False, highlight=False)
         else:
             self._print(sentence)
 
     def tick(self) -> None:
-        """Bring the display up to date if it is time to."""
+        """Update the display if its interval has passed."""
         now = time.monotonic()
         if now < self._next:
             return

@@ -1,4 +1,4 @@
-"""The account of a run: what was done, what it took, and how far that was from what the plan expected."""
+"""Collects the data of the report: what was done, what it took, and what the plan had estimated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.timebase import to_seconds
-from audiogrid.merging.merge_bundle import Failure, Merged
+from audiogrid.merging.merge_bundle import Failure, MergedBundle
 from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
@@ -17,10 +17,10 @@ from audiogrid.reporting.run_summary import read_rows
 
 
 @dataclass(frozen=True)
-class Effort:
-    """What decoding took. Seconds; ``reserved`` counts from the start of a job to its end, ``busy`` decoding only.
+class ComputeUsage:
+    """Computing time in seconds. ``reserved``: from the start of a job to its end; ``busy``: decoding only.
 
-    ``memory_mb``: the most that one decoding process held.
+    ``memory_mb``: peak memory of one decoding process.
     """
 
     audio: float = 0.0
@@ -39,14 +39,14 @@ class Effort:
         return self.audio / self.wall if self.wall else 0.0
 
     def cost(self, prices: Prices) -> float | None:
-        """What the reserved hours cost; ``None`` where no price applies."""
+        """Returns the cost of the reserved hours; ``None`` where no price applies."""
         cores, gpus = self.reserved_cores * prices.core_hour, self.reserved_gpus * prices.gpu_hour
         return (cores + gpus) / 3600 if cores or gpus else None
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the plan expected of the audio that was decoded: core-seconds, seconds, and on what ground."""
+    """The plan's estimate for the audio that was decoded. ``source``: where its speed comes from."""
 
     core_seconds: float
     seconds: float
@@ -55,8 +55,8 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Account:
-    """Everything that the report says. ``rows``: of the summary; ``total``: recordings found, also rejected ones."""
+class ReportData:
+    """All data of the report. ``rows``: of the summary; ``total``: recordings found, also rejected ones."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Account:
     failures: list[Failure] = field(default_factory=list)
     rejected: list[dict[str, str]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
-    effort: Effort = field(default_factory=Effort)
+    effort: ComputeUsage = field(default_factory=ComputeUsage)
     estimate: Estimate | None = None
     models: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
@@ -74,21 +74,21 @@ class Account:
 
     @property
     def lost(self) -> list[Failure]:
-        """Failures of recordings that have no transcript."""
+        """Failures of recordings without a transcript."""
         whole = {row["recording"] for row in self.rows}
         return [failure for failure in self.failures if failure.recording not in whole]
 
     @property
     def unfinished(self) -> list[Attempt]:
-        """Attempts that did not end as they should."""
+        """Attempts that did not finish their shard."""
         return [attempt for attempt in self.attempts if attempt.reason != "done"]
 
 
-def effort(attempts: Sequence[Attempt]) -> Effort:
-    """Sum of what the attempts took."""
+def compute_usage(attempts: Sequence[Attempt]) -> ComputeUsage:
+    """Returns the sum over all attempts."""
     on_cores = [attempt for attempt in attempts if not attempt.gpu]
     on_gpus = [attempt for attempt in attempts if attempt.gpu]
-    return Effort(
+    return ComputeUsage(
         audio=sum(attempt.audio for attempt in attempts),
         wall=sum(end - begin for begin, end in spans_at_work(attempts)),
         busy_cores=sum(attempt.busy * attempt.threads for attempt in on_cores),
@@ -97,7 +97,7 @@ def effort(attempts: Sequence[Attempt]) -> Effort:
         reserved_gpus=sum(attempt.reserved for attempt in on_gpus),
         decoded=sum(attempt.decoded for attempt in attempts),
         memory_mb=max((attempt.memory_mb for attempt in attempts), default=0),
-        # What an earlier attempt of this run decoded is found by the next one: that is no saving.
+        # Chunks that an earlier attempt of this run decoded are no saving.
         stored=len(
             {chunk for attempt in attempts for chunk in attempt.stored}
             - {chunk for attempt in attempts for task in attempt.tasks.values() for chunk in task.chunks}
@@ -106,7 +106,7 @@ def effort(attempts: Sequence[Attempt]) -> Effort:
 
 
 def read_estimate(folder: RunFolder, plan: Plan, decoded: float) -> Estimate | None:
-    """What was expected for ``decoded`` seconds of audio; ``None`` when nobody noted it, or nothing was decoded."""
+    """Returns the estimate for ``decoded`` seconds of audio; ``None`` without an estimate or without decoding."""
     try:
         raw = read_json(folder.estimate)
         speeds: Mapping[str, Mapping[str, Any]] = raw["speeds"]
@@ -123,13 +123,13 @@ def read_estimate(folder: RunFolder, plan: Plan, decoded: float) -> Estimate | N
     return Estimate(whole * share, whole * share / max(1, cores), cores, sources)
 
 
-def read_account(folder: RunFolder, plan: Plan | None, bundles: Sequence[Merged]) -> Account:
-    """The account of the run in ``folder``. ``plan``: ``None`` when the run did not get that far."""
+def read_report_data(folder: RunFolder, plan: Plan | None, bundles: Sequence[MergedBundle]) -> ReportData:
+    """Returns the data of the run in ``folder``. ``plan``: ``None`` where the run failed before planning."""
     rejected = read_rows(folder.rejected)
     if plan is None:
-        return Account(rejected=rejected, planned=False, total=len(rejected))
+        return ReportData(rejected=rejected, planned=False, total=len(rejected))
     attempts = read_attempts(folder, plan)
-    spent = effort(attempts)
+    spent = compute_usage(attempts)
     models = {recording.recording: plan.models_of(recording) for recording in plan.recordings}
     used = {model for names in models.values() for model in names}
     worst = [
@@ -138,7 +138,7 @@ def read_account(folder: RunFolder, plan: Plan | None, bundles: Sequence[Merged]
         for name, passages in merged.worst.items()
         for passage in passages
     ]
-    return Account(
+    return ReportData(
         rows=[
             {"model": ", ".join(models.get(row["recording"], [])), **row} for merged in bundles for row in merged.rows
         ],

@@ -1,4 +1,4 @@
-"""``report.html``: what a run did, on one page."""
+"""Renders ``report.html``: one page about a run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from audiogrid.export.charts import Histogram, Lanes, Span, bars, histogram, tim
 from audiogrid.export.template import clock, number, percent, render, span
 from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, clock_at_work, spans_at_work
-from audiogrid.reporting.report_data import Account
+from audiogrid.reporting.report_data import ReportData
 
-# Rows shown of each table: a page that nobody can scroll through helps nobody, and the tables have them all.
+# Most rows shown of each table; the .tsv files hold all of them.
 ROWS, PASSAGES, LISTED = 2000, 25, 300
 _LANES = 48
-# From so many recordings on, their distribution says more than a bar for each.
+# From this many recordings on a histogram replaces the bar per recording.
 _MANY = 16
 
 
@@ -27,13 +27,13 @@ def _share(row: Mapping[str, Any], part: str, whole: str) -> float | None:
     return float(row[part]) / float(row[whole]) if row.get(whole) else None
 
 
-def _row(account: Account, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A recording as the table shows it."""
+def _row(data: ReportData, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the row of a recording as the page shows it."""
     duration = float(row["duration_s"])
     return {
         "name": row["recording"],
         "path": row["path"],
-        "page": _page(account, row["recording"]),
+        "page": _page(data, row["recording"]),
         "status": row["status"],
         "duration": duration,
         "language": row["language"],
@@ -49,21 +49,21 @@ def _row(account: Account, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _page(account: Account, recording: str) -> str:
-    """Where a recording's page is, or its text; counted from the report."""
-    files = account.files.get(recording, {})
+def _page(data: ReportData, recording: str) -> str:
+    """Returns the path of a recording's page or text, relative to the report."""
+    files = data.files.get(recording, {})
     return next((files[kind]["path"] for kind in ("html", "txt", "json") if kind in files), "")
 
 
 def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """All rows in their order; of too many, those that somebody should look at."""
+    """Returns all rows in their order; of too many, incomplete and doubtful ones first."""
     if len(rows) <= ROWS:
         return rows
     return sorted(rows, key=lambda row: (row["status"] == "complete", -(row["low"] or 0)))[:ROWS]
 
 
 def _timeline(attempts: list[Attempt]) -> Lanes | None:
-    """Workers over time; of very many, nodes."""
+    """Returns a chart of workers over time; of nodes where there are too many workers."""
     tasks = sorted((task for attempt in attempts for task in attempt.tasks.values()), key=lambda task: task.began)
     if not tasks:
         return None
@@ -101,7 +101,7 @@ def _timeline(attempts: list[Attempt]) -> Lanes | None:
 
 
 def _confidence(rows: list[dict[str, Any]]) -> tuple[Lanes | None, Histogram | None]:
-    """Doubtful words: a bar per recording, or how they are spread over many."""
+    """Returns charts of doubtful words: a bar per recording, or a histogram for many recordings."""
     spoken = [row for row in rows if row["low"] is not None]
     if len(spoken) < 2:
         return None, None
@@ -114,7 +114,7 @@ def _confidence(rows: list[dict[str, Any]]) -> tuple[Lanes | None, Histogram | N
 
 
 def _hours_by(rows: list[dict[str, Any]], key: str) -> Lanes | None:
-    """Hours per language, model or variant, where there are several."""
+    """Returns a chart of hours per language, model or variant; ``None`` where there is only one."""
     hours: dict[str, float] = {}
     for row in rows:
         name = row[key] or "none"
@@ -127,10 +127,10 @@ def _hours_by(rows: list[dict[str, Any]], key: str) -> Lanes | None:
     return bars(entries)
 
 
-def _totals(account: Account, rows: list[dict[str, Any]], prices: Prices) -> list[tuple[str, str]]:
-    """The figures on top: value and what it is."""
-    spent = account.effort
-    found = [(f"{number(len(rows))} of {number(account.total)}", "recordings transcribed")]
+def _totals(data: ReportData, rows: list[dict[str, Any]], prices: Prices) -> list[tuple[str, str]]:
+    """Returns the figures at the top of the page: value and caption."""
+    spent = data.effort
+    found = [(f"{number(len(rows))} of {number(data.total)}", "recordings transcribed")]
     found.append((span(sum(row["duration"] for row in rows)), "of recordings"))
     found.append((number(sum(int(row["words"] or 0) for row in rows)), "words"))
     if spent.wall and spent.audio:
@@ -153,19 +153,19 @@ def _money(cost: float) -> str:
     return number(cost, 2) if cost >= 1 else f"{cost:.2g}"
 
 
-def _when(account: Account) -> str:
-    """From when to when the run was at work, in UTC."""
-    if not account.attempts:
+def _when(data: ReportData) -> str:
+    """Returns when the run started and ended, in UTC."""
+    if not data.attempts:
         return ""
-    first = datetime.fromtimestamp(account.attempts[0].began, UTC)
-    last = datetime.fromtimestamp(max(attempt.ended for attempt in account.attempts), UTC)
+    first = datetime.fromtimestamp(data.attempts[0].began, UTC)
+    last = datetime.fromtimestamp(max(attempt.ended for attempt in data.attempts), UTC)
     same_day = first.date() == last.date()
     return f"{first:%Y-%m-%d %H:%M} to {last:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}} UTC"
 
 
-def _comparison(account: Account) -> list[tuple[str, str, str, str]]:
-    """Expected against measured: what, both, and their ratio."""
-    expected, spent = account.estimate, account.effort
+def _comparison(data: ReportData) -> list[tuple[str, str, str, str]]:
+    """Returns rows of expected against measured time: name, expected, measured, ratio."""
+    expected, spent = data.estimate, data.effort
     if expected is None or not spent.busy_cores:
         return []
     rows = [("core time", expected.core_seconds, spent.busy_cores), ("time", expected.seconds, spent.wall)]
@@ -184,27 +184,27 @@ def _configuration(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _devices(account: Account) -> str:
-    """What decoded, for the methods section."""
-    kinds = {("a GPU" if attempt.gpu else "CPU cores") for attempt in account.attempts if attempt.decoded}
+def _devices(data: ReportData) -> str:
+    """Returns the kinds of devices used, for the methods section."""
+    kinds = {("a GPU" if attempt.gpu else "CPU cores") for attempt in data.attempts if attempt.decoded}
     return " and ".join(sorted(kinds))
 
 
-def render_report(account: Account, run: str, config: Path, prices: Prices) -> str:
-    """The page. ``config``: the run's ``run_config.yaml``."""
-    rows = [_row(account, row) for row in account.rows]
+def render_report(data: ReportData, run: str, config: Path, prices: Prices) -> str:
+    """Returns the HTML of the page. ``config``: path of ``run_config.yaml``."""
+    rows = [_row(data, row) for row in data.rows]
     lanes, columns = _confidence(rows)
     document = _configuration(config)
-    windows = sum(int(row["windows"] or 0) for row in account.rows)
+    windows = sum(int(row["windows"] or 0) for row in data.rows)
     return render(
         "report.html",
         run=run,
-        when=_when(account),
-        hosts=list(dict.fromkeys(attempt.host for attempt in account.attempts)),
-        account=account,
-        totals=_totals(account, rows, prices),
-        comparison=_comparison(account),
-        timeline=_timeline(account.attempts),
+        when=_when(data),
+        hosts=list(dict.fromkeys(attempt.host for attempt in data.attempts)),
+        data=data,
+        totals=_totals(data, rows, prices),
+        comparison=_comparison(data),
+        timeline=_timeline(data.attempts),
         lanes=lanes,
         columns=columns,
         languages=_hours_by(rows, "language"),
@@ -214,16 +214,16 @@ def render_report(account: Account, run: str, config: Path, prices: Prices) -> s
         several_variants=len({row["variant"] for row in rows}) > 1,
         rows=_shown(rows),
         all_rows=len(rows),
-        worst=[{**passage, "page": _page(account, passage["recording"])} for passage in account.worst[:PASSAGES]],
+        worst=[{**passage, "page": _page(data, passage["recording"])} for passage in data.worst[:PASSAGES]],
         listed=LISTED,
         windows=windows,
-        flagged=sum(int(row["flagged"] or 0) for row in account.rows),
-        redecoded=sum(int(row["redecoded"] or 0) for row in account.rows),
-        kept=sum(int(row["kept_careful"] or 0) for row in account.rows),
-        warnings=sorted((w for attempt in account.attempts for w in attempt.warnings), key=lambda w: w[0]),
+        flagged=sum(int(row["flagged"] or 0) for row in data.rows),
+        redecoded=sum(int(row["redecoded"] or 0) for row in data.rows),
+        kept=sum(int(row["kept_careful"] or 0) for row in data.rows),
+        warnings=sorted((w for attempt in data.attempts for w in attempt.warnings), key=lambda w: w[0]),
         command=document.get("command", ""),
         versions=document.get("versions", {}),
         configuration=_text(document.get("config", {})),
-        options=_text(account.options),
-        devices=_devices(account),
+        options=_text(data.options),
+        devices=_devices(data),
     )

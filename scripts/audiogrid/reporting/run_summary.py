@@ -1,4 +1,4 @@
-"""How a run ended, in the last lines a person reads; everything comes from the tables in its folder."""
+"""The last lines of a run on the terminal, made from the tables in its folder."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Ending:
-    """``lines`` to print; ``troubles``: one phrase per kind of recording left out (none: all is well)."""
+class RunSummary:
+    """``lines``: to print. ``troubles``: a phrase per kind of recording left out; empty for a complete run."""
 
     lines: list[str]
     troubles: list[str]
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Rows of one of the run's tables; none where it is not there."""
+    """Returns the rows of one of the run's tables; none where the file does not exist."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -33,8 +33,8 @@ def _some(rows: list[str]) -> list[str]:
     return [f"  {row}" for row in rows[:SHOWN]] + more
 
 
-def read_ending(folder: RunFolder) -> Ending:
-    """What the tables of a run say about its end."""
+def read_run_summary(folder: RunFolder) -> RunSummary:
+    """Returns the last lines of a run."""
     done, rejected, failed = (read_rows(path) for path in (folder.summary, folder.rejected, folder.failed))
     whole = {row["recording"] for row in done}
     gaps = {row["recording"] for row in failed} & whole
@@ -55,5 +55,5 @@ def read_ending(folder: RunFolder) -> Ending:
         lines += _some([f"{row['chunk'] or row['path']}: {row['cause']}" for row in failed])
         lines.append("Run the same command again to try only these.")
     if folder.report.is_file():
-        lines.append(f"The whole account: {folder.report}")
-    return Ending(lines, troubles)
+        lines.append(f"Report: {folder.report}")
+    return RunSummary(lines, troubles)

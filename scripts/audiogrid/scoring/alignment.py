@@ -1,4 +1,4 @@
-"""Two token sequences side by side: which tokens agree, and where the others stand (jiwer)."""
+"""Aligns two token sequences (with jiwer): which tokens agree, and where the others are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Alignment:
     spans: list[Span]
 
     def count(self, kind: Kind) -> int:
-        """Tokens of this kind."""
+        """Returns the number of tokens of this kind."""
         return sum(max(s.end - s.start, s.other_end - s.other_start) for s in self.spans if s.kind == kind)
 
     @property
@@ -53,7 +53,7 @@ class Alignment:
         return self.errors / len(self.reference)
 
     def by_position(self) -> NDArray[np.float64]:
-        """Errors charged to each reference token, shape ``(max(1, tokens),)``.
+        """Returns the errors counted at each reference token, shape ``(max(1, tokens),)``.
 
         An inserted token counts at the reference token before it (the first one where there is none).
         """
@@ -67,11 +67,11 @@ class Alignment:
 
 
 def align(reference: Sequence[str], hypothesis: Sequence[str]) -> Alignment:
-    """The alignment with the fewest errors. Tokens must hold no white space."""
+    """Returns the alignment with the fewest errors. Tokens must hold no white space."""
     from jiwer import process_words
 
     if not reference or not hypothesis:
-        # jiwer has changed its mind about empty texts from version to version.
+        # Versions of jiwer differ in how they treat empty texts.
         spans = [Span("delete", 0, len(reference), 0, 0)] if reference else []
         spans += [Span("insert", 0, 0, 0, len(hypothesis))] if hypothesis else []
         return Alignment(reference, hypothesis, spans)
@@ -83,10 +83,12 @@ def align(reference: Sequence[str], hypothesis: Sequence[str]) -> Alignment:
     return Alignment(reference, hypothesis, spans)
 
 
-def blocks(charged: NDArray[np.float64], tokens: int, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Errors and tokens of consecutive passages of ``size`` tokens; a short rest joins the last one.
+def errors_per_block(
+    charged: NDArray[np.float64], tokens: int, size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns errors and tokens of consecutive passages of ``size`` tokens; a short rest joins the last one.
 
-    ``charged``: what ``Alignment.by_position`` gives for a reference of ``tokens`` tokens.
+    ``charged``: from ``Alignment.by_position`` for a reference of ``tokens`` tokens.
     """
     starts = np.arange(0, max(1, tokens - size // 2), size)
     ends = np.append(starts[1:], tokens)

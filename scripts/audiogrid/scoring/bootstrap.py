@@ -1,4 +1,4 @@
-"""How far an error rate can be trusted: the paired bootstrap.
+"""Confidence intervals of error rates by the paired bootstrap.
 
 Units (recordings, or passages of them) are drawn with replacement, the same draw for every variant,
 and the rates computed anew. Source: M. Bisani and H. Ney, "Bootstrap estimates for confidence
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 RESAMPLES = 2000
 SEED = 1
 CONFIDENCE = 0.95
-# With fewer units the ends of an interval are hardly more than a guess: none is given.
+# With fewer units the bounds of an interval would be guesses, so there is none.
 FEWEST_UNITS = 5
-# Draws that are held in memory at once, as units times resamples.
+# Most draws held in memory at once (units times resamples).
 _AT_ONCE = 5_000_000
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with the bounds that hold it with 95 % confidence (``None``: too little to say)."""
+    """A value with its 95 % confidence bounds (``None``: too few units)."""
 
     value: float
     low: float | None = None
@@ -35,10 +35,10 @@ class Interval:
 
 
 def resampled(errors: NDArray[np.float64], weights: NDArray[np.float64], seed: int = SEED) -> NDArray[np.float64]:
-    """Rates of every variant in every resample, shape ``(RESAMPLES, variants)``.
+    """Returns the rates of every variant in every resample, shape ``(RESAMPLES, variants)``.
 
-    ``errors``: shape ``(variants, units)``; ``weights``: tokens per unit, shape ``(units,)``. Draws in which
-    there is no token at all are left out.
+    ``errors``: shape ``(variants, units)``; ``weights``: tokens per unit, shape ``(units,)``. Draws without any token
+    are left out.
     """
     units = len(weights)
     rng = np.random.default_rng(seed)
@@ -59,8 +59,8 @@ def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Rates of several variants over the same units, with what the bootstrap says about them.
+class BootstrapRates:
+    """Rates of several variants over the same units, with their bootstrap draws.
 
     ``units``: how many were drawn from; ``draws``: shape ``(resamples, variants)``, ``None`` where there
     are too few units for intervals.
@@ -71,28 +71,28 @@ class Rates:
     draws: NDArray[np.float64] | None
 
     def rate(self, variant: int) -> Interval:
-        """The rate of a variant (errors per token)."""
+        """Returns the rate of a variant (errors per token)."""
         value = float(self.rates[variant])
         return Interval(value) if self.draws is None else Interval(value, *_bounds(self.draws[:, variant]))
 
     def difference(self, variant: int, baseline: int) -> Interval:
-        """Rate of ``variant`` minus that of ``baseline``, on the same draws: below 0 is better."""
+        """Returns the rate of ``variant`` minus that of ``baseline``, on the same draws: below 0 is better."""
         value = float(self.rates[variant] - self.rates[baseline])
         if self.draws is None:
             return Interval(value)
         return Interval(value, *_bounds(self.draws[:, variant] - self.draws[:, baseline]))
 
     def chance_of_better(self, variant: int, baseline: int) -> float | None:
-        """Share of resamples in which ``variant`` makes fewer errors than ``baseline``; equal ones count half."""
+        """Returns the share of resamples in which ``variant`` makes fewer errors; equal counts are worth half."""
         if self.draws is None:
             return None
         gain = self.draws[:, baseline] - self.draws[:, variant]
         return float(np.mean(gain > 0) + np.mean(gain == 0) / 2)
 
 
-def rates(errors: NDArray[np.float64], weights: NDArray[np.float64], seed: int = SEED) -> Rates:
-    """Rates over all units, shapes as in ``resampled``; with no token at all a rate is ``nan``."""
+def bootstrap_rates(errors: NDArray[np.float64], weights: NDArray[np.float64], seed: int = SEED) -> BootstrapRates:
+    """Returns the rates over all units, shapes as in ``resampled``; with no token at all a rate is ``nan``."""
     total = float(weights.sum())
     overall = errors.sum(axis=1) / total if total else np.full(len(errors), np.nan)
     enough = total > 0 and len(weights) >= FEWEST_UNITS
-    return Rates(overall, len(weights), resampled(errors, weights, seed) if enough else None)
+    return BootstrapRates(overall, len(weights), resampled(errors, weights, seed) if enough else None)

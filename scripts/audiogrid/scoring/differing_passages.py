@@ -1,4 +1,4 @@
-"""Passages in which variants differ most, side by side."""
+"""Finds the passages in which variants differ most."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from audiogrid.scoring.alignment import Alignment, Kind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Tokens of the reference that a passage shows: about what is said in six seconds.
+# Reference tokens per passage: about six seconds of speech.
 LENGTH = 16
 _STEP = 4
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Consecutive tokens of one kind: what the reference has, and what is there instead."""
+    """Consecutive tokens of one kind. ``wanted``: in the reference; ``given``: in the transcript."""
 
     kind: Kind
     wanted: str
@@ -41,9 +41,9 @@ class Passage:
 
 
 def reading(alignment: Alignment, start: int, end: int) -> list[Piece]:
-    """What the hypothesis has for tokens ``[start, end)`` of the reference.
+    """Returns the hypothesis for tokens ``[start, end)`` of the reference.
 
-    What is inserted counts to the token before it, as in ``Alignment.by_position``.
+    Inserted tokens count to the token before them, as in ``Alignment.by_position``.
     """
     pieces = []
     for span in alignment.spans:
@@ -62,13 +62,13 @@ def reading(alignment: Alignment, start: int, end: int) -> list[Piece]:
 
 
 def _disagreement(charged: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Per reference token: how far the variants are apart, and a little for errors that all make."""
+    """Returns, per reference token, how much the variants differ, plus a little for errors common to all."""
     table = np.stack(charged)
     return np.asarray(table.max(axis=0) - table.min(axis=0) + 0.1 * table.mean(axis=0))
 
 
 def most_different(alignments: Mapping[str, Alignment], count: int) -> list[Passage]:
-    """At most ``count`` passages that share no token, those in which variants differ most first.
+    """Returns at most ``count`` disjoint passages, those in which variants differ most first.
 
     All alignments are with the same reference.
     """

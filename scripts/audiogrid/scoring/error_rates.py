@@ -1,4 +1,4 @@
-"""From judged recordings to figures per group and variant: rates, intervals, differences, chances."""
+"""Error rates of variants per group of recordings, with intervals, differences and chances."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audiogrid.scoring.bootstrap import Interval, Rates, rates
-from audiogrid.scoring.score_recording import Judged, Score, groups
+from audiogrid.scoring.bootstrap import BootstrapRates, Interval, bootstrap_rates
+from audiogrid.scoring.score_recording import Score, ScoredRecording, group_recordings
 
-# Below this many recordings, passages of them are drawn instead: too few draws say nothing.
+# With fewer recordings the bootstrap draws passages of them instead.
 ENOUGH_RECORDINGS = 30
 
 
 @dataclass(frozen=True)
-class Figure:
-    """How one variant did in one group.
+class VariantFigures:
+    """Figures of one variant in one group.
 
     ``rate``: errors per token against the references (``None`` without any), ``difference`` from the baseline's and
     the ``chance`` that the variant is the better one. ``apart``: tokens per token of the baseline that differ.
@@ -34,8 +34,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Recordings that belong together, with a figure per variant, the baseline's first.
+class GroupFigures:
+    """A group of recordings with the figures of each variant, the baseline first.
 
     ``seconds``: audio; ``tokens``: words or characters (``unit``) of the references; ``units``: what the bootstrap
     drew from (``recordings`` or ``passages``), ``drawn``: how many.
@@ -50,16 +50,16 @@ class Group:
     tokens: int
     units: str
     drawn: int
-    figures: list[Figure]
+    figures: list[VariantFigures]
 
 
 def _table(
-    members: Sequence[Judged],
+    members: Sequence[ScoredRecording],
     variants: Sequence[str],
-    scores: Callable[[Judged], dict[str, Score]],
-    tokens: Callable[[Judged], NDArray[np.float64]],
-) -> tuple[Rates, str]:
-    """Rates over recordings, or over blocks of them where recordings are few."""
+    scores: Callable[[ScoredRecording], dict[str, Score]],
+    tokens: Callable[[ScoredRecording], NDArray[np.float64]],
+) -> tuple[BootstrapRates, str]:
+    """Returns the rates over recordings, or over blocks of them where there are few recordings."""
     whole = len(members) >= ENOUGH_RECORDINGS
     errors = np.array(
         [
@@ -73,19 +73,19 @@ def _table(
         ]
     )
     weights = np.concatenate([np.atleast_1d(tokens(one).sum() if whole else tokens(one)) for one in members])
-    return rates(errors, weights), "recordings" if whole else "passages"
+    return bootstrap_rates(errors, weights), "recordings" if whole else "passages"
 
 
-def _tokens(one: Judged) -> NDArray[np.float64]:
+def _tokens(one: ScoredRecording) -> NDArray[np.float64]:
     return one.tokens if one.tokens is not None else np.zeros(0)
 
 
-def make_group(kind: str, value: str, members: Sequence[Judged], variants: Sequence[str]) -> Group:
-    """Figures of recordings that are counted in the same unit. ``variants``: the baseline first."""
+def make_group(kind: str, value: str, members: Sequence[ScoredRecording], variants: Sequence[str]) -> GroupFigures:
+    """Returns the figures of recordings counted in the same unit. ``variants``: the baseline first."""
     known = [one for one in members if one.scores]
     apart, units = _table(members, variants, lambda one: one.apart, lambda one: one.base_tokens)
     drawn = apart.units
-    found: Rates | None = None
+    found: BootstrapRates | None = None
     if known:
         found, units = _table(known, variants, lambda one: one.scores, _tokens)
         drawn = found.units
@@ -93,7 +93,7 @@ def make_group(kind: str, value: str, members: Sequence[Judged], variants: Seque
     for number, name in enumerate(variants):
         has_rate = found is not None and not np.isnan(found.rates[number])
         figures.append(
-            Figure(
+            VariantFigures(
                 variant=name,
                 rate=found.rate(number) if found is not None and has_rate else None,
                 substitutions=sum(one.scores[name].substitutions for one in known),
@@ -104,7 +104,7 @@ def make_group(kind: str, value: str, members: Sequence[Judged], variants: Seque
                 apart=apart.rate(number),
             )
         )
-    return Group(
+    return GroupFigures(
         kind=kind,
         value=value,
         unit=members[0].unit,
@@ -118,11 +118,11 @@ def make_group(kind: str, value: str, members: Sequence[Judged], variants: Seque
     )
 
 
-def all_groups(judged: Sequence[Judged], variants: Sequence[str]) -> list[Group]:
-    """Every group of ``judging.groups``; words and characters are never added up."""
+def all_groups(judged: Sequence[ScoredRecording], variants: Sequence[str]) -> list[GroupFigures]:
+    """Returns the figures of every group of ``group_recordings``; words and characters are never added up."""
     return [
         make_group(kind, value, same, variants)
-        for kind, value, members in groups(judged)
+        for kind, value, members in group_recordings(judged)
         for unit in ("words", "characters")
         if (same := [one for one in members if one.unit == unit])
     ]

@@ -1,4 +1,4 @@
-"""Texts as they are compared: without what two good transcripts may spell differently.
+"""Normalises texts for comparing: removes differences between two correct transcripts.
 
 English goes through Whisper's English normaliser (numbers, contractions, British spelling), all other
 languages through its basic one. Languages that write no spaces between words are compared by character.
@@ -12,15 +12,15 @@ from functools import cache
 
 from audiogrid.core.errors import InputError
 
-# Spaces are absent or optional here, or mark phrases: an error rate by word would depend on their use.
+# In these languages spaces are absent, optional or mark phrases, so words cannot be counted.
 BY_CHARACTER = frozenset("zh yue ja th lo km my bo".split())
-# Vowel signs are left out or written as one likes: a mark less is no error.
+# In these languages vowel signs are optional: a missing one is no error.
 _OPTIONAL_MARKS = frozenset("ar fa ur he yi ps sd ug ckb".split())
 INSTALL = "pip install -e '.[compare]'"
 
 
 def require_packages() -> None:
-    """Raise ``InputError`` that says what to install where a package for comparing is missing."""
+    """Raise ``InputError`` with the command to run where a package for comparing is not installed."""
     try:
         import jiwer  # noqa: F401
         import whisper_normalizer  # noqa: F401
@@ -40,13 +40,13 @@ def _english() -> Callable[[str], str]:
 def _basic() -> Callable[[str], str]:
     from whisper_normalizer.basic import BasicTextNormalizer
 
-    # Without its marks an Indic word has no vowels.
+    # Indic scripts write vowels as marks.
     normaliser: Callable[[str], str] = BasicTextNormalizer(preserve_marks=True)
     return normaliser
 
 
 def unit(language: str | None) -> str:
-    """What errors are counted in: ``characters`` or ``words``."""
+    """Returns the unit of errors: ``characters`` or ``words``."""
     return "characters" if language in BY_CHARACTER else "words"
 
 
@@ -58,16 +58,16 @@ def _split(text: str, language: str | None) -> list[str]:
     return [char for char in text if not char.isspace()] if language in BY_CHARACTER else text.split()
 
 
-def loosely(text: str, language: str | None) -> list[str]:
-    """Words (or characters) in lower case without punctuation; numbers stay as they are written."""
+def loose_tokens(text: str, language: str | None) -> list[str]:
+    """Returns words (or characters) in lower case without punctuation; numbers are left as written."""
     text = unicodedata.normalize("NFKC", text)
     if language in _OPTIONAL_MARKS:
         text = _without_marks(text)
-    # Joiners and direction marks are seen by nobody.
+    # Joiners and direction marks are invisible.
     text = "".join(char for char in text if unicodedata.category(char) != "Cf")
     return _split(_basic()(text), language)
 
 
-def normalise(text: str, language: str | None) -> list[str]:
-    """Words (or characters, see ``unit``) that error rates are counted over."""
-    return _english()(text).split() if language == "en" else loosely(text, language)
+def normalised_tokens(text: str, language: str | None) -> list[str]:
+    """Returns the words (or characters, see ``unit``) over which error rates are computed."""
+    return _english()(text).split() if language == "en" else loose_tokens(text, language)

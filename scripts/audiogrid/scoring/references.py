@@ -1,4 +1,4 @@
-"""Texts that transcripts are measured against: named in a table, or lying beside the recording."""
+"""Finds and reads reference texts: named in a table, or beside the recording."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 
-# Not any .txt beside a recording: it may be a note, or another program's transcript.
+# Other .txt files beside a recording may be notes or transcripts of another program.
 SUFFIXES = (".ref.txt", ".reference.txt")
 _TIME_LINE = re.compile(r"^\s*(\d+\s*$|[\d:.,]+\s*-->.*)")
 
 
 def find_reference(recording: Mapping[str, Any]) -> Path | None:
-    """The file with the true text of a recording (an entry of ``probe.json``), or ``None``.
+    """Returns the file with the true text of a recording (an entry of ``probe.json``), or ``None``.
 
     ``talk.mp3`` has its own in ``talk.ref.txt``, ``talk.reference.txt`` or ``talk.mp3.ref.txt`` beside it.
     """
@@ -33,16 +33,18 @@ def find_reference(recording: Mapping[str, Any]) -> Path | None:
 
 
 def read_reference(path: Path) -> str:
-    """The text in a reference; subtitles (.srt, .vtt) lose their numbers and times.
+    """Returns the text of a reference file; subtitles (.srt, .vtt) lose their numbers and times.
 
     Raises ``InputError`` when it cannot be read.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"the reference {path} cannot be read ({error.strerror}): put it there") from None
+        raise InputError(
+            f"the reference {path} cannot be read ({error.strerror}): check the path in the table"
+        ) from None
     except UnicodeDecodeError:
-        raise InputError(f"the reference {path} is no UTF-8 text: save it as UTF-8") from None
+        raise InputError(f"the reference {path} is not UTF-8 text: save it as UTF-8") from None
     if path.suffix.lower() in (".srt", ".vtt"):
         lines = [line for line in text.splitlines() if not _TIME_LINE.match(line) and not line.startswith("WEBVTT")]
         text = re.sub(r"<[^>]*>", "", "\n".join(lines))
@@ -50,7 +52,7 @@ def read_reference(path: Path) -> str:
 
 
 def references_stamp(probe: Path) -> str:
-    """Changes when a recording in ``probe.json`` gets, loses or changes its reference; empty while there is none."""
+    """Returns a hash that changes when a reference is added, removed or changed; empty without references."""
     try:
         recordings = read_json(probe)["recordings"]
     except (OSError, ValueError, KeyError):

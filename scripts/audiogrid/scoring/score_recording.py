@@ -1,4 +1,4 @@
-"""One recording, read by several variants: errors against its reference, differences from the baseline."""
+"""Scores the transcripts of one recording: errors against its reference, differences from the baseline."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from audiogrid.scoring.alignment import Alignment, align, blocks
+from audiogrid.scoring.alignment import Alignment, align, errors_per_block
 from audiogrid.scoring.differing_passages import Passage, most_different
-from audiogrid.scoring.normalising import normalise, unit
-from audiogrid.scoring.word_starts import Timed, timed
+from audiogrid.scoring.normalising import normalised_tokens, unit
+from audiogrid.scoring.word_starts import TimedTokens, timed_tokens
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Reference tokens per block where recordings are too few to draw from: about a window of speech.
+# Reference tokens per block (about a window of speech); the bootstrap draws blocks where recordings are few.
 BLOCK = {"words": 30, "characters": 90}
-# Passages kept per recording and condition, so that one bad recording does not fill the page.
+# Most passages per recording and condition, so that one bad recording does not fill the page.
 PASSAGES = 2
 
 
@@ -38,16 +38,16 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A passage with the second at which it begins in the recording."""
+class TimedPassage:
+    """A passage and the second at which it begins in the recording."""
 
     passage: Passage
     at: float
 
 
 @dataclass
-class Judged:
-    """What is known of one recording under one condition.
+class ScoredRecording:
+    """Scores of one recording under one condition.
 
     ``tokens``: per block of the text that errors are counted against. ``scores``: variant -> errors against the
     reference (empty without one). ``apart``: variant -> differences from the baseline, per block of ``base_tokens``.
@@ -64,17 +64,17 @@ class Judged:
     scores: dict[str, Score]
     base_tokens: NDArray[np.float64]
     apart: dict[str, Score]
-    passages: list[Found] = field(default_factory=list)
+    passages: list[TimedPassage] = field(default_factory=list)
 
 
 def _score(alignment: Alignment, size: int) -> tuple[Score, NDArray[np.float64]]:
-    errors, tokens = blocks(alignment.by_position(), len(alignment.reference), size)
+    errors, tokens = errors_per_block(alignment.by_position(), len(alignment.reference), size)
     score = Score(alignment.count("substitute"), alignment.count("delete"), alignment.count("insert"), errors)
     return score, tokens
 
 
 def spoken_language(documents: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any]) -> str:
-    """Language in which texts are compared: what was asked for, else what most variants heard.
+    """Returns the language in which texts are compared: the given one, or the one that most variants identified.
 
     ``options``: decoding options of the baseline.
     """
@@ -87,17 +87,17 @@ def spoken_language(documents: Mapping[str, Mapping[str, Any]], options: Mapping
     return min(heard, key=lambda language: (-heard[language], language))
 
 
-def judge(
+def score_recording(
     recording: str,
     condition: str,
     columns: Mapping[str, str],
     documents: Mapping[str, Mapping[str, Any]],
     language: str,
     reference: str | None,
-) -> Judged:
-    """Compare the transcripts of one recording. ``documents``: variant -> transcript, the baseline's first."""
+) -> ScoredRecording:
+    """Returns the scores of one recording. ``documents``: variant -> transcript, the baseline's first."""
     size = BLOCK[unit(language)]
-    texts = {name: timed(document, language) for name, document in documents.items()}
+    texts = {name: timed_tokens(document, language) for name, document in documents.items()}
     baseline = next(iter(documents))
     apart: dict[str, Score] = {}
     differing: dict[str, Alignment] = {}
@@ -106,7 +106,7 @@ def judge(
         differing[name] = align(texts[baseline].tokens, text.tokens)
         apart[name], base_tokens = _score(differing[name], size)
     assert base_tokens is not None
-    judged = Judged(
+    judged = ScoredRecording(
         recording=recording,
         condition=condition,
         path=documents[baseline]["path"],
@@ -121,18 +121,18 @@ def judge(
     )
     shown = differing
     if reference is not None:
-        wanted = normalise(reference, language)
+        wanted = normalised_tokens(reference, language)
         shown = {name: align(wanted, text.tokens) for name, text in texts.items()}
         for name, alignment in shown.items():
             judged.scores[name], judged.tokens = _score(alignment, size)
     judged.passages = [
-        Found(passage, _moment(shown, texts, passage.start)) for passage in most_different(shown, PASSAGES)
+        TimedPassage(passage, _moment(shown, texts, passage.start)) for passage in most_different(shown, PASSAGES)
     ]
     return judged
 
 
-def _moment(alignments: Mapping[str, Alignment], texts: Mapping[str, Timed], position: int) -> float:
-    """Seconds at which a token of the reference is said, from the first variant that has something there or before."""
+def _moment(alignments: Mapping[str, Alignment], texts: Mapping[str, TimedTokens], position: int) -> float:
+    """Returns the second at which a reference token is said, by the first variant with a word there or before."""
     for name, alignment in alignments.items():
         other = -1
         for span in alignment.spans:
@@ -145,11 +145,13 @@ def _moment(alignments: Mapping[str, Alignment], texts: Mapping[str, Timed], pos
     return 0.0
 
 
-def groups(judged: Sequence[Judged], most_values: int = 12) -> list[tuple[str, str, list[Judged]]]:
-    """Recordings by condition, then the original ones by language and by every telling table column.
+def group_recordings(
+    judged: Sequence[ScoredRecording], most_values: int = 12
+) -> list[tuple[str, str, list[ScoredRecording]]]:
+    """Returns groups of recordings: by condition, then the original ones by language and by table column.
 
-    Triples of kind (``condition``, ``language`` or ``column``), value and recordings. A column tells
-    something where it has at least two and at most ``most_values`` values.
+    Each group is a triple of kind (``condition``, ``language`` or ``column``), value and recordings. Columns with
+    fewer than two or more than ``most_values`` values are left out.
     """
     found = [
         ("condition", condition, [one for one in judged if one.condition == condition])
@@ -158,7 +160,7 @@ def groups(judged: Sequence[Judged], most_values: int = 12) -> list[tuple[str, s
     original = [one for one in judged if one.condition == judged[0].condition] if judged else []
     columns = dict.fromkeys(column for one in original for column in one.columns)
     for column in ("language", *columns):
-        by_value: dict[str, list[Judged]] = {}
+        by_value: dict[str, list[ScoredRecording]] = {}
         for one in original:
             value = one.language if column == "language" else one.columns.get(column, "")
             by_value.setdefault(value, []).append(one)

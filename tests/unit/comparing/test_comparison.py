@@ -10,11 +10,11 @@ import pytest
 
 from audiogrid.comparing import compare_table
 from audiogrid.comparing.compare_page import compare_page
-from audiogrid.comparing.comparison import Result
-from audiogrid.comparing.decoding_cost import Effort
+from audiogrid.comparing.comparison import Comparison
+from audiogrid.comparing.decoding_cost import DecodingCost
 from audiogrid.records.prices import Prices
 from audiogrid.scoring.error_rates import all_groups
-from audiogrid.scoring.score_recording import judge, spoken_language
+from audiogrid.scoring.score_recording import score_recording, spoken_language
 
 NASTY = '<script>alert(1)</script> & "it\'s"'
 
@@ -34,7 +34,7 @@ SAID = "the cat sat on the old red mat and looked at nine small birds in the tal
 
 def judged(recording, condition="original", reference=SAID, other=SAID, columns=None, path="in/a.wav"):
     documents = {"current": document(SAID.replace("birds", "words"), path), "turbo": document(other, path)}
-    return judge(recording, condition, columns or {}, documents, "en", reference)
+    return score_recording(recording, condition, columns or {}, documents, "en", reference)
 
 
 def test_errors_are_counted_against_the_reference_and_between_variants():
@@ -87,7 +87,9 @@ def test_many_recordings_are_drawn_as_such_and_few_as_passages():
 
 
 def test_words_and_characters_are_not_added_up():
-    japanese = judge("j", "original", {}, {"current": document("犬 が"), "turbo": document("犬 と")}, "ja", "犬が")
+    japanese = score_recording(
+        "j", "original", {}, {"current": document("犬 が"), "turbo": document("犬 と")}, "ja", "犬が"
+    )
     found = all_groups([judged("a"), japanese], ["current", "turbo"])
     assert [(group.unit, group.recordings) for group in found if group.kind == "condition"] == [
         ("words", 1),
@@ -96,7 +98,7 @@ def test_words_and_characters_are_not_added_up():
 
 
 def test_silence_where_nobody_spoke_is_no_error():
-    quiet = judge("q", "original", {}, {"current": document(""), "turbo": document("thank you")}, "en", "")
+    quiet = score_recording("q", "original", {}, {"current": document(""), "turbo": document("thank you")}, "en", "")
     (group,) = all_groups([quiet, judged("a")], ["current", "turbo"])
     assert group.figures[1].insertions == 2 and group.figures[0].rate.value == pytest.approx(1 / 19)
     only = all_groups([quiet], ["current", "turbo"])[0]
@@ -107,9 +109,9 @@ def test_silence_where_nobody_spoke_is_no_error():
 def result():
     rows = [judged(f"r{n}", path=f"in/{n} #?%.wav", columns={"device": NASTY if n else "x"}) for n in range(6)]
     rows += [judged(f"r{n}", "telephone", other=SAID.replace("tall", NASTY)) for n in range(6)]
-    effort = Effort()
+    effort = DecodingCost()
     effort.add(100.0, 10.0, 512, {"threads": 2, "device": "cpu"})
-    return Result(
+    return Comparison(
         run="x",
         variants={"current": {}, "turbo": {"model": "turbo", "prompt": NASTY}},
         models={"current": "base", "turbo": "turbo"},
@@ -121,7 +123,7 @@ def result():
 
 
 def test_the_table_has_every_figure(result, tmp_path):
-    compare_table.write(tmp_path / "compare.tsv", result, Prices(0.1, 1.0, "EUR"))
+    compare_table.write_compare_table(tmp_path / "compare.tsv", result, Prices(0.1, 1.0, "EUR"))
     with (tmp_path / "compare.tsv").open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     first = rows[0]
@@ -154,9 +156,9 @@ def test_the_page_says_when_there_is_too_little(result, tmp_path):
 
 
 def test_the_page_says_when_there_is_nothing_to_see(tmp_path):
-    rows = [judge("a", "original", {}, {"current": document(SAID), "turbo": document(SAID)}, "en", None)]
+    rows = [score_recording("a", "original", {}, {"current": document(SAID), "turbo": document(SAID)}, "en", None)]
     groups = all_groups(rows, ["current", "turbo"])
-    same = Result(
+    same = Comparison(
         "x", {"current": {}, "turbo": {}}, {"current": "b", "turbo": "b"}, rows, groups, {"current": {}, "turbo": {}}
     )
     same.same = ["turbo"]

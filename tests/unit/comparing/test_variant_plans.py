@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.comparing.condition_recordings import Made, derived_id, make_all, split_id
+from audiogrid.comparing.condition_recordings import ConditionOutput, derived_id, make_condition, source_and_condition
 from audiogrid.comparing.variant_plans import plan_variants, variant_folder
 from audiogrid.config.conditions import parse_condition
 from audiogrid.core.errors import InputError
@@ -39,30 +39,30 @@ def sample(tmp_path):
 
 
 def test_names_of_derived_recordings():
-    assert split_id(derived_id("talk", "mp3-32k")) == ("talk", "mp3-32k")
-    assert split_id("talk") == ("talk", "original")
+    assert source_and_condition(derived_id("talk", "mp3-32k")) == ("talk", "mp3-32k")
+    assert source_and_condition("talk") == ("talk", "original")
 
 
 def test_what_is_made_stays_as_it_is(sample, tmp_path):
     folder, condition = tmp_path / "telephone", parse_condition("telephone")
-    first = make_all(sample, condition, folder)
+    first = make_condition(sample, condition, folder)
     assert [item["recording"] for item in first.recordings] == ["r0+telephone", "r1+telephone", "r2+telephone"]
     assert all(item["language"] == "es" and item["columns"] == {"device": "phone"} for item in first.recordings)
     assert first.recordings[0]["note"] is None
     # A killed job has made some of them, perhaps half of one; a sample may grow and shrink.
     (folder / "r1.wav").write_bytes(b"half")
-    again = make_all([sample[0], sample[1]], condition, folder)
+    again = make_condition([sample[0], sample[1]], condition, folder)
     assert again.recordings[0] == first.recordings[0]
     assert again.recordings[1]["size"] == first.recordings[1]["size"]
     assert not (folder / "r2.wav").exists()
     again.write(tmp_path / "made.json")
-    assert Made.read(tmp_path / "made.json") == again
+    assert ConditionOutput.read(tmp_path / "made.json") == again
 
 
 def test_a_source_that_is_gone_costs_itself(sample, tmp_path):
     (tmp_path / "1.wav").unlink()
     said = []
-    made = make_all(sample, parse_condition("mp3 32"), tmp_path / "mp3", said.append)
+    made = make_condition(sample, parse_condition("mp3 32"), tmp_path / "mp3", said.append)
     assert [item["recording"] for item in made.recordings] == ["r0+mp3-32k", "r2+mp3-32k"]
     assert "1.wav" in made.problems["r1"] and said == [f"r1: {made.problems['r1']}"]
 

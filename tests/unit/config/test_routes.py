@@ -21,7 +21,7 @@ from audiogrid.decoding.revisions import complete_options
 from audiogrid.models.languages import known_languages
 from audiogrid.models.registry import load_registry
 from audiogrid.planning.apply_routes import apply_routes
-from audiogrid.planning.plan_settings import route
+from audiogrid.planning.plan_settings import settle_recordings
 from audiogrid.records.identified_languages import HeardWindow, Identified, judge, unknown
 from audiogrid.records.plan import Recording, Settings
 from places import ROOT
@@ -284,7 +284,7 @@ def test_routes_choose_for_recordings_of_a_rollout_too():
         recording("b", options={"language": "en", "prompt": "of the row"}),
         recording("c", options={"language": "fr"}),
     ]
-    done = route(table, settings, wanted, {}, KNOWN).recordings
+    done = settle_recordings(table, settings, wanted, {}, KNOWN).recordings
     assert [(one.model, one.options["prompt"], one.variant) for one in done] == [
         ("tiny.en", "of the route", "v"),
         ("tiny.en", "of the row", "v"),

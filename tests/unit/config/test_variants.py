@@ -12,7 +12,7 @@ from audiogrid.config.variants import CURRENT, parse_comparison, parse_rollout, 
 from audiogrid.core.errors import InputError
 from audiogrid.decoding.revisions import complete_options
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
-from audiogrid.planning.plan_settings import read_settings, settle
+from audiogrid.planning.plan_settings import apply_rollout, make_settings
 
 VARIANTS = {"turbo": {"model": "turbo", "decoding": {"beam_size": 5}}, "plain": None}
 
@@ -83,8 +83,8 @@ def planned(settings, model_dirs: list[Path], rolled_out=None):
     options = {**settings["decoding"], **{k: settings[k] for k in ("language", "prompt", "hotwords", "compute_type")}}
     rest = {"chunk_minutes": 5, "bundle_minutes": 60, "shard_minutes": 600, "shards_at_least": 1, "chunks_per_shard": 0}
     wanted = {"options": options, **rest, **({"rollout": rolled_out} if rolled_out else {})}
-    made = read_settings(wanted, model_dirs)
-    return plan_recordings(settle(probed_recordings(probed(), 5), made, wanted), made)
+    made = make_settings(wanted, model_dirs)
+    return plan_recordings(apply_rollout(probed_recordings(probed(), 5), made, wanted), made)
 
 
 def test_a_rollout_is_for_its_share_what_promotion_is_for_all(staged):

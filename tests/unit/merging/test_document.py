@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator
 from audiogrid.core.text import clean_text, comparison_form, join_words
 from audiogrid.core.timebase import SAMPLE_RATE, to_samples
 from audiogrid.export.provenance import model_names
-from audiogrid.merging.document import TrackText, build, main_language, quality, speaker_name
+from audiogrid.merging.document import build_document, main_language, quality, speaker_name
 from audiogrid.merging.stitch import stitch
+from audiogrid.merging.track_text import TrackText
 from audiogrid.records.chunks import Chunk, Seam, SeamKind, chunk_id
 from audiogrid.records.results import ChunkResult, Reading, Segment, Window, Word
 
@@ -60,7 +61,7 @@ def track(*pieces: tuple[Chunk, ChunkResult | None], channel: int | None = None)
 
 
 def document(*tracks: TrackText, **more: Any) -> dict[str, Any]:
-    made = build({**FACTS, **more}, tracks, PROVENANCE)
+    made = build_document({**FACTS, **more}, tracks, PROVENANCE)
     Draft202012Validator(SCHEMA).validate(made)
     return made
 
@@ -88,7 +89,7 @@ def test_channels_with_models_of_their_own_fit_the_schema() -> None:
     options = {"language": "en"}
     channels = [{"channel": n, "model": {"name": f"m{n}", "hash": "d"}, "options": options} for n in (1, 2)]
     tracks = [track((chunk(0, 0, 10, n), result([], to_samples(10))), channel=n) for n in (0, 1)]
-    made = build({**FACTS, "channels_mode": "split"}, tracks, {"audiogrid": "0", "channels": channels})
+    made = build_document({**FACTS, "channels_mode": "split"}, tracks, {"audiogrid": "0", "channels": channels})
     Draft202012Validator(SCHEMA).validate(made)
     assert model_names(made) == "m1, m2"
     made["provenance"]["channels"][0]["channel"] = 0
@@ -179,7 +180,7 @@ def test_channels_are_interleaved_and_a_turn_inside_a_segment_is_cut_out() -> No
         ("Channel 1", "Thank you."),
     ]
     assert [segment["id"] for segment in made["segments"]] == [0, 1, 2]
-    assert build(FACTS, tracks, PROVENANCE, "Line {}")["segments"][0]["speaker"] == "Line 1"
+    assert build_document(FACTS, tracks, PROVENANCE, "Line {}")["segments"][0]["speaker"] == "Line 1"
     assert speaker_name(None, "Channel {}") is None
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from audiogrid.core.text import comparison_form
 from audiogrid.core.timebase import SAMPLE_RATE, to_samples
-from audiogrid.merging.overlaps import align, join, middle
-from audiogrid.merging.stitch import Gap, StitchError, check, stitch
+from audiogrid.merging.overlaps import align_words, join_overlap, middle
+from audiogrid.merging.stitch import Gap, StitchError, check_track, stitch
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.results import ChunkResult, Segment, Word, empty_result
 
@@ -61,7 +61,7 @@ def heard(chunk: Chunk, words: list[Word]) -> ChunkResult:
 def two(left: list[Word], right: list[Word], seam: float = 10, reach: float = 3, kind: str = "hard") -> str:
     chunks = make_chunks([to_samples(seam)], to_samples(20), to_samples(reach), kind)
     stitched = stitch([(chunks[0], heard(chunks[0], left)), (chunks[1], heard(chunks[1], right))])
-    check(stitched, to_samples(20))
+    check_track(stitched, to_samples(20))
     return " ".join(one.text.strip() for one in stitched.words)
 
 
@@ -162,7 +162,7 @@ def test_a_missing_chunk_leaves_a_gap_and_its_neighbours_stay_outside() -> None:
     left = heard(chunks[0], [word(9, 9.5, "before"), word(9.8, 10.4, "across"), word(11, 11.5, "inside")])
     right = heard(chunks[2], [word(18, 18.5, "inside"), word(19.9, 20.3, "across"), word(21, 21.5, "after")])
     stitched = stitch([(chunks[0], left), (chunks[1], None), (chunks[2], right)], {"talk.0001": "out of memory"})
-    check(stitched, to_samples(30))
+    check_track(stitched, to_samples(30))
     assert [one.text.strip() for one in stitched.words] == ["before", "across", "across", "after"]
     assert stitched.gaps == [Gap(to_samples(10), to_samples(20), "talk.0001", "out of memory")]
     assert stitched.seams == []
@@ -172,7 +172,7 @@ def test_empty_chunks_need_no_result_and_make_no_seam() -> None:
     chunks = make_chunks([to_samples(10)], to_samples(10), 0, "pause")
     assert chunks[1].is_empty
     stitched = stitch([(chunks[0], heard(chunks[0], [word(1, 2, "hi")])), (chunks[1], None)])
-    check(stitched, to_samples(10))
+    check_track(stitched, to_samples(10))
     assert stitched.gaps == []
     assert stitched.seams == []
     assert stitch([(chunks[1], None)]).segments == []
@@ -182,32 +182,32 @@ def test_times_never_go_back_nor_overlap() -> None:
     (chunk,) = make_chunks([], to_samples(10), 0)
     tangled = [word(1, 5, "long"), word(2, 3, "in"), word(2.5, 2.5, "it"), word(9, 12, "late")]
     stitched = stitch([(chunk, heard(chunk, tangled))])
-    check(stitched, to_samples(10))
+    check_track(stitched, to_samples(10))
     assert [one.text for one in stitched.words] == [" long", " in", " it", " late"]
 
 
 def test_check_names_what_is_wrong() -> None:
     chunks = make_chunks([to_samples(10)], to_samples(20), 0, "pause")
     whole = stitch([(chunk, heard(chunk, [word(1 + 10 * n, 2 + 10 * n, "hi")])) for n, chunk in enumerate(chunks)])
-    check(whole, to_samples(20))
+    check_track(whole, to_samples(20))
     with pytest.raises(StitchError, match="the audio at"):
-        check(whole, to_samples(21))
+        check_track(whole, to_samples(21))
     with pytest.raises(StitchError, match="owned by nobody"):
-        check(replace(whole, spans=whole.spans[1:]), to_samples(20))
+        check_track(replace(whole, spans=whole.spans[1:]), to_samples(20))
     with pytest.raises(StitchError, match="owned twice"):
-        check(replace(whole, spans=[whole.spans[0], ("x", 0, to_samples(20))]), to_samples(20))
+        check_track(replace(whole, spans=[whole.spans[0], ("x", 0, to_samples(20))]), to_samples(20))
     with pytest.raises(StitchError, match="out of order"):
-        check(replace(whole, segments=whole.segments[::-1]), to_samples(20))
+        check_track(replace(whole, segments=whole.segments[::-1]), to_samples(20))
     with pytest.raises(StitchError, match="lies in the gap"):
-        check(replace(whole, gaps=[Gap(0, to_samples(10), "talk.0000", "lost")]), to_samples(20))
+        check_track(replace(whole, gaps=[Gap(0, to_samples(10), "talk.0000", "lost")]), to_samples(20))
 
 
 def test_token_and_alignment() -> None:
     assert comparison_form(" Straße,") == comparison_form("STRASSE")
     assert comparison_form(" “42%”") == "42"
-    steps = align([word(1, 1.2, "a"), word(2, 2.2, "b")], [word(2, 2.2, "b"), word(3, 3.2, "c")], by_time=False)
+    steps = align_words([word(1, 1.2, "a"), word(2, 2.2, "b")], [word(2, 2.2, "b"), word(3, 3.2, "c")], by_time=False)
     assert [(step.left, step.right, step.same) for step in steps] == [(0, None, False), (1, 0, True), (None, 1, False)]
-    assert join([], [], 0, True).agreement == 1.0
+    assert join_overlap([], [], 0, True).agreement == 1.0
 
 
 # Properties. Speech is a list of words; a chunk reads those it hears, each at a slightly wrong time.
@@ -249,7 +249,7 @@ def test_exactly_once_for_any_cuts_and_jittered_times(data: st.DataObject) -> No
     reach = data.draw(st.integers(SAMPLE_RATE, 4 * SAMPLE_RATE))
     chunks = make_chunks(cuts, samples, reach)
     stitched = stitch([(chunk, reads(chunk, words, data.draw, 3_500)) for chunk in chunks])
-    check(stitched, samples)
+    check_track(stitched, samples)
     assert [one.text for one in stitched.words] == [one.text for one in words]
 
 
@@ -261,7 +261,7 @@ def test_exactly_once_for_any_overlap_when_times_are_right(data: st.DataObject) 
     cuts = [cut for cut in cuts if cut < samples]
     chunks = make_chunks(cuts, samples, data.draw(st.integers(0, 4 * SAMPLE_RATE)))
     stitched = stitch([(chunk, reads(chunk, words, data.draw, 0)) for chunk in chunks])
-    check(stitched, samples)
+    check_track(stitched, samples)
     said = [one.text for one in stitched.words]
     # A word whose halves fall to chunks without overlap is heard by neither; none is ever doubled.
     heard_by = [
@@ -288,7 +288,7 @@ def test_exactly_once_for_repeated_words(data: st.DataObject) -> None:
     cuts = [cut for cut in [data.draw(st.integers(1, samples))] if cut < samples]
     chunks = make_chunks(cuts, samples, data.draw(st.integers(SAMPLE_RATE, 4 * SAMPLE_RATE)))
     stitched = stitch([(chunk, reads(chunk, words, data.draw, step // 8)) for chunk in chunks])
-    check(stitched, samples)
+    check_track(stitched, samples)
     assert [one.text for one in stitched.words] == [one.text for one in words]
 
 
@@ -302,7 +302,7 @@ def test_exactly_once_at_pauses_with_jitter_below_the_margin(data: st.DataObject
     words = [*before, *(Word(one.start + seam + margin, one.end + seam + margin, one.text, 0.9) for one in after)]
     chunks = make_chunks([seam], seam + margin + second, margin, "pause")
     stitched = stitch([(chunk, reads(chunk, words, data.draw, margin - 1)) for chunk in chunks])
-    check(stitched, seam + margin + second)
+    check_track(stitched, seam + margin + second)
     assert [one.text for one in stitched.words] == [one.text for one in words]
 
 
@@ -318,4 +318,4 @@ def test_whatever_both_sides_read_the_result_is_in_order(data: st.DataObject) ->
         words = [Word(start, end, f" {data.draw(st.sampled_from('abc'))}", 0.5) for start, end in spans]
         result = ChunkResult(length, "en", 0.9, [], [], [segment(words)] if words else [])
         pieces.append((chunk, data.draw(st.sampled_from([result, result, None]))))
-    check(stitch(pieces), samples)
+    check_track(stitch(pieces), samples)

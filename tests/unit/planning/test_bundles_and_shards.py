@@ -10,7 +10,7 @@ from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.planning.bundles_and_shards import make_plan, plan_recordings
-from audiogrid.planning.plan_summary import Speed, describe
+from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
 from audiogrid.records.plan import Plan, Settings
 
 SETTINGS = Settings(
@@ -170,15 +170,15 @@ def test_another_model_for_one_recording_leaves_shards_without_it_alone():
 
 
 def test_what_a_plan_amounts_to_is_told_per_model():
-    speeds = {"base": Speed(20.0, "measured"), "big": Speed(2.0, "guessed")}
-    lines = describe(two_models(entry("a", 3600), entry("b", 7200, columns={"site": "x"})), speeds, 2)
+    speeds = {"base": ModelSpeed(20.0, "measured"), "big": ModelSpeed(2.0, "guessed")}
+    lines = plan_summary_lines(two_models(entry("a", 3600), entry("b", 7200, columns={"site": "x"})), speeds, 2)
     assert lines[3:] == [
         "shards       1 for model base (1 recording(s), 1.00 h)",
         "             1 for model big (1 recording(s), 2.00 h)",
         "estimate     1.05 core-hours (measured; guessed), about 32 min on 2 core(s)",
     ]
-    assert describe(two_models(entry("a", 3600)), speeds, 2)[3] == "shards       1 for model base"
-    assert describe(make_plan(probed(), SETTINGS), speeds, 2)[3] == "shards       0 for model base"
+    assert plan_summary_lines(two_models(entry("a", 3600)), speeds, 2)[3] == "shards       1 for model base"
+    assert plan_summary_lines(make_plan(probed(), SETTINGS), speeds, 2)[3] == "shards       0 for model base"
 
 
 durations = st.lists(st.floats(0.2, 20_000), min_size=1, max_size=30)

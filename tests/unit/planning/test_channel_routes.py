@@ -19,17 +19,17 @@ from audiogrid.core.language_codes import CODES
 from audiogrid.decoding.revisions import complete_options, store_keys
 from audiogrid.export.provenance import model_names
 from audiogrid.merging.merge_bundle import BundleFacts, provenance
-from audiogrid.planning.apply_routes import Routed, apply_routes
+from audiogrid.planning.apply_routes import RoutedRecordings, apply_routes
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
-from audiogrid.planning.plan_summary import Speed, describe
-from audiogrid.planning.store_preview import foresee
+from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
+from audiogrid.planning.store_preview import preview_store
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.identified_languages import HeardWindow, Identified
 from audiogrid.records.plan import Plan, Recording, Settings, TrackSettings
 from audiogrid.records.results import empty_result
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.reporting.report_data import read_account, read_estimate
+from audiogrid.reporting.report_data import read_estimate, read_report_data
 from audiogrid.splitting.cut_cache import known_cuts, note_cuts
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 from audiogrid.transcribing.shard_job import collect
@@ -48,7 +48,9 @@ def call(name: str = "call", minutes: float = 1.0, **more: Any) -> Recording:
     return replace(one, **more)
 
 
-def routed(one: Recording, *routes: Route, found: Identified | None = None, settings: Settings = SETTINGS) -> Routed:
+def routed(
+    one: Recording, *routes: Route, found: Identified | None = None, settings: Settings = SETTINGS
+) -> RoutedRecordings:
     return apply_routes([one], routes, {one.recording: found} if found else {}, settings, KNOWN)
 
 
@@ -272,7 +274,7 @@ def test_specs_follow_what_a_channel_is_decoded_with():
 def test_figures_are_told_per_model(tmp_path):
     plan = planned(call(minutes=60), call("mix", 60, channels_mode="mix"))
     assert plan.audio_by_model() == {"tiny.en": 57_600_000, "base": 115_200_000}
-    lines = describe(plan, {"base": Speed(10.0, "measured"), "tiny.en": Speed(20.0, "guessed")}, 1)
+    lines = plan_summary_lines(plan, {"base": ModelSpeed(10.0, "measured"), "tiny.en": ModelSpeed(20.0, "guessed")}, 1)
     assert lines[3:6] == [
         "shards       1 for model base (2 recording(s), 2.00 h)",
         "             1 for model tiny.en (1 recording(s), 1.00 h)",
@@ -281,8 +283,8 @@ def test_figures_are_told_per_model(tmp_path):
     folder = RunFolder(tmp_path)
     speeds = {"base": {"per_core": 10.0, "source": "m"}, "tiny.en": {"per_core": 20.0, "source": "g"}}
     write_json(folder.estimate, {"speeds": speeds, "cores": 1})
-    assert set(read_account(folder, plan, []).models) == {"base", "tiny.en"}
-    assert set(read_account(folder, planned(call(), routes=()), []).models) == {"base"}
+    assert set(read_report_data(folder, plan, []).models) == {"base", "tiny.en"}
+    assert set(read_report_data(folder, planned(call(), routes=()), []).models) == {"base"}
     expected = read_estimate(folder, plan, 3 * 3600)
     assert expected is not None and expected.core_seconds == 3600 / 20 + 7200 / 10
 
@@ -319,9 +321,9 @@ def test_jobs_keys_and_foresight_are_those_of_a_channel(tmp_path, cut):
         store_keys(caller, "b", {"language": "es", "prompt": "Hola", "beam_size": 5})[0],
     ]
     store, cuts = Store(tmp_path / "store"), known_cuts(tmp_path / "results", plan.recordings)
-    assert foresee(plan, cuts, store).waiting == {"tiny.en": 320_000, "base": 320_000}
+    assert preview_store(plan, cuts, store).waiting == {"tiny.en": 320_000, "base": 320_000}
     store.put(keys[0], empty_result(10, "en"), {})
-    after = foresee(plan, cuts, store)
+    after = preview_store(plan, cuts, store)
     assert (after.waiting, after.stored_chunks, after.shards) == ({"base": 320_000}, 1, 1)
 
 

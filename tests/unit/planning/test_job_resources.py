@@ -52,19 +52,19 @@ def test_only_the_newest_reports_count(tmp_path):
 
 def test_the_rate_travels_in_the_environment(tmp_path):
     environment: dict[str, str] = {}
-    assert resources.noted_rate("base", environment) is None
-    assert resources.noted_rate("base", {resources.RATE_VARIABLE: '{"base": 12.5}'}) == 12.5
+    assert resources.exported_job_rate("base", environment) is None
+    assert resources.exported_job_rate("base", {resources.RATE_VARIABLE: '{"base": 12.5}'}) == 12.5
     # One model is not staged: nothing is known of it.
     fast = model(tmp_path / "fast", 1)
     for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
         (fast / name).write_text("{}")
     report(tmp_path, "s0001", audio=600, seconds=20, model_hash=model_hash(fast))
-    resources.note_rates([fast, tmp_path / "absent"], tmp_path, environment)
-    assert resources.noted_rate("fast", environment) == 30
-    assert resources.noted_rate("absent", environment) is None
-    assert resources.noted_rate("never heard of", environment) is None
+    resources.export_job_rates([fast, tmp_path / "absent"], tmp_path, environment)
+    assert resources.exported_job_rate("fast", environment) == 30
+    assert resources.exported_job_rate("absent", environment) is None
+    assert resources.exported_job_rate("never heard of", environment) is None
     for damaged in ("?", "[]", '{"fast": "many"}'):
-        assert resources.noted_rate("fast", {resources.RATE_VARIABLE: damaged}) is None
+        assert resources.exported_job_rate("fast", {resources.RATE_VARIABLE: damaged}) is None
 
 
 def test_minutes_follow_audio_rate_and_attempt(tmp_path):

@@ -8,8 +8,8 @@ import pytest
 
 from audiogrid.decoding.revisions import complete_options, store_keys
 from audiogrid.planning.bundles_and_shards import plan_recordings
-from audiogrid.planning.plan_summary import Speed, describe
-from audiogrid.planning.store_preview import foresee
+from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
+from audiogrid.planning.store_preview import preview_store
 from audiogrid.records.plan import Plan, Recording, Settings
 from audiogrid.records.prices import Prices
 from audiogrid.records.results import empty_result
@@ -48,31 +48,31 @@ def planned(recordings, **options) -> Plan:
 def test_what_is_in_the_store_is_known_before_anything_is_cut(tmp_path, recordings, run):
     store, plan = Store(tmp_path / "store"), planned(recordings)
     cuts = known_cuts(tmp_path / "results", plan.recordings)
-    before = foresee(plan, cuts, store)
+    before = preview_store(plan, cuts, store)
     assert (before.stored_chunks, before.waiting_chunks, before.uncut, before.shards) == (0, 3, 1, 1)
     assert before.waiting == {"base": 130 * 16_000}
     key = store_keys(run[0], plan.models["base"], plan.options_for(plan.recordings[0]))[0]
     store.put(key, empty_result(10, "en"), {})
-    after = foresee(plan, cuts, store)
+    after = preview_store(plan, cuts, store)
     assert (after.stored_chunks, after.waiting_chunks, after.shards) == (1, 2, 1)
-    speeds = {"base": Speed(10.0, "measured")}
-    said = "\n".join(describe(plan, speeds, 1, after))
+    speeds = {"base": ModelSpeed(10.0, "measured")}
+    said = "\n".join(plan_summary_lines(plan, speeds, 1, after))
     assert "in the store 1 of 3 chunk(s)" in said
     assert "to decode    2 chunk(s), 0.02 h, in 1 shard(s), 1 of them never cut before" in said
     assert "estimate     0.00 core-hours" in said and "cost" not in said
     hours = sum(after.waiting.values()) / 16_000 / 3600 / 10
-    assert f"cost         {hours * 1000:.2f} EUR" in describe(plan, speeds, 1, after, Prices(1000, 0, "EUR"))
-    assert foresee(planned([]), {}, store).lines() == ["to decode    nothing: the store has every chunk"]
+    assert f"cost         {hours * 1000:.2f} EUR" in plan_summary_lines(plan, speeds, 1, after, Prices(1000, 0, "EUR"))
+    assert preview_store(planned([]), {}, store).lines() == ["to decode    nothing: the store has every chunk"]
     assert after.stored == run[0].end - run[0].start and after.stored + after.waiting["base"] == 130 * 16_000
     # Other options are other texts, and a file under another name in another run is the same audio.
-    assert foresee(planned(recordings, beam_size=5), cuts, store).stored_chunks == 0
+    assert preview_store(planned(recordings, beam_size=5), cuts, store).stored_chunks == 0
     renamed = planned([replace(recordings[0], recording="other"), recordings[1]])
-    assert foresee(renamed, known_cuts(tmp_path / "results", renamed.recordings), store).stored_chunks == 1
+    assert preview_store(renamed, known_cuts(tmp_path / "results", renamed.recordings), store).stored_chunks == 1
 
 
 def test_a_changed_file_counts_as_new(tmp_path, recordings, run):
     changed = planned([replace(recordings[0], mtime_ns=1), recordings[1]])
-    assert foresee(changed, known_cuts(tmp_path / "results", changed.recordings), Store(tmp_path)).uncut == 3
+    assert preview_store(changed, known_cuts(tmp_path / "results", changed.recordings), Store(tmp_path)).uncut == 3
 
 
 def test_damaged_notes_are_passed_over(tmp_path, recordings, run):

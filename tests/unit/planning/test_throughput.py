@@ -5,7 +5,7 @@ import pytest
 
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.planning.job_resources import job_rate, transcribe_memory_mb, transcribe_minutes
-from audiogrid.planning.throughput import measured, rule_of_thumb
+from audiogrid.planning.throughput import measured_speed, rule_of_thumb
 
 HOUR = 3600 * SAMPLE_RATE
 
@@ -20,13 +20,13 @@ def report(results, name, *, model="m", decoded=5, audio=600.0, workers=30.0, se
 
 
 def test_speed_per_core_is_measured_on_shards_that_decoded_with_this_model(tmp_path):
-    assert measured(tmp_path, "m") is None
+    assert measured_speed(tmp_path, "m") is None
     report(tmp_path, "s0001")
     report(tmp_path, "s0002", threads=2)
     report(tmp_path, "s0003", model="other", audio=1e9)
     report(tmp_path, "s0004", decoded=0, audio=1e9)
     (tmp_path / "run" / "shards" / "s0005.json").write_text("{")
-    assert measured(tmp_path, "m") == pytest.approx(1200 / 90)
+    assert measured_speed(tmp_path, "m") == pytest.approx(1200 / 90)
     assert job_rate(tmp_path, "m") == pytest.approx(1200 / 40)
 
 
@@ -34,7 +34,7 @@ def test_only_the_newest_reports_count(tmp_path):
     report(tmp_path, "old", audio=1e9, at=1)
     for number in range(20):
         report(tmp_path, f"s{number:04d}", at=100 + number)
-    assert measured(tmp_path, "m") == pytest.approx(20)
+    assert measured_speed(tmp_path, "m") == pytest.approx(20)
 
 
 def test_a_bigger_model_is_thought_slower_in_proportion():

@@ -10,7 +10,7 @@ import pytest
 
 from audiogrid.core.atomic_files import write_json
 from audiogrid.merging.doubtful_passages import worst_passages
-from audiogrid.merging.merge_bundle import Failure, Merged
+from audiogrid.merging.merge_bundle import Failure, MergedBundle
 from audiogrid.records.chunks import ShardFacts
 from audiogrid.records.journal import Journal
 from audiogrid.records.outcome import Outcome
@@ -18,7 +18,7 @@ from audiogrid.records.plan import Plan, Recording, Settings, Shard
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, Task, clock_at_work, read_attempts, spans_at_work
-from audiogrid.reporting.report_data import Account, effort, read_account
+from audiogrid.reporting.report_data import ReportData, compute_usage, read_report_data
 from audiogrid.reporting.report_page import LISTED, PASSAGES, ROWS, render_report
 
 HOSTILE = "</script><b>\"x'&"
@@ -46,7 +46,7 @@ def attempt(began: float, ended: float, **more: Any) -> Attempt:
     return made
 
 
-def page(account: Account, config: Path = Path("none"), prices: Prices | None = None) -> str:
+def page(account: ReportData, config: Path = Path("none"), prices: Prices | None = None) -> str:
     return render_report(account, "run<1>", config, prices or Prices())
 
 
@@ -70,7 +70,7 @@ def test_attempts_are_read_from_journals(tmp_path: Path) -> None:
     assert (found.decoded, found.stored, found.failed, found.gpu) == (2, ["a.0000"], 1, True)
     assert (found.audio, found.busy, found.workers, found.threads) == (20.0, 4.0, 2, 4)
     assert found.reason is None
-    assert effort([found]).memory_mb == 700
+    assert compute_usage([found]).memory_mb == 700
     assert [text for _, text in found.warnings] == ["a decoding process died"]
     assert list(found.tasks.values()) == [Task("node1/7", "s0001", 100.0, 4.0, ["b.0000", "c.0000"])]
 
@@ -83,7 +83,7 @@ def test_time_between_two_starts_counts_for_nothing() -> None:
 
 
 def test_what_it_took_and_what_that_costs() -> None:
-    spent = effort(
+    spent = compute_usage(
         [attempt(0, 3600, audio=7200.0, busy=1800.0), attempt(0, 1800, gpu=True, busy=1000.0, audio=10_000.0)]
     )
     assert spent.speed == pytest.approx(17_200 / 3600)
@@ -96,7 +96,7 @@ def test_what_it_took_and_what_that_costs() -> None:
 def test_what_was_taken_from_the_store_was_not_decoded_by_an_earlier_attempt() -> None:
     first = attempt(0, 10, tasks={("w", 0.0): Task("w", "s0001", 0.0, 5.0, ["a.0000"])}, decoded=1)
     again = attempt(20, 30, stored=["a.0000", "b.0000"])
-    assert effort([first, again]).stored == 1
+    assert compute_usage([first, again]).stored == 1
 
 
 def test_the_account_compares_with_what_was_expected(tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_the_account_compares_with_what_was_expected(tmp_path: Path) -> None:
     journal.begin(ShardFacts(), 1)
     journal.outcome(Outcome("a.0000", "k", "decoded", 60 * 16_000, 6.0, began=1.0, worker="n/1"))
     journal.end("done")
-    merged = Merged("b0001", rows=[row("a")], files={"a": {"html": {"path": "transcripts/a.html"}}})
-    account = read_account(folder, plan("a", "b"), [merged])
+    merged = MergedBundle("b0001", rows=[row("a")], files={"a": {"html": {"path": "transcripts/a.html"}}})
+    account = read_report_data(folder, plan("a", "b"), [merged])
     assert account.estimate is not None
     assert account.estimate.core_seconds == pytest.approx(3.0)
     assert account.total == 2
@@ -120,13 +120,13 @@ def test_the_account_compares_with_what_was_expected(tmp_path: Path) -> None:
 def test_a_run_that_failed_before_its_plan_has_a_page(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.rejected.write_text("recording\tpath\treason\nx\tin/x.mp3\tIt is empty.\n")
-    made = page(read_account(folder, None, []))
+    made = page(read_report_data(folder, None, []))
     assert "before anything could be planned" in made
     assert "It is empty." in made
 
 
 def test_nothing_hostile_becomes_markup(tmp_path: Path) -> None:
-    account = Account(
+    account = ReportData(
         rows=[row("a", path=HOSTILE, note=HOSTILE, language=HOSTILE), row("b")],
         files={"a": {"html": {"path": f"transcripts/{HOSTILE} #1? 50%.html"}}},
         failures=[Failure("c", HOSTILE, "c.0001", HOSTILE)],
@@ -153,7 +153,7 @@ def test_fifty_thousand_recordings_are_a_page_that_opens() -> None:
         (f"node{n % 99}/{n % 700}", float(n)): Task(f"node{n % 99}/{n % 700}", "s1", n, 0.9, ["c"])
         for n in range(50_000)
     }
-    account = Account(
+    account = ReportData(
         rows=rows,
         worst=[{"recording": "r1", "start": 1.0, "end": 2.0, "probability": 0.3, "text": "x", "flags": []}] * 9000,
         rejected=[{"path": f"in/{n}", "reason": "empty"} for n in range(9000)],

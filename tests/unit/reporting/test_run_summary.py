@@ -3,11 +3,11 @@ import logging
 import pytest
 
 from audiogrid.core.atomic_files import write_json
-from audiogrid.merging.merge_bundle import Failure, Merged, write_failures
+from audiogrid.merging.merge_bundle import Failure, MergedBundle, write_failures
 from audiogrid.orchestration.rerun import merge_generation, shard_generation
 from audiogrid.orchestration.snakemake_output import STREAM_HANDLER, calm
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.reporting.run_summary import read_ending
+from audiogrid.reporting.run_summary import read_run_summary
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def folder(tmp_path):
 
 
 def test_a_run_that_went_well(folder):
-    ending = read_ending(folder)
+    ending = read_run_summary(folder)
     assert ending.lines[0].startswith("2 of 2 recording(s) transcribed")
     assert ending.troubles == []
 
@@ -35,7 +35,7 @@ def test_rejected_failed_and_gaps_are_counted_apart(folder):
         Failure("b", "b.mp3", "b.0000", "left out as a gap"),
     ]
     write_failures(folder.failed, causes)
-    ending = read_ending(folder)
+    ending = read_run_summary(folder)
     assert ending.lines[0].startswith("2 of 10")
     assert ending.troubles == ["7 recording(s) rejected", "1 recording(s) failed"]
     text = "\n".join(ending.lines)
@@ -58,7 +58,9 @@ def test_a_bundle_is_merged_again_when_a_transcript_is_gone(folder):
     transcript = folder.transcripts / "a.txt"
     transcript.write_text("x")
     assert merge_generation(folder, "b0001") == 1
-    Merged("b0001", {"a": {"txt": {"path": "transcripts/a.txt", "sha256": ""}}}).write(folder.merged / "b0001.json", 2)
+    MergedBundle("b0001", {"a": {"txt": {"path": "transcripts/a.txt", "sha256": ""}}}).write(
+        folder.merged / "b0001.json", 2
+    )
     assert merge_generation(folder, "b0001") == 2
     transcript.unlink()
     assert merge_generation(folder, "b0001") == 3

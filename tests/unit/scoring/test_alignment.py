@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from whisper_normalizer.basic import BasicTextNormalizer
 
 from audiogrid.scoring import bootstrap
-from audiogrid.scoring.alignment import align, blocks
+from audiogrid.scoring.alignment import align, errors_per_block
 from audiogrid.scoring.differing_passages import most_different
-from audiogrid.scoring.normalising import normalise, unit
-from audiogrid.scoring.word_starts import timed
+from audiogrid.scoring.normalising import normalised_tokens, unit
+from audiogrid.scoring.word_starts import timed_tokens
 from speech import prompts
 
 WORDS = st.lists(st.sampled_from("a b c d".split()), max_size=30)
@@ -38,7 +38,7 @@ def test_every_error_is_charged_once_whatever_the_blocks(reference, hypothesis, 
     found = align(reference, hypothesis)
     charged = found.by_position()
     assert charged.sum() == found.errors
-    errors, tokens = blocks(charged, len(reference), size)
+    errors, tokens = errors_per_block(charged, len(reference), size)
     assert errors.sum() == found.errors
     assert tokens.sum() == len(reference)
 
@@ -51,7 +51,7 @@ def test_errors_stand_where_they_were_made():
 
 def test_characters_are_counted_where_words_are_not_written():
     assert unit("ja") == "characters" and unit("hi") == unit(None) == "words"
-    reference, hypothesis = normalise("今日は 良い天気。", "ja"), normalise("今日は、いい天気", "ja")
+    reference, hypothesis = normalised_tokens("今日は 良い天気。", "ja"), normalised_tokens("今日は、いい天気", "ja")
     assert align(reference, hypothesis).rate == jiwer.cer("今日は良い天気", "今日はいい天気") == pytest.approx(1 / 7)
 
 
@@ -65,11 +65,11 @@ def test_characters_are_counted_where_words_are_not_written():
     ],
 )
 def test_what_good_transcripts_spell_differently_is_no_error(one, other, language):
-    assert normalise(one, language) == normalise(other, language)
+    assert normalised_tokens(one, language) == normalised_tokens(other, language)
 
 
 def test_vowel_signs_matter():
-    assert normalise("कि", "hi") != normalise("की", "hi")
+    assert normalised_tokens("कि", "hi") != normalised_tokens("की", "hi")
 
 
 def test_other_languages_are_normalised_as_whisper_does_it():
@@ -80,7 +80,7 @@ def test_other_languages_are_normalised_as_whisper_does_it():
     }
     for language in texts:
         for text in [texts[language], *(prompt.text for prompt in prompts(language))]:
-            assert normalise(text, language) == BasicTextNormalizer()(text).split()
+            assert normalised_tokens(text, language) == BasicTextNormalizer()(text).split()
 
 
 def test_tokens_keep_their_times():
@@ -89,11 +89,11 @@ def test_tokens_keep_their_times():
         "text": " Twenty one boats, sail",
         "words": [{"word": f" {word}", "start": start, "end": start + 0.3} for word, start in words],
     }
-    found = timed({"segments": [segment]}, "en")
+    found = timed_tokens({"segments": [segment]}, "en")
     assert found.tokens == ["21", "boats", "sail"]
     assert found.starts[1:].tolist() == [2.0, 3.0]
     assert found.starts[0] <= 2.0
-    assert timed({"segments": []}, "en").tokens == []
+    assert timed_tokens({"segments": []}, "en").tokens == []
 
 
 def test_passages_show_where_variants_differ():
@@ -115,7 +115,7 @@ def test_a_passage_can_be_all_that_nobody_said():
 
 def test_equal_variants_are_equally_good():
     errors = np.array([[1.0, 0, 2, 0, 1, 3]] * 2)
-    found = bootstrap.rates(errors, np.full(6, 10.0))
+    found = bootstrap.bootstrap_rates(errors, np.full(6, 10.0))
     assert found.difference(1, 0) == bootstrap.Interval(0, 0, 0)
     assert found.chance_of_better(1, 0) == 0.5
     assert found.rate(0).value == pytest.approx(7 / 60)
@@ -125,8 +125,8 @@ def test_draws_are_paired_and_repeatable():
     rng = np.random.default_rng(3)
     one = rng.integers(0, 40, 30).astype(float)
     # The other variant makes one error less in every unit, however bad the unit is.
-    found = bootstrap.rates(np.stack([one, one - 1]), np.full(30, 100.0))
-    again = bootstrap.rates(np.stack([one, one - 1]), np.full(30, 100.0))
+    found = bootstrap.bootstrap_rates(np.stack([one, one - 1]), np.full(30, 100.0))
+    again = bootstrap.bootstrap_rates(np.stack([one, one - 1]), np.full(30, 100.0))
     difference = found.difference(1, 0)
     assert (difference.low, difference.high) == pytest.approx((-0.01, -0.01))
     assert found.chance_of_better(1, 0) == 1
@@ -135,17 +135,17 @@ def test_draws_are_paired_and_repeatable():
 
 
 def test_too_few_units_give_no_interval():
-    found = bootstrap.rates(np.array([[1.0, 2.0]]), np.array([10.0, 20.0]))
+    found = bootstrap.bootstrap_rates(np.array([[1.0, 2.0]]), np.array([10.0, 20.0]))
     assert found.rate(0) == bootstrap.Interval(0.1)
     assert found.chance_of_better(0, 0) is None
-    assert np.isnan(bootstrap.rates(np.zeros((1, 9)), np.zeros(9)).rate(0).value)
+    assert np.isnan(bootstrap.bootstrap_rates(np.zeros((1, 9)), np.zeros(9)).rate(0).value)
 
 
 def test_memory_does_not_grow_with_units(monkeypatch):
     errors, weights = np.ones((2, 40)), np.full(40, 10.0)
-    whole = bootstrap.rates(errors, weights).draws
+    whole = bootstrap.bootstrap_rates(errors, weights).draws
     monkeypatch.setattr(bootstrap, "_AT_ONCE", 400)
-    assert bootstrap.rates(errors, weights).draws.shape == whole.shape == (2000, 2)
+    assert bootstrap.bootstrap_rates(errors, weights).draws.shape == whole.shape == (2000, 2)
 
 
 def test_intervals_cover_the_truth_as_often_as_they_promise(monkeypatch):
@@ -156,6 +156,6 @@ def test_intervals_cover_the_truth_as_often_as_they_promise(monkeypatch):
     for trial in range(400):
         words = rng.integers(50, 400, 40)
         errors = rng.binomial(words, rng.beta(2, 18, 40)).astype(float)
-        interval = bootstrap.rates(errors[None], words.astype(float), seed=trial).rate(0)
+        interval = bootstrap.bootstrap_rates(errors[None], words.astype(float), seed=trial).rate(0)
         held += interval.low <= 0.1 <= interval.high
     assert 0.90 <= held / 400 <= 0.98
