@@ -55,7 +55,7 @@ def identify(per_language: int, seconds: float, windows: list[int]) -> None:
 
     os.environ.update(worker_environment(1))
     from audiogrid.decoding.whisper.model import Model
-    from audiogrid.planning.identify_languages import listen
+    from audiogrid.planning.identify_languages import identify_file
 
     folder = workspace("languages")
     files = [
@@ -70,7 +70,7 @@ def identify(per_language: int, seconds: float, windows: list[int]) -> None:
         least, wrong = 1.0, []
         began, cpu = time.perf_counter(), time.process_time()
         for language, path in files:
-            found = listen(model, path, int(seconds * RATE), wanted, 0.25)
+            found = identify_file(model, path, int(seconds * RATE), wanted, 0.25)
             right[language] += found.language == language
             if found.language == language:
                 least = min(least, found.probability)

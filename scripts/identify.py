@@ -18,7 +18,7 @@ from audiogrid.hardware.cores import divide, usable_cores, usable_memory
 from audiogrid.models.languages import known_languages
 from audiogrid.models.registry import model_hash
 from audiogrid.planning.bundles_and_shards import probed_recordings
-from audiogrid.planning.identify_languages import Listening, describe, identify
+from audiogrid.planning.identify_languages import IdentifySettings, describe, identify
 from audiogrid.records.identified_languages import write_identified
 from audiogrid.transcribing.worker import worker_environment
 
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
             f"{arguments.model_dir} knows English only and cannot tell languages apart: "
             "set identify: {model: base}, or another multilingual one"
         )
-    listening = Listening(
+    settings = IdentifySettings(
         str(arguments.model_dir), model_hash(arguments.model_dir), arguments.windows, arguments.multilingual_share
     )
     probed = probed_recordings(read_json(arguments.probe), 5)
@@ -56,11 +56,11 @@ def main(argv: list[str]) -> None:
     cores = min(arguments.cores or usable_cores(), usable_cores())
     division = divide(cores, (arguments.model_dir / "model.bin").stat().st_size, usable_memory())
     os.environ.update(worker_environment(division.threads))
-    found = identify(wanted, listening, processes=division.processes, threads=division.threads, cache=arguments.cache)
+    found = identify(wanted, settings, processes=division.processes, threads=division.threads, cache=arguments.cache)
     made = {
-        "model": {"name": arguments.model_dir.name, "hash": listening.model_hash},
-        "windows": listening.windows,
-        "multilingual_share": listening.multilingual_share,
+        "model": {"name": arguments.model_dir.name, "hash": settings.model_hash},
+        "windows": settings.windows,
+        "multilingual_share": settings.multilingual_share,
     }
     write_identified(arguments.output, found, made)
     for recording, one in found.items():

@@ -26,7 +26,7 @@ from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
-from audiogrid.splitting.cut_cache import known_cuts
+from audiogrid.splitting.cut_cache import read_cuts
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> None:
         print(f"plan for {folder.root}:")
         preview = None
         if arguments.store:
-            cuts = known_cuts(folder.root.parent, plan.recordings)
+            cuts = read_cuts(folder.root.parent, plan.recordings)
             preview = preview_store(plan, cuts, Store(arguments.store), arguments.accept_revisions)
         lines = plan_summary_lines(
             plan, _speeds(arguments.model_dir, folder), usable_cores(), preview, Prices(**arguments.prices)

@@ -13,7 +13,7 @@ from audiogrid.core.log import open_log
 from audiogrid.core.timebase import clock
 from audiogrid.core.tsv import escape_cell
 from audiogrid.hardware.cores import usable_cores
-from audiogrid.probing.fingerprint import attempts_file, note_attempt
+from audiogrid.probing.fingerprint import attempts_file, record_attempt
 from audiogrid.probing.list_recordings import list_sources
 from audiogrid.probing.probe import ProbeReport, known_ids, probe, write_rejected
 
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> None:
     probed = probe(listing.sources, processes=arguments.processes, cache=arguments.cache)
     report = ProbeReport(probed.recordings, [*listing.rejected, *probed.rejected])
     if arguments.cache is not None:
-        note_attempt(attempts_file(arguments.cache.parent), probed.unreachable)
+        record_attempt(attempts_file(arguments.cache.parent), probed.unreachable)
     if arguments.rejected:
         write_rejected(arguments.rejected, report.rejected)
     report.write(arguments.output)

@@ -20,7 +20,7 @@ from audiogrid.core.atomic_files import read_json
 from audiogrid.core.command import run
 from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import clock
-from audiogrid.splitting.cut_cache import note_cuts
+from audiogrid.splitting.cut_cache import write_cuts
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 
 _FIELDS = ("recording", "path", "size", "mtime_ns", "channels_mode", "duration", "chunks")
@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> None:
     bundle, jobs = read_jobs(options.plan or options.spec, options.bundle)
     manifest = split_bundle(jobs, options.output, bundle)
     if options.plan is not None:
-        note_cuts(options.plan.parent, jobs, manifest)
+        write_cuts(options.plan.parent, jobs, manifest)
     for kind, sentences in (("not split", manifest.problems), ("note", manifest.notes)):
         for recording, sentence in sentences.items():
             print(f"{kind}: {recording}: {sentence}", file=sys.stderr)

@@ -13,9 +13,11 @@ from audiogrid.comparing.degrading import SCHEMA as SOUND_SCHEMA
 from audiogrid.comparing.degrading import degrade, suffix
 from audiogrid.config.conditions import ORIGINAL, Condition
 from audiogrid.core.atomic_files import canonical_json, read_json, write_json
-from audiogrid.probing.media_facts import MediaError, MediaFile, probe_media
+from audiogrid.media.demux import MediaError, MediaFile
+from audiogrid.probing.media_facts import probe_media
 from audiogrid.remote.service import RemoteError
-from audiogrid.splitting.split_bundle import SplitJob, UnusableError, opened
+from audiogrid.splitting.opening import UnusableRecordingError, open_recording
+from audiogrid.splitting.split_bundle import SplitJob
 
 # Ids of recordings never contain this character.
 _MARK = "+"
@@ -99,7 +101,7 @@ def make_condition(
             try:
                 degrade(_source(source), folder / name, condition, source["channels_mode"])
                 entry = _entry(folder / name, recipe)
-            except (MediaError, UnusableError, RemoteError, OSError, ValueError) as error:
+            except (MediaError, UnusableRecordingError, RemoteError, OSError, ValueError) as error:
                 made.problems[source["recording"]] = f"there is no {condition.name} of it: {error}"
                 warn(f"{source['recording']}: {made.problems[source['recording']]}")
                 continue
@@ -127,7 +129,7 @@ def _source(source: Mapping[str, Any]) -> MediaFile:
     """Opens a recording, which must be unchanged since it was probed."""
     facts = ("recording", "path", "size", "mtime_ns", "channels_mode", "duration")
     job = SplitJob(**{name: source[name] for name in facts}, chunks=1, address_table=source.get("address_table"))
-    return opened(job)
+    return open_recording(job)
 
 
 def _entry(path: Path, recipe: str) -> dict[str, Any]:

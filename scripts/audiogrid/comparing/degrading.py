@@ -17,7 +17,8 @@ import numpy as np
 from audiogrid.config.conditions import Condition, Step
 from audiogrid.core.errors import RetryableError
 from audiogrid.core.timebase import SAMPLE_RATE
-from audiogrid.probing.media_facts import MediaError, MediaFile, stream_pcm
+from audiogrid.media.demux import MediaError, MediaFile
+from audiogrid.media.pcm_stream import stream_pcm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

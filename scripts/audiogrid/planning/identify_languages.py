@@ -1,8 +1,8 @@
-"""Which language a recording is in: several stretches of speech spread over all of it are listened to.
+"""Identifies the language of a recording from several windows of speech, spread over its whole length.
 
-A recording is read once, as a stream, in blocks of half a minute. It is parted into as many slots as windows are
-wanted; from each slot the first block past its opening third in which somebody really speaks becomes a window, so
-that a jingle or a greeting in another language decides nothing.
+A recording is read in blocks of half a minute and divided into as many slots as windows are wanted. Each slot
+contributes the first block after its opening third that holds enough speech, so that a jingle or a greeting in
+another language does not decide.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from audiogrid.core.atomic_files import write_text
 from audiogrid.core.errors import AudiogridError
 from audiogrid.core.timebase import to_samples, to_seconds
-from audiogrid.probing.isolation import Looked, look_at
+from audiogrid.probing.isolation import FileOutcome, run_isolated
 from audiogrid.records.identified_languages import HeardWindow, Identified, judge, unknown
 from audiogrid.records.plan import Recording
-from audiogrid.remote.address import is_remote, parse
+from audiogrid.remote.address import is_remote
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from audiogrid.decoding.whisper.model import Model
     from audiogrid.media.demux import MediaFile
 
-# Raised whenever the same file would now be heard otherwise.
+# Raised whenever other windows of the same file are chosen, so that old answers are not used.
 _CACHE_SCHEMA = 1
 _BLOCK_SECONDS = 30
-# A block with this much speech is a good window; a shorter stretch than the second is nothing to go by.
+# Speech in a block that makes a good window, and the least speech that makes a window at all.
 _GOOD_SPEECH = to_samples(5.0)
 _LEAST_SPEECH = to_samples(0.3)
-# Seconds for a file: reading hours of audio and a large model on a slow machine.
-_PATIENCE = 600.0
+# Seconds that a file may take: hours of audio and a large model on a slow machine.
+_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True)
-class Listening:
-    """How recordings are listened to; everything here decides what is found."""
+class IdentifySettings:
+    """Model and options of the identification; all of them influence the result."""
 
     model_dir: str
     model_hash: str
@@ -48,23 +48,23 @@ class Listening:
 
     @property
     def identity(self) -> list[Any]:
-        """What of it belongs to a remembered answer."""
+        """The options that a cached answer depends on."""
         return [self.model_hash, self.windows, self.multilingual_share]
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of speech: where its block starts (samples), how much speech it has, and that speech."""
+    """Speech of one block. ``at``: start of the block, ``speech``: amount of speech, both in samples at 16 kHz."""
 
     at: int
     speech: int
     audio: np.ndarray
 
 
-def spread(blocks: Iterator[np.ndarray], total: int, wanted: int) -> Iterator[Window]:
-    """Windows from ``blocks`` (int16, one after another, ``total`` of them), at most one from each of ``wanted`` slots.
+def choose_windows(blocks: Iterator[np.ndarray], total: int, wanted: int) -> Iterator[Window]:
+    """Yields at most one window from each of ``wanted`` slots.
 
-    ``blocks`` is read no further than the last window needs.
+    ``blocks``: ``total`` consecutive blocks (int16, shape ``(n,)``). They are read no further than the last window.
     """
     slots = min(wanted, total)
     best: Window | None = None
@@ -85,7 +85,7 @@ def spread(blocks: Iterator[np.ndarray], total: int, wanted: int) -> Iterator[Wi
         if number == last - 1:
             best = None
     if best is not None:
-        # The file is shorter than it was thought to be.
+        # The file is shorter than the header says.
         yield best
 
 
@@ -95,7 +95,7 @@ def _bounds(slot: int, slots: int, total: int) -> tuple[int, int]:
 
 
 def _window(at: int, block: np.ndarray) -> Window | None:
-    """The speech of a block, with its pads; ``None`` where there is next to none."""
+    """The padded speech of a block; ``None`` where there is hardly any."""
     import numpy as np
 
     from audiogrid.media.vad import VoiceOptions, speech_probabilities, speech_spans
@@ -108,13 +108,13 @@ def _window(at: int, block: np.ndarray) -> Window | None:
     return Window(at, speech, np.concatenate([block[start:end] for start, end in padded]))
 
 
-def listen(model: Model, path: MediaFile, duration: int, windows: int, multilingual_share: float) -> Identified:
-    """The language of a file of ``duration`` samples. Raises ``MediaError`` when it cannot be decoded."""
-    from audiogrid.probing.media_facts import stream_pcm
+def identify_file(model: Model, path: MediaFile, duration: int, windows: int, multilingual_share: float) -> Identified:
+    """Returns the language of a file of ``duration`` samples. Raises ``MediaError`` when it cannot be decoded."""
+    from audiogrid.media.pcm_stream import stream_pcm
 
     stream = (block[0] for block in stream_pcm(path, block_seconds=_BLOCK_SECONDS))
     total = max(1, -(-duration // to_samples(_BLOCK_SECONDS)))
-    found = list(spread(stream, total, windows))
+    found = list(choose_windows(stream, total, windows))
     ranked = model.languages(model.encode([window.audio for window in found])) if found else []
     heard = []
     for window, probabilities in zip(found, ranked, strict=True):
@@ -128,60 +128,49 @@ def listen(model: Model, path: MediaFile, duration: int, windows: int, multiling
 _models: dict[str, Model] = {}
 
 
-def _opened(recording: Recording) -> MediaFile:
-    """What a recording is read from."""
-    if not is_remote(recording.path):
-        return Path(recording.path)
-    from audiogrid.probing.tables import address_in_table
-    from audiogrid.remote.reader import RemoteFile
-
-    table = recording.address_table
-    address = address_in_table(Path(table), recording.path) if table else parse(recording.path)
-    return RemoteFile(address, (recording.size, recording.mtime_ns))
-
-
 @dataclass(frozen=True)
-class Listener:
-    """What a child process does with a path: load the model once, then listen. Plain values only, to travel there."""
+class IdentifyTask:
+    """The function that child processes run for a path. It loads the model once per process and can be pickled."""
 
-    listening: Listening
+    settings: IdentifySettings
     recordings: dict[str, Recording]
     threads: int = 1
 
-    def __call__(self, path: str) -> Looked:
-        """``Identified`` as plain values, or the reason why there is none; never raises for a file."""
-        from audiogrid.probing.media_facts import MediaError
+    def __call__(self, path: str) -> FileOutcome:
+        """Returns ``Identified`` as plain values, or the reason why there is none; raises nothing."""
+        from audiogrid.media.demux import MediaError
         from audiogrid.remote.service import RemoteError
+        from audiogrid.splitting.opening import UnusableRecordingError, open_recording
 
-        settings = self.listening
+        settings = self.settings
         try:
             if settings.model_dir not in _models:
                 from audiogrid.decoding.whisper.model import Model
 
                 _models[settings.model_dir] = Model(Path(settings.model_dir), "cpu", "auto", self.threads, 8)
             model = _models[settings.model_dir]
-            found = listen(
+            found = identify_file(
                 model,
-                _opened(self.recordings[path]),
+                open_recording(self.recordings[path]),
                 self.recordings[path].duration,
                 settings.windows,
                 settings.multilingual_share,
             )
-        except (MediaError, RemoteError, AudiogridError) as error:
-            return Looked(None, str(error).rstrip("."))
+        except (MediaError, RemoteError, UnusableRecordingError, AudiogridError) as error:
+            return FileOutcome(None, str(error).rstrip("."))
         except Exception as error:
-            # What libraries say about an address may quote it with its secrets.
+            # Error messages of libraries may quote an address with its secrets.
             what = "" if is_remote(path) else f": {error}"
-            return Looked(None, " ".join(f"{type(error).__name__}{what}".split()))
-        return Looked(asdict(found), None)
+            return FileOutcome(None, " ".join(f"{type(error).__name__}{what}".split()))
+        return FileOutcome(asdict(found), None)
 
 
-class Remembered:
-    """Answers of earlier times, by path, size and time of a file: a file of JSON lines that grows with each answer."""
+class LanguageCache:
+    """Earlier answers by path, size and modification time of a file, kept in a file of JSON lines."""
 
-    def __init__(self, path: Path | None, listening: Listening) -> None:
+    def __init__(self, path: Path | None, settings: IdentifySettings) -> None:
         self._path = path
-        self._identity = listening.identity
+        self._identity = settings.identity
         self.answers: dict[tuple[str, int, int], dict[str, Any]] = {}
         if path is None:
             return
@@ -199,11 +188,11 @@ class Remembered:
                 continue
 
     def get(self, recording: Recording) -> dict[str, Any] | None:
-        """What is known about a recording's file as it was probed."""
+        """The answer for a recording's file as it was probed, or ``None``."""
         return self.answers.get((recording.path, recording.size, recording.mtime_ns))
 
     def add(self, recording: Recording, found: dict[str, Any]) -> None:
-        """Remember an answer at once: a killed job goes on after it."""
+        """Add an answer and append it to the file, so that a killed job need not repeat it."""
         self.answers[recording.path, recording.size, recording.mtime_ns] = found
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -211,7 +200,7 @@ class Remembered:
                 file.write(self._line(recording, found))
 
     def keep_only(self, recordings: Sequence[Recording]) -> None:
-        """Forget files that are gone or have changed."""
+        """Rewrite the file with the answers for these recordings only."""
         if self._path is not None:
             lines = [self._line(one, found) for one in recordings if (found := self.get(one)) is not None]
             write_text(self._path, "".join(lines))
@@ -229,24 +218,30 @@ class Remembered:
 
 
 def identify(
-    recordings: Sequence[Recording], listening: Listening, *, processes: int, threads: int, cache: Path | None = None
+    recordings: Sequence[Recording],
+    settings: IdentifySettings,
+    *,
+    processes: int,
+    threads: int,
+    cache: Path | None = None,
 ) -> dict[str, Identified]:
-    """The language of every recording, in up to ``processes`` children; what ``cache`` knows is not heard again.
+    """Returns the language of every recording, found by up to ``processes`` child processes.
 
-    A file over which a child dies or hangs, or that cannot be read, has no language but a ``problem``.
+    Recordings that are in ``cache`` are not read again. A file that crashes or hangs its process, or that cannot be
+    read, has no language but a ``problem``.
     """
-    remembered = Remembered(cache, listening)
+    remembered = LanguageCache(cache, settings)
     by_path = {recording.path: recording for recording in recordings}
     fresh = [path for path, recording in by_path.items() if remembered.get(recording) is None]
-    listener = Listener(listening, {path: by_path[path] for path in fresh}, threads)
+    task = IdentifyTask(settings, {path: by_path[path] for path in fresh}, threads)
 
-    def note(path: str, looked: Looked) -> None:
+    def store(path: str, looked: FileOutcome) -> None:
         if looked.facts is not None:
             remembered.add(by_path[path], looked.facts)
 
     sizes = {path: by_path[path].size for path in fresh}
-    looked = look_at(
-        fresh, processes=processes, look=listener, patience=_PATIENCE, sizes=sizes, one_by_one=True, note=note
+    looked = run_isolated(
+        fresh, processes=processes, inspect=task, timeout=_TIMEOUT, sizes=sizes, one_by_one=True, on_outcome=store
     )
     remembered.keep_only(list(by_path.values()))
     found = {}
@@ -258,7 +253,7 @@ def identify(
 
 
 def describe(found: Mapping[str, Identified]) -> str:
-    """How many recordings are in which language, the most frequent first."""
+    """A line with the number of recordings per language, the most frequent first."""
     counts: dict[str, int] = {}
     for one in found.values():
         counts[one.language or "unknown"] = counts.get(one.language or "unknown", 0) + 1

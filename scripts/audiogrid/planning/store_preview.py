@@ -10,7 +10,7 @@ from audiogrid.decoding.revisions import store_keys
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.plan import Plan
 from audiogrid.records.store import Store
-from audiogrid.splitting.cut_cache import File, file_of
+from audiogrid.splitting.cut_cache import CutIdentity, cut_identity
 
 
 @dataclass
@@ -45,11 +45,11 @@ def _hours(samples: int) -> str:
 
 
 def preview_store(
-    plan: Plan, cuts: Mapping[File, Sequence[Chunk]], store: Store, accepted: Sequence[int] = ()
+    plan: Plan, cuts: Mapping[CutIdentity, Sequence[Chunk]], store: Store, accepted: Sequence[int] = ()
 ) -> StorePreview:
     """Looks up every chunk of ``plan`` in the store.
 
-    ``cuts``: see ``cut_cache.known_cuts``. ``accepted``: earlier revisions of the decoding code whose results count.
+    ``cuts``: see ``cut_cache.read_cuts``. ``accepted``: earlier revisions of the decoding code whose results count.
     """
 
     def is_stored(chunk: Chunk, model: str, options: Mapping[str, object]) -> bool:
@@ -61,7 +61,7 @@ def preview_store(
     waiting: set[str] = set()
     for recording in plan.recordings:
         # In another run the same file may have another name.
-        known = {(chunk.channel, chunk.index): chunk for chunk in cuts.get(file_of(recording), ())}
+        known = {(chunk.channel, chunk.index): chunk for chunk in cuts.get(cut_identity(recording), ())}
         for track in recording.tracks:
             model, options = plan.model_of(recording, track), plan.options_for(recording, track)
             for index, name in enumerate(recording.chunks_of(track)):

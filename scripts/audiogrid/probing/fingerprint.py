@@ -1,4 +1,4 @@
-"""A fingerprint of what a run would read, so that a changed folder or table is noticed."""
+"""A hash of what a run would read, so that a changed folder or table makes Snakemake probe again."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from audiogrid.probing.recording_source import RecordingSource
 
 
 def listing_hash(recordings: str | Sequence[str], channels: str) -> str:
-    """Hash over every listed recording with its settings, size and modification time.
+    """Returns a hash over every listed recording with its settings, size and modification time.
 
-    Files are only looked at from outside (``stat``), remote ones by what their storage says of them.
-    Raises ``InputError`` when there is nothing to list, or a table cannot be read, ``RetryableError``
-    when the storage of a remote folder cannot be reached.
+    No file is opened: local ones are examined with ``stat``, remote ones through their storage's listing. Raises
+    ``InputError`` when there is nothing to list, or a table cannot be read, ``RetryableError`` when the storage of a
+    remote folder cannot be reached.
     """
     given = recordings if isinstance(recordings, str) else list(recordings)
     return _hash(list_sources(given, channels=channels))
@@ -26,13 +26,13 @@ def listing_hash(recordings: str | Sequence[str], channels: str) -> str:
 def _hash(listing: Listing) -> str:
     digest = hashlib.sha256()
     for source in listing.sources:
-        digest.update(f"{source!r} {_seen(source)}\n".encode(errors="surrogateescape"))
+        digest.update(f"{source!r} {_state(source)}\n".encode(errors="surrogateescape"))
     for rejection in listing.rejected:
         digest.update(f"{rejection!r}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]
 
 
-def _seen(source: RecordingSource) -> str:
+def _state(source: RecordingSource) -> str:
     if source.remote:
         facts = source.remote.facts
         return f"{facts.size} {facts.stamp_ns}" if facts else "unreachable"
@@ -44,29 +44,29 @@ def _seen(source: RecordingSource) -> str:
 
 
 def current_listing(recordings: str | Sequence[str], channels: str, state: Path, *, only_looks: bool) -> str:
-    """``listing_hash`` for a start of the workflow, as the parameter that makes Snakemake probe again.
+    """Returns ``listing_hash`` at the start of a workflow: the parameter of rule ``probe``, which reruns if it changes.
 
-    ``state``: folder that remembers it. A command that only looks gets the remembered hash where a
-    storage cannot be reached. While the last probe could not reach recordings, the parameter is another one.
+    ``state``: folder in which the last hash is kept. With ``only_looks`` (a dry run, say) the last hash is returned
+    where a storage cannot be reached. If the last probe could not reach some recordings, the parameter changes.
     """
     note = state / "listing.json"
     asked = canonical_json([recordings, channels])
     try:
         found = listing_hash(recordings, channels)
     except RetryableError:
-        remembered = _remembered(note)
+        remembered = _last_hash(note)
         if not only_looks or remembered.get("asked") != asked:
             raise
         found = remembered["hash"]
     else:
-        # Only addresses can be out of reach.
+        # Only remote recordings can be out of reach.
         if not only_looks and "://" in asked:
             write_json(note, {"asked": asked, "hash": found})
-    number = wanted_attempt(attempts_file(state))
+    number = next_attempt(attempts_file(state))
     return f"{found} {number}" if number else found
 
 
-def _remembered(note: Path) -> dict[str, str]:
+def _last_hash(note: Path) -> dict[str, str]:
     try:
         value: dict[str, str] = read_json(note)
         return value
@@ -75,12 +75,12 @@ def _remembered(note: Path) -> dict[str, str]:
 
 
 def attempts_file(state: Path) -> Path:
-    """Where ``probe`` leaves how often it looked, and how many recordings it could not reach."""
+    """File in which ``probe`` counts its attempts and the recordings it could not reach."""
     return state / "probe_attempts.json"
 
 
-def wanted_attempt(note: Path) -> int:
-    """Number of the probe that is wanted: another than the last where that did not reach everything."""
+def next_attempt(note: Path) -> int:
+    """Number of the next probe: raised by one if the last one did not reach all recordings."""
     try:
         last = read_json(note)
         return int(last["attempt"]) + (1 if last["unreachable"] else 0)
@@ -88,8 +88,8 @@ def wanted_attempt(note: Path) -> int:
         return 0
 
 
-def note_attempt(note: Path, unreachable: int) -> None:
-    """Note how the probe that ``wanted_attempt`` asked for went; nothing is written while all goes well."""
-    attempt = wanted_attempt(note)
+def record_attempt(note: Path, unreachable: int) -> None:
+    """Record how many recordings a probe could not reach. Writes nothing as long as all are reached."""
+    attempt = next_attempt(note)
     if attempt or unreachable:
         write_json(note, {"attempt": attempt, "unreachable": unreachable})

@@ -1,4 +1,4 @@
-"""What a run is asked to transcribe: folders, globs and tables turned into a list of recordings."""
+"""Turns the folders, globs and tables that a run names into a list of recordings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from audiogrid.remote.listing import found_at, look_at_all
 
 TABLE_SUFFIXES = (".tsv", ".csv")
 
-# What lies beside recordings in many folders; anything else is taken for media and looked into.
+# Extensions of files that often lie beside recordings. All other files are probed.
 _EXTENSIONS = """
     txt md rst rtf log srt vtt ass ssa sub lrc ttml sbv tsv csv json jsonl yaml yml toml ini cfg conf xml html htm css
     js py ipynb sh smk r tex bib pdf doc docx odt xls xlsx ods ppt pptx odp jpg jpeg png gif bmp tif tiff webp svg heic
@@ -36,24 +36,24 @@ _NOT_MEDIA = frozenset(_EXTENSIONS.split())
 
 @dataclass(frozen=True)
 class Listing:
-    """Recordings in order, and what was left out with the reason."""
+    """Recordings in order, and what was rejected, with reasons."""
 
     sources: list[RecordingSource]
     rejected: list[Rejection]
 
 
 def ignored(name: str) -> bool:
-    """Whether a file of a folder is passed over: hidden, or obviously no media."""
+    """Whether a file of a folder is skipped: hidden, or obviously not media."""
     return name.startswith(".") or PurePath(name).suffix[1:].lower() in _NOT_MEDIA
 
 
 def list_sources(
     recordings: str | Sequence[str], *, channels: str = "mix", known_ids: Mapping[str, str] | None = None
 ) -> Listing:
-    """Recordings of one folder, glob, table or media file, or of several of them; remote ones are looked at.
+    """Returns the recordings of one or several folders, globs, tables, media files or remote addresses.
 
-    ``channels``: ``mix`` or ``split`` where a table says nothing else. ``known_ids``: path -> id of an
-    earlier run; those ids stay. Raises ``InputError`` when something named here is missing or empty, or a
+    ``channels``: ``mix`` or ``split``, for recordings whose table has no other value. ``known_ids``: path -> id in
+    an earlier run; those ids are kept. Raises ``InputError`` when something named here is missing or empty, or a
     table cannot be read, ``RetryableError`` when the storage of a remote folder cannot be reached.
     """
     if channels not in CHANNELS:
@@ -78,17 +78,17 @@ def list_sources(
         found += [(RecordingSource("", file, channels=mode), False) for file in files]
         rejected += bad
     named = _with_ids(found, known_ids or {})
-    looked, bad = _looked_at(named)
+    looked, bad = _with_remote_facts(named)
     return Listing(looked, [*rejected, *bad])
 
 
 def _with_ids(found: list[tuple[RecordingSource, bool]], known: Mapping[str, str]) -> list[RecordingSource]:
-    """Drop what is listed twice and name the rest; the flag says that a table gave the name."""
+    """Drop duplicates and assign ids. The flag of each source says whether a table gave its id."""
     seen: set[tuple[str, str]] = set()
     kept: list[tuple[RecordingSource, bool]] = []
     here = Path.cwd()
     for source, explicit in found:
-        # A table may hold addresses that look the same without their secrets.
+        # Addresses that differ only in their secrets have the same path.
         place = source.remote.address.url or source.path if source.remote else os.path.normpath(here / source.path)
         key = (place, source.recording)
         if key not in seen:
@@ -104,7 +104,7 @@ def _stem(source: RecordingSource) -> str:
 
 
 def _remote(item: str, mode: Channels) -> list[RecordingSource]:
-    """Recordings at a remote address: an object, or what lies below a prefix and may be media."""
+    """Recordings at a remote address: one object, or all objects below a prefix that may be media."""
     found = found_at(item)
     if len(found) == 1 and found[0].address == parse(item):
         name = found[0].address.key
@@ -121,7 +121,7 @@ def _remote(item: str, mode: Channels) -> list[RecordingSource]:
 
 
 def _folder_part(asked: str, keys: list[str]) -> int:
-    """Length of what was written out of the keys that ``asked`` (a prefix or a glob) stands for."""
+    """Length of the part of the keys that ``asked`` (a prefix or a glob) fixes."""
     below = asked.rstrip("/") + "/"
     if below == "/" or all(key.startswith(below) for key in keys):
         return len(below) if below != "/" else 0
@@ -130,14 +130,14 @@ def _folder_part(asked: str, keys: list[str]) -> int:
 
 
 def _passed_over(below: str) -> bool:
-    """Like ``ignored``, for all parts of a key below a prefix; ``..`` has no meaning there."""
+    """Like ``ignored``, for all parts of a key below a prefix; ``..`` is an ordinary name there."""
     *folders, name = below.split("/")
     hidden = any(part.startswith(".") and part not in (".", "..") for part in folders)
     return hidden or ignored(name)
 
 
-def _looked_at(sources: list[RecordingSource]) -> tuple[list[RecordingSource], list[Rejection]]:
-    """Sources with facts for the remote ones of tables; those that cannot be had are rejected."""
+def _with_remote_facts(sources: list[RecordingSource]) -> tuple[list[RecordingSource], list[Rejection]]:
+    """Add facts to the remote sources of tables; reject those that do not exist or may not be read."""
     waiting = {s.path: s.remote.address for s in sources if s.remote and not (s.remote.facts or s.remote.trouble)}
     seen = dict(zip(waiting, look_at_all(list(waiting.values())), strict=True))
     kept: list[RecordingSource] = []
@@ -196,7 +196,7 @@ def _plain(item: str) -> tuple[list[str], list[Rejection]]:
 
 
 def _walk(folder: Path, visited: set[tuple[int, int]], files: list[str], rejected: list[Rejection]) -> None:
-    """Add the candidates below ``folder``, sorted; a folder met again through a link is passed over."""
+    """Add the candidates below ``folder``, sorted; a folder reached again through a link is skipped."""
     facts = folder.stat()
     if (facts.st_dev, facts.st_ino) in visited:
         return

@@ -1,7 +1,7 @@
-"""What a media file holds: how long it is, how many channels it has, whether it can be decoded.
+"""Facts about a media file: its duration and channels, and whether it can be decoded.
 
-Headers lie (a wrong length, a variable bit rate without an index, a file cut off), so the length is
-read off the last audio packets; nothing but the first half second is decoded.
+The length in a header may be wrong (variable bit rate without an index, a file that was cut off), so the duration
+comes from the last audio packets. Only the first half second is decoded.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from typing import Any, Literal
 
 from audiogrid.core.timebase import clock, to_samples
 from audiogrid.media.demux import AudioInput, MediaError, MediaFile, Packets, Timeline, check_file, open_audio
-from audiogrid.media.pcm_stream import SHORTFALL, UNDECODABLE, WITHOUT_AUDIO, PcmStream, shortfall_note, stream_pcm
-
-__all__ = ["MediaError", "MediaFacts", "MediaFile", "PcmStream", "probe_media", "stream_pcm"]
+from audiogrid.media.pcm_stream import SHORTFALL, UNDECODABLE, WITHOUT_AUDIO, shortfall_note
 
 # Decoding this much proves that the codec works.
 _PROOF_SECONDS = 0.5
-# A file may begin with damage; after this many packets without a sound it is not worth more.
+# A file may begin with damage. After this many packets without any decoded sound it counts as undecodable.
 _PROOF_PACKETS = 2_000
-# Where a header is to be believed, only this much before its end is read.
+# Where the header's length is reliable, only this much before the end is read.
 _TAIL_SECONDS = 10
-# Less than this is no recording, in seconds.
+# Shorter files are rejected, in seconds.
 _SHORTEST = 0.1
 
 
@@ -46,7 +44,7 @@ class MediaFacts:
 
 
 class _Scan:
-    """A walk through packets: where audio ends, and what its first half second decodes to."""
+    """Reads packets to find where the audio ends, and decodes the first half second."""
 
     def __init__(self, source: AudioInput) -> None:
         self._source = source
@@ -63,7 +61,7 @@ class _Scan:
         self.encrypted = False
 
     def run(self, *, everything: bool, until_proved: bool = False) -> None:
-        """Read packets up to the end, or until enough has been decoded; ``everything``: other streams, too."""
+        """Read packets to the end, or until enough has been decoded. ``everything``: packets of other streams, too."""
         packets = Packets(self._source, all_streams=everything)
         for packet in packets:
             if packet.stream_index != self._index:
@@ -117,7 +115,7 @@ def probe_media(path: MediaFile | str) -> MediaFacts:
     with open_audio(path) as source:
         scan, confirmed = _scan(source)
         end = scan.cursor
-        # Encrypted packets now and then decode to noise.
+        # Encrypted packets sometimes decode to noise.
         if scan.encrypted or not scan.proved:
             raise _undecodable(scan)
         if end < _SHORTEST:
@@ -137,7 +135,7 @@ def probe_media(path: MediaFile | str) -> MediaFacts:
 
 
 def _scan(source: AudioInput) -> tuple[_Scan, bool]:
-    """Walk to the end: by a seek where that can be trusted (second value: it was), else packet by packet."""
+    """Find the end: by a seek where the header is reliable (the second value is then true), else packet by packet."""
     import av
 
     claimed = source.claimed_end
@@ -189,7 +187,7 @@ def _note(source: AudioInput, scan: _Scan, *, confirmed: bool, path: MediaFile) 
 
 
 def _has_mp3_index(path: MediaFile) -> bool:
-    """Whether an MP3 says how long it is (Xing, Info or VBRI header, behind an ID3 tag of any size)."""
+    """Whether an MP3 has a header with its length (Xing, Info or VBRI, after an ID3 tag of any size)."""
     with path.open("rb") as file:
         start = file.read(10)
         if start[:3] == b"ID3":
@@ -204,7 +202,7 @@ def _has_mp3_index(path: MediaFile) -> bool:
 
 
 def _is_streamed_wav(source: AudioInput, path: MediaFile) -> bool:
-    """Whether a WAV was written to a pipe: its header then has no size, and ends "early" by design."""
+    """Whether a WAV was written to a pipe: its header then has no size, and an early end is no damage."""
     if source.format != "wav":
         return False
     with path.open("rb") as file:

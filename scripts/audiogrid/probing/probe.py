@@ -1,4 +1,4 @@
-"""Facts about every listed recording, gathered by processes that may crash or hang on a file."""
+"""Probes every listed recording in child processes and writes ``probe.json``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from audiogrid.core.atomic_files import write_json, write_text
 from audiogrid.core.tsv import write_table
-from audiogrid.probing.isolation import Looked, look_at
+from audiogrid.probing.isolation import FileOutcome, run_isolated
 from audiogrid.probing.recording_source import RecordingSource, Rejection
 
 SCHEMA = 1
-# Raised whenever the same file would now give other facts.
+# Raised whenever the same file would give other facts than before.
 _CACHE_SCHEMA = 1
 
 
@@ -43,9 +43,9 @@ class Probed:
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """What can be transcribed, in the order of the listing, and what cannot, with reasons.
+    """Accepted recordings in the order of the listing, and rejected ones with reasons.
 
-    ``unreachable``: how many were rejected only because their storage did not answer.
+    ``unreachable``: number of recordings rejected only because their storage did not answer.
     """
 
     recordings: list[Probed]
@@ -70,24 +70,24 @@ def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:
 
 
 def probe(sources: Sequence[RecordingSource], *, processes: int, cache: Path | None = None) -> ProbeReport:
-    """Look at every source. Facts of those whose size and time are as in ``cache`` are taken from there.
+    """Probe every source. Returns the report.
 
-    ``cache`` is a file of JSON lines; it is rewritten. A file that crashes its process or takes
-    unreasonably long is rejected like any other bad file.
+    ``cache``: a file of JSON lines with facts of earlier probes; they are used for files of unchanged size and time,
+    and the file is rewritten. A file that crashes its process or takes too long is rejected.
     """
     remembered = read_cache(cache)
-    looked: dict[str, Looked] = {}
+    looked: dict[str, FileOutcome] = {}
     for source in sources:
         facts = remembered.get(source.path)
         if facts is not None and _is_unchanged(source, facts):
-            looked[source.path] = Looked(facts["facts"], None)
+            looked[source.path] = FileOutcome(facts["facts"], None)
         elif source.remote and source.remote.trouble:
-            # What is known of a recording stays true while its storage is silent: it keeps its place in the plan.
+            # A recording whose storage does not answer keeps the facts of the last probe, and its place in the plan.
             known = facts["facts"] if facts is not None else None
-            looked[source.path] = Looked(known, None if known else str(source.remote.trouble), not known)
+            looked[source.path] = FileOutcome(known, None if known else str(source.remote.trouble), not known)
     fresh = {_place(source): source.path for source in sources if source.path not in looked}
     sizes = {_place(s): s.remote.facts.size for s in sources if s.remote and s.remote.facts}
-    for place, found in look_at(list(fresh), processes=processes, sizes=sizes).items():
+    for place, found in run_isolated(list(fresh), processes=processes, sizes=sizes).items():
         looked[fresh[place]] = found
     recordings: list[Probed] = []
     rejected: list[Rejection] = []
@@ -126,7 +126,7 @@ def _merge(source: RecordingSource, facts: Mapping[str, Any]) -> Probed:
 
 
 def _place(source: RecordingSource) -> str:
-    """Where the recording is read from: the whole address of a remote one, which nothing keeps."""
+    """The path, or the whole address of a remote recording, which is written nowhere."""
     return source.remote.address.url or source.path if source.remote else source.path
 
 
@@ -143,7 +143,7 @@ def _is_unchanged(source: RecordingSource, cached: Mapping[str, Any]) -> bool:
 
 
 def read_cache(cache: Path | None) -> dict[str, dict[str, Any]]:
-    """Lines of the cache by path: ``recording`` (the id then) and ``facts``; damaged lines are left out."""
+    """Returns the entries of the cache by path: ``recording`` (its id) and ``facts``. Damaged lines are skipped."""
     if cache is None:
         return {}
     try:
@@ -162,11 +162,11 @@ def read_cache(cache: Path | None) -> dict[str, dict[str, Any]]:
 
 
 def known_ids(cache: Path | None) -> dict[str, str]:
-    """Path -> id of the last time, so that new files never rename earlier ones."""
+    """Returns path -> id of the last probe, so that new files do not rename earlier ones."""
     return {path: entry["recording"] for path, entry in read_cache(cache).items() if entry.get("recording")}
 
 
-def _write_cache(cache: Path, sources: Sequence[RecordingSource], looked: Mapping[str, Looked]) -> None:
+def _write_cache(cache: Path, sources: Sequence[RecordingSource], looked: Mapping[str, FileOutcome]) -> None:
     lines = []
     for source in sources:
         facts = looked[source.path].facts

@@ -1,4 +1,4 @@
-"""Ids of recordings: file stems made safe for file names, each of them used once."""
+"""Ids of recordings: file stems made safe for file names, and unique."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _KEPT = frozenset("._-")
 
 
 def safe_id(stem: str) -> str:
-    """``stem`` as a file name that no shell, path or chunk name can misread.
+    """Returns ``stem`` as a name that is safe in shells, paths and chunk names.
 
-    NFC; letters, marks and digits of any script and ``. _ -`` stay, all else becomes ``_``; no
-    dash or dot in front; never empty; at most 100 bytes of UTF-8.
+    Letters, marks and digits of any script and ``. _ -`` stay, everything else becomes ``_``. The result is in
+    NFC, has no dash or dot in front, is not empty and has at most 100 bytes of UTF-8.
     """
     composed = unicodedata.normalize("NFC", stem)
     name = "".join(char if char in _KEPT or unicodedata.category(char)[0] in "LMN" else "_" for char in composed)
@@ -32,7 +32,7 @@ def _shorten(name: str, size: int) -> str:
 
 @dataclass(frozen=True)
 class Named:
-    """A file waiting for its id: its ``path`` as written, and the ``wish`` a table or its stem makes."""
+    """A file that needs an id. ``wish``: the id its table or its stem suggests; ``explicit``: a table gives it."""
 
     path: str
     wish: str
@@ -40,10 +40,10 @@ class Named:
 
 
 def assign_ids(files: Iterable[Named], known: Mapping[str, str]) -> list[str]:
-    """One id per file, in order; ids that differ in case only count as equal.
+    """Returns one id per file, in order; ids that differ only in case count as equal.
 
-    Names written in a table come first, then ids that a path had in an earlier run (``known``: path
-    -> id), then stems; whoever comes late to a name gets a suffix made of its path.
+    Ids given in a table are assigned first, then ids that a path had in an earlier run (``known``: path -> id), then
+    stems. A file whose id is taken gets a suffix derived from its path.
     """
     waiting = list(files)
     ids = [""] * len(waiting)

@@ -1,4 +1,4 @@
-"""One recording as listed, and what is turned away before anybody looks into it."""
+"""One recording as listed, and the reasons to reject a path without opening it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Rejection:
 
 @dataclass(frozen=True)
 class RecordingSource:
-    """One recording as listed. ``columns``: what else its table row says.
+    """One recording as listed. ``columns``: further columns of its table row.
 
-    ``remote``: of a remote one, its address (``path`` is the public form of it) and what was seen there.
-    ``address_table``: the table to look into for the address where the public form does not suffice.
+    ``remote``: address and facts of a remote recording, whose ``path`` is the public form of the address.
+    ``address_table``: the table that holds the whole address, where the public form does not suffice.
     """
 
     recording: str
@@ -42,12 +42,12 @@ class RecordingSource:
 
 
 def printable(path: str) -> str:
-    """``path`` with bytes that are no UTF-8 spelt as escapes."""
+    """Returns ``path`` with bytes that are not UTF-8 written as escapes."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def listing_problem(path: str) -> str | None:
-    """Why a path cannot be a recording whatever the file holds; ``None`` when it can."""
+    """Returns why a path cannot be a recording, whatever the file holds, or ``None``."""
     try:
         path.encode()
     except UnicodeEncodeError:

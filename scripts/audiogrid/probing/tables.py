@@ -25,7 +25,7 @@ from audiogrid.remote.address import Address, is_remote, parse, unknown_scheme
 from audiogrid.remote.listing import Remote
 
 COLUMNS = ("recording", "path", "language", "prompt", "hotwords", "channels", "reference")
-# What people write instead; taken for a column of their own, a setting would be lost without a word.
+# Common misspellings of column names. Kept as columns of their own, they would lose a setting silently.
 _ALIASES = {"lang": "language", "file": "path", "filename": "path", "filepath": "path", "audio": "path"}
 _ALIASES |= {"channel": "channels", "hotword": "hotwords", "id": "recording"}
 
@@ -33,9 +33,9 @@ Row = tuple[RecordingSource, bool]
 
 
 def read_table(table: Path, channels: Channels) -> tuple[list[Row], list[Rejection]]:
-    """Recordings of a table, each with whether the table names it, and rejected rows.
+    """Returns the recordings of a table, each with whether the table gives its id, and the rejected rows.
 
-    Paths count from the table's folder. ``channels``: for rows that say nothing. Raises
+    Paths are relative to the table's folder. ``channels``: for rows that have no value of their own. Raises
     ``InputError`` when the table as a whole cannot be used.
     """
     header, records = _records(table)
@@ -52,7 +52,7 @@ def read_table(table: Path, channels: Channels) -> tuple[list[Row], list[Rejecti
             path = address.public if address else _resolve(table, values.get("path", ""))
             reason = _problem(values, path, address, extra=len(cells) - len(header))
         except InputError as error:
-            # Nothing of an address that cannot be read is repeated: it may hold a secret.
+            # An address that cannot be parsed is not quoted: it may hold a secret.
             address, path, reason = None, "", str(error)
         if reason is None and name and name in first_use:
             reason = f"the id {name!r} is that of row {first_use[name]} already: give this recording another one"
@@ -68,23 +68,24 @@ def read_table(table: Path, channels: Channels) -> tuple[list[Row], list[Rejecti
 
 
 def _address(value: str) -> Address | None:
-    """The remote address that a cell holds, if it does."""
+    """The remote address in a cell; ``None`` for a local path."""
     return parse(value) if is_remote(value) else None
 
 
-def address_in_table(table: Path, public: str) -> Address:
-    """The whole address, secrets included, of which ``public`` is the form that results hold.
+def private_addresses(table: Path) -> dict[str, Address]:
+    """Remote addresses of a table, secrets included, by the public form that results show; of equal ones the first.
 
-    Raises ``InputError`` when the table does not hold it any more.
+    Raises ``InputError`` when the table cannot be read.
     """
     header, records = _records(table)
+    found: dict[str, Address] = {}
     for _, cells in records:
         value = dict(zip(header, cells, strict=False)).get("path", "").strip()
         with suppress(InputError):
             address = _address(value)
-            if address and address.public == public:
-                return address
-    raise InputError(f"{table} does not hold the whole address of {public} any more: put the row back and run again")
+            if address:
+                found.setdefault(address.public, address)
+    return found
 
 
 def _source(
@@ -112,13 +113,13 @@ def _resolve(table: Path, value: str) -> str:
         path = table.parent / Path(value).expanduser()
     except RuntimeError:
         path = table.parent / value
-    # `config/../samples/x` reads better without the detour, where that is the same file (links may make it another).
+    # Shorten `config/../samples/x`, unless a link makes the short path another file.
     straight = os.path.normpath(path)
     return straight if os.path.realpath(straight) == os.path.realpath(path) else str(path)
 
 
 def _problem(values: dict[str, str], path: str, address: Address | None, *, extra: int) -> str | None:
-    """What is wrong with a row and how to mend it, without a final stop; ``None`` when nothing is."""
+    """Returns what is wrong with a row and how to correct it, without a final stop, or ``None``."""
     if extra > 0:
         return f"has {extra} cell(s) more than the header: quote cells that hold a separator"
     if not path:
@@ -151,7 +152,7 @@ def _local_problem(given: str, path: str) -> str | None:
 
 
 def _remote_problem(address: Address) -> str | None:
-    # Whether it exists is found out later, for many at a time.
+    # Whether it exists is checked later, for many addresses at a time.
     if not address.key or address.key.endswith("/"):
         return f"{address.public} names no single file: name one, or put the folder under recordings"
     return None
@@ -171,7 +172,7 @@ def _text(table: Path) -> str:
 
 
 def _records(table: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """The header (lower case) and numbered rows; row numbers are line numbers, the header's is 1."""
+    """The header in lower case, and the rows with their line numbers (the header is line 1)."""
     text = _text(table)
     lines = text.splitlines()
     if not lines or not lines[0].strip():
@@ -195,7 +196,7 @@ def _rows(text: str, delimiter: str, table: Path) -> Iterator[tuple[int, list[st
 
 
 def _delimiter(header: str, table: Path) -> str:
-    """The suffix says which; spreadsheets that write something else under it are understood, too."""
+    """The separator that the suffix stands for, unless the header only makes sense with another one."""
     own = "\t" if table.suffix.lower() == ".tsv" else ","
     for delimiter in (own, "\t", ",", ";"):
         cells = next(csv.reader([header], delimiter=delimiter))

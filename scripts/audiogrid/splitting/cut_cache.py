@@ -1,7 +1,7 @@
-"""Where recordings were cut, kept after their audio is gone: what tells a plan which chunks the store has already.
+"""Keeps where recordings were cut after their audio is deleted, so that a plan can tell which chunks the store has.
 
-``results/<run>/.state/cuts/<bundle>.json`` is written by ``split`` and belongs to no rule: without it nothing is
-decoded again, only ``snakemake plan`` knows less.
+``split`` writes ``results/<run>/.state/cuts/<bundle>.json``. No rule depends on it: if it is missing, nothing is
+decoded again, but ``snakemake plan`` counts fewer finished chunks.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.records.chunks import BundleManifest, Chunk, chunk_from_json
 
 SCHEMA = 1
-#: What decides how a file is cut: path, size, time of change, channels, duration, chunks per track.
-File = tuple[str, int, int, str, int, int]
+#: Everything that decides how a file is cut: path, size, mtime, channels mode, duration, chunks per track.
+CutIdentity = tuple[str, int, int, str, int, int]
 
 
-class Cuttable(Protocol):
+class CutRecording(Protocol):
     """A recording as a plan or a split job describes it."""
 
     @property
@@ -38,18 +38,18 @@ class Cuttable(Protocol):
     def chunks(self) -> int: ...  # noqa: D102
 
 
-def file_of(one: Cuttable) -> File:
-    """What of a recording decides how it is cut."""
+def cut_identity(one: CutRecording) -> CutIdentity:
+    """The facts of a recording that decide how it is cut."""
     return one.path, one.size, one.mtime_ns, one.channels_mode, one.duration, one.chunks
 
 
-def note_cuts(run: Path, jobs: Sequence[Cuttable], manifest: BundleManifest) -> None:
-    """Keep what ``split`` found out about a bundle. ``run``: results/<run>."""
+def write_cuts(run: Path, jobs: Sequence[CutRecording], manifest: BundleManifest) -> None:
+    """Write the chunks of a bundle. ``run``: results/<run>."""
     chunks: dict[str, list[Chunk]] = {}
     for chunk in manifest.chunks:
         chunks.setdefault(chunk.recording, []).append(chunk)
     recordings = [
-        {"file": file_of(job), "chunks": [asdict(chunk) for chunk in chunks[job.recording]]}
+        {"file": cut_identity(job), "chunks": [asdict(chunk) for chunk in chunks[job.recording]]}
         for job in jobs
         if job.recording in chunks
     ]
@@ -57,7 +57,7 @@ def note_cuts(run: Path, jobs: Sequence[Cuttable], manifest: BundleManifest) -> 
     write_json(path, {"schema": SCHEMA, "recordings": recordings})
 
 
-def _entries(results: Path) -> Iterator[tuple[File, list[dict[str, object]]]]:
+def _entries(results: Path) -> Iterator[tuple[CutIdentity, list[dict[str, object]]]]:
     for pattern in ("*/.state/cuts/*.json", "*/compare/.state/cuts/*.json"):
         for path in results.glob(pattern):
             try:
@@ -68,10 +68,10 @@ def _entries(results: Path) -> Iterator[tuple[File, list[dict[str, object]]]]:
                 continue
 
 
-def known_cuts(results: Path, recordings: Sequence[Cuttable]) -> Mapping[File, list[Chunk]]:
-    """Chunks of those recordings that any run in ``results`` has cut before, in the order of track and time."""
-    wanted = {file_of(recording) for recording in recordings}
-    found: dict[File, list[Chunk]] = {}
+def read_cuts(results: Path, recordings: Sequence[CutRecording]) -> Mapping[CutIdentity, list[Chunk]]:
+    """Returns the chunks of recordings that any run in ``results`` has cut before, ordered by track and time."""
+    wanted = {cut_identity(recording) for recording in recordings}
+    found: dict[CutIdentity, list[Chunk]] = {}
     for file, chunks in _entries(results):
         if file in wanted and file not in found:
             found[file] = [chunk_from_json(dict(chunk)) for chunk in chunks]

@@ -9,7 +9,9 @@ from audiogrid.comparing.degrading import degrade, speech_level, suffix
 from audiogrid.config.conditions import parse_condition, parse_conditions
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.timebase import SAMPLE_RATE
-from audiogrid.probing.media_facts import MediaError, probe_media, stream_pcm
+from audiogrid.media.demux import MediaError
+from audiogrid.media.pcm_stream import stream_pcm
+from audiogrid.probing.media_facts import probe_media
 from media import write_wav
 
 

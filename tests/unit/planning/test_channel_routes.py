@@ -30,7 +30,7 @@ from audiogrid.records.results import empty_result
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.reporting.report_data import read_estimate, read_report_data
-from audiogrid.splitting.cut_cache import known_cuts, note_cuts
+from audiogrid.splitting.cut_cache import read_cuts, write_cuts
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 from audiogrid.transcribing.shard_job import collect
 from media import write_wav
@@ -305,7 +305,7 @@ def cut(tmp_path: Path) -> tuple[Recording, list[Chunk]]:
     one = replace(call(), **facts)
     job = SplitJob(one.recording, one.path, one.size, one.mtime_ns, "split", one.duration, one.chunks)
     manifest = split_bundle([job], tmp_path / "chunks" / "b0001", "b0001")
-    note_cuts(tmp_path / "results" / "old", [job], manifest)
+    write_cuts(tmp_path / "results" / "old", [job], manifest)
     return one, manifest.chunks
 
 
@@ -320,7 +320,7 @@ def test_jobs_keys_and_foresight_are_those_of_a_channel(tmp_path, cut):
         store_keys(agent, "t", {"language": "en"})[0],
         store_keys(caller, "b", {"language": "es", "prompt": "Hola", "beam_size": 5})[0],
     ]
-    store, cuts = Store(tmp_path / "store"), known_cuts(tmp_path / "results", plan.recordings)
+    store, cuts = Store(tmp_path / "store"), read_cuts(tmp_path / "results", plan.recordings)
     assert preview_store(plan, cuts, store).waiting == {"tiny.en": 320_000, "base": 320_000}
     store.put(keys[0], empty_result(10, "en"), {})
     after = preview_store(plan, cuts, store)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from audiogrid.planning import identify_languages as module
-from audiogrid.planning.identify_languages import Listening, Window, identify, spread
-from audiogrid.probing.isolation import Looked
+from audiogrid.planning.identify_languages import IdentifySettings, Window, choose_windows, identify
+from audiogrid.probing.isolation import FileOutcome
 from audiogrid.records.identified_languages import read_identified
 from audiogrid.records.plan import Recording
 from media import write_wav
@@ -38,7 +38,7 @@ def windows(monkeypatch: pytest.MonkeyPatch, speech: list[float], wanted: int, t
             read += 1
             yield np.zeros(0, np.int16)
 
-    return [window.at // BLOCK for window in spread(blocks(), total or len(speech), wanted)], read
+    return [window.at // BLOCK for window in choose_windows(blocks(), total or len(speech), wanted)], read
 
 
 def test_windows_are_spread_over_all_of_a_recording(monkeypatch):
@@ -112,35 +112,35 @@ def test_languages_of_human_speech(tmp_path, base_model, human_speech):
     # What is known is not heard again, whatever it is called now; a file that could not be read is tried again.
     (tmp_path / "cache.jsonl").write_text((tmp_path / "cache.jsonl").read_text() + "{broken\n[]\n")
     model_hash = json.loads((tmp_path / "languages.json").read_text())["model"]["hash"]
-    listening = Listening(str(tmp_path / "no model"), model_hash, 4, 0.25)
+    settings = IdentifySettings(str(tmp_path / "no model"), model_hash, 4, 0.25)
     renamed = listed(Path(recordings[0].path), recordings[0].duration, "other name")
-    again = identify([renamed], listening, processes=1, threads=1, cache=tmp_path / "cache.jsonl")
+    again = identify([renamed], settings, processes=1, threads=1, cache=tmp_path / "cache.jsonl")
     assert again == {"other name": found["es"]}
-    other = identify([renamed], Listening(str(tmp_path), model_hash, 5, 0.25), processes=1, threads=1)
+    other = identify([renamed], IdentifySettings(str(tmp_path), model_hash, 5, 0.25), processes=1, threads=1)
     assert "no complete model" in other["other name"].problem
 
 
 @dataclass(frozen=True)
 class Deadly:
-    """Stand-in for a listener that some file takes down."""
+    """Stand-in for a task that some files crash."""
 
-    listening: Listening
+    settings: IdentifySettings
     recordings: dict[str, Recording]
     threads: int = 1
 
-    def __call__(self, path: str) -> Looked:
+    def __call__(self, path: str) -> FileOutcome:
         if "deadly" in path:
             os.abort()
-        return Looked({"language": "en", "probability": 1.0, "languages": {"en": 1.0}, "windows": []}, None)
+        return FileOutcome({"language": "en", "probability": 1.0, "languages": {"en": 1.0}, "windows": []}, None)
 
 
 def test_a_file_that_kills_its_process_costs_itself_only(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "Listener", Deadly)
+    monkeypatch.setattr(module, "IdentifyTask", Deadly)
     recordings = [
         recording(tmp_path / f"{name}.wav", np.zeros(9, np.int16)) for name in ("a", "deadly", "b", "deadly2")
     ]
     cache = tmp_path / "cache.jsonl"
-    found = identify(recordings, Listening("m", "h", 3, 0.25), processes=1, threads=1, cache=cache)
+    found = identify(recordings, IdentifySettings("m", "h", 3, 0.25), processes=1, threads=1, cache=cache)
     assert {name: one.language for name, one in found.items()} == {"a": "en", "deadly": "", "b": "en", "deadly2": ""}
     assert "crashes" in found["deadly"].problem
     assert len(cache.read_text().splitlines()) == 2

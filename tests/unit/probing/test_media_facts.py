@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import bad_media
+from audiogrid.media.demux import MediaError
 from audiogrid.media.downmix import Downmix, channel_weights
-from audiogrid.probing.media_facts import MediaError, probe_media, stream_pcm
+from audiogrid.media.pcm_stream import stream_pcm
+from audiogrid.probing.media_facts import probe_media
 from bad_media import RATE, bursts, encode, tone, write_wav
 
 # name -> encoder, encoder options, further arguments of ``encode``

@@ -13,7 +13,7 @@ import pytest
 
 import bad_media
 from audiogrid.probing import isolation as guarded
-from audiogrid.probing.isolation import Looked, look_at
+from audiogrid.probing.isolation import FileOutcome, run_isolated
 from audiogrid.probing.list_recordings import list_sources
 from audiogrid.probing.probe import known_ids, probe, write_rejected
 from audiogrid.probing.recording_source import Rejection
@@ -23,21 +23,21 @@ from places import SCRIPTS
 SCRIPT = SCRIPTS / "probe.py"
 
 
-def _look(path: str) -> Looked:
+def _look(path: str) -> FileOutcome:
     """Stand-in for looking at a file: its name says what happens."""
     name = Path(path).name
     if name.startswith("crash"):
         os.abort()
     if name.startswith("hang"):
         time.sleep(600)
-    return Looked({"name": name}, None) if name.startswith("good") else Looked(None, "bad")
+    return FileOutcome({"name": name}, None) if name.startswith("good") else FileOutcome(None, "bad")
 
 
 def test_a_file_that_crashes_or_hangs_its_process_costs_only_itself() -> None:
     paths = [f"good{index}" for index in range(40)]
     paths[5], paths[6], paths[20], paths[39] = "crash1", "crash2", "hang1", "crash3"
 
-    found = look_at(paths, processes=1, look=_look, patience=1.5)
+    found = run_isolated(paths, processes=1, inspect=_look, timeout=1.5)
 
     assert sorted(found) == sorted(paths)
     for path in paths:
@@ -52,11 +52,11 @@ def test_a_file_that_crashes_or_hangs_its_process_costs_only_itself() -> None:
 def test_many_files_are_shared_by_several_processes() -> None:
     paths = [f"{'good' if index % 7 else 'broken'}{index}" for index in range(450)]
 
-    found = look_at(paths, processes=2, look=_look)
+    found = run_isolated(paths, processes=2, inspect=_look)
 
     assert len(found) == 450
     assert sum(looked.facts is None for looked in found.values()) == len(range(0, 450, 7))
-    assert look_at([], processes=2) == {}
+    assert run_isolated([], processes=2) == {}
 
 
 def test_whatever_goes_wrong_with_a_file_is_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_whatever_goes_wrong_with_a_file_is_a_reason(tmp_path: Path, monkeypatch
             raise error
 
         monkeypatch.setattr("audiogrid.probing.media_facts.probe_media", fail)
-        reason = guarded.probe_one(path).reason or ""
+        reason = guarded.probe_file(path).reason or ""
         assert words in reason and "\n" not in reason
 
 
@@ -105,11 +105,11 @@ def test_unchanged_files_are_not_looked_at_again(tmp_path: Path, monkeypatch: py
     before = probe(sources, processes=1, cache=cache)
     asked: list[str] = []
 
-    def record(paths: list[str], **settings: object) -> dict[str, Looked]:
+    def record(paths: list[str], **settings: object) -> dict[str, FileOutcome]:
         asked.extend(Path(path).name for path in paths)
-        return look_at(paths, processes=1)
+        return run_isolated(paths, processes=1)
 
-    monkeypatch.setattr("audiogrid.probing.probe.look_at", record)
+    monkeypatch.setattr("audiogrid.probing.probe.run_isolated", record)
     again = probe(sources, processes=1, cache=cache)
     assert asked == ["empty.mp3"]
     assert again == before

@@ -10,10 +10,10 @@ import storages
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.probing import isolation as guarded
-from audiogrid.probing.fingerprint import attempts_file, current_listing, listing_hash, note_attempt
+from audiogrid.probing.fingerprint import attempts_file, current_listing, listing_hash, record_attempt
 from audiogrid.probing.list_recordings import list_sources
 from audiogrid.probing.probe import probe
-from audiogrid.probing.tables import address_in_table
+from audiogrid.probing.tables import private_addresses
 from audiogrid.remote.address import parse
 from audiogrid.remote.listing import look_at_all
 from audiogrid.remote.services import service
@@ -108,7 +108,7 @@ def test_a_table_names_objects_and_addresses(pile, shelf, quick, tmp_path):
     assert "hush" not in kept and "5ec4e7" not in kept
     signed = report.recordings[1]
     assert signed.address_table == str(table)
-    assert address_in_table(table, signed.path).url.endswith(SIGNED)
+    assert private_addresses(table)[signed.path].url.endswith(SIGNED)
     # The server is away: what is known of its recordings stays.
     shelf.status["/a.wav"] = 503
     away = probe(list_sources(str(table)).sources, processes=1, cache=tmp_path / "cache.jsonl")
@@ -170,13 +170,13 @@ def test_a_changed_object_is_another_listing(pile):
 
 def test_probes_that_reached_everything_leave_no_note(tmp_path):
     note = attempts_file(tmp_path)
-    note_attempt(note, 0)
+    record_attempt(note, 0)
     assert not note.exists()
-    note_attempt(note, 2)
+    record_attempt(note, 2)
     assert read_json(note) == {"attempt": 0, "unreachable": 2}
-    note_attempt(note, 0)
+    record_attempt(note, 0)
     assert read_json(note) == {"attempt": 1, "unreachable": 0}
-    note_attempt(note, 0)
+    record_attempt(note, 0)
     assert read_json(note) == {"attempt": 1, "unreachable": 0}
 
 
@@ -192,7 +192,7 @@ def test_a_service_that_is_down_is_not_asked_for_every_recording(shelf, quick):
 
 
 def test_large_remote_files_have_the_time_they_need():
-    child = guarded._Child(guarded.probe_one, {"s3://pile/x": 2_000_000_000})
+    child = guarded._ChildProcess(guarded.probe_file, {"s3://pile/x": 2_000_000_000})
     try:
         assert child._reading("s3://pile/x") > 10_000
     finally:

@@ -17,6 +17,7 @@ from audiogrid.core.errors import RetryableError
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.media.vad import FRAME
 from audiogrid.records.chunks import AUDIO_NAME, MANIFEST_NAME, BundleManifest, pcm_hash, read_pcm
+from audiogrid.splitting import bundle_writer
 from audiogrid.splitting import split_bundle as splitting
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 from places import SCRIPTS
@@ -211,7 +212,7 @@ def test_a_full_disk_leaves_nothing_and_names_the_folder(tmp_path: Path, monkeyp
     def full(file: object, data: memoryview) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(splitting, "_write_all", full)
+    monkeypatch.setattr(bundle_writer, "_write_all", full)
     folder = tmp_path / "chunks" / "b0001"
     with pytest.raises(RetryableError, match=r"chunks/b0001 \(\d+ MB free\), the disk is full"):
         split_bundle([job(wav(tmp_path / "talk.wav", noise(1)))], folder, "b0001")

@@ -1,0 +1,90 @@
+"""Opens the audio of a recording for reading, as the plan describes it.
+
+``split``, ``identify`` and the conditions of a comparison read recordings; all of them open them here.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from audiogrid.core.errors import InputError
+from audiogrid.media.demux import MediaFile
+from audiogrid.probing.tables import private_addresses
+from audiogrid.remote.address import Address, is_remote, parse
+from audiogrid.remote.reader import RemoteFile
+from audiogrid.remote.service import RemoteError
+
+
+class UnusableRecordingError(Exception):
+    """A recording that cannot be read; the message is a sentence that names its path and says what to do."""
+
+
+class ListedRecording(Protocol):
+    """Where a recording lies and how it looked when it was probed.
+
+    ``address_table``: the table that holds the whole address of a remote recording, where ``path`` does not.
+    """
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+    @property
+    def mtime_ns(self) -> int: ...  # noqa: D102
+    @property
+    def address_table(self) -> str | None: ...  # noqa: D102
+
+
+def open_recording(recording: ListedRecording) -> MediaFile:
+    """Returns the file or remote object of a recording.
+
+    Raises ``UnusableRecordingError`` when it is missing, has changed since it was probed, or has no usable address.
+    """
+    if not is_remote(recording.path):
+        check_unchanged(recording)
+        return Path(recording.path)
+    try:
+        return RemoteFile(_address(recording), (recording.size, recording.mtime_ns))
+    except InputError as error:
+        raise UnusableRecordingError(str(error)) from None
+    except RemoteError as error:
+        raise UnusableRecordingError(f"{recording.path}: {error}") from None
+
+
+def check_unchanged(recording: ListedRecording) -> None:
+    """Raises ``UnusableRecordingError`` when a local file is missing or differs from the probed one in size or time."""
+    if is_remote(recording.path):
+        # Every request to a service already carries the condition that the object is the probed version.
+        return
+    try:
+        facts = Path(recording.path).stat()
+    except OSError as error:
+        raise UnusableRecordingError(
+            f"{recording.path} is gone ({error.strerror}): put it back and run again"
+        ) from error
+    if (facts.st_size, facts.st_mtime_ns) != (recording.size, recording.mtime_ns):
+        raise UnusableRecordingError(f"{recording.path} was changed after the run had looked at it: run again")
+
+
+def _address(recording: ListedRecording) -> Address:
+    if not recording.address_table:
+        return parse(recording.path)
+    table = Path(recording.address_table)
+    try:
+        facts = table.stat()
+    except OSError as error:
+        raise InputError(f"{table} cannot be read ({error.strerror}): put it back and run again") from None
+    address = _addresses(table, facts.st_size, facts.st_mtime_ns).get(recording.path)
+    if address is None:
+        raise InputError(
+            f"{table} does not hold the whole address of {recording.path} any more: put the row back and run again"
+        )
+    return address
+
+
+@lru_cache(maxsize=8)
+def _addresses(table: Path, size: int, mtime_ns: int) -> dict[str, Address]:
+    """Addresses of a table; it is parsed once per version, however many recordings it lists."""
+    return private_addresses(table)
