@@ -14,19 +14,19 @@ from pathlib import Path
 
 from audiogrid.core.command import run
 from audiogrid.core.errors import EXIT_DONE, EXIT_RETRY, InputError
-from audiogrid.orchestration.batches import account, batch_arguments, find_batches, run_all
-from audiogrid.orchestration.stale_locks import release_stale
+from audiogrid.orchestration.batches import batch_arguments, find_batches, result_lines, run_all
+from audiogrid.orchestration.stale_locks import remove_stale_locks
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def say(sentence: str) -> None:
-    """Tell the user, in order with what Snakemake prints."""
+    """Print a line on standard error, unbuffered, so that it stays in order with Snakemake's output."""
     print(sentence, file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str]) -> int:
-    """Run the batches and say how each ended; fails when one did."""
+    """Run the batches and report how each ended. Returns a failure code if one failed."""
     if arguments:
         raise InputError("batch.py takes no arguments: use make batch BATCH=name, or snakemake itself")
     os.chdir(ROOT)
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
     def start(batch: Path) -> int:
         options = batch_arguments(batch, extra)
-        release_stale(Path.cwd(), say)
+        remove_stale_locks(Path.cwd(), say)
         say(f"\n{batch}: {shlex.join(['snakemake', *options])}")
         with subprocess.Popen(
             [sys.executable, "-m", "snakemake", *options], env={**os.environ, "PATH": path}
@@ -45,15 +45,15 @@ def main(arguments: list[str]) -> int:
             try:
                 return snakemake.wait()
             except KeyboardInterrupt:
-                # Snakemake has heard it, too, and ends its jobs in good order.
+                # Snakemake receives the interrupt, too, and ends its jobs cleanly.
                 snakemake.wait()
                 raise
 
-    ended = run_all(batches, start, time.monotonic)
+    results = run_all(batches, start, time.monotonic)
     say("")
-    for line in account(ended, batches):
+    for line in result_lines(results, batches):
         say(line)
-    return EXIT_DONE if all(one.code == 0 for one in ended) and len(ended) == len(batches) else EXIT_RETRY
+    return EXIT_DONE if all(one.code == 0 for one in results) and len(results) == len(batches) else EXIT_RETRY
 
 
 if __name__ == "__main__":

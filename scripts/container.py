@@ -1,4 +1,4 @@
-"""What a container runs: the workflow on the mounted folders /recordings, /results and /models.
+"""Entry point of the container images: runs the workflow on the mounted folders /recordings, /results and /models.
 
 Reads RUN, RECORDINGS, CONFIG, MODEL, LANGUAGE, DEVICE, COMPUTE_TYPE, FORMATS and CORES from the
 environment (docs/containers.md). Arguments go to Snakemake; ``doctor`` or ``status`` as the first
@@ -12,30 +12,30 @@ import sys
 from pathlib import Path
 
 from audiogrid.core.command import run
-from audiogrid.orchestration.container import check_folders, hold_results, program, snakemake_words
-from audiogrid.orchestration.stale_locks import DRIVER_NOTE
+from audiogrid.orchestration.container import check_folders, container_arguments, lock_results, other_command
+from audiogrid.orchestration.stale_locks import DRIVER_RECORD
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def say(sentence: str) -> None:
-    """Tell the user, in order with what Snakemake prints."""
+    """Print a line on standard error, unbuffered, so that it stays in order with Snakemake's output."""
     print(sentence, file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str]) -> None:
-    """Check the mounted folders, translate the environment, become Snakemake (or another command)."""
+    """Check the mounted folders, turn the environment into arguments, run Snakemake (or another command)."""
     os.chdir(ROOT)
-    # Any number may be the user's, also one without a name.
+    # The container may run under a user id that has no name.
     os.environ.setdefault("USER", "audiogrid")
-    argv = program(arguments)
+    argv = other_command(arguments)
     if argv is None:
         results = Path("results").resolve()
         check_folders(results, say)
-        # Another container's process numbers and host name mean nothing here: who holds the lock file is at work.
-        if hold_results(results) and os.environ.get("AUDIOGRID_CONTAINER"):
-            (ROOT / DRIVER_NOTE).unlink(missing_ok=True)
-        argv = ["-m", "snakemake", *snakemake_words(os.environ, arguments, say)]
+        # Process ids and host name of another container mean nothing here: only the file lock tells who is running.
+        if lock_results(results) and os.environ.get("AUDIOGRID_CONTAINER"):
+            (ROOT / DRIVER_RECORD).unlink(missing_ok=True)
+        argv = ["-m", "snakemake", *container_arguments(os.environ, arguments, say)]
     os.execv(sys.executable, [sys.executable, *argv])
 
 

@@ -22,7 +22,7 @@ from audiogrid.merging.merge_bundle import (
     write_failures,
 )
 from audiogrid.merging.merge_recording import write_summary
-from audiogrid.orchestration.rerun import is_intact
+from audiogrid.orchestration.generations import is_intact
 from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder

@@ -23,8 +23,8 @@ from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.publishing import check_target, is_published, target
 from audiogrid.remote.service import RemoteError
 from audiogrid.probing.fingerprint import current_listing
-from audiogrid.orchestration.lost_jobs import notice_lost_jobs
-from audiogrid.orchestration.stale_locks import note_driver, only_looks, release_stale
+from audiogrid.orchestration.lost_jobs import fail_lost_jobs
+from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
 from audiogrid.config.routes import (
     parse_routes,
     configured_models,
@@ -32,8 +32,9 @@ from audiogrid.config.routes import (
     needs_identification,
     routes_to_json,
 )
-from audiogrid.orchestration.rerun import merge_generation, run_config, shard_generation
-from audiogrid.orchestration.snakemake_output import calm
+from audiogrid.orchestration.generations import merge_generation, shard_generation
+from audiogrid.orchestration import run_config
+from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.config.variants import CURRENT, parse_comparison, with_variant, parse_rollout
 
 try:
@@ -77,7 +78,7 @@ try:
             SETTINGS["recordings"],
             SETTINGS["channels"],
             Path(RESULTS, ".state"),
-            only_looks=only_looks(sys.argv),
+            is_read_only=is_read_only(sys.argv),
         )
         if workflow.is_main_process
         else "seen by the main process"
@@ -96,10 +97,10 @@ ALL_MODELS = {name: value for models in (MODELS, LISTENER, *VARIANT_MODELS.value
 if not workflow.deployment_settings.deployment_method:
     shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
-if workflow.is_main_process and not only_looks(sys.argv):
+if workflow.is_main_process and not is_read_only(sys.argv):
     try:
-        release_stale(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
-        note_driver(Path.cwd())
+        remove_stale_locks(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
+        record_driver(Path.cwd())
     except AudiogridError as error:
         raise WorkflowError(str(error))
 
@@ -316,26 +317,26 @@ def outstanding(wildcards):
 
 def write_run_config():
     """Leave the merged configuration, versions, model hash and command beside the results."""
-    run_config(FOLDER, SETTINGS, [Path(path) for path in MODEL_DIRS], sys.argv)
+    run_config.write_run_config(FOLDER, SETTINGS, [Path(path) for path in MODEL_DIRS], sys.argv)
 
 
-def calm_terminal():
+def hide_scheduling_messages():
     """Leave Snakemake's account of its scheduling to its log file; on a cluster, job ids are worth seeing."""
     if not on_cluster() and not workflow.output_settings.verbose:
-        calm(logger.handlers)
+        hide_scheduling(logger.handlers)
 
 
 def end_jobs_of_a_dead_driver():
     """Jobs of an earlier Snakemake that was killed would do the same work beside ours."""
     # Without the lock somebody else may be at work here.
     if on_cluster() and "--nolock" not in sys.argv:
-        end_left_over(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
+        cancel_orphaned_jobs(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
 
 
 def give_up_lost_jobs():
     """Jobs that Slurm will never finish are submitted again; left to itself the executor waits for them for ever."""
     if on_cluster():
-        notice_lost_jobs(logger.warning)
+        fail_lost_jobs(logger.warning)
 
 
 def only_beside_the_run():

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from audiogrid.core.errors import EXIT_RETRY, AudiogridError
+from audiogrid.core.secrets import masked
 
 
 def run(main: Callable[[list[str]], int | None]) -> None:
@@ -19,7 +20,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     try:
         code = main(sys.argv[1:]) or 0
     except AudiogridError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {masked(str(error))}", file=sys.stderr)
         # Few people find the standard error of a cluster job, so the sentence also goes to the log.
         log = logging.getLogger("audiogrid")
         if log.handlers:

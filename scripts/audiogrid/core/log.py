@@ -9,6 +9,14 @@ import sys
 from pathlib import Path
 
 from audiogrid import __version__
+from audiogrid.core.secrets import masked, masked_words
+
+
+class _MaskingFormatter(logging.Formatter):
+    """Masks secrets that messages and tracebacks quote: logs are attached to bug reports."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 def open_log(path: Path | None) -> logging.Logger:
@@ -21,9 +29,9 @@ def open_log(path: Path | None) -> logging.Logger:
         return logger
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
-    logger.info("command: %s", shlex.join([sys.executable, *sys.argv]))
+    logger.info("command: %s", shlex.join(masked_words([sys.executable, *sys.argv])))
     logger.info(
         "audiogrid %s, Python %s, %s on %s",
         __version__,

@@ -11,7 +11,7 @@ from typing import Any
 
 from audiogrid.core.errors import InputError
 
-#: What weights can be stored as; float16 is what published conversions have, and loads as any compute type.
+#: How weights can be stored. Published conversions use float16, which loads as any compute type.
 QUANTIZATIONS = ("float16", "float32", "bfloat16", "int8", "int8_float16", "int8_bfloat16", "int8_float32", "int16")
 DEFAULT_QUANTIZATION = "float16"
 _NEEDED = ("torch", "transformers")
@@ -51,7 +51,7 @@ def convert(source: Path, target: Path, quantization: str, model: str) -> list[s
     as tensors only. Raises ``InputError`` when it cannot be converted.
     """
     require_converter(model)
-    # Whatever the checkpoint says, nothing is fetched for it.
+    # The checkpoint must not make the library download anything.
     os.environ["HF_HUB_OFFLINE"] = "1"
     from ctranslate2.converters import TransformersConverter
     from transformers import WhisperTokenizerFast
@@ -64,7 +64,7 @@ def convert(source: Path, target: Path, quantization: str, model: str) -> list[s
         if "tokenizer.json" not in copied:
             WhisperTokenizerFast.from_pretrained(str(source)).backend_tokenizer.save(str(made / "tokenizer.json"))
     except Exception as error:
-        # Libraries of three projects at work here raise whatever they like about a damaged or foreign checkpoint.
+        # Three libraries are involved; each raises its own errors for a damaged or unknown checkpoint.
         what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
         raise InputError(f"model: {model} cannot be converted ({what}); is it a whole Whisper checkpoint?") from error
     for path in made.iterdir():

@@ -85,7 +85,7 @@ class HuggingFace:
         except (OSError, ValueError):
             raise
         except Exception as error:
-            # Without a network the HTTP library's own errors come through, which are neither.
+            # Without a network, the HTTP library's own errors reach us; they are neither OSError nor ValueError.
             raise OSError(str(error) or type(error).__name__) from error
 
     def fetch(self, model: HubModel, name: str, folder: Path) -> None:

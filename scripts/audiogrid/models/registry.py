@@ -2,7 +2,7 @@
 
 A staged model is a folder ``models/<name>/`` with the files of a CTranslate2 Whisper model and
 ``audiogrid.json``, which says where they came from and what each must hash to. Making such a
-folder is the business of ``audiogrid.models.staging``; every other step only reads it.
+folder is the task of ``audiogrid.models.staging``; every other step only reads it.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _model_spec(name: str, entry: dict[str, Any]) -> ModelSpec:
 
 
 def is_local(value: str, registry: Registry) -> bool:
-    """Whether a configured model is a folder. A name of the registry never is, whatever lies around."""
+    """Whether a configured model is a folder. A name in the registry never is, even if a folder has that name."""
     if value in registry.models or value in registry.aliases:
         return False
     return Path(value).expanduser().is_dir() or ("/" in value and parse_hub_name(value) is None)
@@ -235,7 +235,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def problems(folder: Path, record: dict[str, Any], *, full: bool) -> list[str]:
-    """What is wrong with the files of a staged model, one phrase per file; empty when all is well.
+    """Returns what is wrong with the files of a staged model, one phrase per file; empty if nothing is.
 
     Quick (``full=False``): sizes; a file whose time has changed since staging (a copied folder, say) is
     hashed too. Full: every file is hashed.

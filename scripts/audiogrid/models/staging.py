@@ -3,8 +3,8 @@
 Sources, in this order: files that already lie in the target folder (copied there by hand), a
 folder the configuration names, installed packages, the Hugging Face hub at a pinned revision.
 A Whisper checkpoint of Transformers is converted on the way.
-A folder appears complete or not at all. There are no locks: whoever renames first wins, the
-others take the winner's.
+A folder appears complete or not at all. There are no locks: the first process to rename its
+copy wins, and the others use that copy.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from audiogrid.models.registry import (
     read_record,
 )
 from audiogrid.models.sources import (
+    CollectedFiles,
     Fetch,
-    Filled,
-    checked,
+    file_states,
     from_folder,
     from_hub,
     from_hub_model,
     from_sources,
-    states_of,
+    verified_hash,
 )
 
 _STAGING = ".staging"
@@ -74,7 +74,7 @@ def stage(
     if (target / RECORD_NAME).exists():
         try:
             staged = open_staged(target)
-            _check_promise(target, spec)
+            _check_registry_hashes(target, spec)
         except InputError as error:
             say(f"staging {name} again: {error}")
         else:
@@ -82,20 +82,20 @@ def stage(
                 return staged
             say(f"staging {name} again: {local} has changed")
     elif spec and spec.files and target.is_dir() and any(target.iterdir()):
-        return _adopt(spec, target)
-    _sweep(models_dir)
+        return _accept_files_put_there(spec, target)
+    _remove_abandoned(models_dir)
     models_dir.mkdir(parents=True, exist_ok=True)
     temporary = models_dir / f"{_STAGING}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     temporary.mkdir()
     try:
         if local:
-            filled = from_folder(local, temporary, value, quantization)
+            collected = from_folder(local, temporary, value, quantization)
         elif spec and spec.files:
-            filled = from_sources(spec, target, temporary, fetch or from_hub)
+            collected = from_sources(spec, target, temporary, fetch or from_hub)
         else:
             assert remote is not None
-            filled = from_hub_model(remote, temporary, hub or HuggingFace(), quantization)
-        write_json(temporary / RECORD_NAME, _record(name, spec, filled, temporary), indent=1)
+            collected = from_hub_model(remote, temporary, hub or HuggingFace(), quantization)
+        write_json(temporary / RECORD_NAME, _record(name, spec, collected, temporary), indent=1)
         _publish(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -112,7 +112,7 @@ def _local_source(value: str, registry: Registry, spec: ModelSpec | None) -> Pat
     return Path(spec.path).expanduser().resolve() if spec.path else None
 
 
-def _check_promise(target: Path, spec: ModelSpec | None) -> None:
+def _check_registry_hashes(target: Path, spec: ModelSpec | None) -> None:
     """Compare what was recorded at staging with what the registry says now."""
     recorded: dict[str, Any] = read_record(target)["files"]
     for name, wanted in (spec.files if spec else {}).items():
@@ -126,47 +126,47 @@ def _changed_since(source: Path, target: Path) -> bool:
     record = read_record(target)
     recorded = record["files"]
     if "origin" in record:
-        return source.is_dir() and states_of(source) != record["origin"]
+        return source.is_dir() and file_states(source) != record["origin"]
     states = {name: (source / name).stat() for name in model_files(source)} if source.is_dir() else {}
     if not states:
-        # The origin is gone; what was staged from it is complete and verified.
+        # The original folder is gone; the staged copy is complete and verified.
         return False
     current = {name: (state.st_size, state.st_mtime_ns) for name, state in states.items()}
     return current != {name: (file["size"], file["mtime_ns"]) for name, file in recorded.items()}
 
 
-def _adopt(spec: ModelSpec, target: Path) -> StagedModel:
-    """Take files that somebody put into ``models/<name>/`` by hand, if they are the right ones."""
+def _accept_files_put_there(spec: ModelSpec, target: Path) -> StagedModel:
+    """Record files that a person copied into ``models/<name>/``, if their hashes are right."""
     missing = [name for name in spec.files if not (target / name).is_file()]
     if missing:
         raise InputError(
             f"{target} holds no complete model {spec.name!r}: {', '.join(missing)} not found. "
             "Add what is missing, or remove the folder and it is staged anew"
         )
-    hashes = {name: checked(target / name, wanted, spec.name) for name, wanted in spec.files.items()}
-    write_json(target / RECORD_NAME, _record(spec.name, spec, Filled("by hand", hashes), target), indent=1)
+    hashes = {name: verified_hash(target / name, wanted, spec.name) for name, wanted in spec.files.items()}
+    write_json(target / RECORD_NAME, _record(spec.name, spec, CollectedFiles("by hand", hashes), target), indent=1)
     return open_staged(target)
 
 
-def _record(name: str, spec: ModelSpec | None, filled: Filled, folder: Path) -> dict[str, Any]:
+def _record(name: str, spec: ModelSpec | None, collected: CollectedFiles, folder: Path) -> dict[str, Any]:
     """Contents of ``audiogrid.json``."""
     files = {}
-    for file, sha256 in sorted(filled.hashes.items()):
+    for file, sha256 in sorted(collected.hashes.items()):
         state = (folder / file).stat()
         files[file] = {"size": state.st_size, "sha256": sha256, "mtime_ns": state.st_mtime_ns}
     return {
         "schema": SCHEMA,
         "name": name,
-        "source": filled.source,
+        "source": collected.source,
         "multilingual": spec.multilingual if spec else None,
         "files": files,
-        **({"origin": filled.origin} if filled.origin else {}),
-        "hash": content_hash(filled.hashes),
+        **({"origin": collected.origin} if collected.origin else {}),
+        "hash": content_hash(collected.hashes),
     }
 
 
 def _publish(temporary: Path, target: Path) -> None:
-    """Rename a complete folder to its name; where another stager was faster with a valid one, keep that."""
+    """Rename a complete folder to its final name; keep a valid one that another process put there meanwhile."""
     try:
         temporary.rename(target)
         return
@@ -178,7 +178,7 @@ def _publish(temporary: Path, target: Path) -> None:
             return
     except InputError:
         pass
-    # What stands there is damaged or outdated: it makes room, and goes with the temporary folder.
+    # The folder that is there is damaged or outdated: replace it.
     replaced = temporary.with_name(temporary.name + "-replaced")
     target.rename(replaced)
     try:
@@ -187,8 +187,8 @@ def _publish(temporary: Path, target: Path) -> None:
         shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _sweep(models_dir: Path) -> None:
-    """Remove what stagings left on this machine when they were killed."""
+def _remove_abandoned(models_dir: Path) -> None:
+    """Remove temporary folders of staging processes on this machine that were killed."""
     prefix = f"{_STAGING}-{socket.gethostname()}-"
     for folder in models_dir.glob(f"{_STAGING}-*"):
         pid = folder.name.removeprefix(prefix).split("-")[0]

@@ -1,4 +1,4 @@
-"""Several batches one after another: which there are, and how each ended."""
+"""Runs several batches one after another: finds them, starts them, reports how each ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def find_batches(text: str, folder: Path = FOLDER) -> list[Path]:
-    """Configuration files that ``BATCH`` of make names, in order: names in ``folder`` or paths; empty: all there.
+    """Returns the configuration files that ``BATCH`` of make names, in order; without names, all in ``folder``.
 
     Raises ``InputError`` when there is none, or one that is named does not exist.
     """
@@ -46,13 +46,13 @@ def _find(name: str, there: Sequence[Path], folder: Path) -> Path:
 def batch_arguments(batch: Path, extra: str) -> list[str]:
     """Arguments of the ``snakemake`` that runs a batch. ``extra``: ``ARGS`` of make."""
     arguments, config = split_arguments(extra)
-    # A file whose name begins with a dash is no option.
+    # A file name that begins with a dash must not be read as an option.
     file = str(batch) if batch.is_absolute() or not str(batch).startswith("-") else f"./{batch}"
     return ["--profile", PROFILE, *arguments, "--configfile", file, *(["--config", *config] if config else [])]
 
 
 @dataclass(frozen=True)
-class Ended:
+class BatchResult:
     """How a batch ended: Snakemake's exit code, and the seconds it took."""
 
     batch: Path
@@ -60,24 +60,24 @@ class Ended:
     seconds: float
 
 
-def run_all(batches: Sequence[Path], run: Callable[[Path], int], now: Callable[[], float]) -> list[Ended]:
+def run_all(batches: Sequence[Path], run: Callable[[Path], int], now: Callable[[], float]) -> list[BatchResult]:
     """Run every batch, also after a failed one. A batch that was interrupted (Ctrl-C) is the last."""
-    ended = []
+    results = []
     for batch in batches:
         began = now()
         try:
             code = run(batch)
         except KeyboardInterrupt:
             code = 130
-        ended.append(Ended(batch, code, now() - began))
+        results.append(BatchResult(batch, code, now() - began))
         if code == 130:
             break
-    return ended
+    return results
 
 
-def account(ended: Sequence[Ended], wanted: Sequence[Path]) -> list[str]:
-    """The last lines a person reads: a row per batch, failed ones marked."""
-    done = {one.batch: one for one in ended}
+def result_lines(results: Sequence[BatchResult], wanted: Sequence[Path]) -> list[str]:
+    """The last lines of the output: a row per batch, and the command that repeats each failed one."""
+    done = {one.batch: one for one in results}
     width = max(len(str(batch)) for batch in wanted)
     lines = [f"{'batch':<{width}}  exit  time"]
     for batch in wanted:
@@ -86,7 +86,7 @@ def account(ended: Sequence[Ended], wanted: Sequence[Path]) -> list[str]:
             lines.append(f"{batch!s:<{width}}     -  not begun")
         else:
             lines.append(f"{batch!s:<{width}}  {one.code:>4}  {clock(round(one.seconds) * SAMPLE_RATE)}")
-    good = sum(one.code == 0 for one in ended)
+    good = sum(one.code == 0 for one in results)
     lines.append(f"{good} of {len(wanted)} batch(es) ended well" + ("." if good == len(wanted) else ":"))
-    lines += [f"  again: make batch BATCH={shlex.quote(str(one.batch))}" for one in ended if one.code]
+    lines += [f"  again: make batch BATCH={shlex.quote(str(one.batch))}" for one in results if one.code]
     return lines

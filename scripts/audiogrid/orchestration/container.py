@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from audiogrid.core.errors import InputError
-from audiogrid.orchestration.launch import quote_value, snakemake_arguments
+from audiogrid.orchestration.launch import quote_config_value, snakemake_arguments
 
 #: Where recordings are mounted, unless ``RECORDINGS`` names another place.
 RECORDINGS = "/recordings"
@@ -22,20 +22,20 @@ KEYS = {"MODEL": "model", "LANGUAGE": "language", "DEVICE": "device", "COMPUTE_T
 VARIABLES = ("RUN", "RECORDINGS", "CONFIG", *KEYS, "FORMATS", "CORES")
 #: Commands to start instead of Snakemake.
 PROGRAMS = ("doctor", "status")
-# What a desktop calls LANGUAGE: locales in order of preference. Apptainer hands it in from the host.
+# Desktops use LANGUAGE for locales in order of preference; Apptainer passes it in from the host.
 _LOCALES = re.compile(r".*[:_@.].*|C", re.DOTALL)
 _LOCK = "container.lock"
 
 
-def program(words: Sequence[str]) -> list[str] | None:
-    """Python's arguments for another command than Snakemake, if ``words`` begins with its name."""
+def other_command(words: Sequence[str]) -> list[str] | None:
+    """Returns Python's arguments for ``doctor`` or ``status`` if ``words`` begins with one of them, else ``None``."""
     if words and words[0] in PROGRAMS:
         return [f"scripts/{words[0]}.py", *words[1:]]
     return None
 
 
-def snakemake_words(variables: Mapping[str, str], words: Sequence[str], say: Callable[[str], None]) -> list[str]:
-    """Arguments of the ``snakemake`` that does what the environment ``variables`` ask for.
+def container_arguments(variables: Mapping[str, str], words: Sequence[str], say: Callable[[str], None]) -> list[str]:
+    """Returns the arguments of ``snakemake`` that correspond to the environment ``variables``.
 
     Variables that are empty count as not set. ``words``: the container's own arguments, which follow and
     win. With ``CONFIG`` that file decides about recordings and run unless variables do. Raises ``InputError``
@@ -51,7 +51,7 @@ def snakemake_words(variables: Mapping[str, str], words: Sequence[str], say: Cal
         options += ["--cores", _cores(given["CORES"])]
     if "CONFIG" in given:
         options += ["--configfile", _readable(given["CONFIG"])]
-    settings = [f"{key}={quote_value(given[name])}" for name, key in KEYS.items() if name in given]
+    settings = [f"{key}={quote_config_value(given[name])}" for name, key in KEYS.items() if name in given]
     if "FORMATS" in given:
         settings.append(f"formats=[{', '.join(_formats(given['FORMATS']))}]")
     run = given.get("RUN", "")
@@ -66,14 +66,14 @@ def _names(words: Sequence[str], key: str) -> bool:
 
 def _cores(text: str) -> str:
     if text != "all" and not re.fullmatch(r"[1-9]\d{0,5}", text):
-        raise InputError(f"CORES={text!r} is no number of cores: give a whole number, or all")
+        raise InputError(f"CORES={text!r} is not a number of cores: give a whole number, or all")
     return text
 
 
 def _readable(file: str) -> str:
     if not Path(file).is_file():
         raise InputError(
-            f"CONFIG={file!r} is no file in the container: mount it, for instance -v $PWD/my.yaml:{file}:ro"
+            f"CONFIG={file!r} is not a file in the container: mount it, for instance -v $PWD/my.yaml:{file}:ro"
         )
     return file
 
@@ -81,7 +81,7 @@ def _readable(file: str) -> str:
 def _formats(text: str) -> list[str]:
     names = [name for name in re.split(r"[\s,\[\]]+", text) if name]
     if wrong := [name for name in names if not re.fullmatch(r"[A-Za-z0-9]+", name)]:
-        raise InputError(f"FORMATS={text!r}: {wrong[0]!r} is no format; for instance FORMATS=srt,json")
+        raise InputError(f"FORMATS={text!r}: {wrong[0]!r} is not a format; for instance FORMATS=srt,json")
     return names
 
 
@@ -93,26 +93,26 @@ def check_folders(results: Path, say: Callable[[str], None]) -> None:
             'the owner of the folder (docker run --user "$(id -u):$(id -g)"; compose: export UID GID=$(id -g))'
         )
     if not os.path.ismount(results):
-        say(f"no folder is mounted at {results}: the transcripts stay in this container and go with it")
-    # The folder behind the link .snakemake: the state of a run lies with its results.
+        say(f"no folder is mounted at {results}: the transcripts stay in this container and are lost with it")
+    # The link .snakemake points to this folder, so that the state of a run lies beside its results.
     (results / ".snakemake").mkdir(exist_ok=True)
 
 
-def hold_results(results: Path) -> bool:
-    """Keep ``results`` for this process and those that it becomes; False where the file system has no locks.
+def lock_results(results: Path) -> bool:
+    """Lock ``results`` for this process and what it executes. Returns False if the file system has no locks.
 
-    Containers do not see each other's processes, but they share this lock. Raises ``InputError`` when another
-    one holds it.
+    Containers do not see each other's processes, but they share this lock. Raises ``InputError`` if another
+    container holds it.
     """
     import fcntl
 
-    # Not for writing: the file may be another user's.
+    # Read-only: the file may belong to another user.
     lock = os.open(results / ".snakemake" / _LOCK, os.O_RDONLY | os.O_CREAT, 0o644)
     os.set_inheritable(lock, True)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise InputError(f"another container is at work in {results}: wait until it ends, or stop it") from error
+        raise InputError(f"another container is using {results}: wait until it ends, or stop it") from error
     except OSError:
         return False
     return True

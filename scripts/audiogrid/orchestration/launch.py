@@ -1,4 +1,4 @@
-"""From a folder and a name to the Snakemake command line that ``make run`` prints and starts."""
+"""Builds the Snakemake command line that ``make run`` and ``audiogrid run`` print and start."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SAMPLES_RUN = "samples"
 PROFILE = "profiles/local"
 _TABLES = {".tsv", ".csv"}
 _GLOB_CHARACTERS = re.compile(r"[*?\[]")
-# Printable in a double-quoted YAML scalar without an escape; everything else is escaped. Lone surrogates (bytes of a
-# file name that are no UTF-8) and line separators are among what PyYAML refuses or folds when it stands there raw.
+# Characters that need no escape in a double-quoted YAML scalar. PyYAML refuses or folds others, such as lone surrogates
+# (bytes of a file name that are not UTF-8) and line separators.
 _PLAIN = re.compile(r"[ !#-\[\]-~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
-# What Snakemake leaves alone without quotes, except for the words below.
+# Strings that Snakemake reads as they are without quotes, except for the words below.
 _SIMPLE = re.compile(r"(\.{0,2}/)?[A-Za-z_][\w./-]*", re.ASCII)
 _NOT_STRINGS = {"true", "false", "yes", "no", "on", "off", "nan", "inf", "infinity", "null", "none"}
 
 
-def quote_value(text: str) -> str:
-    """Spell a string so that ``--config key=value`` reads it as exactly this string.
+def quote_config_value(text: str) -> str:
+    """Returns ``text`` quoted so that ``--config key=value`` reads it as exactly this string.
 
     Snakemake strips quotes from both ends of a value and then tries int, float, bool and YAML on it:
     ``1.0``, ``a: b`` or ``[x]`` would become something else. A double-quoted YAML scalar stays a
@@ -64,11 +64,11 @@ def run_name(recordings: str) -> str:
         parts = path.parts
         fixed = next(i for i, part in enumerate(parts) if _GLOB_CHARACTERS.search(part))
         path = Path(*parts[:fixed])
-    # Not resolve(): a link's own name is what its user sees. `.` and `..` have no name of their own.
+    # Only where needed: resolve() would replace the name of a link. `.` and `..` have no name of their own.
     if path.name in ("", "..") or ".." in path.parts:
         path = path.resolve()
     name = path.stem if path.suffix.lower() in _TABLES else path.name
-    # Accents go, letters stay: `Gespräche` is `Gesprache`. Of other scripts nothing would be left but a number.
+    # Accents are removed: `Gespräche` gives `Gesprache`. Names in other scripts would be empty; they get a hash below.
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^\w.-]+", "_", plain, flags=re.ASCII).strip("._-")[:80]
     if safe or not name:
@@ -77,10 +77,10 @@ def run_name(recordings: str) -> str:
 
 
 def free_run_name(recordings: str, results: Path) -> str:
-    """``run_name``, or the same with a number of its own where another folder's run has that name already.
+    """Returns ``run_name``, with a hash appended if a run of other recordings has that name already.
 
-    ``/a/talks`` and ``/b/talks`` must not write into one folder. What a run transcribed stands in
-    its ``run_config.yaml``; a run without one (it never started) is nobody's.
+    ``/a/talks`` and ``/b/talks`` must not write into one folder. ``run_config.yaml`` says what a run
+    transcribed; a folder without one belongs to no run.
     """
     name = run_name(recordings)
     try:
@@ -100,7 +100,7 @@ def _place(recordings: str) -> str:
 
 
 def split_arguments(text: str) -> tuple[list[str], list[str]]:
-    """``ARGS`` of make: (arguments for Snakemake, values of its ``--config`` options).
+    """Splits ``ARGS`` of make into arguments for Snakemake and the values of its ``--config`` options.
 
     Snakemake keeps only the last ``--config``, so those in ``ARGS`` join ours. Raises
     ``InputError`` when a quote is not closed.
@@ -137,9 +137,9 @@ def snakemake_arguments(recordings: str, run: str, extra: str, results: Path = P
         parse_public(recordings)
     has_file = any(word.split("=")[0] in ("--configfile", "--configfiles") for word in arguments)
     if recordings:
-        ours.append(f"recordings={quote_value(recordings)}")
+        ours.append(f"recordings={quote_config_value(recordings)}")
     if run or not has_file:
-        ours.append(f"run={quote_value(run or free_run_name(recordings, results))}")
-    # Last, because --config takes all words after it, targets too.
+        ours.append(f"run={quote_config_value(run or free_run_name(recordings, results))}")
+    # --config comes last: it takes all words after it, targets too.
     tail = ["--config", *ours, *config] if ours or config else []
     return ["--profile", PROFILE, *arguments, *tail]

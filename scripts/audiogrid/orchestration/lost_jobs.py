@@ -1,9 +1,9 @@
-"""Jobs that Slurm has forgotten or cancelled to make room, told to Snakemake's executor as failed.
+"""Reports jobs that Slurm has forgotten or preempted to Snakemake's executor as failed.
 
 A slurmctld that is killed forgets what was submitted in its last seconds, and a job that was preempted and cancelled
-stays PREEMPTED. The executor (snakemake-executor-plugin-slurm 2.8) takes both for jobs that will go on, and waits for
-ever. Here its question about the state of its jobs is answered a little differently: such jobs are CANCELLED, so that
-they are submitted again. Where the executor looks different from what is expected nothing is changed.
+stays PREEMPTED. The executor (snakemake-executor-plugin-slurm 2.8) waits for both
+for ever. This module wraps its query for job states: such jobs are reported as CANCELLED, so that they are submitted
+again. If the executor does not have the expected functions, nothing is changed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from types import ModuleType
 from typing import Any
 
 PLUGIN = "snakemake_executor_plugin_slurm"
-# How long a state has to last. A requeued job is PREEMPTED only for a moment; after a restart slurmctld knows its jobs
-# before it answers.
+# How long a state must last before the job counts as lost. A requeued job is PREEMPTED only for a moment.
 PATIENCE_SECONDS = 60.0
-# States of the accounting database that squeue has to confirm: a forgotten job is PENDING or RUNNING there for ever.
+# The accounting database keeps a forgotten job in one of these states for ever, so squeue has to confirm them.
 _ALIVE = frozenset(
     ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED", "RESIZING", "PREEMPTED")
 )
@@ -30,10 +29,10 @@ _ALIVE = frozenset(
 
 @dataclass
 class LostJobs:
-    """Notices jobs that are not to be waited for.
+    """Recognises jobs that will never finish.
 
-    ``queue``: asks Slurm for the state of every job it knows, finished ones of the last minutes included; ``None``
-    when it does not answer.
+    ``queue``: returns the state of every job that Slurm knows, recently finished ones included; ``None``
+    if Slurm does not answer.
     """
 
     queue: Callable[[], Mapping[str, str] | None]
@@ -75,8 +74,8 @@ def squeue() -> dict[str, str] | None:
     return dict(line.strip().split("|", 1) for line in done.stdout.splitlines() if "|" in line)
 
 
-def notice_lost_jobs(say: Callable[[str], None], plugin: ModuleType | None = None) -> bool:
-    """Have Snakemake's Slurm executor, if it is loaded, notice lost jobs; whether it does."""
+def fail_lost_jobs(say: Callable[[str], None], plugin: ModuleType | None = None) -> bool:
+    """Make Snakemake's Slurm executor, if it is loaded, report lost jobs. Returns whether that was possible."""
     plugin = plugin or sys.modules.get(PLUGIN)
     executor: Any = getattr(plugin, "Executor", None)
     ask: Any = getattr(plugin, "query_job_status", None)

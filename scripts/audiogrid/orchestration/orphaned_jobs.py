@@ -1,8 +1,8 @@
-"""Slurm jobs that a dead Snakemake left behind, ended before a new one submits theirs again.
+"""Cancels Slurm jobs that a dead Snakemake left in the queue, before a new one submits the same work.
 
-A driver that is killed, logged out or cut off leaves its jobs in the queue. The next one knows nothing of them and
-would run the same shards beside them. Ending them costs little: a worker that is told to end finishes the chunk it
-is at, and every finished chunk is in the store.
+A Snakemake that is killed or logged out leaves its jobs in the queue. The next one does not know them and would run
+the same shards again. Cancelling costs little: a worker that receives SIGTERM finishes its chunk, and every finished
+chunk is in the store.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def read_queue(text: str) -> list[ClusterJob]:
     return [ClusterJob(*fields) for fields in parts if len(fields) == 4]
 
 
-def left_over(jobs: Sequence[ClusterJob], folder: Path) -> list[ClusterJob]:
-    """Those that a Snakemake submitted from ``folder``."""
+def orphaned_jobs_of(jobs: Sequence[ClusterJob], folder: Path) -> list[ClusterJob]:
+    """Returns the jobs that a Snakemake submitted from ``folder``."""
     here = {str(folder), str(folder.resolve())}
     return [job for job in jobs if job.folder in here and job.comment.startswith(_COMMENT)]
 
@@ -61,23 +61,23 @@ def _queue() -> list[ClusterJob]:
     return read_queue(_ask("squeue", "--noheader", f"--user={user}", "--format=%i|%T|%k|%Z"))
 
 
-def end_left_over(folder: Path, say: Callable[[str], None]) -> int:
-    """End the jobs that an earlier Snakemake submitted from ``folder``; how many there were.
+def cancel_orphaned_jobs(folder: Path, say: Callable[[str], None]) -> int:
+    """Cancel the jobs that an earlier Snakemake submitted from ``folder``. Returns their number.
 
-    To be called by a Snakemake that holds the lock of ``folder`` and has not submitted anything yet: what is in the
-    queue then belongs to nobody. Returns when they are gone. Does nothing where there is no Slurm. Raises
-    ``RetryableError`` when Slurm does not answer or the jobs do not end.
+    Call it only from a Snakemake that holds the lock of ``folder`` and has not submitted anything yet. It waits until
+    the jobs are gone, and does nothing on a machine without Slurm. Raises ``RetryableError`` if Slurm does not answer
+    or the jobs do not end.
     """
     if shutil.which("squeue") is None:
         return 0
-    found = left_over(_queue(), folder)
+    found = orphaned_jobs_of(_queue(), folder)
     if not found:
         return 0
     names = ", ".join(job.job for job in found)
     say(f"ending {len(found)} job(s) that an earlier snakemake left in the queue ({names}); finished chunks are kept")
     deadline = time.monotonic() + PATIENCE_SECONDS
     _ask("scancel", *(job.job for job in found))
-    while waiting := left_over(_queue(), folder):
+    while waiting := orphaned_jobs_of(_queue(), folder):
         if time.monotonic() > deadline:
             names = ", ".join(job.job for job in waiting)
             raise RetryableError(f"jobs {names} of an earlier run do not end; `scancel` them, then start again")

@@ -1,7 +1,7 @@
-"""What a person at a terminal sees of Snakemake's own messages while a run goes on.
+"""Hides Snakemake's scheduling messages on the terminal.
 
-The commands say what happens (progress, reasons, the end); Snakemake's account of its scheduling is
-for its log file. Warnings and errors always pass.
+The commands of the rules report progress, failures and results themselves. Snakemake's log file keeps
+its scheduling messages; warnings and errors are always shown.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterable
 
 # Everything else below a warning is about scheduling.
 _KEPT = ("Nothing to be done", "Complete log", "Unlocking", "Dry-run", "This was a dry-run")
-# The failed command has said what went wrong; the block that repeats its shell line stays in the log file.
+# The failed command has printed its own message; the block with its shell line goes to the log file only.
 _DROPPED_EVENTS = ("job_error", "group_error")
 STREAM_HANDLER = "DefaultStreamHandler"
 
 
 class TerminalFilter(logging.Filter):
-    """Keeps warnings, errors and the few messages that mean something to a person."""
+    """Passes warnings, errors and the few messages that a user needs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to show a record."""
@@ -27,8 +27,8 @@ class TerminalFilter(logging.Filter):
         return record.levelno >= logging.WARNING or record.getMessage().startswith(_KEPT)
 
 
-def calm(handlers: Iterable[logging.Handler]) -> None:
-    """Put the filter on the handlers that write to the terminal; log files keep everything."""
+def hide_scheduling(handlers: Iterable[logging.Handler]) -> None:
+    """Put the filter on the handlers that write to the terminal. Log files keep everything."""
     for handler in handlers:
         if handler.name == STREAM_HANDLER:
             handler.addFilter(TerminalFilter())

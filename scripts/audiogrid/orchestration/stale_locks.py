@@ -1,8 +1,8 @@
-"""Locks that a killed Snakemake left behind: told apart from those of a living one.
+"""Removes locks that a killed Snakemake left behind, and keeps those of a running one.
 
 Snakemake locks its working folder with files in ``.snakemake/locks``; after SIGKILL they stay and
-the next start refuses to work. Removing them is right exactly when no Snakemake works in the
-folder any more, on this machine or another one that shares it.
+the next start refuses to work. They may be removed only if no Snakemake runs in the folder any
+more, neither on this machine nor on another one that shares it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import InputError
 
 LOCKS = Path(".snakemake") / "locks"
-DRIVER_NOTE = Path(".snakemake") / "audiogrid_driver.json"
-# How long the jobs of a dead Snakemake get to finish what they have in hand.
+DRIVER_RECORD = Path(".snakemake") / "audiogrid_driver.json"
+# Time for the jobs of a dead Snakemake to finish their current chunk.
 GRACE_SECONDS = 60.0
-# Commands that people start, not rules.
+# Commands that users start themselves; no rule runs them.
 _BY_HAND = {"run.py", "batch.py", "status.py", "doctor.py", "environment.py"}
 
 
@@ -75,7 +75,7 @@ def list_processes() -> list[Process]:
 
 
 def _read_proc(entry: Path) -> Process | None:
-    """One entry of /proc; None for those that ended meanwhile, belong to others, or are zombies."""
+    """Read one entry of /proc. Returns None for a process that has ended, is a zombie, or belongs to another user."""
     try:
         if entry.stat().st_uid != os.getuid():
             return None
@@ -125,22 +125,22 @@ def orphans(folder: Path, processes: Iterable[Process], own: int) -> list[int]:
         above = [by_pid[pid] for pid in _ancestors(process.pid, by_pid) - {process.pid}]
         if any(p.is_snakemake and p.mode != "subprocess" for p in above):
             continue
-        if (process.is_snakemake and process.mode == "subprocess") or _is_lost_command(process, here):
+        if (process.is_snakemake and process.mode == "subprocess") or _is_orphaned_command(process, here):
             roots.add(process.pid)
     below = {pid: _ancestors(pid, by_pid) for pid in by_pid if pid not in mine}
     family = [pid for pid, above_it in below.items() if above_it & roots]
     return sorted(family, key=lambda pid: (-len(below[pid]), pid))
 
 
-def _is_lost_command(process: Process, here: Path) -> bool:
-    """Whether this is a rule's command that init has inherited. One that a person typed has a shell above it."""
+def _is_orphaned_command(process: Process, here: Path) -> bool:
+    """Whether this is the command of a rule whose parent has died. A command typed by a user has a shell as parent."""
     scripts = [Path(word) for word in process.argv[1:3] if word.endswith(".py")]
     is_ours = any(path.is_relative_to(here / "scripts") and path.name not in _BY_HAND for path in scripts)
     return is_ours and process.parent == 1
 
 
 def _end(pids: list[int], survivors: Callable[[], list[int]]) -> None:
-    """SIGTERM, a time to finish, SIGKILL. Results are written atomically, so nothing finished is lost."""
+    """Send SIGTERM, wait, then send SIGKILL. Results are written atomically, so nothing finished is lost."""
     for pid in pids:
         _signal(pid, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
@@ -156,22 +156,22 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def _living(pids: Iterable[int]) -> list[int]:
-    """Those of ``pids`` that still work: neither gone nor zombies."""
+    """Returns those of ``pids`` that are still running (zombies are not)."""
     wanted = set(pids)
     return [process.pid for process in list_processes() if process.pid in wanted]
 
 
-def _driver_elsewhere(folder: Path) -> str | None:
-    """Name of the other machine whose Snakemake was the last to work here, if it was another one."""
+def _host_of_last_driver(folder: Path) -> str | None:
+    """Returns the host of the last Snakemake in ``folder``, if that was another machine than this one."""
     try:
-        note = json.loads((folder / DRIVER_NOTE).read_bytes())
+        note = json.loads((folder / DRIVER_RECORD).read_bytes())
         host = str(note["host"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return None if host == socket.gethostname() else host
 
 
-def only_looks(argv: Sequence[str]) -> bool:
+def is_read_only(argv: Sequence[str]) -> bool:
     """Whether this Snakemake command takes no lock, or is about the lock itself."""
     words = ("--dry-run", "--dryrun", "--nolock", "--unlock", "--lint", "--summary", "--detailed-summary", "--dag")
     return any(word in words or re.fullmatch(r"-[a-zA-Z]*n[a-zA-Z]*", word) for word in argv[1:])
@@ -183,12 +183,12 @@ def is_locked(folder: Path) -> bool:
     return locks.is_dir() and any(locks.iterdir())
 
 
-def release_stale(folder: Path, say: Callable[[str], None]) -> bool:
-    """Remove the locks of a Snakemake that is dead; True when there were any.
+def remove_stale_locks(folder: Path, say: Callable[[str], None]) -> bool:
+    """Remove the locks of a dead Snakemake. Returns whether there were any.
 
-    Local jobs that outlived it are ended first. Raises ``InputError`` when a living Snakemake
-    works in ``folder``, or when the locks come from another machine, whose processes nobody here
-    can see. ``say`` gets one sentence per thing done.
+    Local jobs that outlived it are ended first. Raises ``InputError`` if a Snakemake is running in
+    ``folder``, or if the locks come from another machine, whose processes cannot be seen from here.
+    ``say`` receives one sentence per action.
     """
     own = os.getpid()
     processes = list_processes()
@@ -199,7 +199,7 @@ def release_stale(folder: Path, say: Callable[[str], None]) -> bool:
             f"another snakemake (process {', '.join(map(str, busy))}) is working in {folder.resolve()}: "
             "wait until it ends, or stop it (Ctrl-C in its terminal, or `kill -INT` and its number), then start again"
         )
-    if host := _driver_elsewhere(folder):
+    if host := _host_of_last_driver(folder):
         raise InputError(
             f"{folder.resolve()} is locked by a snakemake that was started on {host}, which cannot be asked from "
             f"{socket.gethostname()}: start again on {host}, or, if nothing runs there any more, "
@@ -213,6 +213,6 @@ def release_stale(folder: Path, say: Callable[[str], None]) -> bool:
     return True
 
 
-def note_driver(folder: Path) -> None:
-    """Write down on which machine Snakemake is about to work in ``folder``, for ``release_stale``."""
-    write_json(folder / DRIVER_NOTE, {"host": socket.gethostname(), "pid": os.getpid()})
+def record_driver(folder: Path) -> None:
+    """Record which machine Snakemake runs on in ``folder``; ``remove_stale_locks`` reads it."""
+    write_json(folder / DRIVER_RECORD, {"host": socket.gethostname(), "pid": os.getpid()})

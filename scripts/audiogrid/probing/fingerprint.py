@@ -43,7 +43,7 @@ def _state(source: RecordingSource) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def current_listing(recordings: str | Sequence[str], channels: str, state: Path, *, only_looks: bool) -> str:
+def current_listing(recordings: str | Sequence[str], channels: str, state: Path, *, is_read_only: bool) -> str:
     """Returns ``listing_hash`` at the start of a workflow: the parameter of rule ``probe``, which reruns if it changes.
 
     ``state``: folder in which the last hash is kept. With ``only_looks`` (a dry run, say) the last hash is returned
@@ -55,12 +55,12 @@ def current_listing(recordings: str | Sequence[str], channels: str, state: Path,
         found = listing_hash(recordings, channels)
     except RetryableError:
         remembered = _last_hash(note)
-        if not only_looks or remembered.get("asked") != asked:
+        if not is_read_only or remembered.get("asked") != asked:
             raise
         found = remembered["hash"]
     else:
         # Only remote recordings can be out of reach.
-        if not only_looks and "://" in asked:
+        if not is_read_only and "://" in asked:
             write_json(note, {"asked": asked, "hash": found})
     number = next_attempt(attempts_file(state))
     return f"{found} {number}" if number else found

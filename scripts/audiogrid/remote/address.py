@@ -121,13 +121,13 @@ def _web(text: str) -> Address:
     place += f":{port}" if port else ""
     scheme = parts.scheme.lower()
     public = urlunsplit((scheme, place, parts.path or "/", "", ""))
-    if told := _telling(parts.query):
+    if told := _identifying_parameters(parts.query):
         # Which of several files behind one path is meant; the hash gives nothing away.
         public += f"#{hashlib.sha256(repr(told).encode()).hexdigest()[:12]}"
     return Address(scheme, place, unquote(parts.path).lstrip("/"), public, urlunsplit(parts._replace(fragment="")))
 
 
-def _telling(query: str) -> list[tuple[str, str]]:
+def _identifying_parameters(query: str) -> list[tuple[str, str]]:
     """The parameters of a query without those that sign it."""
     given = parse_qsl(query, keep_blank_values=True)
     azure = {"sig", "sv"} <= {name for name, _ in given}

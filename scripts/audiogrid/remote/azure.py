@@ -14,13 +14,13 @@ from typing import Any
 
 import snakemake_storage_plugin_azure as plugin
 from azure.core import MatchConditions
-from azure.core import exceptions as answers
+from azure.core import exceptions as service_errors
 from azure.storage.blob import ContentSettings
 
 from audiogrid.remote.address import Address
 from audiogrid.remote.service import (
-    Asking,
     Body,
+    LibraryCalls,
     RemoteError,
     RemoteFacts,
     anonymous,
@@ -36,13 +36,13 @@ _CREDENTIALS = "run `az login`, or check AZURE_CLIENT_ID, AZURE_TENANT_ID and AZ
 
 def explained(error: Exception) -> RemoteError:
     """What an error of Azure's libraries means; their own texts may quote addresses."""
-    if isinstance(error, answers.ResourceNotFoundError):
+    if isinstance(error, service_errors.ResourceNotFoundError):
         return missing()
-    if isinstance(error, answers.ResourceModifiedError):
+    if isinstance(error, service_errors.ResourceModifiedError):
         return changed()
-    if isinstance(error, answers.ClientAuthenticationError):
+    if isinstance(error, service_errors.ClientAuthenticationError):
         return anonymous("not signed in", _CREDENTIALS)
-    if isinstance(error, answers.HttpResponseError):
+    if isinstance(error, service_errors.HttpResponseError):
         status = error.status_code or 0
         if status in (401, 403):
             return refused(f"status {status}", _CREDENTIALS)
@@ -51,7 +51,7 @@ def explained(error: Exception) -> RemoteError:
     return unreachable(type(error).__name__)
 
 
-_asked = Asking(explained)
+_call = LibraryCalls(explained)
 
 
 def _facts(properties: Any) -> RemoteFacts:
@@ -67,36 +67,36 @@ class AzureService:
             settings = plugin_settings(plugin, "azure", account_name=account)
             if not settings.account_name and "AZURITE_CONNECTION_STRING" not in os.environ:
                 raise anonymous("no account", "set AZURE_STORAGE_ACCOUNT")
-            provider = _asked.provider(plugin, settings)
+            provider = _call.provider(plugin, settings)
             client = provider.bsc
         self._client = client
 
     def facts(self, address: Address) -> RemoteFacts:
         """Properties of a blob."""
         blob = self._client.get_blob_client(address.bucket, address.key)
-        return _facts(_asked(blob.get_blob_properties))
+        return _facts(_call(blob.get_blob_properties))
 
     def list(self, address: Address) -> Iterator[tuple[str, RemoteFacts]]:
         """A request per 5,000 blobs."""
         container = self._client.get_container_client(address.bucket)
-        turning = _asked(lambda: iter(container.list_blobs(name_starts_with=address.key or None)))
-        while (blob := _asked(lambda: next(turning, None))) is not None:
+        pages = _call(lambda: iter(container.list_blobs(name_starts_with=address.key or None)))
+        while (blob := _call(lambda: next(pages, None))) is not None:
             yield blob.name, _facts(blob)
 
     def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[Body, int]:
         """Pieces of 4 MiB, on the condition that the blob is the same."""
         blob = self._client.get_blob_client(address.bucket, address.key)
-        downloader = _asked(
+        downloader = _call(
             lambda: blob.download_blob(
                 offset=start, etag=f'"{facts.tag}"', match_condition=MatchConditions.IfNotModified
             )
         )
-        return Body(downloader, _asked), start
+        return Body(downloader, _call), start
 
     def put(self, path: Path, address: Address, media_type: str) -> str:
         """Upload; a container that is not there is not made."""
         blob = self._client.get_blob_client(address.bucket, address.key)
         with path.open("rb") as file:
             kind = ContentSettings(content_type=media_type)
-            answer = _asked(lambda: blob.upload_blob(file, overwrite=True, content_settings=kind))
+            answer = _call(lambda: blob.upload_blob(file, overwrite=True, content_settings=kind))
         return RemoteFacts.of(0, 0.0, answer["etag"]).tag

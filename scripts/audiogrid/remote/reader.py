@@ -181,6 +181,6 @@ class RemoteReader(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._source.close()
         super().close()

@@ -15,8 +15,8 @@ import snakemake_storage_plugin_s3 as plugin
 
 from audiogrid.remote.address import Address
 from audiogrid.remote.service import (
-    Asking,
     Body,
+    LibraryCalls,
     RemoteError,
     RemoteFacts,
     anonymous,
@@ -58,7 +58,7 @@ def _refusal(code: str, status: int) -> RemoteError:
         return changed()
     shown = code if code and code != str(status) else f"status {status}"
     if code in _TRANSIENT or status >= 500 or status in (408, 429):
-        return unreachable(f"it answers {shown}", "wait a little")
+        return unreachable(f"it service_errors {shown}", "wait a little")
     if status == 301 or code in ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"):
         return refused(shown, "the bucket is in another region, set AWS_DEFAULT_REGION")
     if code == "InvalidObjectState":
@@ -66,7 +66,7 @@ def _refusal(code: str, status: int) -> RemoteError:
     return refused(shown, _CREDENTIALS)
 
 
-_asked = Asking(_explained)
+_call = LibraryCalls(_explained)
 
 
 class S3Service:
@@ -76,19 +76,19 @@ class S3Service:
         # Gives connections 3 s each time instead of 60; the plugin leaves no other way to say so.
         os.environ.setdefault("AWS_DEFAULTS_MODE", "standard")
         settings = plugin_settings(plugin, "s3", region=os.environ.get("AWS_REGION"))
-        provider = _asked.provider(plugin, settings)
+        provider = _call.provider(plugin, settings)
         self._client = provider.s3c.meta.client
 
     def facts(self, address: Address) -> RemoteFacts:
         """HEAD of an object."""
-        head = _asked(lambda: self._client.head_object(Bucket=address.bucket, Key=address.key))
+        head = _call(lambda: self._client.head_object(Bucket=address.bucket, Key=address.key))
         return RemoteFacts.of(head["ContentLength"], head["LastModified"].timestamp(), head.get("ETag"))
 
     def list(self, address: Address) -> Iterator[tuple[str, RemoteFacts]]:
         """A request per 1,000 keys."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=address.bucket, Prefix=address.key)
-        turning = iter(pages)
-        while page := _asked(lambda: next(turning, None)):
+        iterator = iter(pages)
+        while page := _call(lambda: next(iterator, None)):
             for entry in page.get("Contents", []):
                 yield (
                     entry["Key"],
@@ -98,19 +98,19 @@ class S3Service:
     def read_from(self, address: Address, start: int, facts: RemoteFacts) -> tuple[Body, int]:
         """An open-ended range, on the condition that the object is the same."""
         condition = {"IfMatch": f'"{facts.tag}"'} if facts.tag else {}
-        answer = _asked(
+        answer = _call(
             lambda: self._client.get_object(
                 Bucket=address.bucket, Key=address.key, Range=f"bytes={start}-", **condition
             )
         )
-        return Body(answer["Body"], _asked), start
+        return Body(answer["Body"], _call), start
 
     def put(self, path: Path, address: Address, media_type: str) -> str:
         """Upload, large files in parts; a bucket that is not there is not made."""
         place = {"Bucket": address.bucket, "Key": address.key}
         if path.stat().st_size <= _AT_ONCE:
-            answer = _asked(lambda: self._client.put_object(**place, Body=path.read_bytes(), ContentType=media_type))
+            answer = _call(lambda: self._client.put_object(**place, Body=path.read_bytes(), ContentType=media_type))
             return RemoteFacts.of(0, 0.0, answer.get("ETag")).tag
         kind = {"ContentType": media_type}
-        _asked(lambda: self._client.upload_file(str(path), **place, ExtraArgs=kind))
+        _call(lambda: self._client.upload_file(str(path), **place, ExtraArgs=kind))
         return self.facts(address).tag

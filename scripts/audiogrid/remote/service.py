@@ -65,14 +65,14 @@ class RemoteFacts:
 
 
 class ByteStream(Protocol):
-    """Bytes as they arrive. ``read`` may raise ``RemoteError``."""
+    """A stream of bytes. ``read`` may raise ``RemoteError``."""
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; none at the end, or where the connection broke off."""
         ...
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         ...
 
 
@@ -95,7 +95,7 @@ class Service(Protocol):
         ...
 
     def put(self, path: Path, address: Address, media_type: str) -> str:
-        """Store a file, of which nobody sees half; its entity tag."""
+        """Store a file completely or not at all. Returns its entity tag."""
         ...
 
 
@@ -110,14 +110,14 @@ def plugin_settings(module: Any, name: str, **defaults: Any) -> Any:
     return cls(**{**defaults, **given})
 
 
-class Asking:
-    """Calls of a library whose errors become ``RemoteError``, as ``explained`` says."""
+class LibraryCalls:
+    """Calls functions of a library and turns their errors into ``RemoteError`` with ``explained``."""
 
     def __init__(self, explained: Callable[[Exception], RemoteError]) -> None:
         self._explained = explained
 
     def __call__(self, call: Callable[[], Answer]) -> Answer:
-        """What ``call`` returns; its error, and what that quotes, goes no further."""
+        """Returns what ``call`` returns. Its error is replaced, because its text may quote secrets."""
         try:
             return call()
         except RemoteError:
@@ -126,7 +126,7 @@ class Asking:
             raise self._explained(error) from None
 
     def provider(self, module: Any, settings: Any) -> Any:
-        """What a storage plugin makes of its settings; it writes nothing to the folder it wants."""
+        """Returns the provider object of a storage plugin. The folder it asks for is never written to."""
         folder = Path(tempfile.gettempdir())
         return self(lambda: module.StorageProvider(folder, getLogger("audiogrid"), settings=settings))
 
@@ -134,16 +134,16 @@ class Asking:
 class Body:
     """A library's readable object as a ``ByteStream``."""
 
-    def __init__(self, source: Any, asked: Asking) -> None:
+    def __init__(self, source: Any, calls: LibraryCalls) -> None:
         self._source = source
-        self._asked = asked
+        self._call = calls
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes."""
-        return self._asked(lambda: bytes(self._source.read(size)))
+        return self._call(lambda: bytes(self._source.read(size)))
 
     def close(self) -> None:
-        """Hang up, where that means anything: some libraries make a request for every piece."""
+        """Close the connection, if the library keeps one open."""
         if hasattr(self._source, "close"):
             self._source.close()
 
@@ -154,20 +154,20 @@ def missing() -> RemoteError:
 
 
 def changed() -> RemoteError:
-    """The object is another one than that of the facts."""
+    """The object has changed since its facts were read."""
     return RemoteError("changed", "The object was changed after the run had looked at it: run again.")
 
 
 def anonymous(what: str, remedy: str) -> RemoteError:
-    """There is nothing to sign requests with."""
+    """There are no credentials."""
     return RemoteError("anonymous", f"Access is refused ({what}): {remedy}.")
 
 
 def refused(answer: str, remedy: str) -> RemoteError:
-    """The service does not want to."""
+    """The service refuses the request."""
     return RemoteError("refused", f"Access is refused ({answer}): {remedy}.")
 
 
 def unreachable(what: str, remedy: str = "check the network and the address") -> RemoteError:
-    """The service does not answer, or not sensibly."""
+    """The service does not answer, or with an error of its own."""
     return RemoteError("unreachable", f"The storage cannot be reached ({what}): {remedy}, then run again.")

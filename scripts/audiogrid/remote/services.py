@@ -13,7 +13,7 @@ from audiogrid.remote.service import RemoteError, RemoteFacts, Service, unreacha
 @cache
 def service(scheme: str) -> Service:
     """The service for addresses of ``scheme``; raises ``InputError`` that names the package when it is missing."""
-    # A clone of this process must not share connections: sub-processes are spawned, so each makes its own.
+    # Connections are not shared between processes: sub-processes are spawned and open their own.
     if scheme in ("https", "http"):
         from audiogrid.remote.web import WebService
 
@@ -37,9 +37,9 @@ def service(scheme: str) -> Service:
         ) from error
 
 
-# Service -> how often in a row it has not answered this process, and when it did so last.
+# Service -> how often in a row it has failed to answer this process, and when it did so last.
 _silence: dict[str, tuple[int, float]] = {}
-# From so many times on it is left alone for so many seconds: each time may have taken a minute.
+# After this many failures it is not asked again for this many seconds: each failure may take a minute.
 _DOWN_AFTER = 4
 _DOWN_SECONDS = 120.0
 

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from audiogrid.core.errors import InputError
-from audiogrid.orchestration.batches import account, batch_arguments, find_batches, run_all
+from audiogrid.orchestration.batches import batch_arguments, find_batches, result_lines, run_all
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_failed_batch_does_not_stop_the_next(folder):
     codes, clock = iter([1, 0]), itertools.count(0, 65)
     ended = run_all(batches, lambda batch: next(codes), lambda: next(clock))
     assert [(one.batch, one.code, one.seconds) for one in ended] == [(batches[0], 1, 65), (batches[1], 0, 65)]
-    lines = account(ended, batches)
+    lines = result_lines(ended, batches)
     assert lines[1].split()[-2:] == ["1", "0:01:05"] and lines[2].split()[-2:] == ["0", "0:01:05"]
     assert lines[3].startswith("1 of 2") and "make batch BATCH='" in lines[4]
 
@@ -63,4 +63,4 @@ def test_an_interruption_ends_it(folder):
 
     ended = run_all(batches, interrupted, lambda: 0.0)
     assert [one.code for one in ended] == [130]
-    assert "not begun" in account(ended, batches)[2]
+    assert "not begun" in result_lines(ended, batches)[2]

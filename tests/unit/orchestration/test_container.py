@@ -18,7 +18,7 @@ from places import ROOT
 
 def parsed(variables: dict[str, str], *words: str) -> tuple[dict[str, object], list[str]]:
     """What Snakemake would read as configuration, and the words before it."""
-    argv = container.snakemake_words(variables, words, lambda _: None)
+    argv = container.container_arguments(variables, words, lambda _: None)
     options = get_argument_parser().parse_args([word for word in argv if word not in ("--profile", "profiles/local")])
     before = argv[: argv.index("--config")] if "--config" in argv else argv
     return parse_config(options.config or []), before
@@ -71,7 +71,7 @@ def test_a_configuration_file_decides_about_recordings(tmp_path):
 @pytest.mark.parametrize("text", ["en_GB:en", "de:en", "en_US.UTF-8", "sr@latin", "C"])
 def test_locales_of_the_host_are_no_language(text):
     said: list[str] = []
-    argv = container.snakemake_words({"LANGUAGE": text}, [], said.append)
+    argv = container.container_arguments({"LANGUAGE": text}, [], said.append)
     assert not any(word.startswith("language=") for word in argv)
     assert text in said[0]
 
@@ -80,22 +80,22 @@ def test_locales_of_the_host_are_no_language(text):
     ("variables", "words"),
     [
         ({"CORES": "-1"}, "CORES='-1'"),
-        ({"CORES": "4 --unlock"}, "no number of cores"),
-        ({"FORMATS": "srt,$(touch x)"}, "'$(touch' is no format"),
-        ({"CONFIG": "/nowhere.yaml"}, "no file in the container"),
+        ({"CORES": "4 --unlock"}, "not a number of cores"),
+        ({"FORMATS": "srt,$(touch x)"}, "'$(touch' is not a format"),
+        ({"CONFIG": "/nowhere.yaml"}, "not a file in the container"),
     ],
 )
 def test_values_that_cannot_be_meant(variables, words):
     with pytest.raises(InputError, match=None) as caught:
-        container.snakemake_words(variables, [], print)
+        container.container_arguments(variables, [], print)
     assert words in str(caught.value)
 
 
 def test_other_commands():
-    assert container.program(["doctor", "--short"]) == ["scripts/doctor.py", "--short"]
-    assert container.program(["status", "results/x"]) == ["scripts/status.py", "results/x"]
-    assert container.program(["--dry-run"]) is None
-    assert container.program([]) is None
+    assert container.other_command(["doctor", "--short"]) == ["scripts/doctor.py", "--short"]
+    assert container.other_command(["status", "results/x"]) == ["scripts/status.py", "results/x"]
+    assert container.other_command(["--dry-run"]) is None
+    assert container.other_command([]) is None
     assert all((ROOT / "scripts" / f"{name}.py").is_file() for name in container.PROGRAMS)
 
 
@@ -112,11 +112,11 @@ def test_one_container_at_a_time(tmp_path):
     (tmp_path / ".snakemake").mkdir()
     with (tmp_path / ".snakemake" / "container.lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="another container is at work"):
-            container.hold_results(tmp_path)
+        with pytest.raises(InputError, match="another container is using"):
+            container.lock_results(tmp_path)
     code = (
         "import os, sys, pathlib, subprocess; sys.path.insert(0, sys.argv[1]);"
-        "from audiogrid.orchestration.container import hold_results; assert hold_results(pathlib.Path(sys.argv[2]));"
+        "from audiogrid.orchestration.container import lock_results; assert lock_results(pathlib.Path(sys.argv[2]));"
         # What the process becomes, and its children, hold it still.
         "os.execvp('sh', ['sh', '-c', 'echo held; read end'])"
     )
@@ -124,9 +124,9 @@ def test_one_container_at_a_time(tmp_path):
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "held\n"
         with pytest.raises(InputError):
-            container.hold_results(tmp_path)
+            container.lock_results(tmp_path)
         process.communicate("\n")
-    assert container.hold_results(tmp_path)
+    assert container.lock_results(tmp_path)
 
 
 def test_variables_are_told_everywhere():

@@ -30,8 +30,8 @@ from audiogrid.orchestration import launch
 @example("1_000")
 @example("'")
 def test_snakemake_reads_a_quoted_value_as_the_same_string(text: str) -> None:
-    assert parse_config([f"recordings={launch.quote_value(text)}"]) == {"recordings": text}
-    assert "\n" not in launch.quote_value(text)
+    assert parse_config([f"recordings={launch.quote_config_value(text)}"]) == {"recordings": text}
+    assert "\n" not in launch.quote_config_value(text)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from audiogrid.orchestration import lost_jobs
-from audiogrid.orchestration.lost_jobs import PATIENCE_SECONDS, LostJobs, notice_lost_jobs
+from audiogrid.orchestration.lost_jobs import PATIENCE_SECONDS, LostJobs, fail_lost_jobs
 
 
 class Slurm:
@@ -80,7 +80,7 @@ def test_the_installed_executor_is_what_is_expected(monkeypatch):
     for name in ("query_job_status",):
         monkeypatch.setattr(plugin, name, getattr(plugin, name))
     monkeypatch.setattr(plugin.Executor, "check_active_jobs", plugin.Executor.check_active_jobs)
-    assert notice_lost_jobs(print)
+    assert fail_lost_jobs(print)
     assert plugin.query_job_status.__module__ == lost_jobs.__name__
 
 
@@ -98,7 +98,7 @@ def test_states_reach_an_executor_corrected(monkeypatch):
     monkeypatch.setattr(lost_jobs, "squeue", dict)
     monkeypatch.setattr(lost_jobs, "PATIENCE_SECONDS", 0.0)
     said: list[str] = []
-    assert notice_lost_jobs(said.append, plugin)
+    assert fail_lost_jobs(said.append, plugin)
 
     async def look(executor):
         return [job async for job in executor.check_active_jobs([SimpleNamespace(external_jobid=7)])]
@@ -113,4 +113,4 @@ def test_states_reach_an_executor_corrected(monkeypatch):
 
 
 def test_another_executor_is_left_as_it_is():
-    assert not notice_lost_jobs(print, SimpleNamespace(Executor=object, query_job_status=print))
+    assert not fail_lost_jobs(print, SimpleNamespace(Executor=object, query_job_status=print))

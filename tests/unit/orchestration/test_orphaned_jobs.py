@@ -8,7 +8,7 @@ import pytest
 
 from audiogrid.core.errors import RetryableError
 from audiogrid.orchestration import orphaned_jobs as cluster_jobs
-from audiogrid.orchestration.orphaned_jobs import ClusterJob, end_left_over, left_over, read_queue
+from audiogrid.orchestration.orphaned_jobs import ClusterJob, cancel_orphaned_jobs, orphaned_jobs_of, read_queue
 
 SQUEUE = """#!/bin/sh
 [ ! -e {folder}/broken ] || {{ echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1; }}
@@ -47,14 +47,14 @@ def test_only_what_snakemake_submitted_from_this_folder_is_left_over(tmp_path):
         # The driver itself, when it runs as a job, or anything else that was submitted here.
         ClusterJob("3", "RUNNING", "(null)", str(tmp_path)),
     ]
-    assert left_over([ours, *others], tmp_path) == [ours]
+    assert orphaned_jobs_of([ours, *others], tmp_path) == [ours]
 
 
 def test_a_folder_is_known_by_both_its_names(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     jobs = [ClusterJob(name, "RUNNING", "rule_split", str(tmp_path / name)) for name in ("real", "link")]
-    assert left_over(jobs, tmp_path / "link") == jobs
+    assert orphaned_jobs_of(jobs, tmp_path / "link") == jobs
 
 
 def test_left_over_jobs_are_cancelled_and_waited_for(slurm, tmp_path):
@@ -62,26 +62,26 @@ def test_left_over_jobs_are_cancelled_and_waited_for(slurm, tmp_path):
         f"7|RUNNING|rule_transcribe|{tmp_path}\n8|PENDING|rule_split|{tmp_path}\n9|RUNNING|x|/\n"
     )
     said: list[str] = []
-    assert end_left_over(tmp_path, said.append) == 2
+    assert cancel_orphaned_jobs(tmp_path, said.append) == 2
     assert (slurm / "cancelled").read_text().split() == ["7", "8"]
     assert "7, 8" in said[0]
 
 
 def test_nothing_is_cancelled_when_nothing_is_left(slurm, tmp_path):
     (slurm / "queue").write_text(f"7|RUNNING|rule_transcribe|{tmp_path}/other\n")
-    assert end_left_over(tmp_path, pytest.fail) == 0
+    assert cancel_orphaned_jobs(tmp_path, pytest.fail) == 0
     assert not (slurm / "cancelled").exists()
 
 
 def test_without_slurm_there_is_nothing_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert end_left_over(tmp_path, pytest.fail) == 0
+    assert cancel_orphaned_jobs(tmp_path, pytest.fail) == 0
 
 
 def test_a_queue_that_cannot_be_asked_is_an_error_that_says_so(slurm, tmp_path):
     (slurm / "broken").touch()
     with pytest.raises(RetryableError, match=r"squeue failed.*controller.*try again"):
-        end_left_over(tmp_path, lambda _: None)
+        cancel_orphaned_jobs(tmp_path, lambda _: None)
 
 
 def test_jobs_that_do_not_end_are_named(slurm, tmp_path, monkeypatch):
@@ -89,4 +89,4 @@ def test_jobs_that_do_not_end_are_named(slurm, tmp_path, monkeypatch):
     (slurm / "queue").write_text(f"7|COMPLETING|rule_transcribe|{tmp_path}\n")
     monkeypatch.setattr(cluster_jobs, "PATIENCE_SECONDS", -1.0)
     with pytest.raises(RetryableError, match="jobs 7 of an earlier run do not end"):
-        end_left_over(tmp_path, lambda _: None)
+        cancel_orphaned_jobs(tmp_path, lambda _: None)

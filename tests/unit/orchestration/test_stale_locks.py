@@ -91,34 +91,34 @@ def test_a_rule_command_is_an_orphan_once_init_has_it() -> None:
 
 def test_nothing_locked_is_nothing_to_do(tmp_path: Path) -> None:
     said: list[str] = []
-    assert not locks.release_stale(tmp_path, said.append)
+    assert not locks.remove_stale_locks(tmp_path, said.append)
     assert said == []
 
 
 def test_stale_lock_goes_and_is_mentioned(tmp_path: Path) -> None:
     path = lock(tmp_path)
     said: list[str] = []
-    assert locks.release_stale(tmp_path, said.append)
+    assert locks.remove_stale_locks(tmp_path, said.append)
     assert not path.exists()
     assert len(said) == 1 and "--unlock" in said[0]
 
 
 def test_lock_from_this_machine_goes_from_another_stays(tmp_path: Path) -> None:
     path = lock(tmp_path)
-    write_json(tmp_path / locks.DRIVER_NOTE, {"host": "login2", "pid": 1})
+    write_json(tmp_path / locks.DRIVER_RECORD, {"host": "login2", "pid": 1})
     with pytest.raises(InputError, match="login2"):
-        locks.release_stale(tmp_path, print)
+        locks.remove_stale_locks(tmp_path, print)
     assert path.exists()
-    locks.note_driver(tmp_path)
-    assert socket.gethostname() in (tmp_path / locks.DRIVER_NOTE).read_text()
-    assert locks.release_stale(tmp_path, print)
+    locks.record_driver(tmp_path)
+    assert socket.gethostname() in (tmp_path / locks.DRIVER_RECORD).read_text()
+    assert locks.remove_stale_locks(tmp_path, print)
 
 
 @pytest.mark.parametrize("note", ["", "{", "[]", "{}"])
 def test_unreadable_note_is_no_obstacle(tmp_path: Path, note: str) -> None:
     lock(tmp_path)
-    (tmp_path / locks.DRIVER_NOTE).write_text(note)
-    assert locks.release_stale(tmp_path, print)
+    (tmp_path / locks.DRIVER_RECORD).write_text(note)
+    assert locks.remove_stale_locks(tmp_path, print)
 
 
 def imposter(folder: Path, *options: str, deaf: bool = False) -> subprocess.Popen[bytes]:
@@ -136,12 +136,12 @@ def test_living_driver_is_named_and_its_lock_stays(tmp_path: Path) -> None:
     driver = imposter(tmp_path)
     try:
         with pytest.raises(InputError, match=str(driver.pid)):
-            locks.release_stale(tmp_path, print)
+            locks.remove_stale_locks(tmp_path, print)
         assert path.exists()
     finally:
         driver.kill()
         driver.communicate()
-    assert locks.release_stale(tmp_path, print)
+    assert locks.remove_stale_locks(tmp_path, print)
 
 
 @pytest.mark.parametrize("deaf", [False, True])
@@ -152,7 +152,7 @@ def test_jobs_of_a_dead_driver_are_ended(tmp_path: Path, monkeypatch: pytest.Mon
     said: list[str] = []
     try:
         # A job of ours would not be an orphan of nobody: its parent here is this test, which is no Snakemake.
-        assert locks.release_stale(tmp_path, said.append)
+        assert locks.remove_stale_locks(tmp_path, said.append)
         assert job.wait(10) == -(signal.SIGKILL if deaf else signal.SIGTERM)
     finally:
         job.kill()

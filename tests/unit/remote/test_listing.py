@@ -143,8 +143,8 @@ def test_access_refused_names_the_prefix_and_the_variables(pile, monkeypatch):
 
 def test_an_unreachable_store_stops_a_run_and_no_look(pile, tmp_path, monkeypatch):
     given, state = "s3://pile/talks", tmp_path / ".state"
-    seen = current_listing(given, "mix", state, only_looks=False)
-    assert seen == listing_hash(given, "mix") == current_listing(given, "mix", state, only_looks=True)
+    seen = current_listing(given, "mix", state, is_read_only=False)
+    assert seen == listing_hash(given, "mix") == current_listing(given, "mix", state, is_read_only=True)
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -152,10 +152,10 @@ def test_an_unreachable_store_stops_a_run_and_no_look(pile, tmp_path, monkeypatc
     service.cache_clear()
     try:
         with pytest.raises(RetryableError, match=r"s3://pile/talks: .*cannot be reached.*AWS_ENDPOINT_URL"):
-            current_listing(given, "mix", state, only_looks=False)
-        assert current_listing(given, "mix", state, only_looks=True) == seen
+            current_listing(given, "mix", state, is_read_only=False)
+        assert current_listing(given, "mix", state, is_read_only=True) == seen
         with pytest.raises(RetryableError):
-            current_listing("s3://pile/other", "mix", state, only_looks=True)
+            current_listing("s3://pile/other", "mix", state, is_read_only=True)
     finally:
         service.cache_clear()
 

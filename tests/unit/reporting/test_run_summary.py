@@ -4,8 +4,8 @@ import pytest
 
 from audiogrid.core.atomic_files import write_json
 from audiogrid.merging.merge_bundle import Failure, MergedBundle, write_failures
-from audiogrid.orchestration.rerun import merge_generation, shard_generation
-from audiogrid.orchestration.snakemake_output import STREAM_HANDLER, calm
+from audiogrid.orchestration.generations import merge_generation, shard_generation
+from audiogrid.orchestration.snakemake_output import STREAM_HANDLER, hide_scheduling
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.run_summary import read_run_summary
 
@@ -75,7 +75,7 @@ def test_the_terminal_keeps_warnings_and_what_means_something():
 
     terminal, file = Handler(), Handler()
     terminal.name, file.name = STREAM_HANDLER, "log file"
-    calm([terminal, file])
+    hide_scheduling([terminal, file])
     assert file.filters == []
     for level, text, event in (
         (logging.INFO, "Select jobs to execute...", None),
