@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(workflow.basedir).parent / "scripts"))
 from audiogrid.config import resolve as configuration
 from audiogrid.decoding.revisions import REVISION, check_revisions
 from audiogrid.planning import job_resources
-from audiogrid.orchestration.orphaned_jobs import end_left_over
+from audiogrid.orchestration.orphaned_jobs import cancel_orphaned_jobs
 from audiogrid.reporting.run_summary import read_run_summary
 from audiogrid.core.errors import AudiogridError, InputError
 from audiogrid.models.registry import load_registry, memory_of, named_folders
