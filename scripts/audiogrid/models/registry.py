@@ -19,17 +19,18 @@ import yaml
 
 from audiogrid.core.atomic_files import canonical_json, read_json
 from audiogrid.core.errors import InputError
+from audiogrid.core.hashing import file_hash
 from audiogrid.models.conversion import QUANTIZATIONS
 from audiogrid.models.hub import parse_hub_name
+from audiogrid.models.wheels import Wheel
 
 SCHEMA = 1
 RECORD_NAME = "audiogrid.json"
 REQUIRED = ("config.json", "model.bin", "tokenizer.json")
 VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
 OPTIONAL = ("preprocessor_config.json",)
-_BLOCK = 1 << 20
-_KEYS = {"repo", "revision", "path", "multilingual", "files", "packages", "quantization", "parameters"}
-_KEYS |= {"languages", "memory_mb"}
+_KEYS = {"repo", "revision", "path", "multilingual", "files", "packages", "wheels", "quantization"}
+_KEYS |= {"parameters", "languages", "memory_mb"}
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class FileSpec:
 class ModelSpec:
     """A model of the registry.
 
-    ``packages``: file -> resources of installed packages, joined in order. ``path``: a folder, instead of the hub's
-    ``repo`` and ``revision``. ``files``: may be empty where no hash is known beforehand. ``quantization``: of a
-    Transformers checkpoint that is converted. ``parameters``: in millions. ``languages``: how many it knows.
-    ``memory_mb``: ``cpu`` and ``gpu`` -> compute type -> memory of one process with it.
+    ``packages``: file -> resources of Python packages, joined in order; ``wheels``: the wheels of those packages, which
+    are fetched where the packages are not installed. ``path``: a folder, instead of the hub's ``repo`` and
+    ``revision``. ``files``: may be empty where no hash is known beforehand. ``quantization``: of a Transformers
+    checkpoint that is converted. ``parameters``: in millions. ``languages``: how many it knows. ``memory_mb``: ``cpu``
+    and ``gpu`` -> compute type -> memory of one process with it.
     """
 
     name: str
@@ -56,6 +58,7 @@ class ModelSpec:
     multilingual: bool
     files: dict[str, FileSpec]
     packages: dict[str, list[str]] = field(default_factory=dict)
+    wheels: tuple[Wheel, ...] = ()
     path: str = ""
     quantization: str = ""
     parameters: float | None = None
@@ -137,6 +140,7 @@ def _model_spec(name: str, entry: dict[str, Any]) -> ModelSpec:
         multilingual=bool(entry.get("multilingual", languages != 1)),
         files={file: FileSpec(**spec) for file, spec in (entry.get("files") or {}).items()},
         packages={file: list(parts) for file, parts in (entry.get("packages") or {}).items()},
+        wheels=tuple(Wheel(**wheel) for wheel in entry.get("wheels") or ()),
         path=entry.get("path", ""),
         quantization=quantization,
         parameters=entry.get("parameters"),
@@ -192,15 +196,6 @@ def named_folders(values: Iterable[str], registry: Registry) -> dict[str, str]:
 def content_hash(files: dict[str, str]) -> str:
     """Hash of a model: SHA-256 over the canonical JSON of file name -> SHA-256."""
     return hashlib.sha256(canonical_json(files).encode()).hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def model_files(folder: Path) -> list[str]:

