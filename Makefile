@@ -17,7 +17,7 @@ SETUP := $(PYTHON) scripts/environment.py
 CODE := $(wildcard scripts tests samples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: run batch test test-fast bench check setup slurm-up slurm-down models demo-mpi clean help
+.PHONY: run batch test test-fast bench check docs setup slurm-up slurm-down models demo-mpi clean help
 
 run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/RUN; ARGS go to snakemake
 	@$(SETUP) run
@@ -48,6 +48,10 @@ check: ## linters and type checks: ruff, mypy, import rules, snakefmt, snakemake
 	.venv/bin/snakefmt --check workflow
 	.venv/bin/snakemake --lint
 	@if command -v actionlint > /dev/null; then actionlint; fi
+
+docs: ## write what documents take from the code: config/config.yaml, lists of keys, formats, columns, modules
+	@$(SETUP) run
+	@$(ENV) scripts/docs.py $$AUDIOGRID_ARGS
 
 setup: ## only make or renew the environment in .venv
 	@$(SETUP) run

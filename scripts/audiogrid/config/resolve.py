@@ -12,14 +12,19 @@ import yaml
 
 from audiogrid.core.errors import InputError
 from audiogrid.core.language_codes import check_language, normalise_language
+from audiogrid.export.formats import FORMATS
 
 SCHEMA_PATH = Path(__file__).parent / "config.schema.yaml"
 
 
 @cache
 def load_schema(path: Path = SCHEMA_PATH) -> dict[str, Any]:
-    """Returns the JSON schema of the configuration."""
-    schema: dict[str, Any] = yaml.safe_load(path.read_text())
+    """Returns the JSON schema of the configuration.
+
+    The names of formats are those of ``FORMATS``: the schema marks with ``x-names`` where they go.
+    """
+    schema: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    schema["properties"]["formats"]["items"]["enum"] = list(FORMATS)
     return schema
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.errors import RetryableError
+from audiogrid.core.known_fields import from_known_fields
 from audiogrid.core.tsv import write_table
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.formats import FORMATS
@@ -70,7 +71,7 @@ class MergedBundle:
     def read(cls, path: Path) -> MergedBundle:
         """Inverse of ``write``."""
         raw = read_json(path)
-        failures = [Failure(**failure) for failure in raw["failures"]]
+        failures = [from_known_fields(Failure, failure) for failure in raw["failures"]]
         return cls(raw["bundle"], raw["files"], raw["rows"], failures, raw.get("worst", {}))
 
 

@@ -28,27 +28,28 @@ from audiogrid.records.results import ChunkResult
 #: Looks up the result of a chunk by its id: store key and result, or ``None``.
 Lookup = Callable[[str], tuple[str, ChunkResult] | None]
 
-SUMMARY_COLUMNS = (
-    "recording",
-    "path",
-    "status",
-    "duration_s",
-    "speech_s",
-    "language",
-    "words",
-    "mean_probability",
-    "low_confidence_share",
-    "windows",
-    "flagged",
-    "redecoded",
-    "kept_careful",
-    "temperature_above_zero",
-    "seams",
-    "hard_seams",
-    "model",
-    "variant",
-    "note",
-)
+#: Columns of ``summary.tsv``: name and meaning. docs/results.md lists them (``make docs``).
+SUMMARY_COLUMNS = {
+    "recording": "id of the recording, the stem of its files",
+    "path": "the file, as it was given",
+    "status": "`complete`; `partial`: something is odd about the file, see `note`; `gaps`: chunks are missing",
+    "duration_s": "length of the audio that could be read, in seconds",
+    "speech_s": "speech in it, in seconds, summed over channels",
+    "language": "the language with the most speech",
+    "words": "words of the transcript",
+    "mean_probability": "mean probability of a word",
+    "low_confidence_share": "share of words with a probability below 0.5",
+    "windows": "windows decoded",
+    "flagged": "windows whose first hypothesis looked wrong",
+    "redecoded": "windows decoded more than once",
+    "kept_careful": "windows whose later hypothesis was better and kept",
+    "temperature_above_zero": "windows whose text was sampled at a temperature above 0",
+    "seams": "boundaries between chunks",
+    "hard_seams": "boundaries at which somebody may have been speaking",
+    "model": "the model, or the models of its channels",
+    "variant": "the variant of a rollout that it was decoded with",
+    "note": "what is odd about the file or a chunk",
+}
 
 
 class MissingChunkError(RetryableError):
@@ -203,4 +204,4 @@ def merge_recording(
 
 def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """``summary.tsv``: a row per recording in the order given."""
-    write_table(path, SUMMARY_COLUMNS, ([row.get(column) for column in SUMMARY_COLUMNS] for row in rows))
+    write_table(path, list(SUMMARY_COLUMNS), ([row.get(column) for column in SUMMARY_COLUMNS] for row in rows))

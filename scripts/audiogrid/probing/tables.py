@@ -21,10 +21,20 @@ from audiogrid.probing.recording_source import (
     listing_problem,
     printable,
 )
+from audiogrid.probing.reserved_columns import reserved_column_problem
 from audiogrid.remote.address import Address, is_remote, parse, unknown_scheme
 from audiogrid.remote.listing import Remote
 
-COLUMNS = ("recording", "path", "language", "prompt", "hotwords", "channels", "reference")
+#: Columns of a table: name and meaning. docs/recordings.md lists them (``make docs``).
+COLUMNS = {
+    "recording": "id of the recording and name of its outputs. Empty: the file's stem, made safe for a file name",
+    "path": "the audio or video file, or its address (the only column a table must have)",
+    "language": "its language: a code, tag or name. Empty: the run's `language`",
+    "prompt": "a sentence in the style and spelling of what is said. Empty: the run's `prompt`",
+    "hotwords": "words and names it probably contains. Empty: the run's `hotwords`",
+    "channels": "`mix` or `split`. Empty: the run's `channels`",
+    "reference": "file with the true text, for `snakemake compare`",
+}
 # Common misspellings of column names. Kept as columns of their own, they would lose a setting silently.
 _ALIASES = {"lang": "language", "file": "path", "filename": "path", "filepath": "path", "audio": "path"}
 _ALIASES |= {"channel": "channels", "hotword": "hotwords", "id": "recording"}
@@ -50,7 +60,7 @@ def read_table(table: Path, channels: Channels) -> tuple[list[Row], list[Rejecti
         try:
             address = _address(values.get("path", ""))
             path = address.public if address else _resolve(table, values.get("path", ""))
-            reason = _problem(values, path, address, extra=len(cells) - len(header))
+            reason = _problem(table, values, path, address, extra=len(cells) - len(header))
         except InputError as error:
             # An address that cannot be parsed is not quoted: it may hold a secret.
             address, path, reason = None, "", str(error)
@@ -118,7 +128,7 @@ def _resolve(table: Path, value: str) -> str:
     return straight if os.path.realpath(straight) == os.path.realpath(path) else str(path)
 
 
-def _problem(values: dict[str, str], path: str, address: Address | None, *, extra: int) -> str | None:
+def _problem(table: Path, values: dict[str, str], path: str, address: Address | None, *, extra: int) -> str | None:
     """Returns what is wrong with a row and how to correct it, without a final stop, or ``None``."""
     if extra > 0:
         return f"has {extra} cell(s) more than the header: quote cells that hold a separator"
@@ -136,7 +146,7 @@ def _problem(values: dict[str, str], path: str, address: Address | None, *, extr
         return f"channels is {own!r}: write mix or split, or leave it empty"
     language = values.get("language", "")
     wrong = check_language(language) if language else None
-    return f"language {wrong}" if wrong else None
+    return f"language {wrong}" if wrong else reserved_column_problem(values, lambda name: _resolve(table, name))
 
 
 def _local_problem(given: str, path: str) -> str | None:

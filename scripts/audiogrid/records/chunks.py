@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.known_fields import from_known_fields
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,7 +106,7 @@ class BundleManifest:
         raw: dict[str, Any] = read_json(folder / MANIFEST_NAME)
         return cls(
             bundle=raw["bundle"],
-            tracks=[Track(**track) for track in raw["tracks"]],
+            tracks=[from_known_fields(Track, track) for track in raw["tracks"]],
             chunks=[chunk_from_json(chunk) for chunk in raw["chunks"]],
             problems=raw["problems"],
             notes=raw["notes"],
@@ -114,7 +115,14 @@ class BundleManifest:
 
 def chunk_from_json(raw: dict[str, Any]) -> Chunk:
     """Inverse of ``dataclasses.asdict`` for a chunk."""
-    return Chunk(**{**raw, "left": Seam(**raw["left"]), "right": Seam(**raw["right"])})
+    return from_known_fields(
+        Chunk,
+        {
+            **raw,
+            "left": from_known_fields(Seam, raw["left"]),
+            "right": from_known_fields(Seam, raw["right"]),
+        },
+    )
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.known_fields import from_known_fields
 
 SCHEMA = 1
 # Languages that are recorded with their probabilities.
@@ -44,7 +45,9 @@ class Identified:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Identified:
         """Inverse of ``dataclasses.asdict``."""
-        return cls(**{**raw, "windows": [HeardWindow(**window) for window in raw["windows"]]})
+        return from_known_fields(
+            cls, {**raw, "windows": [from_known_fields(HeardWindow, window) for window in raw["windows"]]}
+        )
 
     def summary(self) -> dict[str, Any]:
         """What a transcript records of it."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.errors import InputError
+from audiogrid.core.known_fields import from_known_fields
 from audiogrid.core.language_codes import AUTO
 from audiogrid.records.chunks import chunk_id
 from audiogrid.records.store import storable_options
@@ -95,8 +96,10 @@ class Recording:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Recording:
         """Inverse of ``to_json``."""
-        channels = {channel: TrackSettings(**own) for channel, own in raw.get("by_channel", {}).items()}
-        return cls(**{**raw, "by_channel": channels})
+        channels = {
+            channel: from_known_fields(TrackSettings, own) for channel, own in raw.get("by_channel", {}).items()
+        }
+        return from_known_fields(cls, {**raw, "by_channel": channels})
 
 
 @dataclass(frozen=True)
@@ -225,10 +228,10 @@ class Plan:
         if raw.get("schema") != SCHEMA:
             raise InputError(f"{path} was written by another version of audiogrid; delete it and run again")
         return cls(
-            settings=Settings(**raw["settings"]),
+            settings=from_known_fields(Settings, raw["settings"]),
             recordings=[Recording.from_json(item) for item in raw["recordings"]],
-            bundles=[Bundle(**item) for item in raw["bundles"]],
-            shards=[Shard(**item) for item in raw["shards"]],
+            bundles=[from_known_fields(Bundle, item) for item in raw["bundles"]],
+            shards=[from_known_fields(Shard, item) for item in raw["shards"]],
             rejected=raw["rejected"],
             warnings=raw.get("warnings", []),
         )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from audiogrid.core.known_fields import from_known_fields
+
 SCHEMA = 1
 
 
@@ -93,17 +95,20 @@ class ChunkResult:
             language_probability=raw["language_probability"],
             speech=[(start, end) for start, end in raw["speech"]],
             windows=[
-                Window(
-                    **{
+                from_known_fields(
+                    Window,
+                    {
                         **window,
                         "speech": [(start, end) for start, end in window["speech"]],
-                        "readings": [Reading(**reading) for reading in window["readings"]],
-                    }
+                        "readings": [from_known_fields(Reading, reading) for reading in window["readings"]],
+                    },
                 )
                 for window in raw["windows"]
             ],
             segments=[
-                Segment(**{**segment, "words": [Word(**word) for word in segment["words"]]})
+                from_known_fields(
+                    Segment, {**segment, "words": [from_known_fields(Word, word) for word in segment["words"]]}
+                )
                 for segment in raw["segments"]
             ],
             notes=list(raw["notes"]),

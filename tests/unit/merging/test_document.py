@@ -19,7 +19,25 @@ from audiogrid.merging.track_text import TrackText
 from audiogrid.records.chunks import Chunk, Seam, SeamKind, chunk_id
 from audiogrid.records.results import ChunkResult, Reading, Segment, Window, Word
 
-SCHEMA = json.loads((resources.files("audiogrid.export") / "transcript.schema.json").read_text())
+PUBLISHED = json.loads((resources.files("audiogrid.export") / "transcript.schema.json").read_text())
+
+
+def strict(rule: Any) -> Any:
+    """The schema for writers: readers ignore unknown fields, but whatever is written must be described."""
+    if isinstance(rule, list):
+        return [strict(one) for one in rule]
+    if not isinstance(rule, dict):
+        return rule
+    made = {key: strict(value) for key, value in rule.items()}
+    # The versions in the provenance are open.
+    closed = (
+        isinstance(made.get("properties"), dict)
+        and made.get("description") != PUBLISHED["properties"]["provenance"]["description"]
+    )
+    return {"additionalProperties": False, **made} if closed else made
+
+
+SCHEMA = strict(PUBLISHED)
 FACTS = {"recording": "talk", "path": "in/talk one.mp3", "channels_mode": "mix", "duration": 20 * SAMPLE_RATE}
 PROVENANCE = {"audiogrid": "0.1.0", "model": {"name": "base", "hash": "d0"}, "options": {"beam_size": 5}}
 

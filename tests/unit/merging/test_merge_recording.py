@@ -78,7 +78,7 @@ def test_every_format_is_written_and_listed_with_its_hash(tmp_path: Path) -> Non
     for entry in merged.files.values():
         assert hashlib.sha256(Path(entry["path"]).read_bytes()).hexdigest() == entry["sha256"]
     assert (tmp_path / "talk.txt").read_text() == "Good morning.\n\nAnd good night.\n"
-    assert tuple(merged.row) == SUMMARY_COLUMNS
+    assert tuple(merged.row) == tuple(SUMMARY_COLUMNS)
     assert (merged.row["status"], merged.row["words"], merged.row["seams"]) == ("complete", 5, 1)
     assert merged.gaps == []
 
@@ -171,7 +171,7 @@ def test_the_summary_survives_hostile_values(tmp_path: Path) -> None:
     row = {**merge(tmp_path).row, "path": "in/a\tb\nc  d.mp3"}
     write_summary(tmp_path / "summary.tsv", [row, {"recording": "other"}])
     header, first, second = (line.split("\t") for line in (tmp_path / "summary.tsv").read_text().splitlines())
-    assert tuple(header) == SUMMARY_COLUMNS
+    assert tuple(header) == tuple(SUMMARY_COLUMNS)
     assert dict(zip(header, first, strict=True))["path"] == "in/a\\tb\\nc  d.mp3"
     assert len(second) == len(header)
 

@@ -1,0 +1,54 @@
+"""Columns of a table that are reserved for settings of a later version, and the values that they may have.
+
+A table may have had such a column for a purpose of its own. Its values would change meaning with an upgrade, so a
+value that cannot be such a setting rejects the row and says how to rename the column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from audiogrid.core.language_codes import AUTO, check_language
+
+
+def _is_track(value: str) -> bool:
+    names = [name.strip() for name in value.split(",")]
+    return all(name == "all" or re.fullmatch(r"[1-9]\d{0,3}", name) or check_language(name) is None for name in names)
+
+
+def _is_count(value: str) -> bool:
+    found = re.fullmatch(r"([1-9]\d{0,2})(?:\s*-\s*([1-9]\d{0,2}))?", value)
+    return found is not None and int(found[1]) <= int(found[2] or found[1])
+
+
+#: Reserved columns: name and the values they may have, in words. docs/recordings.md lists them (``make docs``).
+RESERVED = {
+    "tracks": "audio tracks to transcribe: `auto`, `all`, a number from 1, a language, or several with commas",
+    "speakers": "number of speakers: `none`, `auto`, a number, or a range such as `2-4`",
+    "rttm": "a file that says who speaks when",
+    "text": "a file with the text that is spoken",
+    "priority": "a whole number: which recordings come first",
+}
+_TESTS: dict[str, Callable[[str], bool]] = {
+    "tracks": _is_track,
+    "speakers": lambda value: value in ("none", AUTO) or _is_count(value),
+    "priority": lambda value: re.fullmatch(r"[+-]?\d{1,9}", value) is not None,
+}
+
+
+def reserved_column_problem(values: Mapping[str, str], resolve: Callable[[str], str]) -> str | None:
+    """Returns why a row is rejected for its reserved columns, without a final stop; ``None`` if nothing is wrong.
+
+    ``values``: cells by column name in lower case; ``resolve``: makes a path of a cell.
+    """
+    for name, meaning in RESERVED.items():
+        value = values.get(name, "").strip()
+        if not value:
+            continue
+        fits = _TESTS[name](value.lower()) if name in _TESTS else Path(resolve(value)).is_file()
+        if not fits:
+            plain = meaning.replace("`", "")
+            return f"{name} is {value!r}, but this column is reserved for {plain}: rename the column, to my_{name} say"
+    return None
