@@ -70,10 +70,10 @@ def watched() -> Iterator[Usage]:
 
 def ours(model: Path, device: str, batch: int) -> tuple[Callable[[Clip], str], Callable[[], str]]:
     from audiogrid.decoding.engine import ChunkAudio
-    from audiogrid.decoding.memory_fallback import AdaptiveEngine, Wanted
+    from audiogrid.decoding.memory_fallback import AdaptiveEngine, EngineSettings
     from audiogrid.decoding.options import DecodeOptions
 
-    engine = AdaptiveEngine(model, Wanted(device, "auto", 1, batch))
+    engine = AdaptiveEngine(model, EngineSettings(device, "auto", 1, batch))
 
     def read(clip: Clip) -> str:
         options = DecodeOptions(language=clip.language)

@@ -1,6 +1,6 @@
 """GPUs that are full, wrong, or gone in the middle: no chunk is lost, and it is said what happened.
 
-The GPUs are simulated (``audiogrid.decoding.whisper.simulated_gpus``), the faults happen where CTranslate2 is
+The GPUs are simulated (``audiogrid.decoding.whisper.fault_injection``), the faults happen where CTranslate2 is
 called; everything that is decoded is decoded for real, on the CPU.
 """
 
@@ -158,7 +158,10 @@ def test_every_gpu_has_one_process_and_results_say_where_and_why(on_two_gpus):
 
 
 def test_out_of_memory_halves_the_batch_keeps_every_byte_and_is_remembered(job, on_two_gpus):
-    full = {**gpus("GPU-aa"), "strains": [{"at": "generate", "device": "cuda", "above": 1, "do": "out_of_memory"}]}
+    full = {
+        **gpus("GPU-aa"),
+        "device_faults": [{"at": "generate", "device": "cuda", "above": 1, "do": "out_of_memory"}],
+    }
     said = job.transcribe(full)
     assert job.results() == on_two_gpus.results()
     assert "windows at once: CUDA failed with error out of memory; went on with 1" in said
@@ -174,11 +177,11 @@ def test_out_of_memory_halves_the_batch_keeps_every_byte_and_is_remembered(job, 
 
 
 def test_the_ladder_goes_through_smaller_types_down_to_the_cpu(job, on_two_gpus):
-    strain = {"at": "align", "device": "cuda", "do": "out_of_memory"}
+    fault = {"at": "align", "device": "cuda", "do": "out_of_memory"}
     # In the middle of the job: the clip is read, and some chunk may be.
     process = job.start(gpus("GPU-aa"))
     job.wait_for_a_result(process)
-    job.ask_for({**gpus("GPU-aa"), "strains": [strain]})
+    job.ask_for({**gpus("GPU-aa"), "device_faults": [fault]})
     said = job.finish(process)
     assert "float16 on Simulated GPU" in said and "went on with int8_float16" in said
     assert said.count("went on with the CPU") == 1 and "attempt" not in said
@@ -190,7 +193,7 @@ def test_the_ladder_goes_through_smaller_types_down_to_the_cpu(job, on_two_gpus)
 def test_a_gpu_that_vanishes_is_given_up_and_the_other_one_goes_on(job, on_two_gpus):
     process = job.start(gpus("GPU-aa", "GPU-bb"))
     job.wait_for_a_result(process)
-    job.ask_for({**gpus("GPU-aa", "GPU-bb"), "strains": [{"gpu": "GPU-bb", "do": "lost"}]})
+    job.ask_for({**gpus("GPU-aa", "GPU-bb"), "device_faults": [{"gpu": "GPU-bb", "do": "lost"}]})
     said = job.finish(process)
     assert "GPU GPU-bb" in said and "is given up" in said and "1 other process(es) go on" in said
     assert job.results() == on_two_gpus.results()
@@ -201,7 +204,7 @@ def test_a_gpu_that_vanishes_is_given_up_and_the_other_one_goes_on(job, on_two_g
 def test_the_last_gpu_vanishes(job, on_two_gpus, device):
     process = job.start(gpus("GPU-aa"), f"--device={device}")
     job.wait_for_a_result(process)
-    job.ask_for({**gpus("GPU-aa"), "strains": [{"do": "ecc", "device": "cuda"}]})
+    job.ask_for({**gpus("GPU-aa"), "device_faults": [{"do": "ecc", "device": "cuda"}]})
     said = job.finish(process, 0 if device == "auto" else 1)
     if device == "auto":
         assert "GPU GPU-aa" in said and "the CPU goes on" in said
@@ -230,7 +233,12 @@ def test_a_chunk_that_kills_its_process_is_charged_not_the_gpu(job, on_two_gpus)
     [
         ({"gpus": {"cuda": [11, 4], "devices": [{"uuid": "GPU-aa"}]}}, (), 1, ["too old", "CUDA 11.4", "12.0"]),
         (gpus("GPU-aa"), ("--compute-type=int16",), 2, ["int16", "bfloat16, float16", "choose one"]),
-        ({**gpus("GPU-aa"), "strains": [{"at": "listen", "do": "mute"}]}, (), 1, ["reads ''", "driver and libraries"]),
+        (
+            {**gpus("GPU-aa"), "device_faults": [{"at": "output", "do": "mute"}]},
+            (),
+            1,
+            ["reads ''", "driver and libraries"],
+        ),
     ],
 )
 def test_cuda_that_cannot_be_had_is_an_error_with_its_cause(job, faults, options, code, parts):

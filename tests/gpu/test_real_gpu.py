@@ -22,11 +22,11 @@ DECODE = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from audiogrid.decoding.memory_fallback import AdaptiveEngine, Wanted
+from audiogrid.decoding.memory_fallback import AdaptiveEngine, EngineSettings
 from audiogrid.decoding.engine import ChunkAudio
 from audiogrid.decoding.options import DecodeOptions
 folder, pcm, batch_size, compute_type = sys.argv[1], np.load(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-engine = AdaptiveEngine(Path(folder), Wanted("cuda", compute_type, 1, batch_size))
+engine = AdaptiveEngine(Path(folder), EngineSettings("cuda", compute_type, 1, batch_size))
 (_, result), = engine.decode([ChunkAudio(pcm, (0, len(pcm)), DecodeOptions(language="en"))])
 text = " ".join(segment.text.strip() for segment in result.segments)
 print(json.dumps({"text": text, "batch_size": engine.batch_size, "compute_type": engine.compute_type,

@@ -92,7 +92,7 @@ def test_a_result_depends_on_nothing_but_its_audio_and_options(
     """Not on its neighbours, the batch size or the number of threads: byte for byte."""
     told = [speech(40, seed=2).pcm, speech(7, seed=3).pcm, made.hiss(4, 400), speech(75, seed=5).pcm]
     told.append(np.concatenate([told[0], made.hiss(9, 2000)]))
-    # Rules so strict that second looks and the careful pass take part.
+    # Rules so strict that the second and the careful pass take part.
     options = DecodeOptions(language="auto", second_look_word_logprob=0.0, min_rate_ratio=0.95, max_rate_ratio=1.05)
     together = decode(engine, *told, options=options)
     alone = [decode(engine, pcm, options=options)[0] for pcm in told]

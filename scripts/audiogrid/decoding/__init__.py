@@ -1,1 +1,1 @@
-"""From the audio of a chunk to its words: windows, a fast pass over all of them, a careful one where it pays."""
+"""Turns the audio of a chunk into words: a fast pass over all windows, two more passes over doubtful ones."""

@@ -1,4 +1,4 @@
-"""Which language a chunk is in, from all of its windows rather than its first half minute."""
+"""Finds the language of a chunk from all of its windows, not only from its first half minute."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from collections.abc import Sequence
 
 from audiogrid.decoding.windows import seconds
 
-# A window in one language has it at 0.96 and more (Whisper base, telephone prompts in five languages); one in two
-# languages had neither above 0.8.
+# In a window in one language it had 0.96 and more (Whisper base, telephone prompts in five languages); in a window in
+# two languages neither had more than 0.8.
 ONE_LANGUAGE = 0.9
-# What a change of language costs, in nats: a piece of a second or two is taken for another language now and then.
+# Cost of a change of language, in nats: short pieces are sometimes taken for another language.
 _CHANGE_COST = 2.0
 
 
-def choose_language(ranked: Sequence[dict[str, float]], speech: Sequence[list[tuple[int, int]]]) -> tuple[str, float]:
-    """Language and its probability: the mean over windows, each weighing as much as it has speech.
+def choose_language(
+    language_probabilities: Sequence[dict[str, float]], speech: Sequence[list[tuple[int, int]]]
+) -> tuple[str, float]:
+    """Returns the language and its probability, the mean over windows weighted by their speech.
 
-    ``ranked``: probability of every language, per window; ``speech``: voice activity per window, in samples.
+    ``language_probabilities``: probability of every language, per window. ``speech``: voice activity per window, in
+    samples.
     """
     total: dict[str, float] = {}
     weight = 0.0
-    for probabilities, spans in zip(ranked, speech, strict=True):
+    for probabilities, spans in zip(language_probabilities, speech, strict=True):
         length = max(0.1, seconds(spans))
         weight += length
         for language, probability in probabilities.items():
@@ -30,24 +33,24 @@ def choose_language(ranked: Sequence[dict[str, float]], speech: Sequence[list[tu
     return language, total[language] / weight
 
 
-def window_languages(ranked: Sequence[dict[str, float]], language: str) -> list[str]:
-    """The likeliest language of every window; that of the chunk (``language``) where none has half the probability."""
+def window_languages(language_probabilities: Sequence[dict[str, float]], language: str) -> list[str]:
+    """Returns the likeliest language of every window, or the chunk's ``language`` where none reaches 0.5."""
     found = []
-    for probabilities in ranked:
+    for probabilities in language_probabilities:
         code = max(sorted(probabilities), key=lambda name: probabilities[name])
         found.append(code if probabilities[code] >= 0.5 else language)
     return found
 
 
-def language_runs(ranked: Sequence[dict[str, float]]) -> list[tuple[int, int, str]]:
-    """Runs ``[first, last)`` of consecutive pieces in one language, with it: the likeliest path (Viterbi).
+def language_runs(language_probabilities: Sequence[dict[str, float]]) -> list[tuple[int, int, str]]:
+    """Returns runs ``[first, last)`` of consecutive pieces in one language, with it, by the likeliest path (Viterbi).
 
-    ``ranked``: probability of every language, per piece; a change of language costs 2 nats.
+    ``language_probabilities``: probability of every language, per piece; a change of language costs 2 nats.
     """
-    spoken = sorted({max(sorted(one), key=lambda code: one[code]) for one in ranked})
+    spoken = sorted({max(sorted(one), key=lambda code: one[code]) for one in language_probabilities})
     total = dict.fromkeys(spoken, 0.0)
-    came: list[dict[str, str]] = []
-    for probabilities in ranked:
+    origins: list[dict[str, str]] = []
+    for probabilities in language_probabilities:
         origin = {
             code: max(spoken, key=lambda before: total[before] - _CHANGE_COST * (before != code)) for code in spoken
         }
@@ -55,10 +58,10 @@ def language_runs(ranked: Sequence[dict[str, float]]) -> list[tuple[int, int, st
             code: total[before] - _CHANGE_COST * (before != code) + math.log(max(probabilities.get(code, 0.0), 1e-6))
             for code, before in origin.items()
         }
-        came.append(origin)
+        origins.append(origin)
     path: list[str] = []
     code = max(spoken, key=lambda name: total[name], default="")
-    for origin in reversed(came):
+    for origin in reversed(origins):
         path.append(code)
         code = origin[code]
     path.reverse()
@@ -72,7 +75,7 @@ def language_runs(ranked: Sequence[dict[str, float]]) -> list[tuple[int, int, st
 
 
 def other_language(probabilities: dict[str, float], language: str) -> tuple[str, float]:
-    """The likeliest language of a window besides ``language``, and its probability."""
+    """Returns the likeliest language of a window besides ``language``, and its probability."""
     others = {code: value for code, value in probabilities.items() if code != language}
     if not others:
         return "", 0.0

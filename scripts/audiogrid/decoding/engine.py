@@ -1,4 +1,4 @@
-"""The engine: a loaded model that turns the audio of chunks into results, batches filled across chunks."""
+"""The engine: a loaded model that turns the audio of chunks into results, with batches filled across chunks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ from pathlib import Path
 import numpy as np
 
 from audiogrid.decoding.chunk_language import choose_language, other_language, window_languages
-from audiogrid.decoding.judging.hypotheses import Attempt, Job, Take, align, attempt, best, judge, speech_in
-from audiogrid.decoding.judging.quality_rules import USUAL_RATE, invented, usual_rate
+from audiogrid.decoding.judging.hypotheses import (
+    DecodedSpan,
+    DecodingWindow,
+    Hypothesis,
+    align,
+    best,
+    build_hypothesis,
+    judge,
+    speech_and_voice,
+)
+from audiogrid.decoding.judging.quality_rules import TYPICAL_RATE, chunk_median_rate, reason_to_drop
 from audiogrid.decoding.judging.scoring import is_repetitive
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.passes import second_pass as second_look
-from audiogrid.decoding.passes.careful_pass import HARMLESS, read_carefully
-from audiogrid.decoding.passes.code_switching import Listened, part_by_language
-from audiogrid.decoding.passes.prepare import AHEAD, Prepared, each_with, prepare
-from audiogrid.decoding.whisper.model import Heard, Model
-from audiogrid.decoding.word_times import segment, sentences
+from audiogrid.decoding.passes import second_pass
+from audiogrid.decoding.passes.careful_pass import HARMLESS_FLAGS, run_careful_pass
+from audiogrid.decoding.passes.code_switching import EncodedWindow, part_by_language
+from audiogrid.decoding.passes.prepare import CHUNKS_AHEAD, Prepared, map_ahead, prepare
+from audiogrid.decoding.whisper.model import Model, ModelOutput
+from audiogrid.decoding.word_times import build_segment, split_sentences
 from audiogrid.records.results import ChunkResult, Segment, Window, empty_result
 
 
@@ -27,57 +36,60 @@ class ChunkAudio:
     """What is decoded of a chunk.
 
     ``pcm``: int16 at 16 kHz, shape ``(samples,)``. ``owned``: the span of it that the chunk owns; all of
-    ``pcm`` is decoded, because a word at the edge belongs to the owner of its midpoint.
+    ``pcm`` is decoded, because a word at the edge belongs to the owner of its midpoint. ``name``: the chunk's id, for
+    messages and tests; the result does not depend on it.
     """
 
     pcm: np.ndarray
     owned: tuple[int, int]
     options: DecodeOptions
+    name: str = ""
 
 
 @dataclass
-class _Open:
-    """A chunk in work: its windows and how far each has come."""
+class _ChunkProgress:
+    """A chunk in work: its windows, and how far each of them has come."""
 
     index: int
     chunk: ChunkAudio
     language: str
     language_probability: float
     speech: list[tuple[int, int]]
-    jobs: list[Job]
-    fast: dict[int, Heard] = field(default_factory=dict)
-    # Of the windows before ``next``: the better reading and all readings, judged but without times.
-    settled: list[tuple[Attempt, list[Attempt]]] = field(default_factory=list)
-    # The fast reading of ``next``, when it waits for the second look.
-    unsure: Attempt | None = None
-    # Tokens of the better readings that later windows of the same language may see; emptied by a runaway reading.
-    said: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    windows: list[DecodingWindow]
+    # Output of the fast pass by window number.
+    fast: dict[int, ModelOutput] = field(default_factory=dict)
+    # For each window before ``next``: the better hypothesis, and all hypotheses, judged but without word times.
+    settled: list[tuple[Hypothesis, list[Hypothesis]]] = field(default_factory=list)
+    # The fast hypothesis of ``next`` while it waits for the second pass.
+    doubtful: Hypothesis | None = None
+    # Language and tokens of settled windows, for later windows of the same language; emptied after a loop.
+    context_tokens: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
 
     @property
-    def is_heard(self) -> bool:
+    def fast_pass_done(self) -> bool:
         """Whether the fast pass is over."""
-        return len(self.fast) == len(self.jobs)
+        return len(self.fast) == len(self.windows)
 
     @property
-    def is_read(self) -> bool:
-        """Whether the second look is over, too."""
-        return len(self.settled) == len(self.jobs)
+    def second_pass_done(self) -> bool:
+        """Whether the second pass is over, too."""
+        return len(self.settled) == len(self.windows)
 
     @property
-    def next(self) -> Job:
-        """The first window whose reading is not settled."""
-        return self.jobs[len(self.settled)]
+    def next(self) -> DecodingWindow:
+        """The first window that is not settled."""
+        return self.windows[len(self.settled)]
 
 
 class Engine:
-    """A model, loaded once, and the two passes over it.
+    """A model, loaded once, and the passes over it.
 
     ``device`` and ``compute_type`` say what they turned out to be. On a CPU, a chunk's result depends on nothing
     but its audio and options: not on its neighbours, ``batch_size`` or ``threads``.
     """
 
     # Batches' worth of windows in work at once: they wait in memory, 3 MB each with Whisper base.
-    _MOST_BATCHES_OPEN = 4
+    _MAX_BATCHES_IN_WORK = 4
 
     def __init__(
         self, model_dir: Path, *, device: str = "cpu", compute_type: str = "auto", threads: int = 1, batch_size: int = 8
@@ -93,99 +105,106 @@ class Engine:
 
     @property
     def adapted(self) -> list[str]:
-        """What was done without for lack of memory, in sentences."""
+        """What was reduced for lack of memory, in sentences."""
         return self._model.adapted
 
     def close(self) -> None:
-        """Free the device's memory; the engine is of no use afterwards."""
+        """Free the device's memory; the engine cannot be used afterwards."""
         self._model.close()
 
     def decode(self, chunks: Iterable[ChunkAudio]) -> Iterator[tuple[int, ChunkResult]]:
-        """Results with the index of their chunk, each as soon as it is complete (not always in order)."""
-        waiting: list[_Open] = []
-        # While a GPU decodes, a core makes the next chunks ready. On a CPU that core is decoding itself.
-        ready = each_with(self._prepare, chunks, AHEAD if self.device == "cuda" else 0)
+        """Yields results with the index of their chunk, each as soon as it is complete (not always in order)."""
+        waiting: list[_ChunkProgress] = []
+        # While a GPU decodes, a core prepares the next chunks. On a CPU that core is decoding itself.
+        ready = map_ahead(self._prepare, chunks, CHUNKS_AHEAD if self.device == "cuda" else 0)
         for index, (chunk, prepared) in enumerate(ready):
-            waiting.append(self._open(index, chunk, prepared))
-            held = sum(len(one.jobs) for one in waiting)
-            self._read(waiting, everything=held >= self._MOST_BATCHES_OPEN * self._model.batch_size)
-            for one in [one for one in waiting if one.is_read]:
+            waiting.append(self._start(index, chunk, prepared))
+            held = sum(len(one.windows) for one in waiting)
+            self._advance(waiting, everything=held >= self._MAX_BATCHES_IN_WORK * self._model.batch_size)
+            for one in [one for one in waiting if one.second_pass_done]:
                 waiting.remove(one)
                 yield one.index, self._finish(one)
-        self._read(waiting, everything=True)
+        self._advance(waiting, everything=True)
         for one in waiting:
             yield one.index, self._finish(one)
 
     def _prepare(self, chunk: ChunkAudio) -> Prepared:
         return prepare(chunk.pcm, chunk.options, self._model.features)
 
-    def _open(self, index: int, chunk: ChunkAudio, prepared: Prepared) -> _Open:
-        """Encoder and language of a chunk."""
+    def _start(self, index: int, chunk: ChunkAudio, prepared: Prepared) -> _ChunkProgress:
+        """Encodes the windows of a chunk and finds their languages."""
         options, speech, layouts = chunk.options, prepared.speech, prepared.layouts
         encoded = self._model.encode_features(prepared.features)
         language, probability = options.language, 1.0
         ranked: list[dict[str, float]] = [{}] * len(layouts)
         if language == "auto" and layouts:
             ranked = self._model.languages(encoded)
-        windows = [Listened(*one) for one in zip(layouts, encoded, ranked, strict=True)]
+        windows = [EncodedWindow(*one) for one in zip(layouts, encoded, ranked, strict=True)]
         switches = options.code_switching and language == "auto"
         if switches:
             windows = part_by_language(self._model, chunk.pcm, windows)
-            ranked = [window.ranked for window in windows]
-        heard = [speech_in(window.layout, speech, prepared.probabilities) for window in windows]
+            ranked = [window.language_probabilities for window in windows]
+        voiced = [speech_and_voice(window.layout, speech, prepared.probabilities) for window in windows]
         if language == "auto" and windows:
-            language, probability = choose_language(ranked, [spans for spans, _ in heard])
+            language, probability = choose_language(ranked, [spans for spans, _ in voiced])
         spoken = [language] * len(windows)
         if switches:
             likeliest = window_languages(ranked, language)
             spoken = [window.language or code for window, code in zip(windows, likeliest, strict=True)]
-        jobs = [
-            Job(number, window.layout, window.encoded, *heard[number], code, other_language(window.ranked, code))
+        decoding_windows = [
+            DecodingWindow(
+                number,
+                window.layout,
+                window.encoded,
+                *voiced[number],
+                code,
+                other_language(window.language_probabilities, code),
+            )
             for number, (window, code) in enumerate(zip(windows, spoken, strict=True))
         ]
-        return _Open(index, chunk, language, probability, speech, jobs)
+        return _ChunkProgress(index, chunk, language, probability, speech, decoding_windows)
 
-    def _read(self, waiting: list[_Open], *, everything: bool) -> None:
-        """The fast pass over all full batches of windows, or ``everything``; then the second look where it is due."""
-        groups: dict[str, list[tuple[_Open, Job]]] = {}
+    def _advance(self, waiting: list[_ChunkProgress], *, everything: bool) -> None:
+        """Runs the fast pass over all full batches of windows, or over ``everything``, then the second pass."""
+        groups: dict[str, list[tuple[_ChunkProgress, DecodingWindow]]] = {}
         for one in waiting:
-            for job in one.jobs:
-                if job.number not in one.fast:
-                    groups.setdefault(repr(one.chunk.options), []).append((one, job))
+            for window in one.windows:
+                if window.number not in one.fast:
+                    groups.setdefault(repr(one.chunk.options), []).append((one, window))
         for group in groups.values():
             count = len(group) if everything else len(group) - len(group) % self._model.batch_size
-            self._hear(group[:count])
-        unsettled = [one for one in waiting if one.is_heard]
+            self._run_fast_pass(group[:count])
+        unsettled = [one for one in waiting if one.fast_pass_done]
         while unsettled := [one for one in unsettled if self._settle(one)]:
             if not everything:
-                # The next window of every chunk can share a batch: the more chunks, the better.
+                # The next windows of all chunks can share a batch: the more chunks, the better.
                 return
-            self._look_again(unsettled)
+            self._run_second_pass(unsettled)
 
-    def _hear(self, group: list[tuple[_Open, Job]]) -> None:
+    def _run_fast_pass(self, group: list[tuple[_ChunkProgress, DecodingWindow]]) -> None:
         if not group:
             return
         options = group[0][0].chunk.options
-        encoded, languages = [job.encoded for _, job in group], [job.language for _, job in group]
+        encoded, languages = [window.encoded for _, window in group], [window.language for _, window in group]
         found = self._model.generate(encoded, languages, options, beam_size=options.beam_size, merged=True)
-        for (one, job), heard in zip(group, found, strict=True):
-            one.fast[job.number] = heard
+        for (one, window), output in zip(group, found, strict=True):
+            one.fast[window.number] = output
 
-    def _settle(self, one: _Open) -> bool:
-        """Settle windows that the fast pass was sure of; whether one that was not waits for its second look."""
+    def _settle(self, one: _ChunkProgress) -> bool:
+        """Settles windows that need no second pass; returns whether one that does is next."""
         options = one.chunk.options
-        while not one.is_read and one.unsure is None:
-            job = one.next
-            fast = self._attempt(one, job, "fast", one.fast[job.number])
-            unsure = second_look.word_logprob(one.fast[job.number], fast.text) < options.second_look_word_logprob
-            if unsure and options.second_beam_size > options.beam_size:
-                one.unsure = fast
+        while not one.second_pass_done and one.doubtful is None:
+            window = one.next
+            fast = self._hypothesis(one, window, "fast", one.fast[window.number])
+            doubtful = second_pass.word_logprob(one.fast[window.number], fast.text) < options.second_look_word_logprob
+            if doubtful and options.second_beam_size > options.beam_size:
+                one.doubtful = fast
             else:
-                self._keep(one, job, [fast], fast)
-        return one.unsure is not None
+                self._keep(one, window, [fast], fast)
+        return one.doubtful is not None
 
-    def _look_again(self, unsettled: list[_Open]) -> None:
-        """The second look at the next window of every chunk."""
+    def _run_second_pass(self, unsettled: list[_ChunkProgress]) -> None:
+        """Runs the second pass over the next window of every chunk."""
         contexts = [self._context(one) for one in unsettled]
         groups: dict[tuple[str, int], list[int]] = {}
         for index, (one, context) in enumerate(zip(unsettled, contexts, strict=True)):
@@ -200,80 +219,85 @@ class Engine:
                 beam_size=options.second_beam_size,
                 contexts=[contexts[index] for index in group],
             )
-            for index, heard in zip(group, found, strict=True):
-                one, job, context = unsettled[index], unsettled[index].next, contexts[index]
-                fast, one.unsure = one.unsure, None
+            for index, output in zip(group, found, strict=True):
+                one, window, context = unsettled[index], unsettled[index].next, contexts[index]
+                fast, one.doubtful = one.doubtful, None
                 assert fast is not None
                 path = f"beam:{options.second_beam_size}" + ("+context" if context else "")
-                second = self._attempt(one, job, path, heard)
-                kept = second_look.better(fast, second, self._model.text(context), options)
-                self._keep(one, job, [fast, second], kept)
+                second = self._hypothesis(one, window, path, output)
+                kept = second_pass.choose(fast, second, self._model.text(context), options)
+                self._keep(one, window, [fast, second], kept)
 
-    def _context(self, one: _Open) -> list[int]:
-        job, options = one.next, one.chunk.options
-        before = [tokens for language, tokens in one.said if language == job.language]
-        room = self._model.room(job.language, options)
-        return second_look.context(before, one.fast[job.number], room, options)
+    def _context(self, one: _ChunkProgress) -> list[int]:
+        window, options = one.next, one.chunk.options
+        before = [tokens for language, tokens in one.context_tokens if language == window.language]
+        room = self._model.room(window.language, options)
+        return second_pass.preceding_tokens(before, one.fast[window.number], room, options)
 
-    def _attempt(self, one: _Open, job: Job, path: str, heard: Heard) -> Attempt:
-        made = attempt(self._model, path, job.language, job, [Take(job.layout, job.encoded, heard)])
-        return judge(made, USUAL_RATE, one.chunk.options)
+    def _hypothesis(self, one: _ChunkProgress, window: DecodingWindow, path: str, output: ModelOutput) -> Hypothesis:
+        span = DecodedSpan(window.layout, window.encoded, output)
+        hypothesis = build_hypothesis(self._model, path, window.language, window, [span])
+        return judge(hypothesis, TYPICAL_RATE, one.chunk.options)
 
-    def _keep(self, one: _Open, job: Job, attempts: list[Attempt], kept: Attempt) -> None:
-        one.settled.append((kept, attempts))
+    def _keep(
+        self, one: _ChunkProgress, window: DecodingWindow, hypotheses: list[Hypothesis], kept: Hypothesis
+    ) -> None:
+        one.settled.append((kept, hypotheses))
         if kept.evidence.capped or is_repetitive(kept.evidence, one.chunk.options):
-            # What led one window astray would lead the next ones, too.
-            one.said.clear()
-        elif not invented(kept.evidence, one.chunk.options):
-            one.said.append((job.language, kept.takes[0].heard.tokens))
+            # As context, a loop would lead the next windows into loops, too.
+            one.context_tokens.clear()
+        elif not reason_to_drop(kept.evidence, one.chunk.options):
+            one.context_tokens.append((window.language, kept.decoded[0].output.tokens))
 
-    def _finish(self, one: _Open) -> ChunkResult:
-        """Word times, suspicion, the careful pass, and the result."""
+    def _finish(self, one: _ChunkProgress) -> ChunkResult:
+        """Adds word times, applies the quality rules, runs the careful pass and returns the result."""
         options, samples = one.chunk.options, len(one.chunk.pcm)
-        if not one.jobs:
+        if not one.windows:
             return empty_result(samples, one.language if one.language != "auto" else "")
-        timed = [self._timed(one, *pair) for pair in zip(one.jobs, one.settled, strict=True)]
-        usual = usual_rate([kept.evidence for kept, _ in timed], options)
+        timed = [self._timed(one, *pair) for pair in zip(one.windows, one.settled, strict=True)]
+        median_rate = chunk_median_rate([kept.evidence for kept, _ in timed], options)
         windows: list[Window] = []
         segments: list[Segment] = []
         notes: list[str] = []
-        for job, (kept, attempts) in zip(one.jobs, timed, strict=True):
-            judged = [judge(each, usual, options) for each in attempts]
-            kept = judge(kept, usual, options)
+        for window, (kept, hypotheses) in zip(one.windows, timed, strict=True):
+            judged = [judge(each, median_rate, options) for each in hypotheses]
+            kept = judge(kept, median_rate, options)
             flagged = list(kept.flags)
-            if set(flagged) - HARMLESS:
-                judged = read_carefully(self._model, one.chunk.pcm, job, judged, usual, options)
+            if set(flagged) - HARMLESS_FLAGS:
+                judged = run_careful_pass(self._model, one.chunk.pcm, window, judged, median_rate, options)
                 kept = best([each for each in judged if each.words is not None])
-            reason = invented(kept.evidence, options)
+            reason = reason_to_drop(kept.evidence, options)
             if reason:
-                notes.append(f"window {job.number}: {len(kept.words or [])} words dropped, {reason}")
+                notes.append(f"window {window.number}: {len(kept.words or [])} words dropped: {reason}")
             elif kept.temperature > 0:
-                notes.append(f"window {job.number}: needed temperature {kept.temperature:g}, not reproducible")
+                notes.append(f"window {window.number}: needed temperature {kept.temperature:g}, not reproducible")
             windows.append(
                 Window(
-                    start=job.layout.pieces[0].start,
-                    end=job.layout.pieces[-1].end,
-                    speech=job.speech,
+                    start=window.layout.pieces[0].start,
+                    end=window.layout.pieces[-1].end,
+                    speech=window.speech,
                     flags=flagged,
                     kept="nothing" if reason else kept.path,
-                    readings=[each.reading() for each in judged],
+                    readings=[each.record() for each in judged],
                 )
             )
             if not reason:
-                segments += _segments(kept, job.number)
+                segments += _segments(kept, window.number)
         return ChunkResult(
             samples, one.language, round(one.language_probability, 4), one.speech, windows, segments, notes
         )
 
-    def _timed(self, one: _Open, job: Job, settled: tuple[Attempt, list[Attempt]]) -> tuple[Attempt, list[Attempt]]:
-        """The better of the fast reading and, where there was one, the second look, with word times; and both."""
-        # Times cost as much as half a greedy reading: only the better one gets them.
-        better, attempts = settled
-        kept = align(self._model, better, job, one.chunk.options)
-        return kept, [kept if each is better else each for each in attempts]
+    def _timed(
+        self, one: _ChunkProgress, window: DecodingWindow, settled: tuple[Hypothesis, list[Hypothesis]]
+    ) -> tuple[Hypothesis, list[Hypothesis]]:
+        """Returns the better hypothesis of the first two passes, with word times, and all of them."""
+        # Times cost half as much as greedy search, so only the better hypothesis gets them.
+        better, hypotheses = settled
+        kept = align(self._model, better, window, one.chunk.options)
+        return kept, [kept if each is better else each for each in hypotheses]
 
 
-def _segments(kept: Attempt, window: int) -> list[Segment]:
+def _segments(kept: Hypothesis, window: int) -> list[Segment]:
     evidence = kept.evidence
     template = Segment(
         0,
@@ -287,4 +311,4 @@ def _segments(kept: Attempt, window: int) -> list[Segment]:
         kept.language,
         window,
     )
-    return [segment(run, template) for run in sentences(kept.words or [])]
+    return [build_segment(run, template) for run in split_sentences(kept.words or [])]

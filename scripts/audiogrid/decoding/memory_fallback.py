@@ -1,8 +1,8 @@
 """An engine that goes on with less when a device runs out of memory.
 
-The ladder: half the windows at once, down to one (``Model`` does that by itself); then a smaller compute type, where
-none was asked for by name; then the CPU, where a GPU was not asked for by name. What was decoded stays, what was
-begun is begun again, and the batch size that a GPU managed is remembered.
+First ``Model`` halves the number of windows at once, down to one. Then a smaller compute type is tried, unless the
+user named one; then the CPU, unless the user named a GPU. Finished chunks stay finished, unfinished ones start again,
+and the batch size that fitted is kept for the next job.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from audiogrid.core.errors import InputError
 from audiogrid.decoding.engine import ChunkAudio, Engine
-from audiogrid.decoding.whisper.batch_size_cache import recall, remember
+from audiogrid.decoding.whisper.batch_size_cache import read_batch_size, write_batch_size
 from audiogrid.decoding.whisper.compute_type import (
     CPU_BATCH,
     batch_that_fits,
@@ -23,15 +23,16 @@ from audiogrid.decoding.whisper.compute_type import (
     smaller_types,
     supported_types,
 )
-from audiogrid.decoding.whisper.cuda_driver import Gpu, visible_gpus
+from audiogrid.decoding.whisper.cuda_driver import Gpu
+from audiogrid.decoding.whisper.device_access import device_access
 from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_out_of_memory
 from audiogrid.decoding.whisper.weights import model_size
 from audiogrid.records.results import ChunkResult
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What was asked for.
+class EngineSettings:
+    """How an engine is to be set up.
 
     ``device``: ``cpu`` or ``cuda``; ``compute_type``: a name or ``auto``; ``batch_size``: 0 = choose;
     ``may_use_cpu``: whether the CPU may stand in for a GPU without room.
@@ -47,19 +48,19 @@ class Wanted:
 class AdaptiveEngine:
     """Decodes like ``Engine``, on what turns out to work.
 
-    ``adapted``: sentences that say what was done without, in order. Raises ``InputError`` for a compute type that the
+    ``adapted``: sentences that say what was reduced, in order. Raises ``InputError`` for a compute type that the
     device lacks, ``OutOfMemoryError`` when nothing is left to try.
     """
 
-    def __init__(self, model_dir: Path, wanted: Wanted) -> None:
+    def __init__(self, model_dir: Path, settings: EngineSettings) -> None:
         self._folder = Path(model_dir)
-        self._wanted = wanted
+        self._settings = settings
         self._size = model_size(self._folder)
-        self._past: list[str] = []
+        self._reductions: list[str] = []
         self._gpu: Gpu | None = None
-        self._known = 0
+        self._first_batch_size = 0
         self._engine: Engine | None = None
-        self._open(wanted.device, wanted.compute_type)
+        self._open(settings.device, settings.compute_type)
 
     @property
     def gpu(self) -> Gpu | None:
@@ -69,36 +70,36 @@ class AdaptiveEngine:
     @property
     def device(self) -> str:
         """``cpu`` or ``cuda``: what it turned out to be."""
-        return self._now.device
+        return self._current.device
 
     @property
     def compute_type(self) -> str:
         """What it turned out to be."""
-        return self._now.compute_type
+        return self._current.compute_type
 
     @property
     def batch_size(self) -> int:
-        """Windows at once, at this moment."""
-        return self._now.batch_size
+        """Windows that are decoded at once, at this moment."""
+        return self._current.batch_size
 
     @property
     def adapted(self) -> list[str]:
-        """What was done without so far."""
-        return [*self._past, *(self._now.adapted if self._engine else [])]
+        """What was reduced so far, in sentences."""
+        return [*self._reductions, *(self._current.adapted if self._engine else [])]
 
     @property
-    def _now(self) -> Engine:
+    def _current(self) -> Engine:
         assert self._engine is not None
         return self._engine
 
     def decode(self, chunks: Sequence[ChunkAudio]) -> Iterator[tuple[int, ChunkResult]]:
-        """Results with the index of their chunk, as ``Engine.decode``; none is lost or made twice on the way down."""
+        """Yields results with the index of their chunk, as ``Engine.decode``; none is lost or made twice."""
         left = dict(enumerate(chunks))
         while left:
             order = list(left)
             cause = ""
             try:
-                for position, result in self._now.decode(list(left.values())):
+                for position, result in self._current.decode(list(left.values())):
                     del left[order[position]]
                     yield order[position], result
             except OutOfMemoryError as error:
@@ -106,14 +107,14 @@ class AdaptiveEngine:
             if not cause:
                 break
             # Not in the handler: its traceback would keep the old model in memory.
-            self._descend(cause)
+            self._step_down(cause)
         self._remember()
 
     def _open(self, device: str, compute_type: str) -> None:
-        """Load the model, with a smaller type or on the CPU if need be."""
+        """Loads the model, with a smaller compute type or on the CPU if necessary."""
         supported = supported_types(device)
         check_type(compute_type, device, supported, self._folder)
-        self._gpu = visible_gpus()[0] if device == "cuda" else None
+        self._gpu = device_access().gpus()[0] if device == "cuda" else None
         free = self._gpu.free if self._gpu else None
         chosen = choose_type(device, supported, self._size, free) if compute_type == "auto" else compute_type
         self._load(device, chosen)
@@ -125,10 +126,10 @@ class AdaptiveEngine:
                 self._folder,
                 device=device,
                 compute_type=compute_type,
-                threads=self._wanted.threads,
+                threads=self._settings.threads,
                 batch_size=self._first_batch(device, compute_type),
             )
-            self._known = self._engine.batch_size
+            self._first_batch_size = self._engine.batch_size
         except (RuntimeError, MemoryError, OutOfMemoryError) as error:
             if not isinstance(error, OutOfMemoryError) and not is_out_of_memory(error):
                 raise
@@ -138,35 +139,35 @@ class AdaptiveEngine:
 
     def _first_batch(self, device: str, compute_type: str) -> int:
         if device == "cpu" or self._gpu is None:
-            return self._wanted.batch_size or CPU_BATCH
-        known = recall(self._gpu, self._size, compute_type)
-        wanted = self._wanted.batch_size or max(1, batch_that_fits(self._size, compute_type, self._gpu.free))
+            return self._settings.batch_size or CPU_BATCH
+        known = read_batch_size(self._gpu, self._size, compute_type)
+        wanted = self._settings.batch_size or max(1, batch_that_fits(self._size, compute_type, self._gpu.free))
         return min(wanted, known) if known else wanted
 
-    def _descend(self, cause: str) -> None:
-        """Give up the present engine for one that needs less."""
-        device, compute_type = self._now.device, self._now.compute_type
-        self._past = self.adapted
-        self._now.close()
+    def _step_down(self, cause: str) -> None:
+        """Replaces the engine by one that needs less memory."""
+        device, compute_type = self._current.device, self._current.compute_type
+        self._reductions = self.adapted
+        self._current.close()
         self._engine = None
         gc.collect()
         self._step_from(device, compute_type, cause)
 
     def _step_from(self, device: str, compute_type: str, cause: str) -> None:
-        """Load with the next smaller type, else on the CPU, else raise ``OutOfMemoryError``."""
-        named = self._wanted.compute_type
+        """Loads with the next smaller type, or else on the CPU, or else raises ``OutOfMemoryError``."""
+        named = self._settings.compute_type
         smaller = []
         if named == "auto":
             smaller = smaller_types(device, supported_types(device), compute_type, self._size)
         if smaller:
-            self._past.append(f"{compute_type} on {self._where(device)}: {cause}; went on with {smaller[0]}")
+            self._reductions.append(f"{compute_type} on {self._where(device)}: {cause}; went on with {smaller[0]}")
             self._load(device, smaller[0])
-        elif device == "cuda" and self._wanted.may_use_cpu:
-            self._past.append(f"{compute_type} on {self._where(device)}: {cause}; went on with the CPU")
+        elif device == "cuda" and self._settings.may_use_cpu:
+            self._reductions.append(f"{compute_type} on {self._where(device)}: {cause}; went on with the CPU")
             try:
                 self._open("cpu", named)
             except InputError as error:
-                raise OutOfMemoryError(f"{self._past[-1]}, but {error}") from error
+                raise OutOfMemoryError(f"{self._reductions[-1]}, but {error}") from error
         else:
             raise OutOfMemoryError(
                 f"{self._where(device)} has no memory left, even for one window at a time as {compute_type}: {cause}; "
@@ -179,11 +180,16 @@ class AdaptiveEngine:
     def _advice(self, device: str) -> str:
         if device == "cpu":
             return "ask for more memory, fewer workers: {processes}, or a smaller model"
-        smaller = "" if self._wanted.compute_type == "auto" else "compute_type: auto, "
+        smaller = "" if self._settings.compute_type == "auto" else "compute_type: auto, "
         return f"use {smaller}a smaller model, device: auto (which may go on with the CPU), or a GPU that is free"
 
     def _remember(self) -> None:
-        """Keep the batch size that got through, where it is not the one that was begun with."""
-        if self._gpu and self._now.device == "cuda" and self._now.batch_size < self._known:
-            self._known = self._now.batch_size
-            remember(self._gpu, self._size, self._now.compute_type, self._known)
+        """Keeps the batch size that fitted, if it is smaller than the first one."""
+        if self._gpu and self._current.device == "cuda" and self._current.batch_size < self._first_batch_size:
+            self._first_batch_size = self._current.batch_size
+            write_batch_size(self._gpu, self._size, self._current.compute_type, self._first_batch_size)
+
+
+def open_engine(model_dir: Path, settings: EngineSettings) -> AdaptiveEngine:
+    """Returns an engine that is ready to decode. Raises as ``AdaptiveEngine`` does."""
+    return device_access().wrap_engine(AdaptiveEngine(model_dir, settings))

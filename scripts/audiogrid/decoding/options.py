@@ -14,22 +14,22 @@ from audiogrid.media.vad import VoiceOptions
 class DecodeOptions:
     """Options of decoding; plain values only, because they go into the store key and the configuration.
 
-    What is said: ``task`` (``transcribe`` or ``translate``), ``language`` (a code or ``auto``),
-    ``prompt`` and ``hotwords`` (put before every window), ``compute_type`` (as requested). With ``code_switching``
+    The task: ``task`` (``transcribe`` or ``translate``), ``language`` (a code or ``auto``),
+    ``prompt`` and ``hotwords`` (given before every window), ``compute_type`` (as requested). With ``code_switching``
     and ``language`` ``auto`` every window is decoded in its own likeliest language, not in that of its chunk.
 
     The search: ``beam_size`` of the fast pass, for which the ``merged_pairs`` most similar pairs of encoder frames
     become one each (-1: 650 of 750 with models as narrow as tiny and base, else none); a window whose log-probability
-    per word is below ``second_look_word_logprob`` is searched again with ``second_beam_size``, led by up to
-    ``context_tokens`` of what the chunk's windows before it say; ``careful_beam_size`` of the careful pass and
-    the ``temperatures`` it may end with; ``patience``, ``length_penalty``, ``repetition_penalty``,
+    per word is below ``second_look_word_logprob`` is decoded again with ``second_beam_size`` and up to
+    ``context_tokens`` of the text before it in the chunk; ``careful_beam_size`` of the careful pass and
+    the ``temperatures`` it may sample with; ``patience``, ``length_penalty``, ``repetition_penalty``,
     ``no_repeat_ngram_size`` and ``suppress_tokens`` as in faster-whisper; ``max_tokens`` per window
     (Whisper's whole text context is 448; half of it, the limit of OpenAI's own decoder, cuts off half a minute of quick
     speech in scripts that take a token for two letters, Cyrillic for one).
 
     Windows: at most ``max_window_seconds``, made of speech as in ``VoiceOptions`` (``vad_*``).
 
-    Suspicion (see ``suspicion.py`` for each rule): rates are in letters per second of speech.
+    Quality rules (see ``judging/quality_rules.py`` for each): rates are in letters per second of speech.
     """
 
     task: str = "transcribe"
@@ -77,7 +77,7 @@ class DecodeOptions:
     faint_voice: float = 0.75
 
     def voice(self) -> VoiceOptions:
-        """How voice activity becomes spans of speech."""
+        """Returns how voice activity becomes spans of speech."""
         return VoiceOptions(
             threshold=self.vad_threshold,
             neg_threshold=self.vad_neg_threshold,
@@ -88,7 +88,7 @@ class DecodeOptions:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> DecodeOptions:
-        """Options from a configuration section; raises ``InputError`` for a name that does not exist."""
+        """Returns options from a configuration section. Raises ``InputError`` for a name that does not exist."""
         known = {entry.name for entry in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
@@ -98,7 +98,7 @@ class DecodeOptions:
         return options
 
     def check(self) -> None:
-        """Raise ``InputError`` for values that cannot work."""
+        """Raises ``InputError`` for values that cannot work."""
         if self.task not in ("transcribe", "translate"):
             raise InputError(f"decoding.task is {self.task!r}; use 'transcribe' or 'translate'")
         if not 2.0 <= self.max_window_seconds <= 30.0:

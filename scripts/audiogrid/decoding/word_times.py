@@ -1,4 +1,4 @@
-"""Times of words: from the audio the model saw back to the chunk, inside the speech they belong to."""
+"""Word times: from the window's audio back to the chunk, inside the speech that each word belongs to."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from audiogrid.decoding.windows import Layout, overlap
 from audiogrid.records.results import Segment, Word
 
 _TOLERANCE = to_samples(0.1)
-# Voice activity that pauses for less than this is one stretch of speech to a word.
+# A word may span a pause in voice activity that is shorter than this.
 _BRIDGE = to_samples(0.3)
 _SHORTEST = to_samples(0.02)
 # The alignment ends the last word before a pause early, mostly by up to this much.
-_EARLY = to_samples(0.3)
+_MAX_EARLY_END = to_samples(0.3)
 _SENTENCE_END = (".", "?", "!", "…", "。", "？", "！")
 _PAUSE = to_samples(0.8)
 
 
-def place(aligned: Sequence[AlignedWord], layout: Layout, speech: Sequence[tuple[int, int]]) -> list[Word]:
-    """Words in samples of the chunk.
+def place_words(aligned: Sequence[AlignedWord], layout: Layout, speech: Sequence[tuple[int, int]]) -> list[Word]:
+    """Returns words in samples of the chunk.
 
     ``aligned``: times in samples of the laid-out audio. ``speech``: voice activity of the chunk without pads.
     A word belongs to the piece that holds its midpoint (faster-whisper's rule) and cannot leave it, so it never
@@ -48,7 +48,7 @@ def place(aligned: Sequence[AlignedWord], layout: Layout, speech: Sequence[tuple
 
 
 def _to_the_end(words: list[Word], stretches: list[tuple[int, int]], layout: Layout) -> list[Word]:
-    """Last words of stretches of speech, where they end a little early, with its end."""
+    """Extends the last word of each stretch of speech to its end where the word ends a little early."""
     ends = [end for _, end in stretches]
     reached = []
     for word, following in zip_longest(words, words[1:]):
@@ -57,7 +57,9 @@ def _to_the_end(words: list[Word], stretches: list[tuple[int, int]], layout: Lay
         free = following is None or following.start >= end
         inside = any(piece.start <= word.start and end <= piece.end for piece in layout.pieces)
         within = index < len(ends) and stretches[index][0] <= word.end
-        reached.append(replace(word, end=end) if free and inside and within and end - word.end <= _EARLY else word)
+        reached.append(
+            replace(word, end=end) if free and inside and within and end - word.end <= _MAX_EARLY_END else word
+        )
     return reached
 
 
@@ -82,11 +84,11 @@ def _trimmed(start: int, end: int, stretches: list[tuple[int, int]]) -> tuple[in
     return max(start, best[0] - _TOLERANCE), min(end, best[1] + _TOLERANCE)
 
 
-def unspoken(words: Sequence[Word], speech: Sequence[tuple[int, int]], least: int) -> int:
-    """Samples of ``speech`` in stretches longer than ``least`` that hold no part of a word.
+def unspoken_samples(words: Sequence[Word], speech: Sequence[tuple[int, int]], least: int) -> int:
+    """Returns the samples of ``speech`` in stretches longer than ``least`` that hold no part of a word.
 
     Measured on 10 minutes of French prompts: between two words in one stretch of voice activity lie up to
-    0.62 s; all stretches of 1.28 s and more were words that the fast pass had left out.
+    0.62 s; all stretches of 1.28 s and more were words that the fast pass had lost.
     """
     total = 0
     for start, end in speech:
@@ -101,7 +103,7 @@ def unspoken(words: Sequence[Word], speech: Sequence[tuple[int, int]], least: in
 
 
 def unheard_share(words: Sequence[Word], speech: Sequence[tuple[int, int]]) -> float:
-    """Share of the words' time that lies more than 0.2 s away from any ``speech``."""
+    """Returns the share of the words' time that lies more than 0.2 s away from any ``speech``."""
     total = sum(word.end - word.start for word in words)
     if not total:
         return 0.0
@@ -110,8 +112,8 @@ def unheard_share(words: Sequence[Word], speech: Sequence[tuple[int, int]]) -> f
     return 1 - sum(overlap((word.start, word.end), disjoint) for word in words) / total
 
 
-def sentences(words: Sequence[Word]) -> list[list[Word]]:
-    """Runs of words, parted behind the end of a sentence and at pauses of 0.8 s."""
+def split_sentences(words: Sequence[Word]) -> list[list[Word]]:
+    """Returns runs of words, split at ends of sentences and at pauses of 0.8 s."""
     runs: list[list[Word]] = []
     for word in words:
         if runs:
@@ -123,8 +125,8 @@ def sentences(words: Sequence[Word]) -> list[list[Word]]:
     return runs
 
 
-def segment(words: list[Word], template: Segment) -> Segment:
-    """A segment of ``words`` with the figures of ``template``."""
+def build_segment(words: list[Word], template: Segment) -> Segment:
+    """Returns a segment of ``words`` with the figures of ``template``."""
     return Segment(
         start=words[0].start,
         end=words[-1].end,

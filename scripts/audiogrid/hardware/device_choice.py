@@ -15,9 +15,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from audiogrid.core.errors import InputError, RetryableError
-from audiogrid.decoding.whisper.cuda_driver import DriverError, Gpu, has_driver, visible_gpus
-from audiogrid.decoding.whisper.cuda_libraries import MissingLibraryError, preload
-from audiogrid.decoding.whisper.simulated_gpus import simulation
+from audiogrid.decoding.whisper.cuda_driver import DriverError, Gpu
+from audiogrid.decoding.whisper.cuda_libraries import MissingLibraryError
+from audiogrid.decoding.whisper.device_access import device_access
 from audiogrid.hardware.isolated_call import ask
 from audiogrid.hardware.known_clip import LEAST_WORDS, ClipResult, likeness, try_clip
 from audiogrid.hardware.node_share import gpus_of_node, list_visible
@@ -46,9 +46,9 @@ def is_notable(cause: str) -> bool:
 def _look(link: Connection) -> None:
     """In a child: a driver that was asked for memory keeps some of it until the process ends."""
     try:
-        gpus = visible_gpus()
-        if gpus and simulation() is None:
-            preload()
+        gpus = device_access().gpus()
+        if gpus:
+            device_access().load_cuda_libraries()
         link.send({"gpus": gpus})
     except (DriverError, MissingLibraryError) as error:
         link.send({"error": str(error), "is_setup": isinstance(error, MissingLibraryError)})
@@ -59,14 +59,14 @@ def look(environment: Mapping[str, str] = os.environ) -> Sight:
 
     CUDA itself shows a process one slice of a divided GPU (MIG) at most, so those are read from nvidia-smi.
     """
-    if not has_driver():
+    if not device_access().has_driver():
         return Sight((), NO_DRIVER + (", though an NVIDIA card is in this machine" if _has_card() else ""), True)
     answer = ask(_look, (), LOOK_SECONDS)
     if "error" in answer:
         return Sight((), answer["error"], answer.get("is_setup", False))
     gpus: list[Gpu] = answer["gpus"]
     if gpus:
-        slices = [] if simulation() else list_visible(environment, gpus_of_node())
+        slices = list_visible(environment, gpus_of_node()) if device_access().has_nvidia_smi else []
         divided = any(uuid.startswith("MIG-") for uuid in slices)
         return Sight(tuple(slices if divided else (gpu.uuid for gpu in gpus)))
     allowed = environment.get("CUDA_VISIBLE_DEVICES")

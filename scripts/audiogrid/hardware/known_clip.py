@@ -124,10 +124,10 @@ def _decode(link: Connection, model_dir: str, device: str, compute_type: str, th
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     answer: dict[str, Any]
     try:
-        from audiogrid.decoding.memory_fallback import AdaptiveEngine, Wanted
+        from audiogrid.decoding.memory_fallback import AdaptiveEngine, EngineSettings
 
         began = time.perf_counter()
-        engine = AdaptiveEngine(Path(model_dir), Wanted(device, compute_type, threads, batch_size=1))
+        engine = AdaptiveEngine(Path(model_dir), EngineSettings(device, compute_type, threads, batch_size=1))
         loaded = time.perf_counter()
         text = hear_clip(engine)
         answer = {

@@ -9,16 +9,14 @@ to block here, so that the result does not depend on how the signal is cut up (b
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.models.faster_whisper_adapter import voice_model_path
 
 FRAME = 512
 """Samples per probability: 32 ms."""
@@ -27,7 +25,6 @@ _CONTEXT = 64
 _STATE = 128
 # Frames per call of the network: 256 (8 s) take as long per frame as 2,000, in a fraction of the memory.
 _BLOCK = 256
-_MODEL = Path("assets") / "silero_vad_v6.onnx"
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,7 @@ class VoiceOptions:
 @lru_cache(maxsize=1)
 def _session() -> Any:
     """The network, on one thread: a call of 8 s of audio is too small to share out."""
-    spec = importlib.util.find_spec("faster_whisper")
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError("faster-whisper is not installed: install this project's dependencies again")
-    path = Path(spec.submodule_search_locations[0]) / _MODEL
-    if not path.is_file():
-        raise InputError(f"{path} is missing (voice activity model): reinstall faster-whisper 1.2")
+    path = voice_model_path()
     import onnxruntime  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()

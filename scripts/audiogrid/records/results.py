@@ -41,8 +41,8 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One attempt at a window: which path, how it scored, what it said."""
+class HypothesisRecord:
+    """One hypothesis of a window: how it was decoded (``path``), its score and its text."""
 
     path: str
     score: float
@@ -58,8 +58,8 @@ class Reading:
 class Window:
     """At most 30 s of speech that the model decoded at once.
 
-    ``speech``: spans of speech in it. ``flags``: the suspicion rules that fired on the fast
-    reading. ``kept``: path of the reading that was kept. ``readings``: every attempt, in order.
+    ``speech``: spans of speech in it. ``flags``: the quality rules that the fast
+    hypothesis broke. ``kept``: path of the hypothesis that was kept. ``readings``: all hypotheses, in order.
     """
 
     start: int
@@ -67,7 +67,7 @@ class Window:
     speech: list[tuple[int, int]]
     flags: list[str]
     kept: str
-    readings: list[Reading]
+    readings: list[HypothesisRecord]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class ChunkResult:
                     {
                         **window,
                         "speech": [(start, end) for start, end in window["speech"]],
-                        "readings": [from_known_fields(Reading, reading) for reading in window["readings"]],
+                        "readings": [from_known_fields(HypothesisRecord, reading) for reading in window["readings"]],
                     },
                 )
                 for window in raw["windows"]

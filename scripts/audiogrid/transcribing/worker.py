@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from audiogrid import __version__
 from audiogrid.core.errors import RetryableError
-from audiogrid.decoding.faults import maybe_fail
 from audiogrid.decoding.revisions import REVISION
 from audiogrid.records.chunks import BundleManifest, Chunk, pcm_hash, read_pcm
 from audiogrid.records.outcome import Outcome
@@ -97,12 +96,12 @@ def start(settings: WorkerSettings) -> None:
         # Before anything of CUDA is loaded: this process knows one GPU only.
         os.environ["CUDA_VISIBLE_DEVICES"] = settings.gpus[0]
     try:
-        from audiogrid.decoding.memory_fallback import AdaptiveEngine, Wanted
+        from audiogrid.decoding.memory_fallback import EngineSettings, open_engine
 
-        wanted = Wanted(
+        wanted = EngineSettings(
             settings.device, settings.compute_type, settings.threads, settings.batch_size, bool(settings.reserve[0])
         )
-        _engine = AdaptiveEngine(Path(settings.model_dir), wanted)
+        _engine = open_engine(Path(settings.model_dir), wanted)
         if settings.examine:
             from audiogrid.hardware.known_clip import trust
 
@@ -171,9 +170,8 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
     jobs = [job for job in jobs if job.name not in there]
     audio = []
     for job in jobs:
-        maybe_fail(job.name)
         owned = (job.chunk.start - job.chunk.context_start, job.chunk.end - job.chunk.context_start)
-        audio.append(ChunkAudio(_read(job), owned, DecodeOptions(**job.options)))
+        audio.append(ChunkAudio(_read(job), owned, DecodeOptions(**job.options), job.name))
     began, at = time.perf_counter(), round(time.time(), 3)
     new: dict[str, bool] = {}
     for index, result in _engine.decode(audio):

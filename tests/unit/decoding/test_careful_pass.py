@@ -1,4 +1,4 @@
-"""The ladder of the careful pass, with a model that says what it is told to."""
+"""The alternatives that the careful pass tries, with a model whose answers are given."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiogrid.decoding.judging.hypotheses import Attempt, Job, Take, align, attempt, judge
+from audiogrid.decoding.judging.hypotheses import (
+    DecodedSpan,
+    DecodingWindow,
+    Hypothesis,
+    align,
+    build_hypothesis,
+    judge,
+)
 from audiogrid.decoding.judging.scoring import Evidence
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.passes.careful_pass import (
-    continuous,
     cut_at_timestamp,
-    halves,
-    hopeless,
+    decode_sequentially,
     is_confirmed,
-    read_carefully,
-    sequential,
+    may_sample,
+    restore_silence,
+    run_careful_pass,
+    split_at_longest_pause,
 )
-from audiogrid.decoding.whisper.model import AlignedWord, Heard
+from audiogrid.decoding.whisper.model import AlignedWord, ModelOutput
 from audiogrid.decoding.windows import Layout, Piece
 
 SECOND = 16_000
@@ -36,7 +43,7 @@ class Tokenizer:
 class FakeModel:
     """Answers from a list, one per window asked for; tokens are code points, timestamps from ``BEGIN``."""
 
-    answers: list[Heard]
+    answers: list[ModelOutput]
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def encode(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -44,7 +51,7 @@ class FakeModel:
 
     def generate(
         self, encoded: Sequence[np.ndarray], languages: Sequence[str], options: Any, **search: Any
-    ) -> list[Heard]:
+    ) -> list[ModelOutput]:
         self.calls += [
             {"length": int(one[0, 0]), "language": said, **search} for one, said in zip(encoded, languages, strict=True)
         ]
@@ -64,19 +71,19 @@ class FakeModel:
         return Tokenizer()
 
 
-def said(*parts: str | float, logprob: float = -0.2, no_speech: float = 0.0) -> Heard:
+def said(*parts: str | float, logprob: float = -0.2, no_speech: float = 0.0) -> ModelOutput:
     """What the model wrote: strings, and timestamps in seconds."""
     tokens: list[int] = []
     for part in parts:
         tokens += [ord(letter) for letter in part] if isinstance(part, str) else [BEGIN + round(part * 50)]
-    return Heard(tuple(tokens), logprob, no_speech, 0.0, False)
+    return ModelOutput(tuple(tokens), logprob, no_speech, 0.0, False)
 
 
-def job(seconds: int = 24, other: tuple[str, float] = ("", 0.0)) -> Job:
+def window(seconds: int = 24, other: tuple[str, float] = ("", 0.0)) -> DecodingWindow:
     layout = Layout((Piece(0, seconds * SECOND),))
     middle = seconds * SECOND // 2
     speech = [(1000, middle - 3000), (middle + 3000, seconds * SECOND - 1000)]
-    return Job(0, layout, np.full((1, 1), layout.samples), speech, 0.95, "en", other)
+    return DecodingWindow(0, layout, np.full((1, 1), layout.samples), speech, 0.95, "en", other)
 
 
 PCM = np.zeros(60 * SECOND, np.int16)
@@ -99,109 +106,109 @@ FULL = (
         (said(0.0, "ab", 25.0), 4, 20.0, True),
     ],
 )
-def test_cut_at_timestamp(tokens: Heard, kept: int, seconds: float, finished: bool) -> None:
+def test_cut_at_timestamp(tokens: ModelOutput, kept: int, seconds: float, finished: bool) -> None:
     left, length, done = cut_at_timestamp(tokens.tokens, BEGIN, 20 * SECOND)
     assert (len(left), length, done) == (kept, seconds * SECOND, finished)
 
 
 def test_sequential_does_not_lose_the_last_word_of_an_unfinished_reading() -> None:
     model = FakeModel([said(0.0, "the wind was ", 23.4, 23.4), said(0.0, "cold.", 0.5)])
-    takes = sequential(model, PCM, job(), job().layout, DecodeOptions())  # type: ignore[arg-type]
-    assert [model.text(take.heard.tokens) for take in takes] == ["the wind was ", "cold."]
+    decoded = decode_sequentially(model, PCM, window(), window().layout, DecodeOptions())  # type: ignore[arg-type]
+    assert [model.text(span.output.tokens) for span in decoded] == ["the wind was ", "cold."]
 
 
 def test_sequential_goes_on_where_an_unfinished_sentence_began() -> None:
     model = FakeModel([said(0.0, "one ", 10.0, 10.0, "tw"), said(0.0, "two", 14.0)])
-    takes = sequential(model, PCM, job(), job().layout, DecodeOptions())  # type: ignore[arg-type]
-    assert [model.text(take.heard.tokens) for take in takes] == ["one ", "two"]
-    assert takes[1].layout.pieces[0] == Piece(10 * SECOND, 24 * SECOND)
+    decoded = decode_sequentially(model, PCM, window(), window().layout, DecodeOptions())  # type: ignore[arg-type]
+    assert [model.text(span.output.tokens) for span in decoded] == ["one ", "two"]
+    assert decoded[1].layout.pieces[0] == Piece(10 * SECOND, 24 * SECOND)
 
 
 def test_sequential_goes_on_when_the_last_timestamp_leaves_speech_behind() -> None:
     model = FakeModel([said(0.0, "one ", 5.0), said(0.0, "two", 19.0)])
-    takes = sequential(model, PCM, job(), job().layout, DecodeOptions())  # type: ignore[arg-type]
-    assert [model.text(take.heard.tokens) for take in takes] == ["one ", "two"]
+    decoded = decode_sequentially(model, PCM, window(), window().layout, DecodeOptions())  # type: ignore[arg-type]
+    assert [model.text(span.output.tokens) for span in decoded] == ["one ", "two"]
 
 
 def test_sequential_writes_nothing_where_the_model_hears_nobody() -> None:
     model = FakeModel([said(0.0, "you", 24.0, logprob=-1.4, no_speech=0.9)])
-    takes = sequential(model, PCM, job(), job().layout, DecodeOptions())  # type: ignore[arg-type]
-    assert [model.text(take.heard.tokens) for take in takes] == [""]
+    decoded = decode_sequentially(model, PCM, window(), window().layout, DecodeOptions())  # type: ignore[arg-type]
+    assert [model.text(span.output.tokens) for span in decoded] == [""]
 
 
 def test_sequential_ends_whatever_the_model_does() -> None:
     model = FakeModel([said(0.0, "a ", 1.0)] * 50)
-    assert len(sequential(model, PCM, job(), job().layout, DecodeOptions())) <= 8  # type: ignore[arg-type]
+    assert len(decode_sequentially(model, PCM, window(), window().layout, DecodeOptions())) <= 8  # type: ignore[arg-type]
 
 
-def first(model: FakeModel, heard: Heard, one: Job) -> list[Any]:
-    made = attempt(model, "fast", "en", one, [Take(one.layout, one.encoded, heard)])  # type: ignore[arg-type]
+def first(model: FakeModel, heard: ModelOutput, one: DecodingWindow) -> list[Any]:
+    made = build_hypothesis(model, "fast", "en", one, [DecodedSpan(one.layout, one.encoded, heard)])  # type: ignore[arg-type]
     return [judge(align(model, made, one, DecodeOptions()), 13.0, DecodeOptions())]  # type: ignore[arg-type]
 
 
-def read(model: FakeModel, heard: Heard, one: Job, options: DecodeOptions) -> list[Any]:
-    return read_carefully(model, PCM, one, first(model, heard, one), 13.0, options)  # type: ignore[arg-type]
+def read(model: FakeModel, heard: ModelOutput, one: DecodingWindow, options: DecodeOptions) -> list[Any]:
+    return run_careful_pass(model, PCM, one, first(model, heard, one), 13.0, options)  # type: ignore[arg-type]
 
 
-def test_the_ladder_stops_at_the_first_reading_without_flags() -> None:
+def test_the_careful_pass_stops_at_the_first_hypothesis_without_flags() -> None:
     model = FakeModel([said(0.0, FULL, 24.0)])
-    attempts = read(model, said("The committee"), job(), DecodeOptions())
-    assert [one.path for one in attempts] == ["fast", "sequential"]
-    assert "too_few_letters" in attempts[0].flags
-    assert attempts[1].flags == ()
-    assert attempts[1].score > attempts[0].score
+    hypotheses = read(model, said("The committee"), window(), DecodeOptions())
+    assert [one.path for one in hypotheses] == ["fast", "sequential"]
+    assert "too_few_letters" in hypotheses[0].flags
+    assert hypotheses[1].flags == ()
+    assert hypotheses[1].score > hypotheses[0].score
     assert model.calls[0]["prompted"] is False
 
 
-def test_the_ladder_goes_down_step_by_step_and_samples_only_the_hopeless() -> None:
+def test_the_careful_pass_tries_all_and_samples_only_repetition() -> None:
     short = said(0.0, "The committee", 24.0)
     model = FakeModel([short, said("The"), said("end"), short])
-    attempts = read(model, said("The"), job(), DecodeOptions())
-    assert [one.path for one in attempts] == ["fast", "sequential", "halves", "continuous"]
+    hypotheses = read(model, said("The"), window(), DecodeOptions())
+    assert [one.path for one in hypotheses] == ["fast", "sequential", "halves", "continuous"]
     bad = said(0.0, "no " * 60, 24.0, logprob=-1.5)
     model = FakeModel([bad, said("no " * 30), said("no " * 30), bad, bad, said(0.0, FULL, 24.0)])
-    attempts = read(model, bad, job(), DecodeOptions(temperatures=[0.2, 0.4, 0.6]))
-    assert [one.path for one in attempts][-2:] == ["temperature:0.2", "temperature:0.4"]
+    hypotheses = read(model, bad, window(), DecodeOptions(temperatures=[0.2, 0.4, 0.6]))
+    assert [one.path for one in hypotheses][-2:] == ["temperature:0.2", "temperature:0.4"]
     assert [call["temperature"] for call in model.calls[-2:]] == [0.2, 0.4]
 
 
 def test_another_language_is_tried_first() -> None:
     model = FakeModel([said(0.0, FULL, 24.0)])
-    attempts = read(model, said("The committee"), job(other=("fr", 0.95)), DecodeOptions())
-    assert (attempts[1].path, attempts[1].language, model.calls[0]["language"]) == ("language:fr", "fr", "fr")
+    hypotheses = read(model, said("The committee"), window(other=("fr", 0.95)), DecodeOptions())
+    assert (hypotheses[1].path, hypotheses[1].language, model.calls[0]["language"]) == ("language:fr", "fr", "fr")
 
 
 def test_halves_part_in_the_longest_pause() -> None:
-    left, right = halves(job())
+    left, right = split_at_longest_pause(window())
     assert left.samples == right.samples == 12 * SECOND
-    whole = Job(0, Layout((Piece(0, SECOND),)), np.zeros(1), [(0, SECOND)], 0.9, "en")
-    assert halves(whole) == [whole.layout]
+    whole = DecodingWindow(0, Layout((Piece(0, SECOND),)), np.zeros(1), [(0, SECOND)], 0.9, "en")
+    assert split_at_longest_pause(whole) == [whole.layout]
 
 
 def test_halves_part_between_pieces_where_silence_was_left_out() -> None:
     layout = Layout((Piece(0, 10 * SECOND), Piece(30 * SECOND, 42 * SECOND)))
     speech = [(SECOND, 9 * SECOND), (31 * SECOND, 41 * SECOND)]
-    left, right = halves(Job(0, layout, np.zeros(1), speech, 0.9, "en"))
+    left, right = split_at_longest_pause(DecodingWindow(0, layout, np.zeros(1), speech, 0.9, "en"))
     assert (left.pieces, right.pieces) == ((layout.pieces[0],), (layout.pieces[1],))
 
 
 def test_continuous_has_the_silence_and_a_margin() -> None:
     layout = Layout((Piece(0, 2 * SECOND), Piece(5 * SECOND, 6 * SECOND)))
-    one = Job(0, layout, np.zeros(1), [(0, SECOND)], 0.9, "en")
-    assert continuous(one, 60 * SECOND).pieces == (Piece(0, 6 * SECOND + SECOND // 2),)
-    assert continuous(one, 6 * SECOND).pieces == (Piece(0, 6 * SECOND),)
+    one = DecodingWindow(0, layout, np.zeros(1), [(0, SECOND)], 0.9, "en")
+    assert restore_silence(one, 60 * SECOND).pieces == (Piece(0, 6 * SECOND + SECOND // 2),)
+    assert restore_silence(one, 6 * SECOND).pieces == (Piece(0, 6 * SECOND),)
 
 
 def test_only_repetition_and_great_doubt_are_worth_sampling() -> None:
     model = FakeModel([])
-    assert not hopeless(first(model, said(FULL), job())[0], DecodeOptions())
-    assert hopeless(first(model, said("no " * 60), job())[0], DecodeOptions())
-    assert hopeless(first(model, said(FULL, logprob=-1.1), job())[0], DecodeOptions())
-    assert not hopeless(first(model, said(FULL, logprob=-1.1, no_speech=0.9), job())[0], DecodeOptions())
+    assert not may_sample(first(model, said(FULL), window())[0], DecodeOptions())
+    assert may_sample(first(model, said("no " * 60), window())[0], DecodeOptions())
+    assert may_sample(first(model, said(FULL, logprob=-1.1), window())[0], DecodeOptions())
+    assert not may_sample(first(model, said(FULL, logprob=-1.1, no_speech=0.9), window())[0], DecodeOptions())
 
 
-def reading(text: str, *flags: str) -> Attempt:
-    return Attempt("fast", "en", [], text, Evidence(text, 10.0, -0.2, 2.6, 0.0), flags=flags)
+def reading(text: str, *flags: str) -> Hypothesis:
+    return Hypothesis("fast", "en", [], text, Evidence(text, 10.0, -0.2, 2.6, 0.0), flags=flags)
 
 
 def test_repetition_that_two_readings_agree_on_is_believed() -> None:

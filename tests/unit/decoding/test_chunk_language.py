@@ -8,10 +8,10 @@ from audiogrid.decoding.chunk_language import choose_language, language_runs, ot
 
 
 def test_windows_vote_by_their_seconds_of_speech() -> None:
-    ranked = [{"en": 0.9, "fr": 0.1}, {"en": 0.2, "fr": 0.8}]
+    language_probabilities = [{"en": 0.9, "fr": 0.1}, {"en": 0.2, "fr": 0.8}]
     long, short = [(0, 320_000)], [(0, 16_000)]
-    assert choose_language(ranked, [long, short])[0] == "en"
-    assert choose_language(ranked, [short, long])[0] == "fr"
+    assert choose_language(language_probabilities, [long, short])[0] == "en"
+    assert choose_language(language_probabilities, [short, long])[0] == "fr"
 
 
 def test_probability_is_the_weighted_mean() -> None:
@@ -26,8 +26,8 @@ def test_the_likeliest_other_language() -> None:
 
 
 def test_windows_of_their_own_language() -> None:
-    ranked = [{"en": 0.9, "fr": 0.1}, {"en": 0.2, "fr": 0.8}, {"en": 0.3, "fr": 0.4, "es": 0.3}]
-    assert window_languages(ranked, "en") == ["en", "fr", "en"]
+    language_probabilities = [{"en": 0.9, "fr": 0.1}, {"en": 0.2, "fr": 0.8}, {"en": 0.3, "fr": 0.4, "es": 0.3}]
+    assert window_languages(language_probabilities, "en") == ["en", "fr", "en"]
 
 
 def test_runs_change_where_the_language_does() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audiogrid.core.errors import InputError
-from audiogrid.decoding.whisper.batch_size_cache import cache_folder, recall, remember
+from audiogrid.decoding.whisper.batch_size_cache import cache_folder, read_batch_size, write_batch_size
 from audiogrid.decoding.whisper.compute_type import (
     batch_that_fits,
     check_type,
@@ -20,8 +20,8 @@ from audiogrid.decoding.whisper.compute_type import (
 )
 from audiogrid.decoding.whisper.cuda_driver import Gpu
 from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_device_failure, is_out_of_memory
+from audiogrid.decoding.whisper.fault_injection import Simulation
 from audiogrid.decoding.whisper.loading import as_array
-from audiogrid.decoding.whisper.simulated_gpus import Simulation
 from audiogrid.decoding.whisper.weights import ModelSize, model_size
 
 GB = 1_000_000_000
@@ -126,24 +126,24 @@ def test_failures_are_told_apart_by_what_ctranslate2_says():
 
 
 def test_a_batch_size_is_kept_per_gpu_model_and_type(tmp_path: Path):
-    assert recall(GPU, LARGE, "float16", tmp_path) is None
-    remember(GPU, LARGE, "float16", 12, tmp_path)
-    remember(GPU, LARGE, "float16", 6, tmp_path)
-    assert recall(GPU, LARGE, "float16", tmp_path) == 6
-    assert recall(GPU, BASE, "float16", tmp_path) is None
-    assert recall(GPU, LARGE, "int8_float16", tmp_path) is None
+    assert read_batch_size(GPU, LARGE, "float16", tmp_path) is None
+    write_batch_size(GPU, LARGE, "float16", 12, tmp_path)
+    write_batch_size(GPU, LARGE, "float16", 6, tmp_path)
+    assert read_batch_size(GPU, LARGE, "float16", tmp_path) == 6
+    assert read_batch_size(GPU, BASE, "float16", tmp_path) is None
+    assert read_batch_size(GPU, LARGE, "int8_float16", tmp_path) is None
     # With far more memory free than then the old value says nothing.
-    assert recall(Gpu("GPU-b", "Tesla T4", (7, 5), 16 * GB, 15 * GB), LARGE, "float16", tmp_path) is None
+    assert read_batch_size(Gpu("GPU-b", "Tesla T4", (7, 5), 16 * GB, 15 * GB), LARGE, "float16", tmp_path) is None
     (file,) = tmp_path.iterdir()
     assert json.loads(file.read_text())["gpu"] == "Tesla T4"
     for damaged in ("", "[]", '{"batch_size": "x"}', '{"batch_size": 0, "free": 99999999999}'):
         file.write_text(damaged)
-        assert recall(GPU, LARGE, "float16", tmp_path) is None
+        assert read_batch_size(GPU, LARGE, "float16", tmp_path) is None
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path):
     (tmp_path / "file").touch()
-    remember(GPU, LARGE, "float16", 6, tmp_path / "file" / "below")
-    assert recall(GPU, LARGE, "float16", tmp_path / "file" / "below") is None
+    write_batch_size(GPU, LARGE, "float16", 6, tmp_path / "file" / "below")
+    assert read_batch_size(GPU, LARGE, "float16", tmp_path / "file" / "below") is None
     assert cache_folder({"XDG_CACHE_HOME": "/cache"}) == Path("/cache/audiogrid/batch-sizes")
     assert cache_folder({}).is_relative_to(Path.home())

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from audiogrid.decoding.passes.prepare import each_with
+from audiogrid.decoding.passes.prepare import map_ahead
 
 
 def feeders() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("feeder")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("prepare")]
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 2, 9])
 def test_everything_comes_in_order_with_what_was_made_of_it(ahead: int):
-    assert list(each_with(lambda number: number * number, range(5), ahead)) == [(n, n * n) for n in range(5)]
+    assert list(map_ahead(lambda number: number * number, range(5), ahead)) == [(n, n * n) for n in range(5)]
     assert not feeders()
 
 
@@ -29,21 +29,21 @@ def test_so_many_are_made_ahead_and_no_more_in_one_other_thread():
         made.append((number, threading.current_thread().name))
         return number
 
-    ready = each_with(make, range(10), 2)
+    ready = map_ahead(make, range(10), 2)
     assert next(ready) == (0, 0)
     deadline = time.monotonic() + 10
     while len(made) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.05)
     assert [number for number, _ in made] == [0, 1, 2]
-    assert len({name for _, name in made}) == 1 and made[0][1].startswith("feeder")
+    assert len({name for _, name in made}) == 1 and made[0][1].startswith("prepare")
     ready.close()
     assert not feeders()
 
 
 def test_without_a_feeder_nothing_happens_elsewhere_or_early():
     made: list[str] = []
-    ready = each_with(lambda number: made.append(threading.current_thread().name), range(3))
+    ready = map_ahead(lambda number: made.append(threading.current_thread().name), range(3))
     next(ready)
     assert made == [threading.current_thread().name]
 
@@ -56,7 +56,7 @@ def test_an_error_comes_out_where_its_chunk_would_have():
 
     found = []
     with pytest.raises(ValueError, match="damaged"):
-        for thing, _ in each_with(make, range(5), 2):
+        for thing, _ in map_ahead(make, range(5), 2):
             found.append(thing)
     assert found == [0, 1] and not feeders()
 

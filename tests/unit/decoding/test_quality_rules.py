@@ -1,4 +1,4 @@
-"""Each rule of suspicion, on evidence that fires it and on evidence that must not."""
+"""Each quality rule, on evidence that breaks it and on evidence that does not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from audiogrid.decoding.judging.quality_rules import RULES, USUAL_RATE, flags, invented, is_stock_phrase, usual_rate
+from audiogrid.decoding.judging.quality_rules import (
+    RULES,
+    TYPICAL_RATE,
+    chunk_median_rate,
+    flags,
+    is_stock_phrase,
+    reason_to_drop,
+)
 from audiogrid.decoding.judging.scoring import Evidence
 from audiogrid.decoding.options import DecodeOptions
 
@@ -43,7 +50,7 @@ FIRES = {
 
 
 def test_a_good_reading_has_no_flags() -> None:
-    assert flags(GOOD, USUAL_RATE, DecodeOptions(prompt=PROMPT)) == []
+    assert flags(GOOD, TYPICAL_RATE, DecodeOptions(prompt=PROMPT)) == []
 
 
 def test_every_rule_is_tested() -> None:
@@ -52,7 +59,7 @@ def test_every_rule_is_tested() -> None:
 
 @pytest.mark.parametrize("name", RULES)
 def test_rule_fires(name: str) -> None:
-    assert name in flags(FIRES[name], USUAL_RATE, DecodeOptions(prompt=PROMPT))
+    assert name in flags(FIRES[name], TYPICAL_RATE, DecodeOptions(prompt=PROMPT))
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -62,14 +69,14 @@ def test_rules_are_documented(name: str) -> None:
 
 def test_a_window_without_any_word_is_speech_without_words() -> None:
     empty = replace(GOOD, text="", speech_seconds=1.0)
-    assert "speech_without_words" in flags(empty, USUAL_RATE, DecodeOptions())
-    assert flags(replace(empty, speech_seconds=0.1), USUAL_RATE, DecodeOptions()) == []
+    assert "speech_without_words" in flags(empty, TYPICAL_RATE, DecodeOptions())
+    assert flags(replace(empty, speech_seconds=0.1), TYPICAL_RATE, DecodeOptions()) == []
 
 
 def test_repeats_far_apart_are_a_loop_too() -> None:
     long = "this programme was brought to you by the people of the north"
     text = " and now for something else. ".join([long] * 4)
-    assert "loop" in flags(replace(GOOD, text=text, speech_seconds=20), USUAL_RATE, DecodeOptions())
+    assert "loop" in flags(replace(GOOD, text=text, speech_seconds=20), TYPICAL_RATE, DecodeOptions())
 
 
 def test_fast_and_slow_speakers_are_measured_against_themselves() -> None:
@@ -82,16 +89,16 @@ def test_usual_rate_is_the_median_weighted_by_speech() -> None:
     options = DecodeOptions()
     fast = replace(GOOD, text="a" * 170, speech_seconds=10.0)
     slow = replace(GOOD, text="a" * 100, speech_seconds=10.0)
-    assert usual_rate([fast] * 5 + [slow], options) == pytest.approx(17.0)
-    assert usual_rate([fast], options) == USUAL_RATE
-    assert usual_rate([], options) == USUAL_RATE
+    assert chunk_median_rate([fast] * 5 + [slow], options) == pytest.approx(17.0)
+    assert chunk_median_rate([fast], options) == TYPICAL_RATE
+    assert chunk_median_rate([], options) == TYPICAL_RATE
 
 
 def test_windows_that_lost_their_words_do_not_set_the_usual_rate() -> None:
     options = DecodeOptions()
     lost = replace(GOOD, text="a" * 60, speech_seconds=10.0, unspoken_seconds=5.0)
     empty = replace(GOOD, text="", speech_seconds=10.0)
-    assert usual_rate([lost, empty] * 5, options) == USUAL_RATE
+    assert chunk_median_rate([lost, empty] * 5, options) == TYPICAL_RATE
 
 
 @pytest.mark.parametrize(
@@ -103,15 +110,15 @@ def test_stock_phrases(phrase: str) -> None:
 
 def test_a_stock_phrase_is_dropped_only_with_other_doubts() -> None:
     said = replace(GOOD, text="Thank you.", speech_seconds=0.7, voice=0.95)
-    assert invented(said, DecodeOptions()) == ""
-    assert invented(replace(said, voice=0.6), DecodeOptions())
-    assert invented(replace(said, no_speech_prob=0.5), DecodeOptions())
+    assert reason_to_drop(said, DecodeOptions()) == ""
+    assert reason_to_drop(replace(said, voice=0.6), DecodeOptions())
+    assert reason_to_drop(replace(said, no_speech_prob=0.5), DecodeOptions())
 
 
 def test_other_inventions() -> None:
     options = DecodeOptions()
-    assert invented(GOOD, options) == ""
-    assert invented(replace(GOOD, no_speech_prob=0.9, avg_logprob=-1.2), options)
-    assert invented(replace(GOOD, voice=0.6, avg_logprob=-0.9), options)
-    assert invented(replace(GOOD, voice=0.6), options) == ""
-    assert invented(replace(GOOD, text="", voice=0.1), options) == ""
+    assert reason_to_drop(GOOD, options) == ""
+    assert reason_to_drop(replace(GOOD, no_speech_prob=0.9, avg_logprob=-1.2), options)
+    assert reason_to_drop(replace(GOOD, voice=0.6, avg_logprob=-0.9), options)
+    assert reason_to_drop(replace(GOOD, voice=0.6), options) == ""
+    assert reason_to_drop(replace(GOOD, text="", voice=0.1), options) == ""

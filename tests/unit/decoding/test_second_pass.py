@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.decoding.judging.hypotheses import Attempt
+from audiogrid.decoding.judging.hypotheses import Hypothesis
 from audiogrid.decoding.judging.scoring import Evidence
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.passes.second_pass import better, context, echoes, word_logprob
-from audiogrid.decoding.whisper.model import Heard
+from audiogrid.decoding.passes.second_pass import choose, preceding_tokens, repeats_context, word_logprob
+from audiogrid.decoding.whisper.model import ModelOutput
 
 OPTIONS = DecodeOptions()
 SENTENCE = "the committee measured the old bridge on a cold morning in march"
 
 
-def heard(tokens: int, logprob: float = -0.1) -> Heard:
-    return Heard(tuple(range(tokens)), logprob, 0.0, 0.0, capped=False)
+def heard(tokens: int, logprob: float = -0.1) -> ModelOutput:
+    return ModelOutput(tuple(range(tokens)), logprob, 0.0, 0.0, capped=False)
 
 
-def reading(text: str, score: float) -> Attempt:
-    return Attempt("fast", "en", [], text, Evidence(text, 10.0, -0.2, 1.0, 0.0), score=score)
+def reading(text: str, score: float) -> Hypothesis:
+    return Hypothesis("fast", "en", [], text, Evidence(text, 10.0, -0.2, 1.0, 0.0), score=score)
 
 
 def test_doubt_is_measured_per_word_so_that_scripts_of_many_tokens_are_not_sure_by_spelling() -> None:
@@ -46,7 +46,7 @@ def test_no_words_leave_the_doubt_whole() -> None:
 def test_a_context_is_the_end_of_what_was_said_and_leaves_room_for_the_text(
     before: list[list[int]], fast: int, most: int, room: int
 ) -> None:
-    found = context(before, heard(fast), room, DecodeOptions(context_tokens=most))
+    found = preceding_tokens(before, heard(fast), room, DecodeOptions(context_tokens=most))
     said = [token for one in before for token in one]
     assert found == said[len(said) - len(found) :]
     assert len(found) <= most
@@ -54,34 +54,34 @@ def test_a_context_is_the_end_of_what_was_said_and_leaves_room_for_the_text(
 
 
 def test_nothing_is_led_where_no_context_is_wanted() -> None:
-    assert context([range(500)], heard(10), 444, DecodeOptions(context_tokens=0)) == []
+    assert preceding_tokens([range(500)], heard(10), 444, DecodeOptions(context_tokens=0)) == []
 
 
 def test_the_higher_score_stays() -> None:
     low, high = reading(SENTENCE, -0.4), reading(SENTENCE + " again", -0.2)
-    assert better(low, high, "", OPTIONS) is high
-    assert better(high, low, "", OPTIONS) is high
+    assert choose(low, high, "", OPTIONS) is high
+    assert choose(high, low, "", OPTIONS) is high
 
 
 def test_a_reading_that_lost_words_never_stays_however_sure_it_is() -> None:
     whole, part = reading(f"{SENTENCE} and nobody saw it", -0.9), reading("the committee", -0.01)
-    assert better(whole, part, "", OPTIONS) is whole
-    assert better(part, whole, "", OPTIONS) is whole
+    assert choose(whole, part, "", OPTIONS) is whole
+    assert choose(part, whole, "", OPTIONS) is whole
 
 
 def test_a_loop_is_not_taken_for_more_words() -> None:
     loop = reading("and then " * 30, -2.0)
-    assert better(loop, reading(SENTENCE, -0.3), "", OPTIONS).text == SENTENCE
+    assert choose(loop, reading(SENTENCE, -0.3), "", OPTIONS).text == SENTENCE
 
 
 def test_a_reading_that_repeats_its_context_goes() -> None:
     fast, second = reading("something about the weather in spring", -0.9), reading(SENTENCE, -0.1)
-    assert better(fast, second, f"before that {SENTENCE}", OPTIONS) is fast
+    assert choose(fast, second, f"before that {SENTENCE}", OPTIONS) is fast
 
 
 def test_what_is_really_said_twice_stays() -> None:
-    assert not echoes(SENTENCE, SENTENCE.replace("bridge", "fridge"), SENTENCE, OPTIONS)
+    assert not repeats_context(SENTENCE, SENTENCE.replace("bridge", "fridge"), SENTENCE, OPTIONS)
 
 
 def test_a_short_answer_that_occurred_before_is_no_echo() -> None:
-    assert not echoes("yes the old bridge", "yes the cold bridge", SENTENCE, OPTIONS)
+    assert not repeats_context("yes the old bridge", "yes the cold bridge", SENTENCE, OPTIONS)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audiogrid.core.timebase import SAMPLE_RATE
-from audiogrid.decoding.windows import Layout, Piece, heard, overlap, pack, seconds, split_long
+from audiogrid.decoding.windows import Layout, Piece, overlap, pack, seconds, speech_inside, split_long
 from audiogrid.media.vad import FRAME
 
 LONGEST = 30 * SAMPLE_RATE
@@ -112,6 +112,6 @@ def test_the_way_back_never_leaves_the_piece() -> None:
 
 def test_speech_inside_a_layout() -> None:
     layout = Layout((Piece(0, 1000), Piece(4000, 6000)))
-    found = heard(layout, [(500, 1500), (2000, 3000), (5000, 9000)])
+    found = speech_inside(layout, [(500, 1500), (2000, 3000), (5000, 9000)])
     assert found == [(500, 1000), (5000, 6000)]
     assert seconds(found) == pytest.approx(1500 / SAMPLE_RATE)

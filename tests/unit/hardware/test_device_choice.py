@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.decoding.whisper.devices import Devices
 from audiogrid.hardware import device_choice as devices
 from audiogrid.hardware.device_choice import NO_DRIVER, Decision, Sight, decide
 from audiogrid.hardware.known_clip import ClipResult
@@ -106,7 +107,7 @@ def test_looking_happens_elsewhere_and_tells_gpus_or_the_cause(tmp_path: Path, m
 
 def test_a_card_without_a_driver_is_mentioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("AUDIOGRID_FAULTS", raising=False)
-    monkeypatch.setattr(devices, "has_driver", lambda: False)
+    monkeypatch.setattr(Devices, "has_driver", lambda self: False)
     assert devices.look().cause.startswith(NO_DRIVER)
     for name, vendor, kind in (("a", "0x8086", "0x030000"), ("b", "0x10de", "0x040300")):
         (tmp_path / name).mkdir()

@@ -17,7 +17,7 @@ from audiogrid.merging.document import build_document, main_language, quality, s
 from audiogrid.merging.stitch import stitch
 from audiogrid.merging.track_text import TrackText
 from audiogrid.records.chunks import Chunk, Seam, SeamKind, chunk_id
-from audiogrid.records.results import ChunkResult, Reading, Segment, Window, Word
+from audiogrid.records.results import ChunkResult, HypothesisRecord, Segment, Window, Word
 
 PUBLISHED = json.loads((resources.files("audiogrid.export") / "transcript.schema.json").read_text())
 
@@ -149,8 +149,8 @@ def test_the_language_is_the_one_with_most_speech() -> None:
 
 
 def test_quality_counts_windows_words_and_speech() -> None:
-    fast = Reading("fast", 0.2, 3, -0.9, 2.9, 0.0, ["repeats"], "no no no")
-    careful = Reading("careful", 0.8, 2, -0.3, 1.2, 0.2, [], "no\tthanks")
+    fast = HypothesisRecord("fast", 0.2, 3, -0.9, 2.9, 0.0, ["repeats"], "no no no")
+    careful = HypothesisRecord("careful", 0.8, 2, -0.3, 1.2, 0.2, [], "no\tthanks")
     windows = [
         Window(0, to_samples(4), [(0, 10)], ["repeats"], "careful", [fast, careful]),
         Window(to_samples(4), to_samples(8), [], [], "fast", [replace(fast, flags=[])]),

@@ -6,7 +6,7 @@ import pytest
 
 from audiogrid.core.errors import StoreError
 from audiogrid.records.chunks import Chunk, Seam
-from audiogrid.records.results import ChunkResult, Reading, Segment, Window, Word
+from audiogrid.records.results import ChunkResult, HypothesisRecord, Segment, Window, Word
 from audiogrid.records.store import Store, chunk_key
 
 CHUNK = Chunk(
@@ -17,7 +17,7 @@ RESULT = ChunkResult(
     "en",
     0.9,
     [(0, 600)],
-    [Window(0, 600, [(0, 600)], ["slow"], "fast", [Reading("fast", 0.5, 1, -0.2, 1.0, 0.0, ["slow"], " hi")])],
+    [Window(0, 600, [(0, 600)], ["slow"], "fast", [HypothesisRecord("fast", 0.5, 1, -0.2, 1.0, 0.0, ["slow"], " hi")])],
     [Segment(0, 500, " hi", [Word(0, 500, " hi", 0.75)], -0.2, 1.0, 0.01, 0.0, "en", 0)],
 )
 KEY = chunk_key(CHUNK, "model", {"beam_size": 1}, 1)

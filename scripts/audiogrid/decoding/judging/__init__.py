@@ -1,1 +1,1 @@
-"""Hypotheses of a window: what they hold, how they are scored, which are suspicious."""
+"""Hypotheses of a window: what they hold, how they are scored, which rules of quality they break."""

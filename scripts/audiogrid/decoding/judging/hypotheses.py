@@ -1,4 +1,4 @@
-"""One attempt at a window: what was decoded, how it was heard, and what that says about it."""
+"""A hypothesis: one way to decode a window, with its text, its word times and how well it fits the audio."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from audiogrid.core.timebase import SAMPLE_RATE, to_samples
 from audiogrid.decoding.judging.quality_rules import flags
 from audiogrid.decoding.judging.scoring import Evidence, score
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.whisper.model import Heard, Model, compression_ratio
-from audiogrid.decoding.windows import Layout, heard, seconds
-from audiogrid.decoding.word_times import place, unheard_share, unspoken
+from audiogrid.decoding.whisper.model import Model, ModelOutput, compression_ratio
+from audiogrid.decoding.windows import Layout, seconds, speech_inside
+from audiogrid.decoding.word_times import place_words, unheard_share, unspoken_samples
 from audiogrid.media.vad import FRAME
-from audiogrid.records.results import Reading, Word
+from audiogrid.records.results import HypothesisRecord, Word
 
 
 @dataclass(frozen=True)
-class Take:
-    """A stretch of audio that the model saw at once and what it wrote for it."""
+class DecodedSpan:
+    """Audio that the model decoded in one call, and what it wrote."""
 
     layout: Layout
     encoded: np.ndarray
-    heard: Heard
+    output: ModelOutput
 
 
 @dataclass(frozen=True)
-class Job:
+class DecodingWindow:
     """A window to decode: its audio, where speech is in it, and its language.
 
     ``speech``: voice activity without pads, in samples of the chunk. ``voice``: its mean probability.
@@ -45,12 +45,16 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One reading of a window. ``words`` is ``None`` as long as nobody asked for times."""
+class Hypothesis:
+    """One decoding of a window.
+
+    ``path``: how it was made (``fast``, ``beam:5+context``, ``sequential`` …). ``words``: ``None`` until ``align`` has
+    added their times.
+    """
 
     path: str
     language: str
-    takes: list[Take]
+    decoded: list[DecodedSpan]
     text: str
     evidence: Evidence
     words: list[Word] | None = None
@@ -59,12 +63,12 @@ class Attempt:
 
     @property
     def temperature(self) -> float:
-        """Highest temperature that was needed."""
-        return max((take.heard.temperature for take in self.takes), default=0.0)
+        """Highest sampling temperature of any of its calls."""
+        return max((span.output.temperature for span in self.decoded), default=0.0)
 
-    def reading(self) -> Reading:
-        """What the chunk's result records."""
-        return Reading(
+    def record(self) -> HypothesisRecord:
+        """Returns the form that is stored in the chunk's result."""
+        return HypothesisRecord(
             path=self.path,
             score=self.score,
             words=len(self.words) if self.words is not None else len(self.text.split()),
@@ -76,59 +80,61 @@ class Attempt:
         )
 
 
-def attempt(model: Model, path: str, language: str, job: Job, takes: list[Take]) -> Attempt:
-    """An attempt from what the model wrote, not yet aligned nor judged."""
-    text = " ".join(filter(None, (model.text(take.heard.tokens).strip() for take in takes)))
-    weights = [len(take.heard.tokens) + 1 for take in takes] or [1]
-    logprob = sum(w * take.heard.avg_logprob for w, take in zip(weights, takes, strict=False)) / sum(weights)
+def build_hypothesis(
+    model: Model, path: str, language: str, window: DecodingWindow, decoded: list[DecodedSpan]
+) -> Hypothesis:
+    """Returns a hypothesis made of the model's output, not yet aligned or judged."""
+    text = " ".join(filter(None, (model.text(span.output.tokens).strip() for span in decoded)))
+    weights = [len(span.output.tokens) + 1 for span in decoded] or [1]
+    logprob = sum(w * span.output.avg_logprob for w, span in zip(weights, decoded, strict=False)) / sum(weights)
     evidence = Evidence(
         text=text,
-        speech_seconds=seconds(job.speech),
+        speech_seconds=seconds(window.speech),
         avg_logprob=round(logprob, 4),
         compression_ratio=compression_ratio(text) if text else 0.0,
-        no_speech_prob=max((take.heard.no_speech_prob for take in takes), default=0.0),
-        capped=any(take.heard.capped for take in takes),
-        voice=job.voice,
-        other_language=job.other_language[1] if language != job.other_language[0] else 0.0,
+        no_speech_prob=max((span.output.no_speech_prob for span in decoded), default=0.0),
+        capped=any(span.output.capped for span in decoded),
+        voice=window.voice,
+        other_language=window.other_language[1] if language != window.other_language[0] else 0.0,
     )
-    return Attempt(path, language, takes, text, evidence)
+    return Hypothesis(path, language, decoded, text, evidence)
 
 
-def align(model: Model, one: Attempt, job: Job, options: DecodeOptions) -> Attempt:
-    """The attempt with times for its words, and the evidence that follows from them."""
+def align(model: Model, hypothesis: Hypothesis, window: DecodingWindow, options: DecodeOptions) -> Hypothesis:
+    """Returns the hypothesis with word times, and with the evidence that follows from them."""
     words: list[Word] = []
-    for take in one.takes:
-        aligned = model.align(take.encoded, take.heard.tokens, one.language, options.task, take.layout.samples)
-        words += place(aligned, take.layout, job.speech)
+    for span in hypothesis.decoded:
+        aligned = model.align(span.encoded, span.output.tokens, hypothesis.language, options.task, span.layout.samples)
+        words += place_words(aligned, span.layout, window.speech)
     words = _in_order(words)
     least = to_samples(options.max_unspoken_seconds)
     evidence = replace(
-        one.evidence,
-        unspoken_seconds=round(unspoken(words, job.speech, least) / SAMPLE_RATE, 3),
-        unheard_share=round(unheard_share(words, job.speech), 3),
+        hypothesis.evidence,
+        unspoken_seconds=round(unspoken_samples(words, window.speech, least) / SAMPLE_RATE, 3),
+        unheard_share=round(unheard_share(words, window.speech), 3),
     )
-    return replace(one, words=words, evidence=evidence)
+    return replace(hypothesis, words=words, evidence=evidence)
 
 
-def judge(one: Attempt, usual: float, options: DecodeOptions) -> Attempt:
-    """The attempt with its flags and its score."""
+def judge(hypothesis: Hypothesis, median_rate: float, options: DecodeOptions) -> Hypothesis:
+    """Returns the hypothesis with its flags and its score."""
     return replace(
-        one,
-        flags=tuple(flags(one.evidence, usual, options)),
-        score=score(one.evidence, usual, options),
+        hypothesis,
+        flags=tuple(flags(hypothesis.evidence, median_rate, options)),
+        score=score(hypothesis.evidence, median_rate, options),
     )
 
 
-def best(attempts: Sequence[Attempt]) -> Attempt:
-    """The attempt of highest score; the earlier one of equals."""
-    return max(attempts, key=lambda one: one.score)
+def best(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
+    """Returns the hypothesis of highest score; the first of equals."""
+    return max(hypotheses, key=lambda one: one.score)
 
 
-def speech_in(
+def speech_and_voice(
     layout: Layout, speech: list[tuple[int, int]], probabilities: np.ndarray
 ) -> tuple[list[tuple[int, int]], float]:
-    """Voice activity inside a layout, and its mean probability."""
-    found = heard(layout, speech)
+    """Returns the voice activity inside a layout, in samples of the chunk, and its mean probability."""
+    found = speech_inside(layout, speech)
     frames = [probabilities[start // FRAME : max(start // FRAME + 1, end // FRAME)] for start, end in found]
     mean = float(np.mean(np.concatenate(frames))) if frames else 0.0
     return found, round(mean, 4)

@@ -1,4 +1,4 @@
-"""How well a reading of a window fits its audio: measures of text, and the score by which readings compete."""
+"""How well a hypothesis fits its audio: measures of its text, and the score that hypotheses are compared by."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known about one reading of a window.
+    """What is known about one hypothesis of a window.
 
-    ``speech_seconds``: voice activity without pads. ``unspoken_seconds``: those of it in stretches without a
-    word that are longer than speakers pause. ``unheard_share``: share of the words' time that lies outside of
-    voice activity. ``voice``: its mean probability. ``other_language``: probability of the likeliest language
-    that the window was not decoded in.
+    ``speech_seconds``: voice activity without pads. ``unspoken_seconds``: the part of it in stretches without words
+    that are longer than speakers pause. ``unheard_share``: share of the words' time outside of voice activity.
+    ``voice``: mean probability of the voice activity. ``other_language``: probability of the likeliest language that
+    the window was not decoded in. ``capped``: whether the limit of tokens ended the text.
     """
 
     text: str
@@ -35,10 +35,10 @@ class Evidence:
 
 
 def spoken_length(text: str) -> float:
-    """Letters that a text would have if everything in it were spelt out.
+    """Returns the number of letters that a text would have if everything in it were spelt out.
 
     A digit counts as four letters (``seven``), a Chinese character, a kana or a Hangul syllable as
-    two and a half; so one bound on letters per second serves every script, with or without spaces.
+    two and a half. One bound on letters per second therefore serves every script, with or without spaces.
     """
     total = 0.0
     for character in text:
@@ -52,21 +52,20 @@ def spoken_length(text: str) -> float:
 
 
 def rate(evidence: Evidence) -> float:
-    """Letters per second of speech; half a second is the least any reading is measured against."""
+    """Returns letters per second of speech; speech shorter than half a second counts as half a second."""
     return spoken_length(evidence.text) / max(0.5, evidence.speech_seconds)
 
 
 def plain_words(text: str) -> list[str]:
-    """Lower-case words without punctuation; dense scripts are split into characters."""
+    """Returns lower-case words without punctuation; Chinese, Japanese and Korean are split into characters."""
     spaced = _DENSE.sub(lambda match: f" {match[0]} ", unicodedata.normalize("NFKC", text).lower())
     return re.findall(r"[\w']+", spaced)
 
 
 def repeats(text: str) -> int:
-    """Most immediate repetitions in a row of a phrase of one to ten words (1: nothing is repeated).
+    """Returns how often a phrase of one to ten words occurs in a row at most (1: nothing is repeated).
 
-    Phrases of four words or fewer count as fully repeated only when their words add up to 2 or more
-    letters; ``one one one`` in a row counts 3.
+    ``one one one`` counts 3.
     """
     words = plain_words(text)
     most = 1
@@ -85,10 +84,10 @@ def repeats(text: str) -> int:
 
 
 def echo_share(text: str, primer: str) -> float:
-    """Share of a reading's words that repeat the prompt or the hotwords in their order, from 0 to 1.
+    """Returns the share (0 to 1) of the words of ``text`` that repeat the prompt or the hotwords in their order.
 
-    Runs of fewer than three words do not count unless they are the whole primer or the whole reading:
-    names that were announced are allowed to be spoken.
+    Runs of fewer than three words count only if they are the whole ``primer`` or the whole text: names that the prompt
+    announces may be spoken.
     """
     words, primed = plain_words(text), plain_words(primer)
     if not words or not primed:
@@ -99,23 +98,23 @@ def echo_share(text: str, primer: str) -> float:
 
 
 def is_repetitive(evidence: Evidence, options: DecodeOptions) -> bool:
-    """Whether a reading says the same again and again, as runaway decoding does."""
+    """Returns whether a text repeats itself as runaway decoding does."""
     return evidence.compression_ratio > options.max_compression_ratio or repeats(evidence.text) >= options.min_repeats
 
 
-def score(evidence: Evidence, usual_rate: float, options: DecodeOptions) -> float:
-    """How well a reading fits; higher is better, 0 is perfect.
+def score(evidence: Evidence, median_rate: float, options: DecodeOptions) -> float:
+    """Returns how well a hypothesis fits its audio; higher is better, 0 is perfect.
 
-    The mean log-probability (from -2), minus: twice the distance of the rate from the usual one, in
-    octaves (two at most), beyond a factor of 1.25 below and of ``max_rate_ratio`` above: words are lost more often
-    than invented among speech; 1.5 for text that deflates too well or repeats a phrase too
-    often; 0.2, and 0.15 per second, for speech that no word covers; the share of words where nobody speaks;
+    The score is the mean log-probability (at least -2) minus these penalties: twice the distance in octaves (two at
+    most) between its rate and the median rate, beyond a factor of 1.25 below and ``max_rate_ratio`` above, because
+    among speech words are lost more often than invented; 1.5 for text that compresses too well or repeats a phrase too
+    often; 0.2, and 0.15 per second, for speech without words; the share of the words' time outside of voice activity;
     2 for an echo of prompt or hotwords.
     """
     import math
 
     value = max(-2.0, evidence.avg_logprob)
-    ratio = max(rate(evidence), 0.25 * usual_rate) / usual_rate
+    ratio = max(rate(evidence), 0.25 * median_rate) / median_rate
     allowed = 1.25 if ratio < 1 else options.max_rate_ratio
     value -= 2 * min(2.0, max(0.0, abs(math.log2(ratio)) - math.log2(allowed)))
     if is_repetitive(evidence, options):

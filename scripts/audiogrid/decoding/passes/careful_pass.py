@@ -1,12 +1,12 @@
-"""The careful pass: ways to read a suspicious window again, from the likeliest to help to the last resort.
+"""The careful pass: other ways to decode a window that breaks a quality rule, the most promising first.
 
-1. ``sequential``: the same audio with timestamps and a wide beam; where the model stops early, it goes on
-   from its last timestamp, as Whisper's reference decoder does, and, unlike that, also when the last
-   timestamp claims that nothing follows while voice activity says otherwise.
-2. ``halves``: parted at its longest inner pause; both parts without timestamps.
-3. ``continuous``: the audio as it was recorded, with the silence that was left out and half a second
-   on both sides, so nothing depends on voice activity.
-4. ``temperature``: sampling, only where all else is repetitive or very unsure. Not reproducible.
+1. ``sequential``: the same audio with timestamps and a wide beam; where the model stops early, decoding goes
+   on from its last timestamp, as in Whisper's reference decoder. Unlike there, it also goes on when the last timestamp
+   says that nothing follows but voice activity says otherwise.
+2. ``halves``: the window split at its longest inner pause; both parts without timestamps.
+3. ``continuous``: the audio as it was recorded, with the silence that had been left out and half a second on both
+   sides, so that nothing depends on voice activity.
+4. ``temperature``: sampling, only where everything before is repetitive or very improbable. Not reproducible.
 """
 
 from __future__ import annotations
@@ -19,76 +19,97 @@ from itertools import pairwise
 import numpy as np
 
 from audiogrid.core.timebase import to_samples
-from audiogrid.decoding.judging.hypotheses import Attempt, Job, Take, align, attempt, best, judge
+from audiogrid.decoding.judging.hypotheses import (
+    DecodedSpan,
+    DecodingWindow,
+    Hypothesis,
+    align,
+    best,
+    build_hypothesis,
+    judge,
+)
 from audiogrid.decoding.judging.scoring import plain_words
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.model import TIMESTAMP_SAMPLES, Model
-from audiogrid.decoding.windows import Layout, Piece, heard, seconds
+from audiogrid.decoding.windows import Layout, Piece, seconds, speech_inside
 
-# Flags that a better reading of the same audio can remove.
-HARMLESS = frozenset({"maybe_invented"})
-_MOST_ROUNDS = 8
+# Flags that alone do not call for another hypothesis.
+HARMLESS_FLAGS = frozenset({"maybe_invented"})
+_MAX_CALLS = 8
 _MARGIN = to_samples(0.5)
-# Share of words that two readings of the same speech have in common.
-_SAME = 0.9
-# Doubts that other readings dispel, and how many have to agree.
-_AGREEING = {frozenset({"compressible"}): 1, frozenset({"compressible", "loop"}): 2, frozenset({"loop"}): 2}
+# Share of words that two hypotheses of the same speech have in common.
+_SAME_WORDS = 0.9
+# Flags that other hypotheses can refute, and how many of them have to agree.
+_AGREEMENT_NEEDED = {frozenset({"compressible"}): 1, frozenset({"compressible", "loop"}): 2, frozenset({"loop"}): 2}
 
 
-def read_carefully(
-    model: Model, pcm: np.ndarray, job: Job, first: Sequence[Attempt], usual: float, options: DecodeOptions
-) -> list[Attempt]:
-    """All attempts at a window: those of the fast pass, then the ladder down to the first one without flags."""
-    attempts = list(first)
-    for one in _ladder(model, pcm, job, attempts, options):
-        attempts.append(judge(align(model, one, job, options), usual, options))
-        if not set(attempts[-1].flags) - HARMLESS or is_confirmed(attempts[-1], attempts[:-1]):
+def run_careful_pass(
+    model: Model,
+    pcm: np.ndarray,
+    window: DecodingWindow,
+    first: Sequence[Hypothesis],
+    median_rate: float,
+    options: DecodeOptions,
+) -> list[Hypothesis]:
+    """Returns all hypotheses of a window: the ``first`` ones, then others up to the first one without flags."""
+    hypotheses = list(first)
+    for one in _alternatives(model, pcm, window, hypotheses, options):
+        hypotheses.append(judge(align(model, one, window, options), median_rate, options))
+        if not set(hypotheses[-1].flags) - HARMLESS_FLAGS or is_confirmed(hypotheses[-1], hypotheses[:-1]):
             break
-    return attempts
+    return hypotheses
 
 
-def is_confirmed(one: Attempt, others: Sequence[Attempt]) -> bool:
-    """Whether a reading is flagged for nothing but repetition, and others say the same.
+def is_confirmed(one: Hypothesis, others: Sequence[Hypothesis]) -> bool:
+    """Returns whether a hypothesis is flagged for repetition only, and others have the same words.
 
-    People do repeat themselves (lists, forms, responses): where different ways to read find the same words, they were
-    said. Text that deflates too well needs one other reading, a loop two: one of them has read the window in parts,
-    and a model that runs round in circles does not do so equally often on other audio.
+    People do repeat themselves (lists, forms, responses): what several ways of decoding agree on was said. Text that
+    compresses too well needs one other hypothesis that agrees, a loop two: one of them decoded the window in parts,
+    and a model in a loop does not repeat a phrase equally often on other audio.
     """
-    doubts = frozenset(one.flags) - HARMLESS
-    if doubts not in _AGREEING:
+    doubts = frozenset(one.flags) - HARMLESS_FLAGS
+    if doubts not in _AGREEMENT_NEEDED:
         return False
     words = plain_words(one.text)
     agreeing = sum(
-        frozenset(other.flags) - HARMLESS == doubts
-        and SequenceMatcher(None, words, plain_words(other.text), autojunk=False).ratio() >= _SAME
+        frozenset(other.flags) - HARMLESS_FLAGS == doubts
+        and SequenceMatcher(None, words, plain_words(other.text), autojunk=False).ratio() >= _SAME_WORDS
         for other in others
     )
-    return agreeing >= _AGREEING[doubts]
+    return agreeing >= _AGREEMENT_NEEDED[doubts]
 
 
-def _ladder(
-    model: Model, pcm: np.ndarray, job: Job, attempts: Sequence[Attempt], options: DecodeOptions
-) -> Iterator[Attempt]:
-    other, probability = job.other_language
+def _alternatives(
+    model: Model, pcm: np.ndarray, window: DecodingWindow, hypotheses: Sequence[Hypothesis], options: DecodeOptions
+) -> Iterator[Hypothesis]:
+    other, probability = window.other_language
     if probability >= options.flip_probability:
-        turned = replace(job, language=other)
-        yield attempt(model, f"language:{other}", other, job, sequential(model, pcm, turned, job.layout, options))
-    yield attempt(model, "sequential", job.language, job, sequential(model, pcm, job, job.layout, options))
-    parts = halves(job)
+        turned = replace(window, language=other)
+        yield build_hypothesis(
+            model, f"language:{other}", other, window, decode_sequentially(model, pcm, turned, window.layout, options)
+        )
+    yield build_hypothesis(
+        model, "sequential", window.language, window, decode_sequentially(model, pcm, window, window.layout, options)
+    )
+    parts = split_at_longest_pause(window)
     if len(parts) > 1:
-        yield attempt(model, "halves", job.language, job, _plain(model, pcm, job, parts, options))
-    whole = continuous(job, len(pcm))
-    if whole.samples <= 1.5 * to_samples(options.max_window_seconds) and whole != job.layout:
-        yield attempt(model, "continuous", job.language, job, sequential(model, pcm, job, whole, options))
+        yield build_hypothesis(
+            model, "halves", window.language, window, _decode_parts(model, pcm, window, parts, options)
+        )
+    whole = restore_silence(window, len(pcm))
+    if whole.samples <= 1.5 * to_samples(options.max_window_seconds) and whole != window.layout:
+        yield build_hypothesis(
+            model, "continuous", window.language, window, decode_sequentially(model, pcm, window, whole, options)
+        )
     for temperature in options.temperatures:
-        if not hopeless(best(attempts), options):
+        if not may_sample(best(hypotheses), options):
             return
-        takes = sequential(model, pcm, job, job.layout, options, temperature)
-        yield attempt(model, f"temperature:{temperature:g}", job.language, job, takes)
+        decoded = decode_sequentially(model, pcm, window, window.layout, options, temperature)
+        yield build_hypothesis(model, f"temperature:{temperature:g}", window.language, window, decoded)
 
 
-def hopeless(one: Attempt, options: DecodeOptions) -> bool:
-    """Whether sampling is worth its irreproducibility: Whisper's own conditions for it."""
+def may_sample(one: Hypothesis, options: DecodeOptions) -> bool:
+    """Returns whether a hypothesis is bad enough for sampling, by Whisper's own conditions."""
     evidence = one.evidence
     if evidence.no_speech_prob > options.no_speech_probability and evidence.avg_logprob < options.no_speech_logprob:
         return False
@@ -97,49 +118,57 @@ def hopeless(one: Attempt, options: DecodeOptions) -> bool:
     )
 
 
-def sequential(
-    model: Model, pcm: np.ndarray, job: Job, layout: Layout, options: DecodeOptions, temperature: float = 0.0
-) -> list[Take]:
-    """Takes of ``layout``, read with timestamps from the start, each going on where the one before ended."""
+def decode_sequentially(
+    model: Model,
+    pcm: np.ndarray,
+    window: DecodingWindow,
+    layout: Layout,
+    options: DecodeOptions,
+    temperature: float = 0.0,
+) -> list[DecodedSpan]:
+    """Decodes ``layout`` with timestamps; each call starts where the one before ended.
+
+    Returns one ``DecodedSpan`` per call.
+    """
     limit = to_samples(options.max_window_seconds)
-    takes: list[Take] = []
+    decoded: list[DecodedSpan] = []
     at = 0
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MAX_CALLS):
         part = layout.part(at, min(at + limit, layout.samples))
-        if part.samples < to_samples(0.1) or (at and seconds(heard(part, job.speech)) < 0.1):
+        if part.samples < to_samples(0.1) or (at and seconds(speech_inside(part, window.speech)) < 0.1):
             break
-        encoded = job.encoded if part == job.layout else model.encode([part.audio(pcm)])[0]
-        # The prompt is left out: it may be what led the fast pass astray.
+        encoded = window.encoded if part == window.layout else model.encode([part.audio(pcm)])[0]
+        # The prompt is left out: it may be the cause of the fault.
         found = model.generate(
             [encoded],
-            [job.language],
+            [window.language],
             options,
             beam_size=options.careful_beam_size,
             temperature=temperature,
             timestamps=True,
             prompted=False,
         )[0]
-        begin = model.tokenizer(job.language, options.task).timestamp_begin
+        begin = model.tokenizer(window.language, options.task).timestamp_begin
         tokens, length, finished = cut_at_timestamp(found.tokens, begin, part.samples)
-        rest = heard(part.part(length, part.samples), job.speech)
+        rest = speech_inside(part.part(length, part.samples), window.speech)
         silent = found.no_speech_prob > options.no_speech_probability and found.avg_logprob < options.no_speech_logprob
         if silent:
             tokens, length, finished = (), part.samples, True
-        takes.append(Take(part, encoded, replace(found, tokens=tokens)))
+        decoded.append(DecodedSpan(part, encoded, replace(found, tokens=tokens)))
         if length < to_samples(0.5):
             break
-        # A finished reading is believed about the last second, an unfinished one says itself that more follows.
+        # Less than a second of speech after a finished text is ignored; an unfinished text is always continued.
         if finished and seconds(rest) < 1.0 and at + part.samples >= layout.samples:
             break
         at += length
-    return takes
+    return decoded
 
 
 def cut_at_timestamp(tokens: Sequence[int], begin: int, samples: int) -> tuple[tuple[int, ...], int, bool]:
-    """Tokens up to the last finished sentence, the sample where it ends, and whether the model was done there.
+    """Returns the tokens up to the last finished sentence, the sample where it ends, and whether the model was done.
 
-    ``begin``: the token of timestamp zero. Sentences lie between timestamps; one without its end is read
-    again in the next round. Without any inner timestamp all tokens are kept, and all ``samples`` are used up.
+    ``begin``: the token of timestamp zero. Sentences lie between timestamps; a sentence without an end is decoded again
+    in the next call. Without any inner timestamp all tokens are kept and all ``samples`` are used up.
     """
     marks = [index for index, token in enumerate(tokens) if token >= begin]
     pairs = [index for before, index in pairwise(marks) if index == before + 1]
@@ -152,41 +181,46 @@ def cut_at_timestamp(tokens: Sequence[int], begin: int, samples: int) -> tuple[t
     return tuple(tokens), samples, True
 
 
-def halves(job: Job) -> list[Layout]:
-    """The window in two parts, parted in the longest pause of its middle three fifths (one part if there is none)."""
-    total = job.layout.samples
+def split_at_longest_pause(window: DecodingWindow) -> list[Layout]:
+    """Returns the window in two parts, split in the longest pause of its middle three fifths.
+
+    Returns one part if there is no pause.
+    """
+    total = window.layout.samples
     gaps = []
-    for (_, end), (start, _) in pairwise(job.speech):
+    for (_, end), (start, _) in pairwise(window.speech):
         middle = (end + start) // 2
         at = next(
             (
                 offset + middle - piece.start
-                for offset, piece in zip(job.layout.offsets, job.layout.pieces, strict=False)
+                for offset, piece in zip(window.layout.offsets, window.layout.pieces, strict=False)
                 if piece.start <= middle <= piece.end
             ),
             None,
         )
         if at is None:
             # The pause was left out: the cut falls between two pieces.
-            index = next(i for i, piece in enumerate(job.layout.pieces) if piece.start > middle)
-            at = job.layout.offsets[index]
+            index = next(i for i, piece in enumerate(window.layout.pieces) if piece.start > middle)
+            at = window.layout.offsets[index]
         if 0.2 * total <= at <= 0.8 * total:
             gaps.append((start - end, at))
     if not gaps:
-        return [job.layout]
+        return [window.layout]
     at = max(gaps)[1]
-    return [job.layout.part(0, at), job.layout.part(at, total)]
+    return [window.layout.part(0, at), window.layout.part(at, total)]
 
 
-def continuous(job: Job, samples: int) -> Layout:
-    """The window as it was recorded, half a second wider on both sides."""
-    start = max(0, job.layout.pieces[0].start - _MARGIN)
-    return Layout((Piece(start, min(samples, job.layout.pieces[-1].end + _MARGIN)),))
+def restore_silence(window: DecodingWindow, samples: int) -> Layout:
+    """Returns the window as it was recorded, half a second wider on both sides."""
+    start = max(0, window.layout.pieces[0].start - _MARGIN)
+    return Layout((Piece(start, min(samples, window.layout.pieces[-1].end + _MARGIN)),))
 
 
-def _plain(model: Model, pcm: np.ndarray, job: Job, parts: list[Layout], options: DecodeOptions) -> list[Take]:
+def _decode_parts(
+    model: Model, pcm: np.ndarray, window: DecodingWindow, parts: list[Layout], options: DecodeOptions
+) -> list[DecodedSpan]:
     encoded = model.encode([part.audio(pcm) for part in parts])
     found = model.generate(
-        encoded, [job.language] * len(parts), options, beam_size=options.careful_beam_size, prompted=False
+        encoded, [window.language] * len(parts), options, beam_size=options.careful_beam_size, prompted=False
     )
-    return [Take(*take) for take in zip(parts, encoded, found, strict=True)]
+    return [DecodedSpan(*span) for span in zip(parts, encoded, found, strict=True)]

@@ -1,4 +1,4 @@
-"""What is done to a chunk's audio before the model sees it, and how it is done while the model is busy."""
+"""Prepares a chunk's audio for the model, in a thread of its own while a GPU is busy."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.windows import Layout, pack
 from audiogrid.media.vad import speech_probabilities, speech_spans
 
-Thing = TypeVar("Thing")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Value = TypeVar("Value")
 
-# Chunks that are prepared ahead: one is enough to keep a GPU busy, a second evens out long and short ones.
-AHEAD = 2
+# Chunks prepared in advance: one keeps a GPU busy, a second evens out long and short ones.
+CHUNKS_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,10 @@ class Prepared:
 def prepare(
     pcm: np.ndarray, options: DecodeOptions, features: Callable[[list[np.ndarray]], list[np.ndarray]]
 ) -> Prepared:
-    """Everything that needs no model: ``pcm`` is int16 at 16 kHz, ``features`` makes the model's input of windows."""
+    """Returns voice activity, windows and features of a chunk; needs no model.
+
+    ``pcm``: int16 at 16 kHz. ``features``: turns the audio of windows into the model's input.
+    """
     probabilities = speech_probabilities(pcm)
     voice = options.voice()
     padded = speech_spans(probabilities, len(pcm), voice)
@@ -44,21 +47,21 @@ def prepare(
     return Prepared(probabilities, speech, layouts, features([layout.audio(pcm) for layout in layouts]))
 
 
-def each_with(make: Callable[[Thing], Made], things: Iterable[Thing], ahead: int = 0) -> Iterator[tuple[Thing, Made]]:
-    """Every thing with what ``make`` makes of it, in order.
+def map_ahead(function: Callable[[Item], Value], items: Iterable[Item], ahead: int = 0) -> Iterator[tuple[Item, Value]]:
+    """Yields every item with ``function(item)``, in order.
 
-    ``ahead``: so many are made in advance, one after the other in a thread, while the caller does something else; 0:
-    each when it is asked for, in the caller's own thread.
+    ``ahead``: how many values are computed in advance, one after the other in one thread; 0: each is computed when it
+    is asked for, in the caller's thread. An exception is raised where its item would have come.
     """
     if not ahead:
-        for thing in things:
-            yield thing, make(thing)
+        for item in items:
+            yield item, function(item)
         return
-    pool = ThreadPoolExecutor(1, thread_name_prefix="feeder")
-    waiting: deque[tuple[Thing, Future[Made]]] = deque()
+    pool = ThreadPoolExecutor(1, thread_name_prefix="prepare")
+    waiting: deque[tuple[Item, Future[Value]]] = deque()
     try:
-        for thing in things:
-            waiting.append((thing, pool.submit(make, thing)))
+        for item in items:
+            waiting.append((item, pool.submit(function, item)))
             if len(waiting) > ahead:
                 first, future = waiting.popleft()
                 yield first, future.result()

@@ -1,7 +1,7 @@
-"""Batch sizes that a GPU was found to manage, kept from job to job.
+"""Keeps the batch sizes that fitted into a GPU's memory, from job to job.
 
 One small file per kind of GPU, size of model and compute type under ``$XDG_CACHE_HOME/audiogrid/batch-sizes`` (else
-``~/.cache``), so that many writers need no lock: each writes whole files, and the last one is as good as any.
+``~/.cache``), so that many writers need no lock: each writes a whole file, and any of them is correct.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.decoding.whisper.cuda_driver import Gpu
 from audiogrid.decoding.whisper.weights import ModelSize
 
-# With so much more memory free than then, the old value says nothing: somebody else was on the GPU.
-_MORE = 1.25
+# With so much more memory free than before, the old value is too small: another process was using the GPU then.
+_FREED_MEMORY = 1.25
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where batch sizes are kept."""
+    """Returns the folder where batch sizes are kept."""
     base = environment.get("XDG_CACHE_HOME", "")
     return (Path(base) if base else Path.home() / ".cache") / "audiogrid" / "batch-sizes"
 
@@ -42,19 +42,19 @@ def _path(subject: Mapping[str, Any], folder: Path) -> Path:
     return folder / f"{digest[:16]}.json"
 
 
-def recall(gpu: Gpu, size: ModelSize, compute_type: str, folder: Path | None = None) -> int | None:
-    """Batch size that worked last time, with as much memory free as now; ``None`` when nothing is known."""
+def read_batch_size(gpu: Gpu, size: ModelSize, compute_type: str, folder: Path | None = None) -> int | None:
+    """Returns the batch size that fitted last time with as much memory free as now; ``None`` if unknown."""
     subject = _subject(gpu, size, compute_type)
     try:
         known = read_json(_path(subject, folder or cache_folder()))
         batch_size, free = int(known["batch_size"]), int(known["free"])
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return None
-    return batch_size if batch_size >= 1 and gpu.free <= free * _MORE else None
+    return batch_size if batch_size >= 1 and gpu.free <= free * _FREED_MEMORY else None
 
 
-def remember(gpu: Gpu, size: ModelSize, compute_type: str, batch_size: int, folder: Path | None = None) -> None:
-    """Keep ``batch_size`` for the next job. A cache that cannot be written is done without."""
+def write_batch_size(gpu: Gpu, size: ModelSize, compute_type: str, batch_size: int, folder: Path | None = None) -> None:
+    """Keeps ``batch_size`` for the next job. A cache that cannot be written is ignored."""
     subject = _subject(gpu, size, compute_type)
     try:
         path = _path(subject, folder or cache_folder())

@@ -1,8 +1,8 @@
-"""What NVIDIA's driver says of the GPUs that this process may use.
+"""Asks NVIDIA's driver for the GPUs that this process may use.
 
-Asked through the driver's own library, because only it counts and orders GPUs exactly as CUDA will: within
-CUDA_VISIBLE_DEVICES, slices of a divided GPU (MIG) as devices of their own. Names of functions and numbers are those
-of the CUDA Driver API (12.x reference). Asking costs memory on the device while this process lives: do it in a
+It is asked through its own library, because only that counts and orders GPUs exactly as CUDA will: within
+CUDA_VISIBLE_DEVICES, with slices of a divided GPU (MIG) as devices of their own. Names of functions and numbers are
+those of the CUDA Driver API (12.x reference). The driver keeps memory of the device until the process ends: ask in a
 process that will use the GPU, or that ends soon.
 """
 
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiogrid.core.errors import RetryableError
-from audiogrid.decoding.whisper.simulated_gpus import simulation
 
 LIBRARY = "libcuda.so.1"
 # CTranslate2's wheels are built with CUDA 12; every driver of that generation runs them, no older one does.
@@ -22,7 +21,7 @@ LEAST_DRIVER = "525.60"
 
 _SUCCESS = 0
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
-# What people meet, in words; the driver knows names for the others.
+# The errors that users meet, explained; the driver has names for the others.
 _CAUSES = {
     2: "the GPU is out of memory",
     3: "the driver is shutting down",
@@ -51,14 +50,12 @@ class Gpu:
     free: int
 
     def __str__(self) -> str:
-        """For a person."""
+        """Name, UUID and memory, for messages."""
         return f"{self.name} ({self.uuid}, {self.free / 1e9:.1f} of {self.total / 1e9:.1f} GB free)"
 
 
 def has_driver() -> bool:
-    """Whether the driver's library can be loaded at all (cheap, and touches no GPU)."""
-    if simulation() is not None:
-        return True
+    """Returns whether the driver's library can be loaded (cheap, and touches no GPU)."""
     try:
         ctypes.CDLL(LIBRARY)
     except OSError:
@@ -67,16 +64,11 @@ def has_driver() -> bool:
 
 
 def visible_gpus(library: Any = None) -> list[Gpu]:
-    """The GPUs that CUDA would use in this process, in its order.
+    """Returns the GPUs that CUDA would use in this process, in its order.
 
-    ``library``: stands in for the driver's. Raises ``DriverError`` with the cause: no driver, one that is too old
-    for CTranslate2, a GPU that does not answer.
+    ``library``: used in place of the driver's. Raises ``DriverError`` with the cause: no driver, a driver too old for
+    CTranslate2, a GPU that does not answer.
     """
-    simulated = simulation()
-    if simulated is not None and library is None:
-        if simulated.cuda < LEAST_CUDA:
-            raise _too_old(simulated.cuda)
-        return [Gpu(one.uuid, one.name, one.capability, one.total, one.free) for one in simulated.visible()]
     try:
         cuda = library or ctypes.CDLL(LIBRARY)
     except OSError as error:
@@ -84,15 +76,17 @@ def visible_gpus(library: Any = None) -> list[Gpu]:
     driver = _Driver(cuda)
     # The version can be asked for even where nothing else works.
     version = driver.number("cuDriverGetVersion")
-    if (version // 1000, version % 1000 // 10) < LEAST_CUDA:
-        raise _too_old((version // 1000, version % 1000 // 10))
+    check_version((version // 1000, version % 1000 // 10))
     driver.call("cuInit", 0)
     return [driver.gpu(index) for index in range(driver.number("cuDeviceGetCount"))]
 
 
-def _too_old(version: tuple[int, int]) -> DriverError:
+def check_version(version: tuple[int, int]) -> None:
+    """Raises ``DriverError`` when a driver that knows CUDA ``version`` is too old for CTranslate2."""
+    if version >= LEAST_CUDA:
+        return
     known, needed = (".".join(map(str, pair)) for pair in (version, LEAST_CUDA))
-    return DriverError(
+    raise DriverError(
         f"the NVIDIA driver is too old for the libraries: it knows CUDA {known}, CTranslate2 needs {needed} "
         f"(driver {LEAST_DRIVER} or newer)"
     )
@@ -146,7 +140,7 @@ class _Driver:
 
 
 def spell_uuid(raw: bytes, *, is_slice: bool) -> str:
-    """A UUID of 16 bytes as nvidia-smi and CUDA_VISIBLE_DEVICES spell it."""
+    """Returns a UUID of 16 bytes as nvidia-smi and CUDA_VISIBLE_DEVICES spell it."""
     digits = raw.hex()
     parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
     return ("MIG-" if is_slice else "GPU-") + "-".join(parts)

@@ -1,8 +1,8 @@
-"""NVIDIA's libraries, taken from their wheels, so that nobody has to set LD_LIBRARY_PATH.
+"""Loads NVIDIA's libraries from their wheels, so that users need not set LD_LIBRARY_PATH.
 
-CTranslate2 opens cuBLAS by name when the first matrix is multiplied on a GPU, long after its own import. A library
-that the process holds already under that name is what it gets, so it is enough to load those of the wheels
-first. (Its wheels of version 4.8 name no cuDNN: convolutions are done without it since 4.7.)
+CTranslate2 opens cuBLAS by name when it first multiplies matrices on a GPU, long after its own import. If the process
+has already loaded a library of that name, CTranslate2 gets that one; so those of the wheels are loaded first. (The
+wheels of CTranslate2 4.8 need no cuDNN: it is not used for convolutions since 4.7.)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from audiogrid.core.errors import InputError
 
 LIBRARIES = ("libcublasLt.so.12", "libcublas.so.12")
-"""What is needed, each after what it needs itself."""
+"""The libraries that are needed, in order of loading: each after those it depends on."""
 
 REMEDY = "run .venv/bin/pip install -c constraints.txt -e '.[cuda]' in the clone"
 
@@ -23,18 +23,18 @@ _WHEELS = Path("nvidia") / "cublas" / "lib"
 
 
 class MissingLibraryError(InputError):
-    """A library without which no GPU can be used is neither installed as a wheel nor on the system."""
+    """A library that GPUs need is neither installed as a wheel nor on the system."""
 
 
 def _load(name: str) -> object:
-    """Into the process, for everybody in it."""
+    """Loads a library with its symbols visible to the whole process."""
     return ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
 
 
 def preload(
     folders: Iterable[Path] | None = None, load: Callable[[str], object] = _load, names: Iterable[str] = LIBRARIES
 ) -> list[str]:
-    """Load cuBLAS from the installed wheels, else from wherever the system has it; answers with what was loaded.
+    """Loads cuBLAS from the installed wheels, or else from the system; returns what was loaded.
 
     ``folders``: site-packages to search (default: those of this Python). Raises ``MissingLibraryError``, with the
     name of the library and what to install.

@@ -1,13 +1,14 @@
-"""Similar neighbouring encoder frames merged, so that the decoder has less to read for every token.
+"""Merges similar neighbouring encoder frames, so that the decoder has less to read for every token.
 
-The decoder looks at all 1,500 frames (20 ms each) of a window for every token it writes; on a CPU it waits for memory
-meanwhile, 37 MB a window with Whisper base. Two neighbours mostly say the same: with 650 of the 750 pairs merged into
+For every token that it writes, the decoder reads all 1,500 frames (20 ms each) of a window: 37 MB with Whisper base,
+and on a CPU memory is the bottleneck. Two neighbours are mostly alike: with 650 of the 750 pairs merged into
 their means, greedy search takes two thirds of the time and 57 % of the memory (`benchmarks/model.py`), and on seven
 sets of ten minutes (four languages, a telephone line, noise, a quiet recording) as many words were wrong as with all
-frames (`benchmarks/decoding.py --set merged_pairs=0`). Which pairs matters: with all 750 merged, some windows of the
-quiet recording were left empty. A few frames unlike their neighbours decide whether anybody speaks at all.
+frames (`benchmarks/decoding.py --set merged_pairs=0`). The choice of pairs
+matters: with all 750 merged, some windows of the quiet recording stayed empty. A few frames that differ from their
+neighbours decide whether the model finds speech at all.
 
-The idea is token merging (Bolya et al. 2023, "Token Merging: Your ViT But Faster"), here once, after the encoder.
+The idea is token merging (Bolya et al. 2023, "Token Merging: Your ViT But Faster"), applied once, after the encoder.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ _MEASURED_WIDTH = 512
 
 
 def pairs_to_merge(width: int, wanted: int) -> int:
-    """Pairs of frames to merge for a model so ``width``; ``wanted``: what the options say, -1 = choose."""
+    """Returns the pairs of frames to merge for a model of ``width``; ``wanted``: the option, -1 = choose."""
     if wanted >= 0:
         return wanted
     return _PAIRS if width <= _MEASURED_WIDTH else 0
 
 
 def merge_frames(encoded: np.ndarray, pairs: int) -> np.ndarray:
-    """An encoder output of shape ``(1, frames, width)`` with its ``pairs`` most similar pairs of frames merged.
+    """Returns an encoder output of shape ``(1, frames, width)`` with its ``pairs`` most similar pairs of frames merged.
 
     Pairs are frames 0 and 1, 2 and 3, and so on; a merged one is the mean of both, in their place. Shape of the result:
     ``(1, frames - pairs, width)``. Similarity is the cosine of the angle between both.

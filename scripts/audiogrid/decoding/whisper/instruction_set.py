@@ -1,6 +1,6 @@
-"""Which instruction set CTranslate2 computes with, where its own choice is not the best one.
+"""Sets CTranslate2's instruction set where its own choice is not the best one.
 
-It asks who made the processor: AVX-512 where Intel did, AVX2 everywhere else. On an AMD EPYC (Zen 4) AVX-512 takes 6 %
+CTranslate2 takes AVX-512 on processors by Intel and AVX2 on all others. On an AMD EPYC (Zen 4) AVX-512 takes 6 %
 off the encoder's time and 4 % off that of a window (`benchmarks/model.py --only avx2`).
 """
 
@@ -10,13 +10,13 @@ import os
 from pathlib import Path
 
 VARIABLE = "CT2_FORCE_CPU_ISA"
-# What CTranslate2's kernels for AVX-512 are compiled for; asked to use them without, it refuses to load a model.
+# CTranslate2's AVX-512 kernels need all of these; without one of them it refuses to load a model.
 _NEEDED = frozenset({"avx512f", "avx512cd", "avx512vl", "avx512bw", "avx512dq"})
 _CPUINFO = Path("/proc/cpuinfo")
 
 
 def choose_instructions(cpuinfo: Path = _CPUINFO) -> None:
-    """Set CTranslate2's variable for this process, before its first call; what somebody set before stays."""
+    """Sets CTranslate2's variable for this process, before its first call, unless it is set already."""
     try:
         described = cpuinfo.read_text(errors="replace")
     except OSError:
@@ -26,6 +26,6 @@ def choose_instructions(cpuinfo: Path = _CPUINFO) -> None:
 
 
 def knows_avx512(described: str) -> bool:
-    """Whether a processor, as Linux describes it, has all of AVX-512 that CTranslate2 uses."""
+    """Returns whether a processor has all parts of AVX-512 that CTranslate2 uses; ``described``: /proc/cpuinfo."""
     flags = next((line.partition(":")[2].split() for line in described.splitlines() if line.startswith("flags")), [])
     return set(flags) >= _NEEDED

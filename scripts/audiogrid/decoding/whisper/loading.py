@@ -1,4 +1,4 @@
-"""Where CTranslate2 gets a model from, and NumPy gets CTranslate2's numbers from."""
+"""Loads a model into CTranslate2, and converts CTranslate2's arrays to NumPy's."""
 
 from __future__ import annotations
 
@@ -9,35 +9,25 @@ from typing import Any
 import numpy as np
 
 from audiogrid.core.errors import InputError
-from audiogrid.decoding.whisper.cuda_libraries import preload
+from audiogrid.decoding.whisper.device_access import device_access
 from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_out_of_memory
 from audiogrid.decoding.whisper.instruction_set import choose_instructions
-from audiogrid.decoding.whisper.simulated_gpus import simulation, strain
 
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 
 
-def load(folder: Path, device: str, compute_type: str, threads: int) -> Any:
-    """faster-whisper's model. Raises ``InputError`` for one that cannot be, ``OutOfMemoryError``."""
+def load_model(folder: Path, device: str, compute_type: str, threads: int) -> Any:
+    """Returns faster-whisper's model. Raises ``InputError`` when it cannot be loaded, or ``OutOfMemoryError``."""
     missing = [name for name in _FILES if not (folder / name).is_file()]
     if missing:
         raise InputError(f"{folder} holds no complete model: {', '.join(missing)} is missing; stage the model again")
     os.environ["HF_HUB_OFFLINE"] = "1"
-    simulated = simulation() if device == "cuda" else None
-    if device == "cuda" and not simulated:
-        preload()
+    devices = device_access()
+    if device == "cuda":
+        devices.load_cuda_libraries()
     choose_instructions()
-    from faster_whisper import WhisperModel
-
     try:
-        strain("load", device, compute_type)
-        return WhisperModel(
-            str(folder),
-            device="cpu" if simulated else device,
-            compute_type="int8" if simulated else compute_type,
-            cpu_threads=threads,
-            local_files_only=True,
-        )
+        return devices.load_whisper(folder, device, compute_type, threads)
     except ValueError as error:
         raise InputError(f"the model in {folder} cannot be loaded on {device} as {compute_type}: {error}") from error
     except (RuntimeError, MemoryError) as error:
@@ -47,7 +37,7 @@ def load(folder: Path, device: str, compute_type: str, threads: int) -> Any:
 
 
 def as_array(view: Any) -> np.ndarray:
-    """A ``StorageView`` in main memory as an array; NumPy has no bfloat16, float32 holds all its values."""
+    """Returns a ``StorageView`` in main memory as an array: bfloat16 as float32, because NumPy has no bfloat16."""
     import ctranslate2
 
     if view.dtype == ctranslate2.DataType.bfloat16:

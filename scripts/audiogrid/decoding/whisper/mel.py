@@ -1,10 +1,10 @@
-"""The mel filters of Whisper's input, applied without a linear-algebra library.
+"""Applies the mel filters of Whisper's input without a linear-algebra library.
 
 faster-whisper multiplies filters and spectrum with NumPy's BLAS, which picks its kernel by processor (or by
-``OPENBLAS_CORETYPE``), and each kernel rounds its sums in its own way: the same audio, under the same store key,
-read differently. Here every sum is made in one fixed order out of elementwise operations, which IEEE 754
-defines to the bit. The order and the rounding are those of the kernel for AVX-512 (one fused multiply-add
-after the other), so that results of such machines stay what they were.
+``OPENBLAS_CORETYPE``), and each kernel rounds its sums in its own way, so that the same audio under the same store key
+gave different text. Here every sum is made in one fixed order of elementwise operations, which IEEE 754 defines to the
+bit. The order and the rounding are those of the kernel for AVX-512 (one fused multiply-add
+after the other), so that results made on such machines stay the same.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 
 
 class MelFilters:
-    """Stands in for the filter matrix (float32, shape ``(mels, bins)``) where it is multiplied with a spectrum.
+    """Replaces the filter matrix (float32, shape ``(mels, bins)``) where it is multiplied with a spectrum.
 
-    A filter is a triangle over few neighbouring bins; only those are computed with.
+    A filter is a triangle over a few neighbouring bins; only those are used.
     """
 
     def __init__(self, matrix: np.ndarray) -> None:
@@ -33,7 +33,7 @@ class MelFilters:
             self._steps.append((rows, bins, matrix[rows, bins].astype(np.float64)[:, None]))
 
     def __matmul__(self, spectrum: np.ndarray) -> np.ndarray:
-        """Mel spectrum, float32, shape ``(mels, frames)``, of a power spectrum of shape ``(bins, frames)``."""
+        """Returns the mel spectrum, float32, shape ``(mels, frames)``, of a power spectrum ``(bins, frames)``."""
         exact = spectrum.astype(np.float64)
         total = np.zeros((self.shape[0], spectrum.shape[1]))
         for rows, bins, weights in self._steps:
@@ -43,6 +43,6 @@ class MelFilters:
 
 
 def without_blas(extractor: Any) -> Any:
-    """faster-whisper's feature extractor, its filters exchanged for ``MelFilters``."""
+    """Returns faster-whisper's feature extractor with its filters replaced by ``MelFilters``."""
     extractor.mel_filters = MelFilters(extractor.mel_filters)
     return extractor

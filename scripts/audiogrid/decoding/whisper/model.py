@@ -1,7 +1,7 @@
-"""The Whisper model, one call at a time, such that a window's result does not depend on its neighbours.
+"""Single calls of the Whisper model, made so that a window's result does not depend on its neighbours.
 
 Measured with CTranslate2 4.8.5 on a CPU (int8): encoding and generating give the same bits for every batch
-size and number of threads; aligning does not (a window's word times shift with its batch), and, like
+size and number of threads; aligning does not (a window's word times change with its batch), and, like
 encoding, it is slower in batches than one by one (encoder 0.59 s against 0.86 s per window in a batch of
 8, alignment 0.09 s against 0.17 s, one thread). Generation is more than twice as fast in batches of 8.
 So windows are encoded and aligned one by one, and only generation is batched.
@@ -21,24 +21,30 @@ import numpy as np
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_out_of_memory
 from audiogrid.decoding.whisper.frame_merging import merge_frames, pairs_to_merge
-from audiogrid.decoding.whisper.loading import as_array, load
+from audiogrid.decoding.whisper.loading import as_array, load_model
 from audiogrid.decoding.whisper.mel import without_blas
-from audiogrid.decoding.whisper.simulated_gpus import simulation, strain
+from audiogrid.models.faster_whisper_adapter import (
+    align_words,
+    make_tokenizer,
+    merge_punctuation,
+    pad_features,
+    suppressed_tokens,
+)
 
 Found = TypeVar("Found")
 
 FRAMES_PER_SECOND = 100
 TIMESTAMP_SAMPLES = 320
 """A timestamp token, and a step of the alignment, is worth 20 ms."""
-# The encoder is busy with a few windows, and its attention takes 90 MB (large, float16) for each more.
-_MOST_ENCODED = 8
+# A few windows keep the encoder busy, and its attention takes 90 MB (large, float16) for each more.
+_MAX_ENCODED = 8
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What the model wrote for one window: text tokens and timestamps, and how sure it was.
+class ModelOutput:
+    """What the model wrote for one window: text tokens and timestamps, and their probability.
 
-    ``capped``: the limit on tokens ended it, not the model.
+    ``capped``: the limit of tokens ended the text, not the model.
     """
 
     tokens: tuple[int, ...]
@@ -69,29 +75,26 @@ class Model:
     def __init__(self, folder: Path, device: str, compute_type: str, threads: int, batch_size: int) -> None:
         if compute_type == "auto":
             compute_type = "int8" if device == "cpu" else "auto"
-        self._whisper = load(folder, device, compute_type, threads)
+        self._whisper = load_model(folder, device, compute_type, threads)
         self._features = without_blas(self._whisper.feature_extractor)
-        self._simulated = device == "cuda" and simulation() is not None
-        self.device: str = device if self._simulated else self._whisper.model.device
-        self.compute_type: str = compute_type if self._simulated else self._whisper.model.compute_type
+        self.device: str = self._whisper.model.device
+        self.compute_type: str = self._whisper.model.compute_type
         self.multilingual: bool = self._whisper.model.is_multilingual
         self.batch_size = max(1, batch_size)
         self.adapted: list[str] = []
-        self._is_mute = self._simulated and strain("listen", self.device, self.compute_type)
         self._tokenizers: dict[tuple[str, str], Any] = {}
 
     def close(self) -> None:
-        """Free the device's memory; the model is of no use afterwards."""
+        """Frees the device's memory; the model cannot be used afterwards."""
         self._whisper.model.unload_model()
 
-    def _in_batches(self, at: str, count: int, call: Callable[[int, int], list[Found]], most: int = 0) -> list[Found]:
-        """``call(first, last)`` over ``count`` windows, as many at once as the device has room for (and ``most``)."""
+    def _in_batches(self, count: int, call: Callable[[int, int], list[Found]], most: int = 0) -> list[Found]:
+        """Calls ``call(first, last)`` over ``count`` windows, as many at once as fit into memory, at most ``most``."""
         found: list[Found] = []
         while len(found) < count:
             first = len(found)
             size = even_size(count - first, min(self.batch_size, most or count))
             try:
-                strain(at, self.device, self.compute_type, size)
                 found += call(first, first + size)
             except (RuntimeError, MemoryError) as error:
                 if isinstance(error, OutOfMemoryError) or not is_out_of_memory(error):
@@ -104,27 +107,25 @@ class Model:
         return found
 
     def encode(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Encoder output, shape ``(1, 1500, width)``, of each window (int16, at most 30 s)."""
+        """Returns the encoder output, shape ``(1, 1500, width)``, of each window (int16, at most 30 s)."""
         return self.encode_features(self.features(audios))
 
     def features(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Log-mel spectrogram, shape ``(mels, 3000)``, of each window; needs no device, safe in any thread."""
-        from faster_whisper.audio import pad_or_trim
-
-        return [pad_or_trim(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios]
+        """Returns the log-mel spectrogram, shape ``(mels, 3000)``, of each window; safe in any thread."""
+        return [pad_features(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios]
 
     def encode_features(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """``encode``, from what ``features`` gave."""
+        """Returns what ``encode`` does, from the result of ``features``."""
 
         def call(first: int, last: int) -> list[np.ndarray]:
             view = self._storage(np.stack(features[first:last]))
             encoded = as_array(self._whisper.model.encode(view, to_cpu=True))
             return [encoded[index : index + 1] for index in range(len(encoded))]
 
-        return self._in_batches("encode", len(features), call, 1 if self.device == "cpu" else _MOST_ENCODED)
+        return self._in_batches(len(features), call, 1 if self.device == "cpu" else _MAX_ENCODED)
 
     def languages(self, encoded: Sequence[np.ndarray]) -> list[dict[str, float]]:
-        """Probability of every language, per window."""
+        """Returns the probability of every language, per window."""
         if not self.multilingual:
             return [{"en": 1.0}] * len(encoded)
 
@@ -135,7 +136,7 @@ class Model:
                 for probabilities in self._whisper.model.detect_language(batch)
             ]
 
-        return self._in_batches("languages", len(encoded), call)
+        return self._in_batches(len(encoded), call)
 
     def generate(
         self,
@@ -149,24 +150,24 @@ class Model:
         prompted: bool = True,
         contexts: Sequence[Sequence[int]] = (),
         merged: bool = False,
-    ) -> list[Heard]:
-        """Decode windows, in batches; all with the same search.
+    ) -> list[ModelOutput]:
+        """Decodes windows in batches, all with the same search.
 
-        ``prompted``: with prompt and hotwords. ``contexts``: tokens said before each window, all of one length, no more
-        than ``room`` leaves. ``merged``: with ``options.merged_pairs`` similar pairs of encoder frames made one.
+        ``prompted``: with prompt and hotwords. ``contexts``: tokens of the text before each window, all of one length,
+        not more than ``room`` allows. ``merged``: with ``options.merged_pairs`` pairs of encoder frames made one.
         """
-        said = contexts or [()] * len(encoded)
+        context_tokens = contexts or [()] * len(encoded)
         pairs = pairs_to_merge(encoded[0].shape[-1], options.merged_pairs) if merged and len(encoded) else 0
         prompts = [
             self._prompt(language, options, timestamps, prompted, context)
-            for language, context in zip(languages, said, strict=True)
+            for language, context in zip(languages, context_tokens, strict=True)
         ]
 
-        def call(first: int, last: int) -> list[Heard]:
-            heard = [merge_frames(one, pairs) for one in encoded[first:last]]
-            return self._generate(heard, prompts[first:last], languages[0], options, beam_size, temperature)
+        def call(first: int, last: int) -> list[ModelOutput]:
+            views = [merge_frames(one, pairs) for one in encoded[first:last]]
+            return self._generate(views, prompts[first:last], languages[0], options, beam_size, temperature)
 
-        return self._in_batches("generate", len(encoded), call)
+        return self._in_batches(len(encoded), call)
 
     def _generate(
         self,
@@ -176,10 +177,8 @@ class Model:
         options: DecodeOptions,
         beam_size: int,
         temperature: float,
-    ) -> list[Heard]:
+    ) -> list[ModelOutput]:
         tokenizer = self.tokenizer(language, options.task)
-        from faster_whisper.transcribe import get_suppressed_tokens
-
         search: dict[str, Any]
         if temperature > 0:
             search = {"beam_size": 1, "num_hypotheses": 5, "sampling_topk": 0, "sampling_temperature": temperature}
@@ -193,7 +192,7 @@ class Model:
             length_penalty=options.length_penalty,
             repetition_penalty=options.repetition_penalty,
             no_repeat_ngram_size=options.no_repeat_ngram_size,
-            suppress_tokens=list(get_suppressed_tokens(tokenizer, list(options.suppress_tokens))),
+            suppress_tokens=suppressed_tokens(tokenizer, options.suppress_tokens),
             return_scores=True,
             return_no_speech_prob=True,
             max_initial_timestamp_index=50,
@@ -201,11 +200,11 @@ class Model:
         )
         found = []
         for result in results:
-            tokens = [] if self._is_mute else result.sequences_ids[0]
+            tokens = result.sequences_ids[0]
             # CTranslate2's score is the sum divided by length ** penalty; Whisper counts the end token too.
             total = result.scores[0] * len(tokens) ** options.length_penalty
             found.append(
-                Heard(
+                ModelOutput(
                     tokens=tuple(tokens),
                     avg_logprob=_finite(total / (len(tokens) + 1)),
                     no_speech_prob=_finite(result.no_speech_prob),
@@ -218,23 +217,18 @@ class Model:
     def align(
         self, encoded: np.ndarray, tokens: Sequence[int], language: str, task: str, samples: int
     ) -> list[AlignedWord]:
-        """Words with times, by cross-attention (dynamic time warping); ``samples``: length of the audio."""
-        from faster_whisper.transcribe import merge_punctuations
-
+        """Returns words with times, by cross-attention (dynamic time warping); ``samples``: length of the audio."""
         tokenizer = self.tokenizer(language, task)
         text_tokens = [token for token in tokens if token < tokenizer.eot]
         if not text_tokens:
             return []
         frames = min(3000, math.ceil(samples * FRAMES_PER_SECOND / 16_000))
 
-        def call(first: int, last: int) -> list[Any]:
-            found: list[Any] = self._whisper.find_alignment(
-                tokenizer, [text_tokens], self._storage(encoded), max(2, frames)
-            )
-            return found
+        def call(first: int, last: int) -> list[list[dict[str, Any]]]:
+            return [align_words(self._whisper, tokenizer, text_tokens, self._storage(encoded), max(2, frames))]
 
-        (found,) = self._in_batches("align", 1, call)
-        merge_punctuations(found, "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、")
+        (found,) = self._in_batches(1, call)
+        merge_punctuation(found)
         return [
             AlignedWord(
                 round(float(word["start"]) * 16_000),
@@ -247,21 +241,17 @@ class Model:
         ]
 
     def tokenizer(self, language: str, task: str) -> Any:
-        """faster-whisper's tokenizer for a language and a task."""
+        """Returns faster-whisper's tokenizer for a language and a task."""
         if (language, task) not in self._tokenizers:
-            from faster_whisper.tokenizer import Tokenizer
-
-            self._tokenizers[language, task] = Tokenizer(
-                self._whisper.hf_tokenizer, self.multilingual, task=task, language=language
-            )
+            self._tokenizers[language, task] = make_tokenizer(self._whisper, self.multilingual, language, task)
         return self._tokenizers[language, task]
 
     def text(self, tokens: Sequence[int]) -> str:
-        """Text of tokens, timestamps left out."""
+        """Returns the text of tokens, without timestamps."""
         return str(self.tokenizer("en", "transcribe").decode(list(tokens)))
 
     def room(self, language: str, options: DecodeOptions) -> int:
-        """Tokens that the context and the text of a window may have together."""
+        """Returns how many tokens the context and the text of a window may have together."""
         return int(self._whisper.max_length) - len(self._prompt(language, options, False, True)) - 1
 
     def _prompt(
@@ -285,24 +275,24 @@ class Model:
 
 
 def even_size(count: int, most: int) -> int:
-    """Size of the next of as few batches of at most ``most`` as ``count`` things need, all of about one size.
+    """Returns the size of the next batch when ``count`` windows are spread evenly over batches of at most ``most``.
 
-    Ten windows in batches of 8: twice five take the memory of five, 8 and 2 that of eight.
+    Ten windows become twice five rather than eight and two, which would take the memory of eight.
     """
     batches = -(-count // most)
     return -(-count // batches)
 
 
 def compression_ratio(text: str) -> float:
-    """Letters of the text per byte of its deflated form: above 2.4 it mostly repeats itself (Radford et al. 2022).
+    """Returns letters of the text per byte after compression; above 2.4 it mostly repeats itself (Radford et al. 2022).
 
-    One byte per letter in every script. In UTF-8, where Cyrillic takes two and Devanagari three bytes, plain speech in
-    them deflates like a loop in English: Russian telephone prompts that had 2.4 to 2.7 have 1.8 to 2.1 this way.
+    One byte per letter in every script. In UTF-8 Cyrillic takes two and Devanagari three bytes, and plain speech in
+    them would compress like a loop in English: Russian telephone prompts that had 2.4 to 2.7 have 1.8 to 2.1 this way.
     """
     data = bytes(code if code < 128 else 128 + code % 128 for code in map(ord, text.strip()))
     return round(len(data) / len(zlib.compress(data)), 4)
 
 
 def _finite(value: float) -> float:
-    """A number that JSON can hold: rounded, with -10 for minus infinity and not-a-number."""
+    """Returns a number that JSON can hold: rounded, with -10 for minus infinity and not-a-number."""
     return round(value, 4) if math.isfinite(value) else -10.0

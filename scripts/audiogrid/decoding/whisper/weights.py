@@ -1,4 +1,4 @@
-"""How large a model is, read from the head of its weights without loading them.
+"""Reads the size of a model from the headers in its weights file, without loading it.
 
 Layout of ``model.bin`` (CTranslate2 binary version 6): version, name and revision of the specification, number of
 variables; per variable its name, rank, dimensions, type, number of bytes, bytes. All numbers little-endian.
@@ -20,7 +20,7 @@ _FRAMES = 1500
 """Length of the encoder's output for a window of 30 s."""
 
 _TOKENS = 128
-# Windows of 30 s seldom have more; a batch that does is what the ladder in `adapting.py` is for.
+# Windows of 30 s seldom have more. For a batch that does, `memory_fallback.py` steps down.
 
 BYTES = {
     "float32": 4.0,
@@ -46,11 +46,11 @@ class ModelSize:
     parameters: int
 
     def weight_bytes(self, compute_type: str) -> int:
-        """Memory of the weights, a tenth more than the bare numbers (scales, layers that are not quantised)."""
+        """Returns the memory of the weights in bytes: a tenth more than the numbers alone, for scales and the like."""
         return int(1.1 * self.parameters * BYTES[compute_type])
 
     def window_bytes(self, compute_type: str, beam_size: int = 5) -> int:
-        """Memory of one window of a batch while it is decoded.
+        """Returns the memory in bytes of one window of a batch while it is decoded.
 
         Keys and values of every decoder layer: over the encoder's output once, over the text so far once per beam.
         For large (width 1280, 32 layers) in float16 that is 0.35 GB.
@@ -60,7 +60,7 @@ class ModelSize:
 
 
 def model_size(folder: Path) -> ModelSize:
-    """Size of the model in ``folder``. Raises ``InputError`` when its weights are not CTranslate2's."""
+    """Returns the size of the model in ``folder``. Raises ``InputError`` when it is not in CTranslate2 format."""
     width = parameters = 0
     layers: set[int] = set()
     try:
