@@ -1,6 +1,5 @@
 # Settings, paths and the functions that rules use. The work itself lives in scripts/audiogrid/.
 import json
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +7,19 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-# The library of this clone, whichever one the environment was installed from.
-sys.path.insert(0, str(Path(workflow.basedir).parent / "scripts"))
+# This file's own folder: that of the main Snakefile is another one where this workflow is used as a module.
+RULES_FOLDER = workflow.current_basedir.get_path_or_uri(secret_free=True)
+if Path(RULES_FOLDER, "../../scripts/audiogrid").is_dir():
+    # The library of this clone, whichever one the environment was installed from.
+    sys.path.insert(0, str(Path(RULES_FOLDER).parent.parent / "scripts"))
+
+try:
+    import audiogrid
+except ImportError:
+    raise WorkflowError(
+        f"The Python that runs Snakemake ({sys.executable}) has no package audiogrid: install it there "
+        "(pip install, with the address of the repository), or start from a clone."
+    )
 
 from audiogrid.config import resolve as configuration
 from audiogrid.decoding.revisions import REVISION, check_revisions
@@ -34,10 +44,12 @@ from audiogrid.config.routes import (
 )
 from audiogrid.orchestration.generations import merge_generation, shard_generation
 from audiogrid.orchestration import run_config
+from audiogrid.orchestration.installation import export_commands, home_of, project_file
 from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.config.variants import CURRENT, parse_comparison, with_variant, parse_rollout
 
 try:
+    HOME = home_of(RULES_FOLDER)
     WITHOUT_VARIANT = configuration.resolve(config)
     SETTINGS = with_variant(WITHOUT_VARIANT, WITHOUT_VARIANT["variant"])
     check_revisions(SETTINGS["accept_revisions"])
@@ -46,7 +58,7 @@ try:
     COMPARISON = parse_comparison(WITHOUT_VARIANT)
     # Where results are copied to in the end, if anywhere.
     PUBLISH = target(SETTINGS["publish"], SETTINGS["run"]) if SETTINGS["publish"] else None
-    REGISTRY = load_registry(Path("config/models.yaml"))
+    REGISTRY = load_registry(project_file("config/models.yaml", HOME))
     ROUTES = parse_routes(SETTINGS, REGISTRY)
 
     def variant_settings(name):
@@ -92,10 +104,7 @@ MODEL_DIRS = [f"models/{name}" for name in MODELS]
 # Models that may have to be staged: the run's, those that are compared, and the one that listens for languages.
 ALL_MODELS = {name: value for models in (MODELS, LISTENER, *VARIANT_MODELS.values()) for name, value in models.items()}
 
-# Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated; in a container or
-# a conda environment it is the one there.
-if not workflow.deployment_settings.deployment_method:
-    shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+export_commands(HOME, workflow.deployment_settings.deployment_method)
 
 if workflow.is_main_process and not is_read_only(sys.argv):
     try:
@@ -361,7 +370,7 @@ def end_well():
 def end_badly():
     """After a failure: give every complete recording its transcript and say what is missing."""
     if not only_beside_the_run():
-        command = [sys.executable, "scripts/report.py", "--partial", "--run-dir", RESULTS]
+        command = [sys.executable, str(HOME / "scripts" / "report.py"), "--partial", "--run-dir", RESULTS]
         command += ["--store", SETTINGS["store"], "--settings", merge_settings()]
         command += ["--prices", json.dumps(SETTINGS["prices"])]
         subprocess.run(command, check=False)
@@ -382,5 +391,5 @@ def publish_results():
     """Copy the results to where `publish` says; whether that went well. What is there already is not sent again."""
     if not PUBLISH:
         return True
-    command = [sys.executable, "scripts/publish.py", "--run-dir", RESULTS, "--to", SETTINGS["publish"]]
+    command = [sys.executable, str(HOME / "scripts" / "publish.py"), "--run-dir", RESULTS, "--to", SETTINGS["publish"]]
     return subprocess.run([*command, "--log", f"{RESULTS}/logs/publish.log"], check=False).returncode == 0

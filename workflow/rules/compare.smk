@@ -29,7 +29,7 @@ rule compare_sample:
     message:
         "Choosing what is compared."
     shell:
-        "python scripts/compare_sample.py"
+        'python "$AUDIOGRID_SCRIPTS"/compare_sample.py'
         " --probe={input.probe:q}"
         " --sample={params.sample:q}"
         " --seed={params.seed}"
@@ -55,7 +55,7 @@ rule compare_condition:
     message:
         "Making condition {wildcards.condition}."
     shell:
-        "python scripts/compare_condition.py"
+        'python "$AUDIOGRID_SCRIPTS"/compare_condition.py'
         " --sample={input.sample:q}"
         " --condition={wildcards.condition:q}"
         " --folder={resources.folder:q}"
@@ -85,7 +85,7 @@ checkpoint compare_plan:
     message:
         "Planning the comparison."
     shell:
-        "python scripts/compare_plan.py"
+        'python "$AUDIOGRID_SCRIPTS"/compare_plan.py'
         " --compare-dir={resources.compare_dir:q}"
         " --sample={input.sample:q}"
         " --conditions {input.conditions:q}"
@@ -118,7 +118,7 @@ rule compare:
     message:
         "Comparing variants."
     shell:
-        "python scripts/compare.py"
+        'python "$AUDIOGRID_SCRIPTS"/compare.py'
         " --run-dir={resources.run_dir:q}"
         " --store={resources.store:q}"
         " --variants={params.variants:q}"

@@ -31,7 +31,7 @@ rule identify:
     message:
         "Listening for languages."
     shell:
-        "python scripts/identify.py"
+        'python "$AUDIOGRID_SCRIPTS"/identify.py'
         " --probe={input.probe:q}"
         " --model-dir={resources.model_dir:q}"
         " --routes={params.routes:q}"

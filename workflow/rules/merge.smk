@@ -27,7 +27,7 @@ rule merge:
     message:
         "Merging bundle {wildcards.bundle}{wildcards.part}."
     shell:
-        "python scripts/merge.py"
+        'python "$AUDIOGRID_SCRIPTS"/merge.py'
         " --run-dir={resources.run_dir:q}"
         " --bundle={wildcards.bundle}"
         " --store={resources.store:q}"

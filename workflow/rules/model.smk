@@ -13,13 +13,16 @@ rule stage_model:
         f"{RESULTS}/logs/stage_model/{{model}}.log",
     conda:
         "../../environment.yml"
+    resources:
+        # Where things lie changes no text, so it is no parameter.
+        registry=str(REGISTRY.source),
     params:
         model=lambda wildcards: ALL_MODELS[wildcards.model],
     message:
         "Staging model {params.model}."
     shell:
-        "python scripts/stage_model.py"
+        'python "$AUDIOGRID_SCRIPTS"/stage_model.py'
         " --model={params.model:q}"
-        " --registry=config/models.yaml"
+        " --registry={resources.registry:q}"
         " --models-dir=models"
         " 2> {log:q} || {{ cat {log:q} >&2; exit 1; }}"

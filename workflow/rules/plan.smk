@@ -29,7 +29,7 @@ checkpoint make_plan:
     message:
         "Planning chunks, bundles and shards."
     shell:
-        "python scripts/plan.py"
+        'python "$AUDIOGRID_SCRIPTS"/plan.py'
         " --run-dir={resources.run_dir:q}"
         " --model-dir {params.model_dirs:q}"
         " --languages {input.languages:q}"
@@ -57,7 +57,7 @@ rule plan:
     message:
         "What will be done."
     shell:
-        "python scripts/plan.py"
+        'python "$AUDIOGRID_SCRIPTS"/plan.py'
         " --show"
         " --store={resources.store:q}"
         " --accept-revisions={resources.accept_revisions:q}"

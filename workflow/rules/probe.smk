@@ -26,7 +26,7 @@ rule probe:
     message:
         "Looking at the recordings."
     shell:
-        "python scripts/probe.py"
+        'python "$AUDIOGRID_SCRIPTS"/probe.py'
         " --recordings-json={params.recordings:q}"
         " --channels={params.channels:q}"
         " --processes={threads}"

@@ -29,7 +29,7 @@ rule report:
     message:
         "Writing the report."
     shell:
-        "python scripts/report.py"
+        'python "$AUDIOGRID_SCRIPTS"/report.py'
         " --run-dir={resources.run_dir:q}"
         " --store={resources.store:q}"
         " --settings={params.settings:q}"

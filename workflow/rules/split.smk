@@ -22,7 +22,7 @@ rule split:
     message:
         "Cutting bundle {wildcards.bundle} into chunks."
     shell:
-        "python scripts/split.py"
+        'python "$AUDIOGRID_SCRIPTS"/split.py'
         " --plan={input.plan:q}"
         " --bundle={wildcards.bundle}"
         " --output={output.chunks:q}"

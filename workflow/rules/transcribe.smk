@@ -52,7 +52,7 @@ rule transcribe:
         "Transcribing shard {wildcards.shard}{wildcards.part}."
     shell:
         # `exec`: signals reach the worker itself, which then stops in good order.
-        "exec {resources.start} scripts/transcribe.py"
+        'exec {resources.start} "$AUDIOGRID_SCRIPTS"/transcribe.py'
         " --run-dir={resources.run_dir:q}"
         " --chunks-dir={resources.chunks_dir:q}"
         " --shard={wildcards.shard}"

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import InputError
+from audiogrid.orchestration.installation import scripts_folder
 
 LOCKS = Path(".snakemake") / "locks"
 DRIVER_RECORD = Path(".snakemake") / "audiogrid_driver.json"
@@ -108,10 +109,10 @@ def drivers(folder: Path, processes: Iterable[Process], own: int) -> list[int]:
     )
 
 
-def orphans(folder: Path, processes: Iterable[Process], own: int) -> list[int]:
+def orphans(folder: Path, scripts: Path, processes: Iterable[Process], own: int) -> list[int]:
     """Pids of local jobs in ``folder`` whose Snakemake is dead, with all their children, children first.
 
-    A job is a Snakemake in ``subprocess`` mode or a command of ``scripts/``; without its Snakemake
+    A job is a Snakemake in ``subprocess`` mode or a command in ``scripts``; without its Snakemake
     the latter belongs to init. Jobs under a ``remote`` Snakemake belong to a cluster's scheduler and
     are left alone.
     """
@@ -125,17 +126,17 @@ def orphans(folder: Path, processes: Iterable[Process], own: int) -> list[int]:
         above = [by_pid[pid] for pid in _ancestors(process.pid, by_pid) - {process.pid}]
         if any(p.is_snakemake and p.mode != "subprocess" for p in above):
             continue
-        if (process.is_snakemake and process.mode == "subprocess") or _is_orphaned_command(process, here):
+        if (process.is_snakemake and process.mode == "subprocess") or _is_orphaned_command(process, scripts):
             roots.add(process.pid)
     below = {pid: _ancestors(pid, by_pid) for pid in by_pid if pid not in mine}
     family = [pid for pid, above_it in below.items() if above_it & roots]
     return sorted(family, key=lambda pid: (-len(below[pid]), pid))
 
 
-def _is_orphaned_command(process: Process, here: Path) -> bool:
+def _is_orphaned_command(process: Process, scripts: Path) -> bool:
     """Whether this is the command of a rule whose parent has died. A command typed by a user has a shell as parent."""
-    scripts = [Path(word) for word in process.argv[1:3] if word.endswith(".py")]
-    is_ours = any(path.is_relative_to(here / "scripts") and path.name not in _BY_HAND for path in scripts)
+    words = [process.folder / word for word in process.argv[1:3] if word.endswith(".py")]
+    is_ours = any(path.parent.resolve() == scripts and path.name not in _BY_HAND for path in words)
     return is_ours and process.parent == 1
 
 
@@ -205,7 +206,7 @@ def remove_stale_locks(folder: Path, say: Callable[[str], None]) -> bool:
             f"{socket.gethostname()}: start again on {host}, or, if nothing runs there any more, "
             "type `snakemake --unlock` first"
         )
-    if left := orphans(folder, processes, own):
+    if left := orphans(folder, scripts_folder(), processes, own):
         say(f"ending {len(left)} processes that a killed snakemake left running (finished chunks are kept)")
         _end(left, lambda: _living(left))
     shutil.rmtree(folder / LOCKS, ignore_errors=True)

@@ -73,7 +73,7 @@ def test_orphans_are_jobs_without_a_driver_and_their_children_first() -> None:
         process(61, 60, JOB),
         process(70, 1, JOB, Path("/somewhere/else")),
     ]
-    assert locks.orphans(HERE, processes, own=99) == [42, 41, 40]
+    assert locks.orphans(HERE, HERE / "scripts", processes, own=99) == [42, 41, 40]
 
 
 def test_a_rule_command_is_an_orphan_once_init_has_it() -> None:
@@ -86,7 +86,7 @@ def test_a_rule_command_is_an_orphan_once_init_has_it() -> None:
         process(60, 1, DRIVER),
         process(61, 60, f"python3 {HERE}/scripts/split.py"),
     ]
-    assert locks.orphans(HERE, processes, own=99) == [41, 40]
+    assert locks.orphans(HERE, HERE / "scripts", processes, own=99) == [41, 40]
 
 
 def test_nothing_locked_is_nothing_to_do(tmp_path: Path) -> None:
