@@ -48,7 +48,7 @@ def watched() -> Iterator[Usage]:
     usage, over = Usage(), threading.Event()
     program = shutil.which("nvidia-smi")
 
-    def look() -> None:
+    def watch() -> None:
         query = [str(program), "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
         while not over.wait(1.0):
             answer = subprocess.run(query, capture_output=True, text=True, check=False)
@@ -57,7 +57,7 @@ def watched() -> Iterator[Usage]:
                 usage.busy.append(max(int(busy) for busy, _ in rows))
                 usage.memory.append(max(int(memory) for _, memory in rows))
 
-    watcher = threading.Thread(target=look)
+    watcher = threading.Thread(target=watch)
     if program:
         watcher.start()
     try:
@@ -146,14 +146,14 @@ def main() -> None:
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     options = parser.parse_args()
     if options.device == "cuda":
-        from audiogrid.hardware.device_choice import look
+        from audiogrid.hardware.device_choice import find_gpus
 
-        sight = look()
-        if sight.cause:
+        found = find_gpus()
+        if found.cause:
             # No failure: `make bench` runs on machines without a GPU, too.
-            print(f"not run: {sight.cause}. This benchmark needs a GPU; --device cpu rehearses it without one")
+            print(f"not run: {found.cause}. This benchmark needs a GPU; --device cpu rehearses it without one")
             return
-        print(f"on {', '.join(sight.gpus)}")
+        print(f"on {', '.join(found.gpus)}")
     clip = load("reading", options.minutes, ROOT / "bench-data")
     print("| model | who | how | wall | times real time | GPU busy | GPU memory |\n|---|---|---|---|---|---|---|")
     for model in options.models.split(","):

@@ -15,7 +15,7 @@ from pathlib import Path
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.command import run
 from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE
-from audiogrid.hardware.doctor import examine
+from audiogrid.hardware.doctor import run_checks
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="also write the verdicts to this file")
     options = parser.parse_args(arguments)
     verdicts = []
-    for verdict in examine(
+    for verdict in run_checks(
         options.model_dir, options.folder, options.device, options.compute_type, full=not options.short
     ):
         print(verdict, flush=True)

@@ -19,22 +19,23 @@ from audiogrid.core.command import run
 from audiogrid.core.errors import AudiogridError, RetryableError
 from audiogrid.core.log import open_log
 from audiogrid.hardware.cores import divide, usable_cores, usable_memory
-from audiogrid.hardware.device_choice import decide
+from audiogrid.hardware.device_choice import choose_device
 from audiogrid.hardware.node_share import NodeShare
 from audiogrid.records.journal import Journal
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.reporting.progress import RunProgress
 from audiogrid.reporting.progress_bar import ProgressDisplay
-from audiogrid.transcribing.coordinator import Team
+from audiogrid.transcribing.coordinator import Coordinator
 from audiogrid.transcribing.pool import WorkerPool
-from audiogrid.transcribing.protocol import Hello, Link
-from audiogrid.transcribing.rank import Follower
+from audiogrid.transcribing.protocol import Link, Registration
+from audiogrid.transcribing.rank import WorkerRank
 from audiogrid.transcribing.scheduler import Limits
-from audiogrid.transcribing.shard_job import TerminatedError, collect, listen, transcribe, write_report
+from audiogrid.transcribing.shard_job import collect, transcribe, write_report
+from audiogrid.transcribing.signals import TerminatedError, handle_signals
 from audiogrid.transcribing.worker import WorkerSettings
 
-# Python, the model and the last write need this much of a job's time.
+# Starting Python, loading the model and the last write need this much of a job's time.
 MARGIN_SECONDS = 30.0
 
 
@@ -68,21 +69,23 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--generation", type=int, default=1)
     parser.add_argument("--mpi-tasks", type=int, default=0, help="ranks of the MPI job that this is one of (0: no MPI)")
-    parser.add_argument("--mpi-silence-seconds", type=float, default=120.0, help="a rank that says nothing is lost")
+    parser.add_argument(
+        "--mpi-silence-seconds", type=float, default=120.0, help="a rank without a message for so long is lost"
+    )
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--log", type=Path)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str]) -> None:
-    """Work through the shard and write its report; fail, naming the chunks, when some could not be done.
+    """Transcribe the shard and write its report. Raises ``RetryableError`` that names the chunks that failed.
 
-    As one rank of several: rank 0 does this, the others work for it.
+    In an MPI job rank 0 does this, and the other ranks decode what it assigns.
     """
     began = time.monotonic()
     arguments = _arguments(argv)
     if not arguments.mpi_tasks:
-        _lead(arguments, began, Team(), NodeShare(usable_cores(), 1))
+        _lead(arguments, began, Coordinator(), NodeShare(usable_cores(), 1))
         return
     from audiogrid.transcribing.mpi import World
 
@@ -94,19 +97,19 @@ def main(argv: list[str]) -> None:
             _follow(arguments, world.link, share)
             world.is_closed = True
             return
-        team = Team(world.link, arguments.mpi_silence_seconds)
+        coordinator = Coordinator(world.link, arguments.mpi_silence_seconds)
         try:
-            _lead(arguments, began, team, share)
+            _lead(arguments, began, coordinator, share)
         finally:
-            lost = team.close()
+            lost = coordinator.close()
             world.is_closed = not lost
         if lost:
-            raise RetryableError(f"{', '.join(map(str, lost))} did not leave the job; all results are in the store")
+            raise RetryableError(f"{', '.join(map(str, lost))} did not end in time; all results are in the store")
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Worker processes of this rank, what each needs, and what a person should know of the choice."""
+    """Worker processes of this rank, the settings of each, and warnings about the choice of device."""
 
     processes: int
     settings: WorkerSettings
@@ -114,9 +117,9 @@ class Workers:
 
 
 def _workers(arguments: argparse.Namespace, share: NodeShare) -> Workers:
-    """Decide on the device, and divide cores and GPUs among processes.
+    """Returns the worker processes of this rank: chooses the device, and divides cores and GPUs among processes.
 
-    A rank that cannot decode as it should has no process when others may do its work; alone, the error is raised.
+    A rank whose device cannot be used has no process, if other ranks can do its work. Alone, it raises the error.
     """
     cores = min(arguments.cores or share.cores, share.cores)
     model_bytes = (arguments.model_dir / "model.bin").stat().st_size
@@ -131,51 +134,53 @@ def _workers(arguments: argparse.Namespace, share: NodeShare) -> Workers:
         examine=arguments.examine == "yes",
     )
     if arguments.device == "cuda" and share.gpus == []:
-        # More ranks than GPUs on this node: what is left over would only be in the way.
+        # There are more ranks than GPUs on this node: this one has nothing to decode on.
         return Workers(0, settings)
     try:
-        decision = decide(arguments.device, arguments.model_dir, arguments.compute_type, division.threads, share.gpus)
+        choice = choose_device(
+            arguments.device, arguments.model_dir, arguments.compute_type, division.threads, share.gpus
+        )
     except AudiogridError as error:
         if arguments.mpi_tasks <= 1:
             raise
         return Workers(0, settings, (str(error),))
-    settings = replace(settings, device=decision.device, why=decision.why)
-    if decision.device == "cpu":
-        return Workers(division.processes, settings, decision.warnings)
-    # One process per GPU, whatever was said of processes: a second one on the same GPU gains nothing.
-    count = len(decision.gpus)
+    settings = replace(settings, device=choice.device, why=choice.why)
+    if choice.device == "cpu":
+        return Workers(division.processes, settings, choice.warnings)
+    # One process per GPU, whatever ``processes`` is: a second one on the same GPU gains nothing.
+    count = len(choice.gpus)
     settings = replace(
         settings,
-        gpus=decision.gpus,
-        # Each of them has just read the clip.
+        gpus=choice.gpus,
+        # Each of them has just decoded the clip.
         examine=False,
         threads=arguments.threads or max(1, min(4, cores // count)),
         reserve=(division.processes, division.threads) if arguments.device == "auto" else (0, 0),
     )
-    return Workers(count, settings, decision.warnings)
+    return Workers(count, settings, choice.warnings)
 
 
-def _hello(workers: Workers) -> Hello:
-    return Hello(socket.gethostname(), os.getpid(), workers.processes, workers.settings.threads)
+def _registration(workers: Workers) -> Registration:
+    return Registration(socket.gethostname(), os.getpid(), workers.processes, workers.settings.threads)
 
 
 def _follow(arguments: argparse.Namespace, link: Link, share: NodeShare) -> None:
-    """Work for rank 0 until it says that it is over."""
+    """Decode what rank 0 assigns until it ends the job."""
     workers = _workers(arguments, share)
     limits = Limits(arguments.attempts, arguments.chunk_timeout_minutes * 60)
-    follower = Follower(link, _hello(workers), limits, arguments.mpi_silence_seconds)
-    check = listen(follower)
+    worker_rank = WorkerRank(link, _registration(workers), limits, arguments.mpi_silence_seconds)
+    check = handle_signals(worker_rank)
 
     def make_pool(count: int) -> WorkerPool:
         for sentence in workers.warnings:
-            follower.warn(sentence)
-        return WorkerPool(workers.settings, count, limits.attempts, follower.patience, follower.warn)
+            worker_rank.warn(sentence)
+        return WorkerPool(workers.settings, count, limits.attempts, worker_rank.timeout, worker_rank.warn)
 
-    follower.run(make_pool, check, TerminatedError)
+    worker_rank.run(make_pool, check, TerminatedError)
 
 
-def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeShare) -> None:
-    """Work through the shard, with the other ranks of ``team`` if there are any."""
+def _lead(arguments: argparse.Namespace, began: float, coordinator: Coordinator, share: NodeShare) -> None:
+    """Transcribe the shard, together with the other ranks of ``coordinator`` if there are any."""
     log = open_log(arguments.log)
     folder = RunFolder(arguments.run_dir, arguments.chunks_dir)
     progress = RunProgress(folder)
@@ -187,9 +192,9 @@ def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeSh
     settings = workers.settings
     log.info("device: %s", f"{settings.device} ({settings.why})" if settings.why else "none on this rank")
     log.info("%d chunks, %d process(es) of %d thread(s)", len(shard.chunks), workers.processes, settings.threads)
-    team.gather(_hello(workers))
-    for member in team.others.values():
-        log.info("%s: %d process(es) of %d thread(s)", member, member.processes, member.threads)
+    coordinator.wait_for_ranks(_registration(workers))
+    for rank in coordinator.others.values():
+        log.info("%s: %d process(es) of %d thread(s)", rank, rank.processes, rank.threads)
     limits = Limits(
         attempts=arguments.attempts,
         chunk_timeout=arguments.chunk_timeout_minutes * 60,
@@ -206,15 +211,17 @@ def _lead(arguments: argparse.Namespace, began: float, team: Team, share: NodeSh
         for sentence in workers.warnings:
             warn(sentence)
         try:
-            report = transcribe(work, store, journal, settings, workers.processes, limits, warn, meter.tick, team)
+            report = transcribe(
+                work, store, journal, settings, workers.processes, limits, warn, meter.tick, coordinator
+            )
         except AudiogridError as error:
             journal.end(str(error))
             raise
     log.info("%d outcomes in %.1f s, decoded with %s", len(report.outcomes), report.seconds, report.made)
     if report.stopped_by:
         raise RetryableError(
-            f"shard {shard.shard} stopped early because {report.stopped_by}; what is finished is in the store, "
-            "the retry goes on from there"
+            f"shard {shard.shard} stopped early because {report.stopped_by}; finished chunks are in the store, "
+            "and the retry decodes the others"
         )
     if report.failed and arguments.allow_gaps == "no":
         causes = "; ".join(f"{chunk}: {cause}" for chunk, cause in sorted(report.failed.items())[:5])

@@ -195,7 +195,7 @@ def test_a_gpu_that_vanishes_is_given_up_and_the_other_one_goes_on(job, on_two_g
     job.wait_for_a_result(process)
     job.ask_for({**gpus("GPU-aa", "GPU-bb"), "device_faults": [{"gpu": "GPU-bb", "do": "lost"}]})
     said = job.finish(process)
-    assert "GPU GPU-bb" in said and "is given up" in said and "1 other process(es) go on" in said
+    assert "GPU GPU-bb" in said and "is not used any more" in said and "1 other process(es) go on" in said
     assert job.results() == on_two_gpus.results()
     assert "attempt" not in said
 
@@ -222,7 +222,7 @@ def test_the_last_gpu_vanishes(job, on_two_gpus, device):
 def test_a_chunk_that_kills_its_process_is_charged_not_the_gpu(job, on_two_gpus):
     poison = {**gpus("GPU-aa"), "note3.0000": {"do": "abort"}}
     said = job.transcribe(poison, "--device=cuda", code=1)
-    assert "note3.0000" in said and "SIGABRT" in said and "given up" not in said
+    assert "note3.0000" in said and "SIGABRT" in said and "not used any more" not in said
     expected = on_two_gpus.results()
     assert len(job.results()) == NOTES - 1
     assert all(expected[key] == result for key, result in job.results().items())

@@ -54,7 +54,7 @@ def test_the_known_clip_is_read(gpu, base_model):
     result = try_clip(base_model, "cuda", "auto", gpu=gpu)
     assert result.is_right, result
     assert result.device == "cuda" and gpu in result.gpu
-    decision = devices.decide("cuda", base_model)
+    decision = devices.choose_device("cuda", base_model)
     assert gpu in decision.gpus and not decision.warnings
 
 

@@ -190,7 +190,7 @@ def test_gpus_are_divided_among_ranks_and_processes_without_collisions(job, refe
     names = ["GPU-aa", "GPU-bb", "GPU-cc"]
     # Simulated: what is decoded on them is decoded on the CPU.
     job.transcribe(2, "--device=cuda", faults={"gpus": {"devices": [{"uuid": name} for name in names]}})
-    assert sorted(member["processes"] for member in job.report["made"]["ranks"]) == [1, 2]
+    assert sorted(rank["processes"] for rank in job.report["made"]["ranks"]) == [1, 2]
     made = [json.loads(path.read_text())["made"] for path in job.store.glob("??/*.json")]
     shares = {document["device_why"]: set() for document in made}
     for document in made:
@@ -214,11 +214,11 @@ def test_any_number_of_ranks_gives_the_same_transcripts(job, reference, ranks, o
     # One line of progress, not one per rank.
     assert said.count("chunk(s) in") == 1, said
     if ranks > 1:
-        members = job.report["made"]["ranks"]
-        assert [member["rank"] for member in members] == list(range(ranks))
-        assert sum(member["decoded"] for member in members) == len(chunks(job))
-        assert sum(member["decoded"] > 0 for member in members) > 1
-        assert {member["processes"] for member in members} <= {1, 2}
+        ranks = job.report["made"]["ranks"]
+        assert [rank["rank"] for rank in ranks] == list(range(ranks))
+        assert sum(rank["decoded"] for rank in ranks) == len(chunks(job))
+        assert sum(rank["decoded"] > 0 for rank in ranks) > 1
+        assert {rank["processes"] for rank in ranks} <= {1, 2}
     assert job.nobody_is_left()
 
 
@@ -288,9 +288,9 @@ def test_a_rank_that_hangs_is_noticed_and_named(job, reference, victim):
     said, _ = process.communicate(timeout=120)
     assert process.returncode != 0
     if victim == 0:
-        assert "rank 0 has said nothing to rank 1 on" in said
+        assert "rank 0 has sent no message to rank 1 on" in said
     else:
-        assert f"(process {pid}) has said nothing for 12 s" in said
+        assert f"(process {pid}) has sent no message for 12 s" in said
         assert "error: rank 0 on" in said
     assert job.nobody_is_left()
     job.transcribe(2)
@@ -305,7 +305,7 @@ def test_a_rank_that_is_told_to_end_leaves_the_rest_to_the_others(job, reference
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert "rank 1 on" in said
-    assert "takes no more work: SIGTERM was received" in said
+    assert "takes no more tasks: SIGTERM was received" in said
     assert set(runs.decoded(job.run).values()) == {1}
     assert job.merge() == reference
 
@@ -378,7 +378,7 @@ def test_the_workflow_runs_it(workspace, split):
     assert "8 of 8 recording(s) transcribed" in done.stdout
     results = workspace.path / "results"
     (report,) = (results / "many" / "shards").glob("*.json")
-    assert [member["rank"] for member in json.loads(report.read_text())["made"]["ranks"]] == [0, 1]
+    assert [rank["rank"] for rank in json.loads(report.read_text())["made"]["ranks"]] == [0, 1]
     assert runs.transcripts(results / "many") == runs.transcripts(results / "one")
     # Another number of ranks, or none, is no reason to decode or cut anything again.
     workspace.snakemake(*many)

@@ -1,1 +1,1 @@
-"""What this machine can do, and the proof that it does."""
+"""What this machine offers for decoding, and checks that it works."""

@@ -1,4 +1,4 @@
-"""What this process may use, and how decoding divides it."""
+"""The cores and memory that this process may use, and how they are divided among decoding processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _number(path: Path) -> int | None:
 
 
 def _cgroup_folders(controller: str) -> list[Path]:
-    """Folders of this process's control group and its parents, innermost first (v2, then v1)."""
+    """Returns the folders of this process's control group and its parents, innermost first (v2, then v1)."""
     folders: list[Path] = []
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
@@ -52,7 +52,7 @@ def _quota_cores() -> float:
 
 
 def usable_cores() -> int:
-    """Cores this process may use: affinity mask and control-group quota, at least 1."""
+    """Returns how many cores this process may use by its affinity mask and control group, at least 1."""
     try:
         allowed = len(os.sched_getaffinity(0))
     except AttributeError:
@@ -61,7 +61,7 @@ def usable_cores() -> int:
 
 
 def usable_memory() -> int:
-    """Memory in bytes that this process may use: what is free, within its control group's limit."""
+    """Returns the bytes of memory that this process may use: what is free, within its control group's limit."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
@@ -86,7 +86,7 @@ class Division:
 
 
 def divide(cores: int, model_bytes: int, memory_bytes: int, processes: int = 0, threads: int = 0) -> Division:
-    """How many decoding processes of how many threads suit ``cores`` (0 = choose).
+    """Returns how many decoding processes of how many threads suit ``cores`` (0 = choose).
 
     Rule: one thread per process as long as the copies of the model fit, because processes share
     nothing and never wait for each other (two of one thread did 1.3 to 1.4 times as much as one of

@@ -1,4 +1,4 @@
-"""Examine a machine: one verdict per thing that transcribing needs, with what to do where it is wrong."""
+"""Checks a machine: one verdict for each thing that transcribing needs, with advice where it is wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Literal
 
 from audiogrid.core.errors import InputError
 from audiogrid.hardware.cores import usable_cores, usable_memory
-from audiogrid.hardware.device_choice import Sight, is_notable, look
+from audiogrid.hardware.device_choice import GpuSearch, find_gpus, is_worth_telling
 from audiogrid.hardware.known_clip import CLIP_SECONDS, ClipResult, try_clip
 from audiogrid.models.registry import open_staged
 
@@ -29,7 +29,7 @@ _PROBE_BYTES = 32 << 20
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found about one thing. ``advice``: what to do, where it is not ok."""
+    """The result of one check. ``advice``: what to do, if it is not ok."""
 
     subject: str
     state: State
@@ -37,18 +37,18 @@ class Verdict:
     advice: str = ""
 
     def __str__(self) -> str:
-        """One line for a person."""
+        """Returns the line that is printed."""
         advice = f"  -> {self.advice}" if self.advice else ""
         return f"{self.state:<5}  {self.subject:<10} {self.found}{advice}"
 
 
 def check_python() -> Verdict:
-    """Version and place of this Python."""
+    """Returns version and folder of this Python."""
     return Verdict("python", "ok", f"{platform.python_version()} in {sys.prefix} on {platform.node()}")
 
 
 def check_libraries() -> Verdict:
-    """Whether every dependency of the project is installed in a version it allows."""
+    """Returns whether every dependency of the project is installed, in a version that it allows."""
     from importlib.metadata import PackageNotFoundError, requires, version
 
     from packaging.requirements import Requirement
@@ -75,7 +75,7 @@ def check_libraries() -> Verdict:
 
 
 def check_memory() -> Verdict:
-    """Cores and memory that this process may use."""
+    """Returns the cores and memory that this process may use."""
     memory = usable_memory()
     found = f"{usable_cores()} core(s) and {memory / GIGABYTE:.1f} GB of memory may be used"
     if memory < LEAST_MEMORY:
@@ -83,8 +83,8 @@ def check_memory() -> Verdict:
     return Verdict("memory", "ok", found)
 
 
-def check_device(device: str, sight: Sight | None = None) -> Verdict:
-    """What could be decoded on, GPU or CPU. Whether it works only the clip can tell."""
+def check_device(device: str, search: GpuSearch | None = None) -> Verdict:
+    """Returns the devices that are present. Whether they work is found out with the known clip."""
     try:
         import ctranslate2
     except ImportError as error:
@@ -93,19 +93,19 @@ def check_device(device: str, sight: Sight | None = None) -> Verdict:
     on_cpu = f"the CPU can be used as {types}"
     if device == "cpu":
         return Verdict("device", "ok", on_cpu)
-    sight = sight or look()
-    if sight.gpus:
-        return Verdict("device", "ok", f"{len(sight.gpus)} GPU(s) may be used: {', '.join(sight.gpus)}; {on_cpu}")
+    search = search or find_gpus()
+    if search.gpus:
+        return Verdict("device", "ok", f"{len(search.gpus)} GPU(s) may be used: {', '.join(search.gpus)}; {on_cpu}")
     if device == "cuda":
         advice = "mend that, ask for a GPU (gpu=1 or gres), or set device: cpu"
-        return Verdict("device", "wrong", f"no GPU: {sight.cause}", advice)
-    if is_notable(sight.cause):
-        return Verdict("device", "warn", f"no GPU: {sight.cause}; {on_cpu}", "the CPU will be used")
-    return Verdict("device", "ok", f"{on_cpu}; {sight.cause}")
+        return Verdict("device", "wrong", f"no GPU: {search.cause}", advice)
+    if is_worth_telling(search.cause):
+        return Verdict("device", "warn", f"no GPU: {search.cause}; {on_cpu}", "the CPU will be used")
+    return Verdict("device", "ok", f"{on_cpu}; {search.cause}")
 
 
 def check_model(folder: Path, *, full: bool) -> Verdict:
-    """The staged model: files and hash."""
+    """Returns whether the staged model is complete: files and hash."""
     began = time.perf_counter()
     try:
         model = open_staged(folder, full=full)
@@ -118,17 +118,17 @@ def check_model(folder: Path, *, full: bool) -> Verdict:
 
 
 def check_clip(model_dir: Path, device: str, compute_type: str, threads: int, gpu: str = "") -> Verdict:
-    """Decode the known clip in a child process and compare it with its text."""
+    """Returns whether the known clip, decoded in a child process, has the right text."""
     return judge_clip(try_clip(model_dir, device, compute_type, threads, gpu=gpu), device)
 
 
 def judge_clip(result: ClipResult, device: str) -> Verdict:
-    """In words: what the clip says about this machine."""
+    """Returns the verdict on a result of the known clip."""
     cpu = "" if device == "cpu" else "; device: cpu works without a GPU"
     if result.error:
         advice = "out of memory: ask for more, or a smaller compute_type" if "memory" in result.error else ""
         return Verdict(
-            "decoding", "wrong", f"the known clip failed: {result.error}", advice or f"keep this node out{cpu}"
+            "decoding", "wrong", f"the known clip failed: {result.error}", advice or f"keep jobs off this node{cpu}"
         )
     speed = f"{CLIP_SECONDS / max(result.seconds, 1e-3):.0f}x real time"
     where = result.gpu or result.device
@@ -139,17 +139,17 @@ def judge_clip(result: ClipResult, device: str) -> Verdict:
     if not result.text.strip():
         return Verdict("decoding", "wrong", f"{found}: no text at all", f"driver and libraries do not fit{cpu}")
     if not result.is_right:
-        return Verdict("decoding", "wrong", f"{found}: it heard {result.text[:80]!r}", f"keep this node out{cpu}")
+        return Verdict("decoding", "wrong", f"{found}: it heard {result.text[:80]!r}", f"keep jobs off this node{cpu}")
     return Verdict("decoding", "ok", found)
 
 
 def check_folder(folder: Path) -> Verdict:
-    """Free space, and how fast a folder takes and gives back a file; it must know fsync and rename."""
+    """Returns free space and speed of a folder, in which fsync and rename must work."""
     subject = "files"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
-        # A stranger's run may look at the same folder at the same moment: a name of our own.
+        # Another process may check the same folder at the same moment, so the name must be unique.
         path = folder / f".doctor-{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
         moved = path.with_name(path.name + ".moved")
         try:
@@ -167,12 +167,12 @@ def check_folder(folder: Path) -> Verdict:
         f"writes {megabytes / write:.0f} MB/s, reads {megabytes / read:.0f} MB/s (from memory, maybe)"
     )
     if free < LEAST_SPACE:
-        return Verdict(subject, "warn", found, "make room: an hour of audio takes 115 MB while it is worked at")
+        return Verdict(subject, "warn", found, "make room: an hour of audio takes 115 MB while it is transcribed")
     return Verdict(subject, "ok", found)
 
 
 def _time_file(path: Path, moved: Path) -> tuple[float, float]:
-    """Seconds to write (with fsync and rename) and to read a file."""
+    """Returns the seconds to write (with fsync and rename) and to read a file."""
     data = os.urandom(1 << 20) * (_PROBE_BYTES >> 20)
     began = time.perf_counter()
     with path.open("wb") as file:
@@ -182,17 +182,17 @@ def _time_file(path: Path, moved: Path) -> tuple[float, float]:
     path.replace(moved)
     written = time.perf_counter()
     if moved.read_bytes() != data:
-        raise OSError("what was written is not what is read")
+        raise OSError("a file that was written has other contents when it is read")
     return max(written - began, 1e-6), max(time.perf_counter() - written, 1e-6)
 
 
-def examine(
+def run_checks(
     model_dir: Path, folder: Path, device: str = "auto", compute_type: str = "auto", *, full: bool = True
 ) -> Iterator[Verdict]:
-    """All verdicts, each as soon as it is known. ``full=False``: the short form for the start of a job."""
-    sight = Sight() if device == "cpu" else look()
+    """Yields each verdict as soon as it is known. ``full=False``: only the quick checks, for the start of a job."""
+    search = GpuSearch() if device == "cpu" else find_gpus()
     checks: list[Callable[[], Verdict]] = [check_python, check_libraries, check_memory]
-    checks.append(lambda: check_device(device, sight))
+    checks.append(lambda: check_device(device, search))
     checks.append(lambda: check_model(model_dir, full=full))
     if full:
         checks.append(lambda: check_folder(folder))
@@ -201,11 +201,11 @@ def examine(
         verdict = check()
         broken = broken or (verdict.subject in ("libraries", "model") and verdict.state == "wrong")
         yield verdict
-    if broken or (device == "cuda" and not sight.gpus):
-        yield Verdict("decoding", "wrong", "not tried", "put the above right first")
+    if broken or (device == "cuda" and not search.gpus):
+        yield Verdict("decoding", "wrong", "not tried", "correct the above first")
         return
     threads = min(4, usable_cores())
-    for gpu in sight.gpus:
+    for gpu in search.gpus:
         yield check_clip(model_dir, "cuda", compute_type, threads, gpu)
-    if not sight.gpus:
+    if not search.gpus:
         yield check_clip(model_dir, "cpu", compute_type, threads)

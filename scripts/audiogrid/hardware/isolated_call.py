@@ -1,4 +1,4 @@
-"""A question answered in a process of its own: what crashes or hangs there is an answer, too."""
+"""Calls a function in a process of its own, so that a crash or a hang becomes an error message."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from multiprocessing import get_context
 from typing import Any
 
 
-def ask(answer: Callable[..., None], arguments: tuple[Any, ...], patience: float) -> dict[str, Any]:
-    """What ``answer(link, *arguments)`` sends, a mapping, from a spawned child.
+def call_isolated(function: Callable[..., None], arguments: tuple[Any, ...], timeout: float) -> dict[str, Any]:
+    """Returns the mapping that ``function(connection, *arguments)`` sends from a spawned child process.
 
-    Where it sends nothing, ``{"error": how the child died, or that ``patience`` seconds were over}``.
+    If it sends none, returns ``{"error": ...}``: how the child died, or that ``timeout`` seconds have passed.
     """
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=answer, args=(theirs, *arguments), daemon=True)
+    child = context.Process(target=function, args=(theirs, *arguments), daemon=True)
     child.start()
     theirs.close()
     try:
-        found: dict[str, Any] = ours.recv() if ours.poll(patience) else {"error": f"no answer in {patience:.0f} s"}
+        found: dict[str, Any] = ours.recv() if ours.poll(timeout) else {"error": f"no answer in {timeout:.0f} s"}
     except EOFError:
         child.join(5)
         found = {"error": _death(child.exitcode)}
@@ -31,7 +31,7 @@ def ask(answer: Callable[..., None], arguments: tuple[Any, ...], patience: float
 
 
 def _death(code: int | None) -> str:
-    """In words: how a process ended without an answer."""
+    """Returns how a process ended without an answer, in words."""
     if code is not None and code < 0:
         return f"the process was ended by {signal.Signals(-code).name}"
     return f"the process ended with exit code {code}"

@@ -1,8 +1,7 @@
-"""A known clip, decoded in a child process, as proof that a machine transcribes at all.
+"""Decodes a known clip in a child process, to check that this machine transcribes.
 
-Loading a model proves little: wheels of CTranslate2 on old drivers gave empty text without an
-error, and a wrong cuDNN ends the whole process. So the clip is decoded for real, far away from
-the process that wants to know.
+That a model can be loaded proves little: CTranslate2 on old drivers returned empty text without an error, and a
+wrong cuDNN aborts the process. So the clip is really decoded, and in a process of its own.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from typing import Any, Protocol
 
 from audiogrid.core.errors import RetryableError
 from audiogrid.core.timebase import SAMPLE_RATE
-from audiogrid.hardware.isolated_call import ask
+from audiogrid.hardware.isolated_call import call_isolated
 
 # The first 20 s of the sample recording "field_notes", and its whole text.
 CLIP = Path(__file__).parent / "clip" / "known_clip.wav"
 CLIP_TEXT = Path(__file__).parent / "clip" / "known_clip.txt"
-# One window: enough to know, and half a second of work for the base model.
+# One window: enough for a check, and half a second of work for the base model.
 CLIP_SECONDS = 20
 # Share of the clip's words that even the smallest model finds.
-ENOUGH = 0.75
-# Words without which a device is broken: somebody speaks through all of the clip.
-LEAST_WORDS = 5
+MIN_LIKENESS = 0.75
+# Fewer words than this mean a broken device: the whole clip is speech.
+MIN_WORDS = 5
 
 
 class Decoder(Protocol):
-    """What the clip is decoded with: an engine, as far as it matters here."""
+    """What this module uses of an engine."""
 
     @property
     def device(self) -> str: ...  # noqa: D102
@@ -45,7 +44,7 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True)
 class ClipResult:
-    """How it went. ``error``: why there is no text. ``seconds``: decoding alone; ``load_seconds``: the model.
+    """The text of the clip. ``error``: why there is none. ``seconds``: of decoding; ``load_seconds``: of loading.
 
     ``gpu``: name, UUID and memory of the GPU, if one was used.
     """
@@ -61,17 +60,17 @@ class ClipResult:
 
     @property
     def is_right(self) -> bool:
-        """Whether the words are those that were said."""
-        return not self.error and self.likeness >= ENOUGH
+        """Whether enough of the words are right."""
+        return not self.error and self.likeness >= MIN_LIKENESS
 
 
 def likeness(text: str, reference: str) -> float:
-    """Share (0 to 1) of the words of ``text`` that stand in ``reference``'s beginning, in the same order.
+    """Returns the share (0 to 1) of the words of ``text`` that begin ``reference``, in the same order.
 
     Numbers are left out: models write them in digits or in words.
     """
     heard, said = _words(text), _words(reference)
-    # The clip ends somewhere in the reference; a few words more than were heard are given for comparison.
+    # The clip ends somewhere in the reference, so only as many words and a few more are compared.
     said = said[: len(heard) + 5]
     if len(heard) < 10:
         return 0.0
@@ -86,7 +85,7 @@ def _words(text: str) -> list[str]:
 
 
 def read_clip() -> Any:
-    """Int16 samples of the clip's first seconds, at 16 kHz."""
+    """Returns the samples of the clip: int16 at 16 kHz, shape ``(CLIP_SECONDS * 16000,)``."""
     import wave
 
     import numpy as np
@@ -95,8 +94,8 @@ def read_clip() -> Any:
         return np.frombuffer(file.readframes(CLIP_SECONDS * SAMPLE_RATE), dtype="<i2")
 
 
-def hear_clip(engine: Decoder) -> str:
-    """What a loaded model makes of the clip."""
+def transcribe_clip(engine: Decoder) -> str:
+    """Returns the text that a loaded model writes for the clip."""
     from audiogrid.decoding.engine import ChunkAudio
     from audiogrid.decoding.options import DecodeOptions
 
@@ -105,21 +104,21 @@ def hear_clip(engine: Decoder) -> str:
     return " ".join(segment.text.strip() for _, result in engine.decode([chunk]) for segment in result.segments)
 
 
-def trust(engine: Decoder) -> None:
-    """Raise ``RetryableError`` with this machine's name when a loaded model hears next to nothing in the clip.
+def check_model(engine: Decoder) -> None:
+    """Raise ``RetryableError`` that names this machine when a loaded model finds nearly no words in the clip.
 
-    What exactly it hears is not judged here: a model may be for another language.
+    The words themselves are not compared: a model may be for another language.
     """
-    text = hear_clip(engine)
-    if len(text.split()) < LEAST_WORDS:
+    text = transcribe_clip(engine)
+    if len(text.split()) < MIN_WORDS:
         raise RetryableError(
-            f"{platform.node()} is not to be trusted: of a clip with {CLIP_SECONDS} s of speech it reads {text!r} "
+            f"{platform.node()} does not transcribe correctly: it reads {text!r} in {CLIP_SECONDS} s of speech "
             f"({engine.device}, {engine.compute_type}); run scripts/doctor.py there, and keep jobs off it until then"
         )
 
 
 def _decode(link: Connection, model_dir: str, device: str, compute_type: str, threads: int, gpu: str) -> None:
-    """In the child: load, decode, answer with plain values."""
+    """Load the model, decode the clip, and send the result; runs in the child process."""
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     answer: dict[str, Any]
@@ -129,7 +128,7 @@ def _decode(link: Connection, model_dir: str, device: str, compute_type: str, th
         began = time.perf_counter()
         engine = AdaptiveEngine(Path(model_dir), EngineSettings(device, compute_type, threads, batch_size=1))
         loaded = time.perf_counter()
-        text = hear_clip(engine)
+        text = transcribe_clip(engine)
         answer = {
             "text": text,
             "seconds": time.perf_counter() - loaded,
@@ -144,13 +143,13 @@ def _decode(link: Connection, model_dir: str, device: str, compute_type: str, th
 
 
 def try_clip(
-    model_dir: Path, device: str, compute_type: str, threads: int = 1, patience: float = 300.0, gpu: str = ""
+    model_dir: Path, device: str, compute_type: str, threads: int = 1, timeout: float = 300.0, gpu: str = ""
 ) -> ClipResult:
-    """Decode the clip in a process of its own; a crash or a hang (``patience`` seconds) becomes an ``error``.
+    """Decode the clip in a process of its own; a crash or a hang (``timeout`` seconds) becomes an ``error``.
 
     ``device``: ``cpu`` or ``cuda``; ``gpu``: the UUID of the one to use (default: the first that is visible).
     """
-    answer = ask(_decode, (str(model_dir), device, compute_type, threads, gpu), patience)
+    answer = call_isolated(_decode, (str(model_dir), device, compute_type, threads, gpu), timeout)
     if "error" in answer:
         return ClipResult(error=answer["error"])
     return ClipResult(likeness=likeness(answer["text"], CLIP_TEXT.read_text()), **answer)

@@ -1,4 +1,4 @@
-"""What the ranks on one node divide among them: cores and GPUs, so that none is used twice."""
+"""Divides the cores and GPUs of a node among the ranks on it, so that none is used twice."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-Thing = TypeVar("Thing", bound=Hashable)
+Item = TypeVar("Item", bound=Hashable)
 
 
-def divide_things(visible: Sequence[Sequence[Thing]]) -> list[list[Thing]]:
-    """Which of the things that it sees each rank gets.
+def divide_among_ranks(visible: Sequence[Sequence[Item]]) -> list[list[Item]]:
+    """Returns which of its visible items (cores or GPUs) each rank gets.
 
     Launchers differ: some show every rank of a node all cores and GPUs, some bind each to its own.
-    Every thing goes to one of the ranks that see it, to the one that has fewest so far; so ranks
-    that see the same share it, and a rank that sees something alone has it. Ranks that compute
-    this from the same lists agree.
+    Every item goes to the rank that has fewest so far among those that see it. So ranks that see the same items
+    share them, and a rank that alone sees an item gets it. All ranks compute the same from the same lists.
     """
-    seen_by: dict[Thing, list[int]] = {}
-    for rank, things in enumerate(visible):
-        for thing in things:
-            seen_by.setdefault(thing, []).append(rank)
-    shares: list[list[Thing]] = [[] for _ in visible]
-    # What few ranks can have is dealt first; within a kind the ranks get neighbours (caches, memory).
-    kinds: dict[tuple[int, ...], list[Thing]] = {}
-    for thing, ranks in seen_by.items():
-        kinds.setdefault(tuple(ranks), []).append(thing)
-    for takers, alike in sorted(kinds.items(), key=lambda item: len(item[0])):
-        counts = [len(shares[rank]) for rank in takers]
+    seen_by: dict[Item, list[int]] = {}
+    for rank, items in enumerate(visible):
+        for item in items:
+            seen_by.setdefault(item, []).append(rank)
+    shares: list[list[Item]] = [[] for _ in visible]
+    # Items that few ranks see are given away first. Of items that the same ranks see, each rank gets neighbours, which
+    # share caches and memory.
+    kinds: dict[tuple[int, ...], list[Item]] = {}
+    for item, ranks in seen_by.items():
+        kinds.setdefault(tuple(ranks), []).append(item)
+    for sharers, alike in sorted(kinds.items(), key=lambda item: len(item[0])):
+        counts = [len(shares[rank]) for rank in sharers]
         before = list(counts)
         for _ in alike:
             counts[counts.index(min(counts))] += 1
         position = 0
-        for rank, old, new in zip(takers, before, counts, strict=True):
+        for rank, old, new in zip(sharers, before, counts, strict=True):
             shares[rank].extend(alike[position : position + new - old])
             position += new - old
     return shares
 
 
 def usable_core_numbers() -> list[int]:
-    """Numbers of the cores that this process may run on."""
+    """Returns the numbers of the cores that this process may run on."""
     try:
         return sorted(os.sched_getaffinity(0))
     except AttributeError:
@@ -51,7 +51,7 @@ def usable_core_numbers() -> list[int]:
 
 
 def parse_gpus(listing: str) -> dict[str, list[str]]:
-    """Index -> UUIDs, from ``nvidia-smi -L``: the GPU's own, or those of the slices that it is divided into (MIG)."""
+    """Returns index -> UUIDs from ``nvidia-smi -L``: of the GPU, or of the slices that it is divided into (MIG)."""
     found: dict[str, list[str]] = {}
     whole: dict[str, str] = {}
     index = ""
@@ -68,7 +68,7 @@ def parse_gpus(listing: str) -> dict[str, list[str]]:
 
 
 def gpus_of_node() -> dict[str, list[str]]:
-    """``parse_gpus`` of the NVIDIA GPUs that this process can reach; empty without a driver."""
+    """Returns ``parse_gpus`` for the GPUs of this node; empty without a driver."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return {}
@@ -80,7 +80,7 @@ def gpus_of_node() -> dict[str, list[str]]:
 
 
 def list_visible(environment: Mapping[str, str], gpus: Mapping[str, Sequence[str]]) -> list[str]:
-    """GPUs, or slices, that ``CUDA_VISIBLE_DEVICES`` leaves, as UUIDs where they are known.
+    """Returns the GPUs, or slices, that ``CUDA_VISIBLE_DEVICES`` allows, as UUIDs where they are known.
 
     UUIDs, because two ranks that are confined to one GPU each both call it 0. As CUDA does,
     everything after the first unknown entry is left out. A divided GPU stands for all its slices.
@@ -104,7 +104,7 @@ def list_visible(environment: Mapping[str, str], gpus: Mapping[str, Sequence[str
 
 @dataclass(frozen=True)
 class NodeShare:
-    """What one rank has of its node. ``gpus``: ``None`` when the node shows none, or none are wanted."""
+    """What one rank may use of its node. ``gpus``: ``None`` when the node has none, or none are wanted."""
 
     cores: int
     ranks: int
@@ -112,14 +112,14 @@ class NodeShare:
 
 
 def share_node(place: int, cores: Sequence[Sequence[int]], quota: int, gpus: Sequence[Sequence[str]]) -> NodeShare:
-    """The share of the rank that is number ``place`` on its node.
+    """Returns the share of the rank that is number ``place`` on its node.
 
     ``cores``, ``gpus``: what each rank of the node sees; ``quota``: cores that a control group
     leaves to a process of this rank.
     """
-    mine = len(divide_things(cores)[place])
+    mine = len(divide_among_ranks(cores)[place])
     ranks = len(cores)
-    # A quota below the cores in sight holds for all ranks of the node together.
+    # A quota below the number of visible cores holds for all ranks of the node together.
     if quota < len(cores[place]):
         mine = min(mine, quota // ranks)
-    return NodeShare(max(1, mine), ranks, divide_things(gpus)[place] if any(gpus) else None)
+    return NodeShare(max(1, mine), ranks, divide_among_ranks(gpus)[place] if any(gpus) else None)

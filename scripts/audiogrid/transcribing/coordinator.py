@@ -1,8 +1,8 @@
-"""Rank 0's side of a job over several ranks: who is there, who has which task, what came back.
+"""Rank 0's side of a job over several ranks: which ranks work, which has which task, what they report.
 
-Rank 0 owns the tasks. Every other rank asks for one whenever a worker process of its own is free,
-and reports each outcome; rank 0 works, too. Nothing here knows MPI: messages travel over a ``Link``,
-of which a job of one process has none. All messages are small, and nobody ever blocks on one.
+Rank 0 holds the queue of tasks. Every other rank requests a task whenever one of its worker processes is free, and
+reports each outcome; rank 0 decodes, too. This module does not know MPI: messages travel over a ``Link``, of which a
+job of one process has none. All messages are small, and no call blocks on one.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from collections.abc import Callable
 
 from audiogrid.core.errors import RetryableError, StoreError
 from audiogrid.records.outcome import Outcome
-from audiogrid.transcribing.members import Member
 from audiogrid.transcribing.protocol import (
-    BEAT_SECONDS,
-    Ask,
-    Beat,
-    Broken,
-    Bye,
-    Done,
-    End,
-    Go,
-    Hello,
-    Leave,
+    HEARTBEAT_SECONDS,
+    Assign,
+    Farewell,
+    Finished,
+    Heartbeat,
     Link,
-    Say,
+    Log,
+    Registration,
+    Request,
+    Shutdown,
+    Start,
     Stop,
-    Work,
+    StoreFailure,
+    Withdraw,
 )
-from audiogrid.transcribing.scheduler import WAIT, Dealer, Task, Wait
+from audiogrid.transcribing.rank_state import RankState
+from audiogrid.transcribing.scheduler import WAIT, Scheduler, Task, Wait
 
 # How often rank 0 looks for messages while there are some, and after a second without any. A request waits half of
 # it on average, against seconds of decoding; looking costs about 0.1 ms of CPU.
 POLL_SECONDS = 0.01
 QUIET_POLL_SECONDS = 0.03
-# A job alone has nobody to listen to; the pool itself wakes at once when a task is finished.
+# Without other ranks there are no messages; the pool itself wakes at once when a task is finished.
 IDLE_SECONDS = 0.5
 # Ranks start together, but their Pythons may come from a slow file system.
-GATHER_SECONDS = 600.0
+REGISTRATION_SECONDS = 600.0
 
 
-class Team:
-    """The ranks of a job, rank 0 (this process) included; without a link, this process alone.
+class Coordinator:
+    """Hands tasks to all ranks of a job, this process (rank 0) included; without a link, to this process alone.
 
-    ``silence``: seconds after which a rank that says nothing is taken to be lost.
+    ``silence``: seconds without a message after which a rank is taken to be lost.
     """
 
     def __init__(
@@ -60,36 +60,37 @@ class Team:
         self._silence = silence
         self._now = now
         self._sleep = sleep
-        self.me = Member(0, "", 0, 0, 0, now())
-        self.others: dict[int, Member] = {}
-        self._turn: deque[int] = deque()
-        self._dealer: Dealer | None = None
+        self.own: RankState = RankState(0, "", 0, 0, 0, now())
+        self.others: dict[int, RankState] = {}
+        # Ranks in the order of their unanswered requests.
+        self._requests: deque[int] = deque()
+        self._scheduler: Scheduler | None = None
         self._report: Callable[[Outcome], None] = lambda outcome: None
-        self._say: Callable[[str], None] = lambda sentence: None
-        self._is_stopped = self._is_closed = False
-        self._missing: list[Member] = []
-        self._last_beat = self._last_look = self._last_message = now()
+        self._warn: Callable[[str], None] = lambda sentence: None
+        self._has_sent_stop = self._is_closed = False
+        self._missing: list[RankState] = []
+        self._last_heartbeat = self._last_poll = self._last_message = now()
 
     @property
     def processes(self) -> int:
         """Worker processes of the other ranks."""
-        return sum(member.processes for member in self.others.values() if member.is_here)
+        return sum(rank.processes for rank in self.others.values() if rank.is_working)
 
     @property
     def is_alone(self) -> bool:
         """Whether no other rank takes tasks."""
-        return not any(member.is_here for member in self.others.values())
+        return not any(rank.is_working for rank in self.others.values())
 
-    def gather(self, me: Hello, seconds: float = GATHER_SECONDS) -> None:
-        """Wait for the first word of every rank. Raises ``RetryableError`` that names those that are missing."""
-        self.me = Member(0, me.host, me.pid, me.processes, me.threads, self._now())
+    def wait_for_ranks(self, own: Registration, seconds: float = REGISTRATION_SECONDS) -> None:
+        """Wait until every rank has registered. Raises ``RetryableError`` that names those that have not in time."""
+        self.own = RankState(0, own.host, own.pid, own.processes, own.threads, self._now())
         if self._link is None:
             return
         deadline = self._now() + seconds
         while len(self.others) < self._link.size - 1:
             for rank, message in self._link.receive():
-                if isinstance(message, Hello):
-                    self.others[rank] = Member(
+                if isinstance(message, Registration):
+                    self.others[rank] = RankState(
                         rank, message.host, message.pid, message.processes, message.threads, self._now()
                     )
             missing = sorted(set(range(1, self._link.size)) - self.others.keys())
@@ -101,177 +102,177 @@ class Team:
             if missing:
                 self._sleep(POLL_SECONDS)
 
-    def open(self, dealer: Dealer, report: Callable[[Outcome], None], say: Callable[[str], None]) -> None:
-        """Begin to hand out. ``report`` gets every outcome, whoever had it; ``say`` gets sentences for a person."""
-        self._dealer, self._report, self._say = dealer, report, say
+    def start(self, scheduler: Scheduler, report: Callable[[Outcome], None], warn: Callable[[str], None]) -> None:
+        """Begin to hand out tasks. ``report`` gets the outcomes of all ranks; ``warn`` gets sentences for the log."""
+        self._scheduler, self._report, self._warn = scheduler, report, warn
         now = self._now()
-        if self.me.processes or not self.others:
-            dealer.admit(0, self.me.processes)
+        if self.own.processes or not self.others:
+            scheduler.add_rank(0, self.own.processes)
         else:
-            dealer.dismiss(0)
-        for member in self.others.values():
-            member.heard = now
-            # One without a process (more ranks than GPUs) never asks: nothing is to be expected of it.
-            if member.processes:
-                dealer.admit(member.rank, member.processes)
-        for member in self.others.values():
-            self._send(member, Go(self._share(member)))
-        self._last_beat = self._last_look = now
+            scheduler.remove_rank(0)
+        for rank in self.others.values():
+            rank.last_message = now
+            # A rank without a process (more ranks than GPUs) never requests a task.
+            if rank.processes:
+                scheduler.add_rank(rank.rank, rank.processes)
+        for rank in self.others.values():
+            self._send(rank, Start(self._share(rank)))
+        self._last_heartbeat = self._last_poll = now
 
-    def take(self) -> Task | Wait | None:
-        """A task for a process of this rank; ``WAIT`` as long as another rank may still give one back."""
-        assert self._dealer is not None
-        if self._dealer.stopping():
+    def next_task(self) -> Task | Wait | None:
+        """Returns a task for a process of rank 0; ``WAIT`` as long as another rank may still return one."""
+        assert self._scheduler is not None
+        if self._scheduler.is_stopping():
             return None
-        if len(self.me.tasks) < self._share(self.me):
-            task = self._dealer.take(0)
+        if len(self.own.tasks) < self._share(self.own):
+            task = self._scheduler.next_task(0)
             if task is not None:
-                self.me.has(task)
+                self.own.add_task(task)
                 return task
         return WAIT if self.is_busy() else None
 
-    def done(self, outcome: Outcome) -> None:
-        """Take note of an outcome of this rank's own processes."""
-        self._finish(self.me, outcome)
+    def record(self, outcome: Outcome) -> None:
+        """Take note of an outcome of rank 0's own processes."""
+        self._finish(self.own, outcome)
 
-    def give_up(self, cause: str) -> None:
-        """This rank can take no more tasks; others go on with what it had."""
-        assert self._dealer is not None
-        self._leave(self.me, cause)
+    def withdraw(self, cause: str) -> None:
+        """Let rank 0 take no more tasks; other ranks get those it had."""
+        self._withdraw(self.own, cause)
 
     @property
-    def causes(self) -> str:
-        """Why ranks left, for a person."""
-        return "; ".join(f"{m}: {m.left_because}" for m in (self.me, *self.others.values()) if not m.is_here)
+    def withdrawals(self) -> str:
+        """The ranks that take no more tasks, each with the reason."""
+        ranks = (self.own, *self.others.values())
+        return "; ".join(f"{rank}: {rank.withdrew_because}" for rank in ranks if not rank.is_working)
 
     def is_busy(self) -> bool:
-        """Whether other ranks are at work, or may soon be."""
-        here = [member for member in self.others.values() if member.is_here]
-        if any(member.tasks for member in here):
+        """Whether other ranks are decoding, or may soon be."""
+        working = [rank for rank in self.others.values() if rank.is_working]
+        if any(rank.tasks for rank in working):
             return True
-        return bool(here and self._dealer and self._dealer.left and not self._dealer.stopping())
+        return bool(working and self._scheduler and self._scheduler.remaining and not self._scheduler.is_stopping())
 
-    def pause(self) -> float:
-        """Seconds that may pass until ``serve`` should be called again."""
+    def poll_seconds(self) -> float:
+        """Seconds that may pass until ``poll`` should be called again."""
         if not self.others:
             return IDLE_SECONDS
         return POLL_SECONDS if self._now() - self._last_message < 1.0 else QUIET_POLL_SECONDS
 
-    def serve(self) -> None:
-        """Read and answer what the ranks say.
+    def poll(self) -> None:
+        """Read the messages of the other ranks, and answer them.
 
-        Raises ``RetryableError`` when one is silent for too long, ``StoreError`` when one cannot store.
+        Raises ``RetryableError`` when a rank has been silent for too long, ``StoreError`` when one cannot store.
         """
         if self._link is None or not self.others:
             return
-        assert self._dealer is not None
+        assert self._scheduler is not None
         now = self._now()
-        if now - self._last_look > self._silence / 2:
-            # This process itself was stopped for a while (a suspended machine): the others are not to blame.
-            for member in self.others.values():
-                member.heard = now
-        self._last_look = now
-        for rank, message in self._link.receive():
-            self.others[rank].heard = self._last_message = now
-            self._hear(self.others[rank], message)
-        self._answer()
-        if now - self._last_beat >= BEAT_SECONDS:
-            self._last_beat = now
-            for member in self.others.values():
-                self._send(member, Beat())
-        for member in self.others.values():
-            if now - member.heard > self._silence:
+        if now - self._last_poll > self._silence / 2:
+            # This process itself stood still for a while (a suspended machine): the others are not to blame.
+            for rank in self.others.values():
+                rank.last_message = now
+        self._last_poll = now
+        for number, message in self._link.receive():
+            self.others[number].last_message = self._last_message = now
+            self._handle(self.others[number], message)
+        self._answer_requests()
+        if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
+            self._last_heartbeat = now
+            for rank in self.others.values():
+                self._send(rank, Heartbeat())
+        for rank in self.others.values():
+            if now - rank.last_message > self._silence:
                 raise RetryableError(
-                    f"{member} (process {member.pid}) has said nothing for {self._silence:.0f} s: it hangs, or its "
-                    "node does. The job ends; what is finished is in the store, the retry goes on from there"
+                    f"{rank} (process {rank.pid}) has sent no message for {self._silence:.0f} s: the process or its "
+                    "node hangs. The job ends; finished chunks are in the store, and the retry decodes the others"
                 )
 
-    def close(self, seconds: float = 20.0) -> list[Member]:
-        """Tell all ranks to leave and wait for their last word; those that did not say it are returned."""
+    def close(self, seconds: float = 20.0) -> list[RankState]:
+        """Tell all ranks to end, and wait for their last messages; returns the ranks that sent none."""
         if self._link is None or self._is_closed:
             return self._missing
         self._is_closed = True
-        for rank in range(1, self._link.size):
-            self._link.send(rank, End())
+        for number in range(1, self._link.size):
+            self._link.send(number, Shutdown())
         deadline = self._now() + seconds
-        missing = [member for member in self.others.values() if member.made is None]
-        # One that is silent already is not waited for.
-        while any(self._now() - member.heard <= self._silence for member in missing) and self._now() < deadline:
-            for rank, message in self._link.receive():
-                if isinstance(message, Bye) and rank in self.others:
-                    self.others[rank].made = message.made
-            missing = [member for member in missing if member.made is None]
+        missing = [rank for rank in self.others.values() if rank.made is None]
+        # A rank that has been silent for too long already is not waited for.
+        while any(self._now() - rank.last_message <= self._silence for rank in missing) and self._now() < deadline:
+            for number, message in self._link.receive():
+                if isinstance(message, Farewell) and number in self.others:
+                    self.others[number].made = message.made
+            missing = [rank for rank in missing if rank.made is None]
             self._sleep(POLL_SECONDS)
         self._missing = missing
         return missing
 
-    def _share(self, member: Member) -> int:
-        """Tasks that a rank may be at together: when there are few, they go to all nodes alike."""
-        assert self._dealer is not None
-        here = [one for one in (self.me, *self.others.values()) if one.is_here]
-        tasks = self._dealer.left + sum(len(one.tasks) for one in here)
+    def _share(self, rank: RankState) -> int:
+        """Returns how many tasks a rank may have at once: when there are few, all nodes get some."""
+        assert self._scheduler is not None
+        working = [one for one in (self.own, *self.others.values()) if one.is_working]
+        tasks = self._scheduler.remaining + sum(len(one.tasks) for one in working)
         if self.is_alone:
             return max(1, tasks)
-        processes = sum(one.processes for one in here)
-        return max(1, math.ceil(tasks * member.processes / max(1, processes)))
+        processes = sum(one.processes for one in working)
+        return max(1, math.ceil(tasks * rank.processes / max(1, processes)))
 
-    def _send(self, member: Member, message: object) -> None:
+    def _send(self, rank: RankState, message: object) -> None:
         assert self._link is not None
-        self._link.send(member.rank, message)
+        self._link.send(rank.rank, message)
 
-    def _hear(self, member: Member, message: object) -> None:
+    def _handle(self, rank: RankState, message: object) -> None:
         match message:
-            case Ask():
-                member.asks += 1
-                self._turn.append(member.rank)
-            case Done(outcome):
-                self._finish(member, outcome)
-            case Say(sentence):
-                self._say(f"{member}: {sentence}")
-            case Leave(cause):
-                self._leave(member, cause)
-            case Broken(sentence):
-                raise StoreError(f"{member}: {sentence}")
-            case Bye(made):
-                member.made = made
+            case Request():
+                rank.requests += 1
+                self._requests.append(rank.rank)
+            case Finished(outcome):
+                self._finish(rank, outcome)
+            case Log(sentence):
+                self._warn(f"{rank}: {sentence}")
+            case Withdraw(cause):
+                self._withdraw(rank, cause)
+            case StoreFailure(sentence):
+                raise StoreError(f"{rank}: {sentence}")
+            case Farewell(made):
+                rank.made = made
 
-    def _finish(self, member: Member, outcome: Outcome) -> None:
-        assert self._dealer is not None
-        self._dealer.learn(outcome, member.rank)
-        member.decoded += outcome.status == "decoded"
-        if member.finished(outcome.chunk):
+    def _finish(self, rank: RankState, outcome: Outcome) -> None:
+        assert self._scheduler is not None
+        self._scheduler.record(outcome, rank.rank)
+        rank.decoded += outcome.status == "decoded"
+        if rank.remove_chunk(outcome.chunk):
             self._report(outcome)
 
-    def _leave(self, member: Member, cause: str) -> None:
-        assert self._dealer is not None
-        if not member.is_here:
+    def _withdraw(self, rank: RankState, cause: str) -> None:
+        assert self._scheduler is not None
+        if not rank.is_working:
             return
-        member.is_here = False
-        member.left_because = cause
-        member.asks = 0
-        self._turn = deque(rank for rank in self._turn if rank != member.rank)
-        self._dealer.dismiss(member.rank)
-        self._dealer.give_back(member.unfinished())
-        if not self._dealer.stopping():
-            self._say(f"{member} takes no more work: {cause}")
+        rank.is_working = False
+        rank.withdrew_because = cause
+        rank.requests = 0
+        self._requests = deque(number for number in self._requests if number != rank.rank)
+        self._scheduler.remove_rank(rank.rank)
+        self._scheduler.return_tasks(rank.remove_tasks())
+        if not self._scheduler.is_stopping():
+            self._warn(f"{rank} takes no more tasks: {cause}")
 
-    def _answer(self) -> None:
-        assert self._dealer is not None
-        if self._dealer.stopping():
-            if not self._is_stopped:
-                self._is_stopped = True
-                for member in self.others.values():
-                    self._send(member, Stop(str(self._dealer.stopped_by)))
+    def _answer_requests(self) -> None:
+        assert self._scheduler is not None
+        if self._scheduler.is_stopping():
+            if not self._has_sent_stop:
+                self._has_sent_stop = True
+                for rank in self.others.values():
+                    self._send(rank, Stop(str(self._scheduler.stopped_by)))
             return
-        for _ in range(len(self._turn)):
-            if not self._dealer.left:
+        for _ in range(len(self._requests)):
+            if not self._scheduler.remaining:
                 return
-            rank = self._turn.popleft()
-            member = self.others[rank]
-            task = self._dealer.take(rank) if len(member.tasks) < self._share(member) else None
+            number = self._requests.popleft()
+            rank = self.others[number]
+            task = self._scheduler.next_task(number) if len(rank.tasks) < self._share(rank) else None
             if task is None:
-                self._turn.append(rank)
+                self._requests.append(number)
                 continue
-            member.asks -= 1
-            member.has(task)
-            self._send(member, Work(task))
+            rank.requests -= 1
+            rank.add_task(task)
+            self._send(rank, Assign(task))

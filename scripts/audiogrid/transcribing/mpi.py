@@ -1,7 +1,7 @@
-"""MPI underneath a job of several ranks: start, messages, what a node's ranks divide, an orderly end.
+"""The MPI job of several ranks: its start, its messages, how the ranks of a node share it, and its end.
 
-mpi4py is imported here and nowhere else, and only when a job is started with ``--mpi-tasks``: worker
-processes must never load MPI (a child that does ends the job under Open MPI).
+mpi4py is imported in this module only, and only when a job is started with ``--mpi-tasks``: worker
+processes must never load MPI (under Open MPI a child that does ends the job).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 from audiogrid.core.errors import EXIT_RETRY, AudiogridError, InputError
 from audiogrid.hardware.cores import usable_cores
-from audiogrid.hardware.device_choice import look
+from audiogrid.hardware.device_choice import find_gpus
 from audiogrid.hardware.node_share import NodeShare, share_node, usable_core_numbers
 
 TAG = 7
 
 
 def import_mpi() -> Any:
-    """The module ``mpi4py.MPI``; importing it joins the job. Raises ``InputError`` that says what to install."""
+    """Returns the module ``mpi4py.MPI``; importing it joins the job. Raises ``InputError`` if it cannot be used."""
     try:
         import mpi4py.MPI as MPI
     except ImportError as error:
@@ -38,9 +38,9 @@ def import_mpi() -> Any:
 
 
 class MpiLink:
-    """Messages between ranks. Sends never wait for the receiver; receives take only what is there.
+    """Sends and receives messages between ranks.
 
-    Nothing here blocks, because a blocking MPI call burns a whole core while it waits.
+    No call blocks, because a blocking MPI call uses a whole core while it waits.
     """
 
     def __init__(self, comm: Any, mpi: Any) -> None:
@@ -56,7 +56,7 @@ class MpiLink:
         self._clean()
 
     def receive(self) -> list[tuple[int, Any]]:
-        """All messages that have arrived."""
+        """Returns all messages that have arrived."""
         self._clean()
         found: list[tuple[int, Any]] = []
         status = self._mpi.Status()
@@ -65,8 +65,8 @@ class MpiLink:
             message = self._comm.improbe(source=self._mpi.ANY_SOURCE, tag=TAG, status=status)
             if message is not None:
                 found.append((status.Get_source(), message.recv()))
-            # Open MPI answers from what it has taken in so far, and takes in more only then: what came while this rank
-            # did something else is there at the second look.
+            # Open MPI answers a probe from what it has read so far, and reads more only afterwards: messages that
+            # arrived while this rank did something else are found by the second probe.
             looks = looks + 1 if message is None else 0
         return found
 
@@ -80,11 +80,10 @@ class MpiLink:
 
 
 class World:
-    """The ranks of an MPI job; a context manager that ends the job whichever way this rank ends.
+    """This process's rank in an MPI job; a context manager that ends the MPI job when the block ends.
 
-    An error is printed with rank and host and aborts the job, unless the ranks have taken leave of
-    each other before (``is_closed``): then each ends by itself. Raises ``InputError`` when the job
-    has not ``tasks`` ranks.
+    An error is printed with rank and host and aborts the job, unless the ranks have ended their exchange of messages
+    (``is_closed``): then each ends by itself. Raises ``InputError`` when the job does not have ``tasks`` ranks.
     """
 
     def __init__(self, tasks: int) -> None:
@@ -110,9 +109,9 @@ class World:
         self.size = self.link.size
 
     def share_of_node(self, device: str) -> NodeShare:
-        """What this rank has of its node (all ranks call this together)."""
+        """Returns this rank's share of its node. All ranks must call this at the same time."""
         near = self._comm.Split_type(self._mpi.COMM_TYPE_SHARED)
-        gpus = [] if device == "cpu" else list(look().gpus)
+        gpus = [] if device == "cpu" else list(find_gpus().gpus)
         seen = near.allgather((usable_core_numbers(), gpus))
         share = share_node(
             near.Get_rank(),
@@ -130,7 +129,7 @@ class World:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None or self.is_closed:
-            # The other side takes all that was sent before its own last word: this cannot wait for long.
+            # The receivers read all messages before they end, so this cannot take long.
             while not self.link.flush():
                 time.sleep(0.001)
             self._mpi.Finalize()

@@ -1,4 +1,4 @@
-"""How a transcribe job of several ranks is started, and what it asks a cluster for."""
+"""The command that starts a transcribe job of several ranks, and its resources on a cluster."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ ON_A_CLUSTER = "srun --mpi=pmix"
 
 
 def is_mpi(mpi: Mapping[str, Any]) -> bool:
-    """Whether the section ``mpi`` of the configuration asks for several ranks; one rank is the ordinary job."""
+    """Returns whether the section ``mpi`` of the configuration asks for several ranks."""
     return bool(mpi["tasks"] > 1)
 
 
 def start_command(mpi: Mapping[str, Any], threads: int, on_cluster: bool) -> str:
-    """What stands before the script: Python alone, or a launcher that starts every rank with it.
+    """Returns the command that runs the script: Python alone, or a launcher that starts every rank with it.
 
     ``threads``: cores of a rank. ``python -m mpi4py`` ends the whole job when a rank raises; without
     it the others would wait for ever.
@@ -32,8 +32,5 @@ def start_command(mpi: Mapping[str, Any], threads: int, on_cluster: bool) -> str
 
 
 def mpi_resources(mpi: Mapping[str, Any]) -> dict[str, Any]:
-    """Resources that make a job an MPI job for Snakemake's executors.
-
-    Only their being there says so: without several ranks there must be none.
-    """
+    """Returns the resources by which Snakemake's executors know an MPI job; none for a job of one rank."""
     return {"mpi": mpi["launcher"], "tasks": mpi["tasks"]} if is_mpi(mpi) else {}

@@ -1,11 +1,11 @@
-"""A pool of decoding processes that survives whatever happens inside them.
+"""A pool of decoding processes that survives crashes, hangs and out-of-memory kills of its processes.
 
-Every slot is a ``ProcessPoolExecutor`` of one spawned process, so that an abort, an out-of-memory
-kill or a hang takes down one process and the task it was at, never its neighbours.
+Every worker process is a ``ProcessPoolExecutor`` of one spawned process, so that an abort, an out-of-memory kill or
+a hang ends one process and its task, never the others.
 
-A slot may have a GPU of its own. When that fails in the middle (see ``slots.py``), the process is started again and
-has to read a known clip before it gets another task; a GPU that cannot, or that fails task after task, is given up.
-Others do its work; where there are none, the CPU does, if a GPU was not asked for by name.
+A worker process may have a GPU of its own. When the GPU fails, the process is started again and must decode a known
+clip before it gets another task. A GPU that fails at the clip, or at several tasks in a row, is not used any more.
+The other processes do its work; if there are none, the CPU does, unless ``device: cuda`` was asked for.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from audiogrid.core.errors import AudiogridError, InputError, RetryableError, St
 from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.scheduler import Task, Wait
 from audiogrid.transcribing.worker import WorkerSettings, describe_exit
-from audiogrid.transcribing.worker_process import Slot, make_slots, reserve_slots
+from audiogrid.transcribing.worker_process import WorkerProcess, make_processes, reserve_processes
 
-# A process that cannot even start: this many in a row, and the node is not to be trusted.
+# So many starts of worker processes that fail in a row end the job on this node.
 MAX_FAILED_STARTS = 3
-# So many tasks in a row that failed on a GPU are not the tasks' fault, if there is anybody else to do them.
-MAX_STRIKES = 3
+# After so many tasks in a row that failed on a GPU, the GPU is at fault, if another device can do its work.
+MAX_GPU_FAILURES = 3
 
 
 class WorkerPool:
     """Runs tasks in worker processes.
 
-    ``attempts``: tries per chunk. ``patience``: seconds that a task may take before its process is
+    ``attempts``: tries per chunk. ``timeout``: seconds that a task may take before its process is
     taken to hang. A task of several chunks that fails is tried again chunk by chunk, so that only
-    the culprit is charged.
+    the chunk that fails loses an attempt.
     """
 
     def __init__(
@@ -43,121 +43,125 @@ class WorkerPool:
         settings: WorkerSettings,
         processes: int,
         attempts: int,
-        patience: Callable[[Task], float],
+        timeout: Callable[[Task], float],
         warn: Callable[[str], None],
     ) -> None:
         self._settings = settings
-        self._slots = make_slots(settings, processes)
+        self._workers = make_processes(settings, processes)
         self._attempts = attempts
-        self._patience = patience
+        self._timeout = timeout
         self._warn = warn
-        self._again: deque[Task] = deque()
+        self._retries: deque[Task] = deque()
         self._failures: dict[str, int] = {}
-        self._excused: set[str] = set()
+        self._forgiven: set[str] = set()
         self._failed_starts = 0
         self.made: dict[str, Any] = {}
 
     def run(
         self,
-        take: Callable[[], Task | Wait | None],
+        next_task: Callable[[], Task | Wait | None],
         report: Callable[[Outcome], None],
-        stopping: Callable[[], bool],
+        is_stopping: Callable[[], bool],
         tick: Callable[[], None],
         pause: Callable[[], float] = lambda: 0.5,
     ) -> None:
-        """Work until ``take`` has nothing more, or ``stopping`` says to take no new task.
+        """Work until ``next_task`` returns ``None`` or ``is_stopping`` returns true.
 
         ``report`` gets one outcome per chunk. ``tick`` is called after every change, and at the latest
-        after the seconds that ``pause`` gives; so is ``take`` when it answered ``WAIT``.
+        after the seconds that ``pause`` returns; so is ``next_task`` after it returned ``WAIT``.
         Raises ``RetryableError`` when no worker process can be started here, and what a worker
         raised at its start when that was an ``AudiogridError`` (a damaged model, say).
         """
         try:
             while True:
                 waiting = False
-                for slot in self._slots:
-                    if slot.future is None and not stopping():
-                        task = self._again.popleft() if self._again else take()
+                for worker in self._workers:
+                    if worker.future is None and not is_stopping():
+                        task = self._retries.popleft() if self._retries else next_task()
                         if isinstance(task, Wait):
                             waiting = True
                         elif task is not None:
-                            self._begin(slot, task)
-                busy = [slot for slot in self._slots if slot.future is not None]
+                            self._assign(worker, task)
+                busy = [worker for worker in self._workers if worker.future is not None]
                 if busy:
-                    wait([slot.future for slot in busy if slot.future], timeout=pause(), return_when=FIRST_COMPLETED)
+                    wait(
+                        [worker.future for worker in busy if worker.future],
+                        timeout=pause(),
+                        return_when=FIRST_COMPLETED,
+                    )
                 elif waiting:
                     time.sleep(pause())
                 else:
                     return
-                for slot in busy:
-                    self._look_after(slot, report)
+                for worker in busy:
+                    self._check(worker, report)
                 tick()
         finally:
             self.close()
 
     def close(self) -> None:
         """End all worker processes."""
-        for slot in self._slots:
-            slot.discard()
+        for worker in self._workers:
+            worker.discard()
 
-    def _begin(self, slot: Slot, task: Task) -> None:
-        if slot.executor is None:
-            slot.task = task
-            slot.launch()
+    def _assign(self, worker: WorkerProcess, task: Task) -> None:
+        if worker.executor is None:
+            worker.task = task
+            worker.launch()
         else:
-            slot.submit(task, self._patience(task))
+            worker.submit(task, self._timeout(task))
 
-    def _look_after(self, slot: Slot, report: Callable[[Outcome], None]) -> None:
-        assert slot.future is not None
-        if not slot.future.done():
-            if time.monotonic() > slot.deadline and not slot.overdue:
-                slot.overdue = True
-                slot.kill()
+    def _check(self, worker: WorkerProcess, report: Callable[[Outcome], None]) -> None:
+        assert worker.future is not None
+        if not worker.future.done():
+            if time.monotonic() > worker.deadline and not worker.is_overdue:
+                worker.is_overdue = True
+                worker.kill()
             return
-        future, slot.future = slot.future, None
+        future, worker.future = worker.future, None
         error = future.exception()
-        if not slot.is_ready:
-            self._after_start(slot, future, error)
+        if not worker.is_ready:
+            self._after_start(worker, future, error)
         elif error is None:
-            slot.task = None
-            slot.strikes = 0
+            worker.task = None
+            worker.gpu_failures = 0
             for outcome in future.result():
-                self._note(slot, outcome.notes)
+                self._warn_of(worker, outcome.notes)
                 report(outcome)
         elif isinstance(error, StoreError):
             raise error
         else:
-            task, slot.task = slot.task, None
+            task, worker.task = worker.task, None
             assert task is not None
-            cause = self._cause(slot, error)
-            if slot.is_to_blame(error):
-                slot.discard()
-                self._strike(slot, task, cause, report)
+            cause = self._cause(worker, error)
+            if worker.may_be_gpu_failure(error):
+                worker.discard()
+                self._retry_after_gpu_failure(worker, task, cause, report)
                 return
             if isinstance(error, BrokenProcessPool):
-                slot.discard()
-            self._charge(task, cause, report)
+                worker.discard()
+            self._count_failure(task, cause, report)
 
-    def _after_start(self, slot: Slot, future: Future[Any], error: BaseException | None) -> None:
-        task, slot.task = slot.task, None
+    def _after_start(self, worker: WorkerProcess, future: Future[Any], error: BaseException | None) -> None:
+        task, worker.task = worker.task, None
         assert task is not None
         if error is None:
-            slot.is_ready = True
-            self._failed_starts = slot.failed_starts = 0
+            worker.is_ready = True
+            self._failed_starts = worker.failed_starts = 0
             self.made = future.result()
-            self._note(slot, self.made.get("adapted", ()))
-            slot.submit(task, self._patience(task))
+            self._warn_of(worker, self.made.get("adapted", ()))
+            worker.submit(task, self._timeout(task))
             return
-        if isinstance(error, InputError) or (isinstance(error, AudiogridError) and not slot.gpu):
+        if isinstance(error, InputError) or (isinstance(error, AudiogridError) and not worker.gpu):
             raise error
-        self._again.appendleft(task)
-        cause = self._cause(slot, error)
-        slot.discard()
-        if slot.gpu:
-            slot.failed_starts += 1
-            self._warn(f"a decoding process on {slot.name} could not start: {cause}")
-            if slot.failed_starts >= MAX_FAILED_STARTS:
-                self._give_up(slot, cause)
+        self._retries.appendleft(task)
+        cause = self._cause(worker, error)
+        worker.discard()
+        if worker.gpu:
+            worker.failed_starts += 1
+            self._warn(f"a decoding process on {worker.name} could not start: {cause}")
+            if worker.failed_starts >= MAX_FAILED_STARTS:
+                self._drop_gpu(worker, cause)
             return
         self._failed_starts += 1
         if self._failed_starts >= MAX_FAILED_STARTS:
@@ -167,61 +171,65 @@ class WorkerPool:
             )
         self._warn(f"a decoding process could not start: {cause}; starting another")
 
-    def _cause(self, slot: Slot, error: BaseException) -> str:
-        if slot.overdue:
+    def _cause(self, worker: WorkerProcess, error: BaseException) -> str:
+        if worker.is_overdue:
             return "decoding hung and was stopped"
         if isinstance(error, BrokenProcessPool):
-            return describe_exit(slot.exit_code())
+            return describe_exit(worker.exit_code())
         return f"{type(error).__name__}: {error}" if not isinstance(error, AudiogridError) else str(error)
 
-    def _charge(self, task: Task, cause: str, report: Callable[[Outcome], None]) -> None:
+    def _count_failure(self, task: Task, cause: str, report: Callable[[Outcome], None]) -> None:
         if len(task) > 1:
-            self._warn(f"{cause} while at {len(task)} chunks; trying them one by one")
-            self._again.extendleft([job] for job in reversed(task))
+            self._warn(f"{cause} while decoding {len(task)} chunks; trying them one by one")
+            self._retries.extendleft([job] for job in reversed(task))
             return
         (job,) = task
         self._failures[job.name] = self._failures.get(job.name, 0) + 1
         tried = self._failures[job.name]
         if tried < self._attempts:
             self._warn(f"chunk {job.name}: {cause}; attempt {tried + 1} of {self._attempts} follows")
-            self._again.append(task)
+            self._retries.append(task)
         else:
             report(Outcome(job.name, job.key, "failed", job.audio, error=cause))
 
-    def _strike(self, slot: Slot, task: Task, cause: str, report: Callable[[Outcome], None]) -> None:
-        """A GPU failed at a task: whose fault it was is seen from what happens next."""
-        slot.strikes += 1
+    def _retry_after_gpu_failure(
+        self, worker: WorkerProcess, task: Task, cause: str, report: Callable[[Outcome], None]
+    ) -> None:
+        """Try a task that failed on a GPU again; what happens then tells whether the GPU or the task is at fault."""
+        worker.gpu_failures += 1
         names = {job.name for job in task}
-        others = len(self._slots) > 1 or self._settings.reserve[0]
-        if slot.strikes >= MAX_STRIKES and others and not names & self._excused:
-            self._excused |= names
+        has_others = len(self._workers) > 1 or self._settings.reserve[0]
+        if worker.gpu_failures >= MAX_GPU_FAILURES and has_others and not names & self._forgiven:
+            self._forgiven |= names
             for name in names:
                 self._failures.pop(name, None)
-            self._again.appendleft(task)
-            self._give_up(slot, cause)
-        elif not names & slot.failed_at:
-            slot.failed_at |= names
-            self._warn(f"{cause} on {slot.name}; the process starts again and is tried on a known clip first")
-            self._again.appendleft(task)
+            self._retries.appendleft(task)
+            self._drop_gpu(worker, cause)
+        elif not names & worker.failed_chunks:
+            worker.failed_chunks |= names
+            self._warn(f"{cause} on {worker.name}; the process starts again and must decode a known clip first")
+            self._retries.appendleft(task)
         else:
-            # The GPU has read the clip since it failed here: this time the chunk is charged.
-            self._charge(task, cause, report)
+            # The GPU has decoded the clip since it failed at this chunk: now the chunk loses an attempt.
+            self._count_failure(task, cause, report)
 
-    def _give_up(self, slot: Slot, cause: str) -> None:
-        """Go on without a GPU. Raises ``RetryableError`` when nobody is left."""
-        self._slots.remove(slot)
+    def _drop_gpu(self, worker: WorkerProcess, cause: str) -> None:
+        """Go on without a GPU. Raises ``RetryableError`` when no device is left."""
+        self._workers.remove(worker)
         host = os.uname().nodename
-        if self._slots:
-            self._warn(f"{slot.name} of {host} is given up ({cause}); {len(self._slots)} other process(es) go on")
-            return
-        self._slots = reserve_slots(self._settings)
-        if not self._slots:
-            raise RetryableError(
-                f"{slot.name} of {host} cannot be decoded on any more: {cause}. What is finished is in the store. "
-                f"Keep jobs off {host} until scripts/doctor.py is content with it, or set device: auto"
+        if self._workers:
+            self._warn(
+                f"{worker.name} of {host} is not used any more ({cause}); {len(self._workers)} other process(es) go on"
             )
-        self._warn(f"{slot.name} of {host} is given up ({cause}); the CPU goes on")
+            return
+        self._workers = reserve_processes(self._settings)
+        if not self._workers:
+            raise RetryableError(
+                f"{worker.name} of {host} cannot decode any more: {cause}. Finished chunks are in the store. "
+                f"Keep jobs off {host} until scripts/doctor.py reports no fault there, or set device: auto"
+            )
+        self._warn(f"{worker.name} of {host} is not used any more ({cause}); the CPU goes on")
 
-    def _note(self, slot: Slot, notes: tuple[str, ...]) -> None:
+    def _warn_of(self, worker: WorkerProcess, notes: tuple[str, ...]) -> None:
         for note in notes:
-            self._warn(f"{slot.name}: {note}")
+            self._warn(f"{worker.name}: {note}")

@@ -1,6 +1,6 @@
-"""What the ranks of a job say to each other, and over what.
+"""The messages that ranks of a job exchange, and the link that carries them.
 
-All messages are small, and nobody ever blocks on one.
+All messages are small, and no call blocks on one.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any, Protocol
 from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.scheduler import Task
 
-# Ranks show at least this often that they are alive.
-BEAT_SECONDS = 5.0
+# Every rank sends at least one message in this time.
+HEARTBEAT_SECONDS = 5.0
 
 
 class Link(Protocol):
-    """How ranks reach each other. Messages between two ranks arrive complete and in order."""
+    """Carries messages between ranks. Messages between two ranks arrive complete and in order."""
 
     rank: int
     size: int
@@ -25,13 +25,13 @@ class Link(Protocol):
         """Send without waiting for the receiver."""
 
     def receive(self) -> list[tuple[int, Any]]:
-        """All messages that have arrived, with their senders; never waits."""
+        """Returns all messages that have arrived, with their senders; never waits."""
 
 
 # From a rank to rank 0.
 @dataclass(frozen=True)
-class Hello:
-    """A rank introduces itself. ``processes``: how many tasks it can be at."""
+class Registration:
+    """The first message of a rank. ``processes``: how many tasks it can work on at once."""
 
     host: str
     pid: int
@@ -40,40 +40,40 @@ class Hello:
 
 
 @dataclass(frozen=True)
-class Ask:
-    """A worker process is free."""
+class Request:
+    """One worker process of the rank is free."""
 
 
 @dataclass(frozen=True)
-class Done:
-    """One chunk is finished, or has failed for good."""
+class Finished:
+    """One chunk is decoded, or has failed for good."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True)
-class Say:
-    """A sentence for the log."""
+class Log:
+    """A sentence for the job's log."""
 
     sentence: str
 
 
 @dataclass(frozen=True)
-class Leave:
-    """The rank takes no more tasks; what it still had is not finished."""
+class Withdraw:
+    """The rank takes no more tasks; its unfinished tasks go to other ranks."""
 
     cause: str
 
 
 @dataclass(frozen=True)
-class Broken:
-    """Results cannot be stored: no rank should go on."""
+class StoreFailure:
+    """The rank cannot write results: the whole job must end."""
 
     sentence: str
 
 
 @dataclass(frozen=True)
-class Bye:
+class Farewell:
     """The rank's last message. ``made``: what it decoded with."""
 
     made: dict[str, Any]
@@ -81,32 +81,32 @@ class Bye:
 
 # From rank 0.
 @dataclass(frozen=True)
-class Go:
-    """Work begins. ``share``: tasks that the rank will be at together, at most."""
+class Start:
+    """Work begins. ``share``: how many tasks the rank will have at once, at most."""
 
     share: int
 
 
 @dataclass(frozen=True)
-class Work:
-    """A task to do."""
+class Assign:
+    """A task for the rank."""
 
     task: Task
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Finish what is begun, begin nothing new."""
+    """Finish the tasks that are running, begin no other."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class End:
-    """Leave at once."""
+class Shutdown:
+    """End at once."""
 
 
 # Both ways.
 @dataclass(frozen=True)
-class Beat:
+class Heartbeat:
     """The sender is alive."""

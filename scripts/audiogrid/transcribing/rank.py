@@ -1,4 +1,4 @@
-"""A rank other than 0: its worker processes do what rank 0 hands out."""
+"""A rank other than 0: its worker processes decode the tasks that rank 0 assigns."""
 
 from __future__ import annotations
 
@@ -11,193 +11,193 @@ from audiogrid.core.errors import AudiogridError, RetryableError, StoreError
 from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.coordinator import IDLE_SECONDS, POLL_SECONDS
 from audiogrid.transcribing.protocol import (
-    BEAT_SECONDS,
-    Ask,
-    Beat,
-    Broken,
-    Bye,
-    Done,
-    End,
-    Go,
-    Hello,
-    Leave,
+    HEARTBEAT_SECONDS,
+    Assign,
+    Farewell,
+    Finished,
+    Heartbeat,
     Link,
-    Say,
+    Log,
+    Registration,
+    Request,
+    Shutdown,
+    Start,
     Stop,
-    Work,
+    StoreFailure,
+    Withdraw,
 )
-from audiogrid.transcribing.scheduler import WAIT, Limits, Pace, Task, Wait
+from audiogrid.transcribing.scheduler import WAIT, Limits, SpeedEstimate, Task, Wait
 
-# Where tasks are done within this time, a request takes a share of it that counts: one task per process waits
-# here already. At most this much work is held back from ranks that would be free earlier.
-SHORT_SECONDS = 5.0
+# Where tasks are finished within this time, waiting for an answer takes a noticeable share of it: then one task per
+# process is requested ahead. At most this much work is kept from ranks that would be free earlier.
+SHORT_TASK_SECONDS = 5.0
 
 
 class Pool(Protocol):
-    """What a follower needs of ``WorkerPool``."""
+    """What a ``WorkerRank`` uses of ``WorkerPool``."""
 
     made: dict[str, Any]
 
     def run(
         self,
-        take: Callable[[], Task | Wait | None],
+        next_task: Callable[[], Task | Wait | None],
         report: Callable[[Outcome], None],
-        stopping: Callable[[], bool],
+        is_stopping: Callable[[], bool],
         tick: Callable[[], None],
         pause: Callable[[], float],
     ) -> None:
-        """Work until ``take`` has nothing more."""
+        """Work until ``next_task`` returns ``None``."""
 
 
-class _EndedError(Exception):
-    """Rank 0 said that it is over."""
+class _ShutdownError(Exception):
+    """Rank 0 sent ``Shutdown``."""
 
 
-class Follower:
-    """Asks rank 0 for a task whenever a process is free, and tells it how each chunk went.
+class WorkerRank:
+    """Requests a task from rank 0 whenever a process is free, and reports the outcome of each chunk.
 
-    ``silence``: seconds without a word from rank 0 after which it is taken to be lost.
-    ``stopped_by``: set (by a signal handler, say) to begin nothing new; why this rank ends early.
+    ``silence``: seconds without a message from rank 0 after which it is taken to be lost.
+    ``stopped_by``: why this rank begins no new task; set by a signal handler, for instance.
     """
 
     def __init__(
         self,
         link: Link,
-        hello: Hello,
+        registration: Registration,
         limits: Limits,
         silence: float = 120.0,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._link = link
-        self._hello = hello
+        self._registration = registration
         self._limits = limits
         self._silence = silence
         self._now = now
         self._sleep = sleep
-        self._pace = Pace()
+        self._speed = SpeedEstimate()
         self._inbox: deque[Task] = deque()
-        self._asked = self._hungry = self._processes = 0
+        self._open_requests = self._idle_processes = self._processes = 0
         self._tasks = 0
         self._began = now()
         self._share: int | None = None
         self._pause = IDLE_SECONDS
-        self._heard = self._last_beat = self._last_look = now()
+        self._last_message = self._last_heartbeat = self._last_poll = now()
         self.stopped_by: str | None = None
 
-    def patience(self, task: Task) -> float:
-        """Seconds after which a task is taken to hang, by what this rank's processes have shown so far."""
-        return self._pace.patience(task, self._limits.chunk_timeout)
+    def timeout(self, task: Task) -> float:
+        """Returns the seconds after which a task is taken to hang, by the speed of this rank's processes so far."""
+        return self._speed.timeout(task, self._limits.chunk_timeout)
 
     def warn(self, sentence: str) -> None:
-        """Pass a sentence for a person on to rank 0."""
-        self._send(Say(sentence))
+        """Send a sentence for the log to rank 0."""
+        self._send(Log(sentence))
 
     def run(self, make_pool: Callable[[int], Pool], check: Callable[[], None], terminated: type[Exception]) -> None:
-        """Work until rank 0 says that it is over.
+        """Work until rank 0 sends ``Shutdown``.
 
-        ``make_pool`` gets the number of processes. ``check`` is called now and then and may raise
-        ``terminated`` to give up what is begun. Raises ``RetryableError`` when rank 0 is lost.
+        ``make_pool`` gets the number of processes. ``check`` is called regularly and may raise ``terminated`` to
+        abandon the running tasks. Raises ``RetryableError`` when rank 0 is lost.
         """
-        self._send(self._hello)
+        self._send(self._registration)
         pool: Pool | None = None
         try:
-            # Rank 0 looks through the store first, which may take long: no clock runs yet.
+            # Rank 0 looks through the store first, which may take long: it may be silent until it sends Start.
             while self._share is None:
-                self._look(is_started=False)
+                self._poll(has_started=False)
                 self._sleep(POLL_SECONDS)
-            self._processes = min(self._hello.processes, self._share)
+            self._processes = min(self._registration.processes, self._share)
             self._began = self._now()
             pool = make_pool(self._processes)
 
             def tick() -> None:
-                self._hungry = 0
-                self._look()
+                self._idle_processes = 0
+                self._poll()
                 check()
-                self._ask()
+                self._send_requests()
 
             try:
-                pool.run(self._take, self._report, self._stopping, tick, self._next_pause)
-                cause = self.stopped_by or "it has nothing to do"
+                pool.run(self._next_task, self._report, self._is_stopping, tick, self._next_pause)
+                cause = self.stopped_by or "there is nothing left to do"
             except StoreError as error:
-                self._send(Broken(str(error)))
+                self._send(StoreFailure(str(error)))
                 cause = str(error)
             except AudiogridError as error:
                 cause = str(error)
             except terminated:
                 cause = self.stopped_by or "it was told to end"
-            self._send(Leave(cause))
+            self._send(Withdraw(cause))
             while True:
-                self._look()
+                self._poll()
                 self._sleep(self._next_pause())
-        except _EndedError:
-            self._send(Bye(pool.made if pool else {}))
+        except _ShutdownError:
+            self._send(Farewell(pool.made if pool else {}))
 
     def _send(self, message: object) -> None:
         self._link.send(0, message)
 
-    def _take(self) -> Task | Wait | None:
+    def _next_task(self) -> Task | Wait | None:
         if self._inbox:
             task = self._inbox.popleft()
-            self._ask()
+            self._send_requests()
             return task
-        self._hungry += 1
-        self._ask()
+        self._idle_processes += 1
+        self._send_requests()
         return WAIT
 
-    def _ask(self) -> None:
-        """Have as many requests on their way as there are free processes, and some ahead where tasks are short."""
-        wanted = self._hungry + self._ahead() - len(self._inbox)
-        while self._asked < wanted and not self._stopping():
-            self._asked += 1
-            self._send(Ask())
+    def _send_requests(self) -> None:
+        """Keep one request open for each idle process, and more where tasks are short."""
+        wanted = self._idle_processes + self._requests_ahead() - len(self._inbox)
+        while self._open_requests < wanted and not self._is_stopping():
+            self._open_requests += 1
+            self._send(Request())
             self._pause = POLL_SECONDS / 2
 
-    def _ahead(self) -> int:
+    def _requests_ahead(self) -> int:
         if not self._tasks:
             return 0
-        each = (self._now() - self._began) * self._processes / self._tasks
-        return self._processes if each < SHORT_SECONDS else 0
+        seconds_per_task = (self._now() - self._began) * self._processes / self._tasks
+        return self._processes if seconds_per_task < SHORT_TASK_SECONDS else 0
 
     def _report(self, outcome: Outcome) -> None:
-        self._pace.learn(outcome)
-        self._send(Done(outcome))
+        self._speed.record(outcome)
+        self._send(Finished(outcome))
 
-    def _stopping(self) -> bool:
+    def _is_stopping(self) -> bool:
         return self.stopped_by is not None
 
     def _next_pause(self) -> float:
-        """Short after a request, longer and longer while none is answered: the end of a job may be long."""
-        if not self._hungry:
+        """Returns a short pause after a request, a longer one each time no answer came: a job's end may be long."""
+        if not self._idle_processes:
             return IDLE_SECONDS
         self._pause = min(self._pause * 1.2, IDLE_SECONDS / 2)
         return self._pause
 
-    def _look(self, is_started: bool = True) -> None:
+    def _poll(self, has_started: bool = True) -> None:
         now = self._now()
-        if now - self._last_look > self._silence / 2:
-            # This process itself was stopped for a while: rank 0 is not to blame.
-            self._heard = now
-        self._last_look = now
+        if now - self._last_poll > self._silence / 2:
+            # This process itself stood still for a while: rank 0 is not to blame.
+            self._last_message = now
+        self._last_poll = now
         for _, message in self._link.receive():
-            self._heard = now
+            self._last_message = now
             match message:
-                case Go(share):
+                case Start(share):
                     self._share = share
-                case Work(task):
-                    self._asked -= 1
+                case Assign(task):
+                    self._open_requests -= 1
                     self._tasks += 1
                     self._inbox.append(task)
                 case Stop(reason):
                     self.stopped_by = self.stopped_by or reason
-                case End():
-                    raise _EndedError
-        if now - self._last_beat >= BEAT_SECONDS:
-            self._last_beat = now
-            self._send(Beat())
-        if is_started and now - self._heard > self._silence:
+                case Shutdown():
+                    raise _ShutdownError
+        if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
+            self._last_heartbeat = now
+            self._send(Heartbeat())
+        if has_started and now - self._last_message > self._silence:
             raise RetryableError(
-                f"rank 0 has said nothing to rank {self._link.rank} on {self._hello.host} for {self._silence:.0f} s: "
-                "it hangs, or its node does. The job ends; what is finished is in the store, the retry goes on "
-                "from there"
+                f"rank 0 has sent no message to rank {self._link.rank} on {self._registration.host} for "
+                f"{self._silence:.0f} s: the process or its node hangs. The job ends; finished chunks are in the "
+                "store, and the retry decodes the others"
             )

@@ -1,4 +1,4 @@
-"""The ranks of a job as rank 0 sees them."""
+"""What rank 0 knows of each rank of a job."""
 
 from __future__ import annotations
 
@@ -10,54 +10,57 @@ from audiogrid.transcribing.scheduler import Task
 
 
 @dataclass
-class Member:
-    """A rank as rank 0 sees it. ``tasks``: what it has, by its chunks; ``asks``: requests without an answer."""
+class RankState:
+    """One rank. ``last_message``: when rank 0 last heard from it, by its own clock.
+
+    ``tasks``: the tasks it has, each as chunk -> job. ``requests``: requests that are not answered yet.
+    """
 
     rank: int
     host: str
     pid: int
     processes: int
     threads: int
-    heard: float
+    last_message: float
     tasks: list[dict[str, Any]] = field(default_factory=list)
-    asks: int = 0
+    requests: int = 0
     decoded: int = 0
-    is_here: bool = True
-    left_because: str = ""
+    is_working: bool = True
+    withdrew_because: str = ""
     made: dict[str, Any] | None = None
 
     def __str__(self) -> str:
         return f"rank {self.rank} on {self.host}"
 
-    def has(self, task: Task) -> None:
-        """Note that the rank was given ``task``."""
+    def add_task(self, task: Task) -> None:
+        """Record that the rank was given ``task``."""
         self.tasks.append({job.name: job for job in task})
 
-    def finished(self, chunk: str) -> bool:
-        """Note that a chunk is done; ``False`` when it was not this rank's."""
+    def remove_chunk(self, chunk: str) -> bool:
+        """Record that a chunk is finished; returns ``False`` if the rank did not have it."""
         for task in self.tasks:
             if task.pop(chunk, None) is not None:
                 self.tasks = [task for task in self.tasks if task]
                 return True
         return False
 
-    def unfinished(self) -> list[Task]:
-        """Give up all tasks."""
+    def remove_tasks(self) -> list[Task]:
+        """Returns the rank's unfinished tasks, which it no longer has."""
         tasks: list[Task] = [list(task.values()) for task in self.tasks]
         self.tasks = []
         return tasks
 
 
-def introduce(members: Sequence[Member]) -> list[dict[str, Any]]:
-    """Facts on every rank for the shard's report."""
+def rank_summaries(ranks: Sequence[RankState]) -> list[dict[str, Any]]:
+    """Returns what the shard's report says of each rank."""
     return [
         {
-            "rank": member.rank,
-            "host": member.host,
-            "processes": member.processes,
-            "threads": member.threads,
-            "device": (member.made or {}).get("device"),
-            "decoded": member.decoded,
+            "rank": rank.rank,
+            "host": rank.host,
+            "processes": rank.processes,
+            "threads": rank.threads,
+            "device": (rank.made or {}).get("device"),
+            "decoded": rank.decoded,
         }
-        for member in sorted(members, key=lambda member: member.rank)
+        for rank in sorted(ranks, key=lambda rank: rank.rank)
     ]

@@ -1,16 +1,12 @@
-"""One ``transcribe`` job: a shard's chunks through a pool of warm models into the store."""
+"""One ``transcribe`` job: decode the chunks of a shard that the store lacks, and report on all of them."""
 
 from __future__ import annotations
 
-import math
-import os
-import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import AudiogridError, RetryableError, StoreError
@@ -21,20 +17,19 @@ from audiogrid.records.journal import Journal
 from audiogrid.records.outcome import Outcome
 from audiogrid.records.plan import Plan, Shard
 from audiogrid.records.store import Store
-from audiogrid.transcribing.coordinator import Team
-from audiogrid.transcribing.members import introduce
+from audiogrid.transcribing.coordinator import Coordinator
 from audiogrid.transcribing.pool import WorkerPool
-from audiogrid.transcribing.scheduler import GPU_GROUP_SECONDS, GROUP_SECONDS, Dealer, Limits, group
+from audiogrid.transcribing.rank_state import rank_summaries
+from audiogrid.transcribing.scheduler import GPU_GROUP_SECONDS, GROUP_SECONDS, Limits, Scheduler, group
+from audiogrid.transcribing.signals import TerminatedError, handle_signals
 from audiogrid.transcribing.worker import Job, WorkerSettings
 
 SCHEMA = 1
-# A worker that is told to end gives what it is at this long.
-GRACE_SECONDS = 20.0
 
 
 @dataclass
 class ShardWork:
-    """What a shard amounts to once its bundles are split."""
+    """The chunks of a shard whose bundles are split, and a job for each."""
 
     shard: Shard
     model_hash: str
@@ -43,11 +38,11 @@ class ShardWork:
 
 
 def collect(plan: Plan, shard: Shard, chunks_root: Path, store: Store, accepted: Sequence[int] = ()) -> ShardWork:
-    """Jobs, keys and problems of a shard, from the manifests of its bundles.
+    """Returns the jobs, keys and problems of a shard, read from the manifests of its bundles.
 
     ``accepted``: earlier revisions of the decoding code; a result of theirs in ``store`` is used where there is
     none of today. Chunks that own nothing need no decoding and have no key. Recordings that could not be split
-    are in ``problems``. Raises ``RetryableError`` when a manifest is gone.
+    are in ``problems``. Raises ``RetryableError`` when a manifest is missing.
     """
     found: dict[str, tuple[Chunk, Path]] = {}
     problems: dict[str, str] = {}
@@ -81,42 +76,6 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path, store: Store, accepted:
     return work
 
 
-class TerminatedError(Exception):
-    """Told to end, and what was being decoded did not finish in the time of grace."""
-
-
-class Stoppable(Protocol):
-    """Something that begins nothing new once ``stopped_by`` says why."""
-
-    stopped_by: str | None
-
-
-def listen(work: Stoppable) -> Callable[[], None]:
-    """Let SIGTERM stop the handing out, and SIGINT end at once; returns a check to be called now and then.
-
-    Losing the parent (a Snakemake killed with SIGKILL) ends the work, too: the next start would
-    otherwise decode the same chunks beside it.
-    """
-    told: list[float] = []
-    parent = os.getppid()
-
-    def on_term(number: int, frame: FrameType | None) -> None:
-        work.stopped_by = work.stopped_by or f"{signal.Signals(number).name} was received"
-        told.append(time.monotonic() if number == signal.SIGTERM else -math.inf)
-
-    signal.signal(signal.SIGTERM, on_term)
-    signal.signal(signal.SIGINT, on_term)
-
-    def check() -> None:
-        if os.getppid() != parent:
-            work.stopped_by = work.stopped_by or "the process that started this one is gone"
-            raise TerminatedError
-        if (told and time.monotonic() > told[0] + GRACE_SECONDS) or any(when == -math.inf for when in told):
-            raise TerminatedError
-
-    return check
-
-
 @dataclass(frozen=True)
 class ShardReport:
     """How a shard ended. ``failed``: chunk -> cause; ``stopped_by``: why it ended early, if it did."""
@@ -128,6 +87,28 @@ class ShardReport:
     made: dict[str, Any]
 
 
+class OutcomeLog:
+    """Collects the outcomes of a shard's chunks, and writes each to the journal, and failures to the store."""
+
+    def __init__(self, store: Store, journal: Journal, attempts: int, warn: Callable[[str], None]) -> None:
+        self._store = store
+        self._journal = journal
+        self._attempts = attempts
+        self._warn = warn
+        self.outcomes: dict[str, Outcome] = {}
+        self.failed: dict[str, str] = {}
+
+    def record(self, outcome: Outcome) -> None:
+        """Record how one chunk went."""
+        self.outcomes[outcome.chunk] = outcome
+        self._journal.outcome(outcome)
+        if outcome.status == "failed":
+            self.failed[outcome.chunk] = outcome.error
+            record = {"chunk": outcome.chunk, "cause": outcome.error, "attempts": self._attempts}
+            self._store.put_error(outcome.key, record)
+            self._warn(f"chunk {outcome.chunk} failed for good: {outcome.error}; the others go on")
+
+
 def transcribe(
     work: ShardWork,
     store: Store,
@@ -137,87 +118,84 @@ def transcribe(
     limits: Limits,
     warn: Callable[[str], None],
     tick: Callable[[], None],
-    team: Team | None = None,
+    coordinator: Coordinator | None = None,
 ) -> ShardReport:
-    """Decode what the store lacks. Every finished chunk is in the store, whatever happens later.
+    """Decode the chunks that the store lacks. Every finished chunk is in the store, whatever happens later.
 
-    ``processes``: of this process; ``team``: the other ranks of an MPI job, if there are any.
+    ``processes``: of this process; ``coordinator``: of the ranks of an MPI job, if this is one.
     """
-    team = team or Team()
+    coordinator = coordinator or Coordinator()
     began = time.monotonic()
-    outcomes: dict[str, Outcome] = {}
-    failed: dict[str, str] = {}
-    waiting: list[Job] = []
     device = {"device": settings.device, "gpus": list(settings.gpus), "why": settings.why}
-    journal.begin(work.facts, processes + team.processes, device, settings.threads)
-
-    def report(outcome: Outcome) -> None:
-        outcomes[outcome.chunk] = outcome
-        journal.outcome(outcome)
-        if outcome.status == "failed":
-            failed[outcome.chunk] = outcome.error
-            store.put_error(outcome.key, {"chunk": outcome.chunk, "cause": outcome.error, "attempts": limits.attempts})
-            warn(f"chunk {outcome.chunk} failed for good: {outcome.error}; the others go on")
-
+    journal.begin(work.facts, processes + coordinator.processes, device, settings.threads)
+    log = OutcomeLog(store, journal, limits.attempts, warn)
+    waiting: list[Job] = []
     for job in work.jobs:
         if store.has(job.key):
-            outcome = Outcome(job.name, job.key, "stored", job.audio)
-            outcomes[job.name] = outcome
-            journal.outcome(outcome)
+            log.record(Outcome(job.name, job.key, "stored", job.audio))
         else:
             waiting.append(job)
-    tasks = group(waiting, _group_seconds(waiting, processes + team.processes, settings.device))
-    dealer = Dealer(tasks, limits)
+    tasks = group(waiting, _group_seconds(waiting, processes + coordinator.processes, settings.device))
+    scheduler = Scheduler(tasks, limits)
     made: dict[str, Any] = {}
     if tasks:
-        check = listen(dealer)
-        team.open(dealer, report, warn)
-
-        def turn() -> None:
-            team.serve()
-            tick()
-            check()
-
-        pool = WorkerPool(settings, min(processes, len(tasks)), limits.attempts, dealer.patience, warn)
-        trouble: AudiogridError | None = None
-        try:
-            try:
-                pool.run(team.take, team.done, dealer.stopping, turn, team.pause)
-            except StoreError:
-                raise
-            except AudiogridError as error:
-                if not team.others:
-                    raise
-                # Something is wrong with this node: the others go on without it.
-                trouble = error
-                team.give_up(str(error))
-            while team.is_busy():
-                turn()
-                time.sleep(team.pause())
-            if dealer.left and not dealer.stopping():
-                raise trouble or RetryableError(f"no rank can go on ({team.causes})")
-        except TerminatedError:
-            pool.close()
+        pool = WorkerPool(settings, min(processes, len(tasks)), limits.attempts, scheduler.timeout, warn)
+        coordinator.start(scheduler, log.record, warn)
+        _decode(pool, scheduler, coordinator, tick)
         made = pool.made
-    team.close()
-    if team.others:
-        team.me.made = made
-        members = [team.me, *team.others.values()]
-        made = {**next((m for m in (made, *(m.made for m in members)) if m), {}), "ranks": introduce(members)}
-    left = len(work.jobs) - len(outcomes)
-    journal.end(dealer.stopped_by if left and dealer.stopped_by else "failures" if failed else "done")
-    return ShardReport(outcomes, failed, dealer.stopped_by if left else None, time.monotonic() - began, made)
+    coordinator.close()
+    if coordinator.others:
+        coordinator.own.made = made
+        ranks = [coordinator.own, *coordinator.others.values()]
+        made = {**next((m for m in (made, *(m.made for m in ranks)) if m), {}), "ranks": rank_summaries(ranks)}
+    is_complete = len(log.outcomes) == len(work.jobs)
+    stopped_by = None if is_complete else scheduler.stopped_by
+    journal.end(stopped_by or ("failures" if log.failed else "done"))
+    return ShardReport(log.outcomes, log.failed, stopped_by, time.monotonic() - began, made)
+
+
+def _decode(pool: WorkerPool, scheduler: Scheduler, coordinator: Coordinator, tick: Callable[[], None]) -> None:
+    """Work until all tasks of ``scheduler`` are finished by this process and the other ranks, or it is stopped.
+
+    Raises what ends the job: ``StoreError``, or the cause for which no rank can go on.
+    """
+    check = handle_signals(scheduler)
+
+    def poll() -> None:
+        coordinator.poll()
+        tick()
+        check()
+
+    own_error: AudiogridError | None = None
+    try:
+        try:
+            pool.run(coordinator.next_task, coordinator.record, scheduler.is_stopping, poll, coordinator.poll_seconds)
+        except StoreError:
+            raise
+        except AudiogridError as error:
+            if not coordinator.others:
+                raise
+            # This node cannot decode: the other ranks go on without it.
+            own_error = error
+            coordinator.withdraw(str(error))
+        while coordinator.is_busy():
+            poll()
+            time.sleep(coordinator.poll_seconds())
+        if scheduler.remaining and not scheduler.is_stopping():
+            raise own_error or RetryableError(f"no rank can decode any more ({coordinator.withdrawals})")
+    except TerminatedError:
+        pool.close()
 
 
 def _group_seconds(jobs: Sequence[Job], processes: int, device: str) -> float:
-    """Length of a task of short chunks: full batches, yet several tasks for every process, so that all end at once."""
+    """Returns the length of a task of short chunks: full batches, yet several tasks for every process."""
     total = sum(job.audio for job in jobs) / SAMPLE_RATE
     most = GPU_GROUP_SECONDS if device == "cuda" else GROUP_SECONDS
     return max(60.0, min(most, total / max(1, 2 * processes)))
 
 
 def write_report(path: Path, work: ShardWork, report: ShardReport, generation: int) -> None:
-    """The shard's declared output: the key of every chunk, and what it took."""
+    """Write the shard's report, with the key of every chunk and the time that decoding took."""
     outcomes = report.outcomes.values()
     write_json(
         path,

@@ -30,8 +30,8 @@ class WorkerSettings:
     """What a worker process needs once, at its start.
 
     ``device``: ``cpu`` or ``cuda``; ``gpus``: UUIDs, of which each process gets one; ``batch_size``: 0 = choose;
-    ``examine``: try the device on a known clip first; ``why``: how the device was decided on; ``reserve``: processes
-    on the CPU, and threads of each, that may take over when there is no way on with GPUs (0: none may).
+    ``examine``: decode a known clip first; ``why``: the reason for the choice of device; ``reserve``: processes on
+    the CPU, and threads of each, that take over when all GPUs have failed (0: none).
     """
 
     model_dir: str
@@ -72,8 +72,8 @@ _settings: WorkerSettings | None = None
 _start_error: BaseException | None = None
 
 
-def _die_with_parent() -> None:
-    """Leave when the parent is gone, even from the middle of a decode: nobody would collect the result."""
+def _exit_with_parent() -> None:
+    """End this process when its parent has ended, even while it decodes."""
     import multiprocessing
     from multiprocessing.connection import wait
 
@@ -84,13 +84,13 @@ def _die_with_parent() -> None:
 
 
 def start(settings: WorkerSettings) -> None:
-    """Load the model; called once per process. A failure is kept and raised by ``ready``."""
+    """Load the model; called once per process. ``ready`` raises what fails here."""
     global _engine, _settings, _start_error
-    # The parent decides when work ends: a Ctrl-C reaches the whole process group, and a cluster that ends a job tells
-    # every process of it. What this one is at may still be finished in the time of grace.
+    # Ctrl-C and the end of a cluster job send signals to every process of the job. The parent decides when work ends:
+    # this process may finish its task within the time of grace.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     _settings = settings
     if settings.gpus:
         # Before anything of CUDA is loaded: this process knows one GPU only.
@@ -103,25 +103,25 @@ def start(settings: WorkerSettings) -> None:
         )
         _engine = open_engine(Path(settings.model_dir), wanted)
         if settings.examine:
-            from audiogrid.hardware.known_clip import trust
+            from audiogrid.hardware.known_clip import check_model
 
-            trust(_engine)
+            check_model(_engine)
     except Exception as error:
         _start_error = error
 
 
 def ready() -> dict[str, Any]:
-    """What this process decodes with; raises what went wrong while it started."""
+    """Returns what this process decodes with; raises what failed in ``start``."""
     if _start_error is not None:
         raise _start_error
     assert _engine is not None and _settings is not None
-    return made_by(_engine, _settings)
+    return provenance(_engine, _settings)
 
 
-def made_by(engine: AdaptiveEngine, settings: WorkerSettings) -> dict[str, Any]:
-    """Provenance of a result: what may differ between machines without being part of the key.
+def provenance(engine: AdaptiveEngine, settings: WorkerSettings) -> dict[str, Any]:
+    """Returns what a result records of the machine and the versions that made it; none of it is part of the key.
 
-    ``device_why``: how the device was decided on; ``adapted``: what was done without for lack of memory.
+    ``device_why``: the reason for the choice of device; ``adapted``: how memory was saved where it was short.
     """
     from importlib.metadata import version
 
@@ -164,7 +164,7 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
     assert _engine is not None and _settings is not None
     store = Store(Path(_settings.store))
     known = len(_engine.adapted)
-    # Somebody else (an older job that lived on, say) may have been quicker.
+    # Another job (an older one that is still running, for instance) may have decoded some of them meanwhile.
     outcomes = [Outcome(job.name, job.key, "stored", job.audio) for job in jobs if store.has(job.key)]
     there = {outcome.chunk for outcome in outcomes}
     jobs = [job for job in jobs if job.name not in there]
@@ -175,23 +175,23 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
     began, at = time.perf_counter(), round(time.time(), 3)
     new: dict[str, bool] = {}
     for index, result in _engine.decode(audio):
-        new[jobs[index].name] = store.put(jobs[index].key, result, made_by(_engine, _settings))
+        new[jobs[index].name] = store.put(jobs[index].key, result, provenance(_engine, _settings))
     # Chunks that were decoded together share the time by their length.
     pace = (time.perf_counter() - began) / (sum(job.audio for job in jobs) or 1)
     memory = _peak_memory_mb()
     notes = tuple(_engine.adapted[known:])
-    who = f"{socket.gethostname()}/{os.getpid()}"
+    process = f"{socket.gethostname()}/{os.getpid()}"
     for job in jobs:
         outcome = Outcome(job.name, job.key, "decoded" if new[job.name] else "stored", job.audio)
         seconds = round(pace * job.audio, 3)
         outcome = replace(outcome, seconds=seconds, notes=notes, memory_mb=memory)
-        outcomes.append(replace(outcome, began=at, worker=who, device=_engine.device))
+        outcomes.append(replace(outcome, began=at, worker=process, device=_engine.device))
         notes = ()
     return outcomes
 
 
 def _peak_memory_mb() -> int:
-    """The most memory that this process has held, in MB."""
+    """Returns the most memory that this process has held, in MB."""
     import resource
 
     # Linux counts in KiB, macOS in bytes.
@@ -200,7 +200,7 @@ def _peak_memory_mb() -> int:
 
 
 def describe_exit(code: int | None) -> str:
-    """What a worker's exit code says about its death, for a person."""
+    """Returns how a worker process ended, in words."""
     if code is None:
         return "the worker process was lost"
     if code < 0:
@@ -211,11 +211,11 @@ def describe_exit(code: int | None) -> str:
 
 
 def worker_environment(threads: int) -> dict[str, str]:
-    """Variables of a worker process; to be set before it starts.
+    """Returns environment variables of a worker process; they must be set before it starts.
 
-    They keep numeric libraries to its threads (NumPy's BLAS gets one whatever ``threads`` is: what little it does gains
-    nothing from more) and let glibc take large pages: the encoder takes and frees 70 MB for every layer of a window,
-    100,000 page faults a window otherwise, a fifth of its time (`benchmarks/model.py`).
+    They limit numeric libraries to its threads (NumPy's BLAS to one: the little that it does gains nothing from more)
+    and make glibc use large pages. The encoder allocates and frees 70 MB for every layer of a window; with small pages
+    these are 100,000 page faults a window, a fifth of its time (`benchmarks/model.py`).
     """
     tunables = os.environ.get("GLIBC_TUNABLES", "")
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")

@@ -1,4 +1,4 @@
-"""Slots of a pool: each a process that can be started, watched and ended by itself."""
+"""One worker process of a pool: started, given tasks, watched and ended independently of the others."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ START_SECONDS = 300.0
 
 
 @dataclass(eq=False)
-class Slot:
-    """One worker process and what it is doing.
+class WorkerProcess:
+    """A worker process and its task. After the process died, the same object starts another.
 
-    ``strikes``: tasks that failed on its GPU since the last one that went well; ``failed_at``: chunks among them.
+    ``gpu_failures``: tasks that failed on its GPU since the last one that went well; ``failed_chunks``: their chunks.
     """
 
     settings: WorkerSettings
@@ -32,11 +32,11 @@ class Slot:
     future: Future[Any] | None = None
     task: Task | None = None
     deadline: float = 0.0
-    overdue: bool = False
+    is_overdue: bool = False
     is_ready: bool = False
-    strikes: int = 0
+    gpu_failures: int = 0
     failed_starts: int = 0
-    failed_at: set[str] = field(default_factory=set)
+    failed_chunks: set[str] = field(default_factory=set)
 
     @property
     def gpu(self) -> str:
@@ -45,18 +45,18 @@ class Slot:
 
     @property
     def name(self) -> str:
-        """For a person."""
+        """What messages call its device."""
         return f"GPU {self.gpu}" if self.gpu else "the CPU"
 
-    def is_to_blame(self, error: BaseException) -> bool:
-        """Whether it may be the GPU that failed, not what it was at. A death says nothing about who was it."""
+    def may_be_gpu_failure(self, error: BaseException) -> bool:
+        """Whether the GPU may have failed, not the task. The death of a process does not tell which of the two."""
         return bool(self.gpu) and (isinstance(error, BrokenProcessPool) or is_device_failure(error))
 
     def launch(self) -> None:
         """Start a process and let it load the model."""
         os.environ.update(worker.worker_environment(self.settings.threads))
-        # A GPU that failed has to show that it works; one that never did is known to.
-        settings = replace(self.settings, examine=True) if self.strikes or self.failed_starts else self.settings
+        # Only a GPU that has failed must decode the known clip again.
+        settings = replace(self.settings, examine=True) if self.gpu_failures or self.failed_starts else self.settings
         before = {process.pid for process in multiprocessing.active_children()}
         context = multiprocessing.get_context("spawn")
         self.executor = ProcessPoolExecutor(1, context, initializer=worker.start, initargs=(settings,))
@@ -67,7 +67,7 @@ class Slot:
         self.process = fresh[0] if fresh else None
 
     def submit(self, task: Task, seconds: float) -> None:
-        """Give the process a task that may take ``seconds``."""
+        """Give the process a task; it is taken to hang after ``seconds``."""
         assert self.executor is not None
         self.task = task
         self.future = self.executor.submit(worker.work, task)
@@ -79,7 +79,7 @@ class Slot:
             self.process.kill()
 
     def exit_code(self) -> int | None:
-        """Exit code of the dead process; ``None`` when it cannot be told."""
+        """Returns the exit code of the dead process; ``None`` when it is not known."""
         if self.process is None:
             return None
         # The executor's own thread waits for the process, too, and may be the one that learns its code.
@@ -89,23 +89,23 @@ class Slot:
         return self.process.exitcode
 
     def discard(self) -> None:
-        """Forget the process after its death."""
+        """End the process and forget it."""
         self.kill()
         if self.executor is not None:
             self.executor.shutdown(wait=True, cancel_futures=True)
         self.executor = self.process = self.future = None
-        self.overdue = False
+        self.is_overdue = False
 
 
-def make_slots(settings: WorkerSettings, processes: int) -> list[Slot]:
-    """Slots for ``processes``: on a CPU all alike, else one for each GPU, and no two on the same."""
+def make_processes(settings: WorkerSettings, processes: int) -> list[WorkerProcess]:
+    """Returns ``processes`` worker processes, not yet started: on GPUs one for each, and at most one per GPU."""
     if not settings.gpus:
-        return [Slot(settings) for _ in range(processes)]
-    return [Slot(replace(settings, gpus=(gpu,))) for gpu in dict.fromkeys(settings.gpus)][:processes]
+        return [WorkerProcess(settings) for _ in range(processes)]
+    return [WorkerProcess(replace(settings, gpus=(gpu,))) for gpu in dict.fromkeys(settings.gpus)][:processes]
 
 
-def reserve_slots(settings: WorkerSettings) -> list[Slot]:
-    """Slots on the CPU in place of GPUs that were lost; none where a GPU was asked for by name."""
+def reserve_processes(settings: WorkerSettings) -> list[WorkerProcess]:
+    """Returns worker processes on the CPU that replace failed GPUs; none where ``device: cuda`` was asked for."""
     processes, threads = settings.reserve
     on_cpu = replace(settings, device="cpu", gpus=(), threads=threads, why="all GPUs failed", reserve=(0, 0))
-    return [Slot(on_cpu) for _ in range(processes)]
+    return [WorkerProcess(on_cpu) for _ in range(processes)]

@@ -8,7 +8,7 @@ import pytest
 
 from audiogrid.hardware import doctor
 from audiogrid.hardware import known_clip as clip
-from audiogrid.hardware.device_choice import NO_DRIVER, Sight
+from audiogrid.hardware.device_choice import NO_DRIVER, GpuSearch
 from audiogrid.hardware.known_clip import ClipResult
 
 GOOD = ClipResult("field notes and more", 0.9, 2.0, 1.0, "cpu", "int8")
@@ -36,12 +36,12 @@ def test_missing_and_wrong_libraries_are_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_cuda_without_a_gpu_is_wrong_auto_is_not() -> None:
-    none, broken = Sight((), NO_DRIVER, True), Sight((), "the driver finds no GPU that this process may use")
+    none, broken = GpuSearch((), NO_DRIVER, True), GpuSearch((), "the driver finds no GPU that this process may use")
     assert doctor.check_device("cuda", none).state == doctor.check_device("cuda", broken).state == "wrong"
     assert doctor.check_device("auto", none).state == doctor.check_device("cpu", none).state == "ok"
     # A machine that has a driver was meant to have a GPU.
     assert doctor.check_device("auto", broken).state == "warn"
-    verdict = doctor.check_device("auto", Sight(("GPU-aa", "MIG-bb")))
+    verdict = doctor.check_device("auto", GpuSearch(("GPU-aa", "MIG-bb")))
     assert verdict.state == "ok" and "GPU-aa, MIG-bb" in verdict.found and "int8" in verdict.found
 
 
@@ -54,11 +54,11 @@ def test_every_gpu_is_tried_and_cuda_without_one_is_not(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(doctor, "try_clip", try_clip)
     monkeypatch.setattr(doctor, "check_model", lambda folder, full: doctor.Verdict("model", "ok", "there"))
-    for sight in (Sight(("GPU-a", "GPU-b")), Sight((), NO_DRIVER)):
-        monkeypatch.setattr(doctor, "look", lambda sight=sight: sight)
-        list(doctor.examine(tmp_path, tmp_path, full=False))
+    for search in (GpuSearch(("GPU-a", "GPU-b")), GpuSearch((), NO_DRIVER)):
+        monkeypatch.setattr(doctor, "find_gpus", lambda search=search: search)
+        list(doctor.run_checks(tmp_path, tmp_path, full=False))
     assert tried == [("cuda", "GPU-a"), ("cuda", "GPU-b"), ("cpu", "")]
-    *_, last = doctor.examine(tmp_path, tmp_path, "cuda", full=False)
+    *_, last = doctor.run_checks(tmp_path, tmp_path, "cuda", full=False)
     assert last.state == "wrong" and last.found == "not tried" and len(tried) == 3
 
 
@@ -111,7 +111,7 @@ def test_full_folder_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_nothing_is_decoded_with_a_broken_model(tmp_path: Path) -> None:
-    verdicts = list(doctor.examine(tmp_path / "none", tmp_path, full=False))
+    verdicts = list(doctor.run_checks(tmp_path / "none", tmp_path, full=False))
     assert [verdict.subject for verdict in verdicts] == [
         "python",
         "libraries",
@@ -156,8 +156,8 @@ def test_whatever_happens_in_the_child_becomes_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, child: object, error: str
 ) -> None:
     monkeypatch.setattr(clip, "_decode", child)
-    # A child that never answers is waited for until the patience is over, one that died is noticed at once.
-    result = clip.try_clip(tmp_path, "cpu", "auto", patience=1.0 if child is hang else 60.0)
+    # A child that never answers is waited for until the timeout, one that died is noticed at once.
+    result = clip.try_clip(tmp_path, "cpu", "auto", timeout=1.0 if child is hang else 60.0)
     assert error in result.error and not result.is_right
 
 

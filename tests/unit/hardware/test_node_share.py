@@ -1,6 +1,6 @@
 import pytest
 
-from audiogrid.hardware.node_share import divide_things, list_visible, parse_gpus, share_node, usable_core_numbers
+from audiogrid.hardware.node_share import divide_among_ranks, list_visible, parse_gpus, share_node, usable_core_numbers
 
 GPUS = {"0": ["GPU-aa"], "1": ["GPU-ab"], "2": ["GPU-b"]}
 # As `nvidia-smi -L` prints it.
@@ -15,26 +15,26 @@ GPU 2: Tesla T4 (UUID: GPU-b)
 
 
 def test_ranks_that_see_the_same_cores_share_them():
-    assert divide_things([range(8)] * 2) == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    assert [len(share) for share in divide_things([range(8)] * 3)] == [3, 3, 2]
+    assert divide_among_ranks([range(8)] * 2) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert [len(share) for share in divide_among_ranks([range(8)] * 3)] == [3, 3, 2]
 
 
 def test_ranks_that_are_bound_keep_their_cores():
-    assert divide_things([[0, 1], [2, 3], [4, 5, 6]]) == [[0, 1], [2, 3], [4, 5, 6]]
+    assert divide_among_ranks([[0, 1], [2, 3], [4, 5, 6]]) == [[0, 1], [2, 3], [4, 5, 6]]
 
 
 def test_what_overlaps_in_part_goes_to_whoever_has_less():
-    assert divide_things([[0, 1, 2, 3], [3, 4]]) == [[0, 1, 2], [4, 3]]
+    assert divide_among_ranks([[0, 1, 2, 3], [3, 4]]) == [[0, 1, 2], [4, 3]]
 
 
 def test_nothing_is_dealt_twice_and_nothing_is_lost():
-    shares = divide_things([range(10), range(5, 20), range(10), [3]])
+    shares = divide_among_ranks([range(10), range(5, 20), range(10), [3]])
     dealt = [thing for share in shares for thing in share]
     assert sorted(dealt) == list(range(20))
 
 
 def test_more_ranks_than_gpus_leave_some_without():
-    assert divide_things([["GPU-a"], ["GPU-a"], ["GPU-a"]]) == [["GPU-a"], [], []]
+    assert divide_among_ranks([["GPU-a"], ["GPU-a"], ["GPU-a"]]) == [["GPU-a"], [], []]
 
 
 def test_gpus_and_slices_are_known_by_their_uuid():
@@ -54,7 +54,7 @@ def test_gpus_and_slices_are_known_by_their_uuid():
 
 def test_slices_are_divided_among_ranks_like_gpus():
     seen = list_visible({}, parse_gpus(LISTING))
-    shares = divide_things([seen, seen, seen[:1]])
+    shares = divide_among_ranks([seen, seen, seen[:1]])
     assert sorted(gpu for share in shares for gpu in share) == sorted(seen)
     assert shares[2] == seen[:1]
 
@@ -82,7 +82,7 @@ def test_cuda_visible_devices_is_respected(variable, seen):
 def test_two_ranks_that_both_call_their_gpu_0_do_not_collide():
     one = list_visible({"CUDA_VISIBLE_DEVICES": "0"}, {"0": ["GPU-aa"]})
     other = list_visible({"CUDA_VISIBLE_DEVICES": "0"}, {"0": ["GPU-ab"]})
-    assert divide_things([one, other]) == [["GPU-aa"], ["GPU-ab"]]
+    assert divide_among_ranks([one, other]) == [["GPU-aa"], ["GPU-ab"]]
 
 
 def test_the_share_of_a_rank():

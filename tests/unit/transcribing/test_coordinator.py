@@ -1,4 +1,4 @@
-"""Rank 0 and its followers over an in-memory link, with a clock that tests move and pools that decode nothing."""
+"""Rank 0 and the other ranks over an in-memory link, with a clock that tests move and pools that decode nothing."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,11 +10,23 @@ from audiogrid.core.errors import InputError, RetryableError, StoreError
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.outcome import Outcome
-from audiogrid.transcribing.coordinator import Team
-from audiogrid.transcribing.members import introduce
-from audiogrid.transcribing.protocol import Ask, Beat, Bye, Done, End, Go, Hello, Leave, Say, Stop, Work
-from audiogrid.transcribing.rank import Follower
-from audiogrid.transcribing.scheduler import WAIT, Dealer, Limits, Wait
+from audiogrid.transcribing.coordinator import Coordinator
+from audiogrid.transcribing.protocol import (
+    Assign,
+    Farewell,
+    Finished,
+    Heartbeat,
+    Log,
+    Registration,
+    Request,
+    Shutdown,
+    Start,
+    Stop,
+    Withdraw,
+)
+from audiogrid.transcribing.rank import WorkerRank
+from audiogrid.transcribing.rank_state import rank_summaries
+from audiogrid.transcribing.scheduler import WAIT, Limits, Scheduler, Wait
 from audiogrid.transcribing.worker import Job
 
 EDGE = Seam("edge", 0, 0)
@@ -55,7 +67,7 @@ class MemoryLink:
 
 @dataclass
 class Stage:
-    """A team of rank 0 and scripted others."""
+    """A coordinator of rank 0 and scripted others."""
 
     tasks: int = 6
     size: int = 3
@@ -66,14 +78,14 @@ class Stage:
 
     def __post_init__(self):
         self.wire = Wire(self.size)
-        self.team = Team(self.wire.link(0), silence=60, now=lambda: self.now, sleep=self.sleep)
-        self.dealer = Dealer([[job(f"c{i}", 100 - i)] for i in range(self.tasks)], Limits(), lambda: self.now)
+        self.coordinator = Coordinator(self.wire.link(0), silence=60, now=lambda: self.now, sleep=self.sleep)
+        self.scheduler = Scheduler([[job(f"c{i}", 100 - i)] for i in range(self.tasks)], Limits(), lambda: self.now)
         for rank in range(1, self.size):
-            self.tell(rank, Hello(f"n{rank}", 10 + rank, self.processes[rank], 1))
-        self.team.gather(Hello("n0", 10, self.processes[0], 1))
-        self.team.open(self.dealer, self.reports.append, self.said.append)
+            self.tell(rank, Registration(f"n{rank}", 10 + rank, self.processes[rank], 1))
+        self.coordinator.wait_for_ranks(Registration("n0", 10, self.processes[0], 1))
+        self.coordinator.start(self.scheduler, self.reports.append, self.said.append)
         for rank in range(self.size):
-            self.dealer.learn(outcome("earlier"), rank)
+            self.scheduler.record(outcome("earlier"), rank)
 
     def sleep(self, seconds):
         self.now += seconds
@@ -90,120 +102,124 @@ class Stage:
 
 def test_a_rank_that_asks_gets_the_longest_task_and_its_outcome_is_reported_once():
     stage = Stage()
-    assert stage.team.take()[0].name == "c0"
-    stage.tell(1, Ask())
-    stage.team.serve()
-    (work,) = stage.heard(1, Work)
+    assert stage.coordinator.next_task()[0].name == "c0"
+    stage.tell(1, Request())
+    stage.coordinator.poll()
+    (work,) = stage.heard(1, Assign)
     assert work.task[0].name == "c1"
-    stage.tell(1, Done(outcome("c1")))
-    stage.tell(1, Done(outcome("c1")))
-    stage.team.serve()
+    stage.tell(1, Finished(outcome("c1")))
+    stage.tell(1, Finished(outcome("c1")))
+    stage.coordinator.poll()
     assert [one.chunk for one in stage.reports] == ["c1"]
-    stage.team.done(outcome("c0"))
+    stage.coordinator.record(outcome("c0"))
     assert [one.chunk for one in stage.reports] == ["c1", "c0"]
 
 
-def test_an_ask_without_an_answer_waits_for_what_another_rank_gives_back():
+def test_a_request_without_an_answer_waits_for_what_another_rank_gives_back():
     stage = Stage(tasks=2)
-    stage.tell(1, Ask())
-    stage.tell(2, Ask())
-    stage.team.serve()
-    assert stage.heard(1, Work) and stage.heard(2, Work)
-    assert stage.team.take() is WAIT
-    stage.tell(2, Done(outcome("c1")))
-    stage.tell(2, Ask())
-    stage.team.serve()
-    assert stage.heard(2, Work) == []
-    stage.tell(1, Leave("no decoding process can be started"))
-    stage.team.serve()
+    stage.tell(1, Request())
+    stage.tell(2, Request())
+    stage.coordinator.poll()
+    assert stage.heard(1, Assign) and stage.heard(2, Assign)
+    assert stage.coordinator.next_task() is WAIT
+    stage.tell(2, Finished(outcome("c1")))
+    stage.tell(2, Request())
+    stage.coordinator.poll()
+    assert stage.heard(2, Assign) == []
+    stage.tell(1, Withdraw("no decoding process can be started"))
+    stage.coordinator.poll()
     # Rank 2 asked first.
-    assert [work.task[0].name for work in stage.heard(2, Work)] == ["c0"]
-    assert stage.said == ["rank 1 on n1 takes no more work: no decoding process can be started"]
-    stage.tell(2, Done(outcome("c0")))
-    stage.team.serve()
-    assert stage.team.take() is None
-    assert not stage.team.is_busy()
+    assert [work.task[0].name for work in stage.heard(2, Assign)] == ["c0"]
+    assert stage.said == ["rank 1 on n1 takes no more tasks: no decoding process can be started"]
+    stage.tell(2, Finished(outcome("c0")))
+    stage.coordinator.poll()
+    assert stage.coordinator.next_task() is None
+    assert not stage.coordinator.is_busy()
 
 
 def test_few_tasks_go_to_all_nodes_alike():
     stage = Stage(tasks=6, processes=(16, 16, 16))
-    mine = [stage.team.take() for _ in range(16)]
+    mine = [stage.coordinator.next_task() for _ in range(16)]
     assert [len(task) for task in mine if not isinstance(task, Wait)] == [1, 1]
-    assert [go.share for go in stage.heard(1, Go)] == [2]
+    assert [go.share for go in stage.heard(1, Start)] == [2]
     for _ in range(16):
-        stage.tell(1, Ask())
-        stage.tell(2, Ask())
-    stage.team.serve()
-    assert (len(stage.heard(1, Work)), len(stage.heard(2, Work))) == (2, 2)
+        stage.tell(1, Request())
+        stage.tell(2, Request())
+    stage.coordinator.poll()
+    assert (len(stage.heard(1, Assign)), len(stage.heard(2, Assign))) == (2, 2)
 
 
 def test_alone_nothing_is_shared_and_nobody_is_waited_for():
-    team = Team()
-    dealer = Dealer([[job("a")], [job("b")]], Limits())
-    team.gather(Hello("n", 1, 4, 1))
+    coordinator = Coordinator()
+    scheduler = Scheduler([[job("a")], [job("b")]], Limits())
+    coordinator.wait_for_ranks(Registration("n", 1, 4, 1))
     reports = []
-    team.open(dealer, reports.append, lambda sentence: None)
-    assert [team.take()[0].name, team.take()[0].name, team.take()] == ["a", "b", None]
-    team.serve()
-    team.done(outcome("a"))
+    coordinator.start(scheduler, reports.append, lambda sentence: None)
+    assert [coordinator.next_task()[0].name, coordinator.next_task()[0].name, coordinator.next_task()] == [
+        "a",
+        "b",
+        None,
+    ]
+    coordinator.poll()
+    coordinator.record(outcome("a"))
     assert [one.chunk for one in reports] == ["a"]
-    assert team.close() == []
+    assert coordinator.close() == []
 
 
 def test_ranks_without_a_process_are_not_waited_for():
     stage = Stage(tasks=1, processes=(0, 1, 0))
-    stage.dealer.learn(outcome("earlier", seconds=0.1), 1)
-    stage.tell(1, Ask())
-    stage.team.serve()
-    assert [work.task[0].name for work in stage.heard(1, Work)] == ["c0"]
-    assert stage.dealer.left == 0
+    stage.scheduler.record(outcome("earlier", seconds=0.1), 1)
+    stage.tell(1, Request())
+    stage.coordinator.poll()
+    assert [work.task[0].name for work in stage.heard(1, Assign)] == ["c0"]
+    assert stage.scheduler.remaining == 0
 
 
 def test_a_silent_rank_is_named_and_ends_the_job():
     stage = Stage()
     for _ in range(13):
         stage.now += 5
-        stage.tell(2, Beat())
+        stage.tell(2, Heartbeat())
         if stage.now < 61:
-            stage.team.serve()
-    with pytest.raises(RetryableError, match=r"rank 1 on n1 \(process 11\) has said nothing for 60 s"):
-        stage.team.serve()
-    assert [member.rank for member in stage.team.close()] == [1, 2]
+            stage.coordinator.poll()
+    with pytest.raises(RetryableError, match=r"rank 1 on n1 \(process 11\) has sent no message for 60 s"):
+        stage.coordinator.poll()
+    assert [rank.rank for rank in stage.coordinator.close()] == [1, 2]
 
 
 def test_a_suspended_rank_0_blames_nobody():
     stage = Stage()
     stage.now += 3600
-    stage.team.serve()
+    stage.coordinator.poll()
     stage.now += 50
-    stage.team.serve()
+    stage.coordinator.poll()
 
 
 def test_what_cannot_be_stored_ends_the_job():
-    from audiogrid.transcribing.protocol import Broken
+    from audiogrid.transcribing.protocol import StoreFailure
 
     stage = Stage()
-    stage.tell(1, Broken("cannot write x: No space left on device"))
+    stage.tell(1, StoreFailure("cannot write x: No space left on device"))
     with pytest.raises(StoreError, match="rank 1 on n1: cannot write x"):
-        stage.team.serve()
+        stage.coordinator.poll()
 
 
 def test_stopping_is_told_once_and_nothing_more_is_handed_out():
     stage = Stage()
-    stage.tell(1, Ask())
-    stage.team.serve()
-    stage.dealer.stopped_by = "SIGTERM was received"
-    stage.tell(2, Ask())
-    stage.team.serve()
-    stage.team.serve()
-    assert stage.heard(2, Work) == []
+    stage.tell(1, Request())
+    stage.coordinator.poll()
+    stage.scheduler.stopped_by = "SIGTERM was received"
+    stage.tell(2, Request())
+    stage.coordinator.poll()
+    stage.coordinator.poll()
+    assert stage.heard(2, Assign) == []
     assert stage.heard(1, Stop) == [Stop("SIGTERM was received")]
-    assert stage.team.take() is None
-    assert stage.team.is_busy()
-    stage.tell(1, Done(outcome("c0")))
-    stage.tell(1, Leave("SIGTERM was received"))
-    stage.team.serve()
-    assert not stage.team.is_busy()
+    assert stage.coordinator.next_task() is None
+    assert stage.coordinator.is_busy()
+    stage.tell(1, Finished(outcome("c0")))
+    stage.tell(1, Withdraw("SIGTERM was received"))
+    stage.coordinator.poll()
+    assert not stage.coordinator.is_busy()
     assert stage.said == []
 
 
@@ -214,38 +230,41 @@ def test_ranks_that_do_not_report_are_named():
     def sleep(seconds):
         clock[0] += seconds
 
-    team = Team(wire.link(0), now=lambda: clock[0], sleep=sleep)
-    wire.link(1).send(0, Hello("n1", 1, 1, 1))
+    coordinator = Coordinator(wire.link(0), now=lambda: clock[0], sleep=sleep)
+    wire.link(1).send(0, Registration("n1", 1, 1, 1))
     with pytest.raises(RetryableError, match=r"rank\(s\) 2 did not report within 5 s"):
-        team.gather(Hello("n0", 1, 1, 1), seconds=5)
+        coordinator.wait_for_ranks(Registration("n0", 1, 1, 1), seconds=5)
 
 
 def test_a_rank_whose_own_processes_cannot_start_leaves_its_tasks_to_others():
     stage = Stage(tasks=1)
-    assert stage.team.take()[0].name == "c0"
-    stage.team.give_up("no decoding process can be started")
-    assert stage.team.is_busy()
-    stage.tell(1, Ask())
-    stage.team.serve()
-    assert [work.task[0].name for work in stage.heard(1, Work)] == ["c0"]
-    stage.tell(1, Leave("neither here"))
-    stage.tell(2, Leave("nor here"))
-    stage.team.serve()
-    assert not stage.team.is_busy()
-    assert stage.dealer.left == 1
-    assert "rank 2 on n2: nor here" in stage.team.causes
+    assert stage.coordinator.next_task()[0].name == "c0"
+    stage.coordinator.withdraw("no decoding process can be started")
+    assert stage.coordinator.is_busy()
+    stage.tell(1, Request())
+    stage.coordinator.poll()
+    assert [work.task[0].name for work in stage.heard(1, Assign)] == ["c0"]
+    stage.tell(1, Withdraw("neither here"))
+    stage.tell(2, Withdraw("nor here"))
+    stage.coordinator.poll()
+    assert not stage.coordinator.is_busy()
+    assert stage.scheduler.remaining == 1
+    assert "rank 2 on n2: nor here" in stage.coordinator.withdrawals
 
 
 def test_the_last_words_say_what_each_rank_did():
     stage = Stage(tasks=1)
-    stage.tell(1, Ask())
-    stage.team.serve()
-    stage.tell(1, Done(outcome("c0")))
-    stage.team.serve()
+    stage.tell(1, Request())
+    stage.coordinator.poll()
+    stage.tell(1, Finished(outcome("c0")))
+    stage.coordinator.poll()
     for rank in (1, 2):
-        stage.tell(rank, Bye({"device": "cpu"}))
-    assert stage.team.close() == []
-    assert [(fact["rank"], fact["decoded"]) for fact in introduce(list(stage.team.others.values()))] == [(1, 1), (2, 0)]
+        stage.tell(rank, Farewell({"device": "cpu"}))
+    assert stage.coordinator.close() == []
+    assert [(fact["rank"], fact["decoded"]) for fact in rank_summaries(list(stage.coordinator.others.values()))] == [
+        (1, 1),
+        (2, 0),
+    ]
 
 
 class FakePool:
@@ -258,9 +277,9 @@ class FakePool:
         self.done = done or (lambda task: [outcome(one.name) for one in task])
         self.error = error
 
-    def run(self, take, report, stopping, tick, pause):
-        while not stopping():
-            task = take()
+    def run(self, next_task, report, is_stopping, tick, pause):
+        while not is_stopping():
+            task = next_task()
             if task is None:
                 return
             if task is not WAIT:
@@ -278,7 +297,7 @@ class Terminated(Exception):  # noqa: N818
 
 
 def follow(messages, pool, check=lambda: None, size=2, turn=10.0):
-    """Run a follower against what rank 0 says, one message per turn of so many seconds; what it said comes back."""
+    """Run a rank against what rank 0 says, one message per turn of so many seconds; what it said comes back."""
     wire = Wire(size)
     script = deque(messages)
     clock = [0.0]
@@ -292,68 +311,94 @@ def follow(messages, pool, check=lambda: None, size=2, turn=10.0):
             clock[0] += turn
             return [(0, script.popleft())] if script else []
 
-    follower = Follower(
-        Scripted(wire, 1), Hello("n1", 1, 2, 1), Limits(), silence=60, now=lambda: clock[0], sleep=lambda s: None
+    worker_rank = WorkerRank(
+        Scripted(wire, 1), Registration("n1", 1, 2, 1), Limits(), silence=60, now=lambda: clock[0], sleep=lambda s: None
     )
-    follower.run(lambda count: pool, check, Terminated)
-    return [message for message in said if not isinstance(message, Beat)], follower
+    worker_rank.run(lambda count: pool, check, Terminated)
+    return [message for message in said if not isinstance(message, Heartbeat)], worker_rank
 
 
-def test_a_follower_asks_works_reports_and_says_goodbye():
+def test_a_rank_requests_works_reports_and_takes_leave():
     pool = FakePool()
-    said, _ = follow([Go(1), Beat(), Work([job("a")]), Beat(), Work([job("b")]), Beat(), End()], pool)
-    assert [type(message) for message in said] == [Hello, Ask, Done, Ask, Done, Ask, Bye]
+    said, _ = follow(
+        [Start(1), Heartbeat(), Assign([job("a")]), Heartbeat(), Assign([job("b")]), Heartbeat(), Shutdown()], pool
+    )
+    assert [type(message) for message in said] == [
+        Registration,
+        Request,
+        Finished,
+        Request,
+        Finished,
+        Request,
+        Farewell,
+    ]
     assert pool.got == ["a", "b"]
     assert said[-1].made == {"device": "cpu"}
 
 
 def test_short_tasks_are_asked_for_ahead():
     pool = FakePool()
-    said, _ = follow([Go(1), Beat(), Work([job("a")]), Work([job("b")]), Work([job("c")]), End()], pool, turn=0.5)
-    assert [type(message) for message in said] == [Hello, Ask, Ask, Done, Ask, Done, Ask, Done, Bye]
+    said, _ = follow(
+        [Start(1), Heartbeat(), Assign([job("a")]), Assign([job("b")]), Assign([job("c")]), Shutdown()], pool, turn=0.5
+    )
+    assert [type(message) for message in said] == [
+        Registration,
+        Request,
+        Request,
+        Finished,
+        Request,
+        Finished,
+        Request,
+        Finished,
+        Farewell,
+    ]
     assert pool.got == ["a", "b", "c"]
 
 
-def test_a_follower_without_work_never_makes_a_pool():
-    said, _ = follow([Beat(), End()], None)
-    assert [type(message) for message in said] == [Hello, Bye]
+def test_a_rank_without_work_never_makes_a_pool():
+    said, _ = follow([Heartbeat(), Shutdown()], None)
+    assert [type(message) for message in said] == [Registration, Farewell]
 
 
-def test_a_follower_that_cannot_decode_says_why_and_stays_until_the_end():
+def test_a_rank_that_cannot_decode_says_why_and_stays_until_the_end():
     pool = FakePool(error=InputError("the model is damaged"))
-    said, _ = follow([Go(1), Work([job("a")]), Beat(), Beat(), End()], pool)
-    assert said[-2:] == [Leave("the model is damaged"), Bye({"device": "cpu"})]
+    said, _ = follow([Start(1), Assign([job("a")]), Heartbeat(), Heartbeat(), Shutdown()], pool)
+    assert said[-2:] == [Withdraw("the model is damaged"), Farewell({"device": "cpu"})]
 
 
-def test_a_follower_that_cannot_store_says_so():
-    from audiogrid.transcribing.protocol import Broken
+def test_a_rank_that_cannot_store_says_so():
+    from audiogrid.transcribing.protocol import StoreFailure
 
-    said, _ = follow([Go(1), Work([job("a")]), Beat(), Beat(), End()], FakePool(error=StoreError("full")))
-    assert Broken("full") in said
+    said, _ = follow(
+        [Start(1), Assign([job("a")]), Heartbeat(), Heartbeat(), Shutdown()], FakePool(error=StoreError("full"))
+    )
+    assert StoreFailure("full") in said
 
 
-def test_a_follower_told_to_stop_takes_nothing_more():
+def test_a_rank_told_to_stop_takes_nothing_more():
     pool = FakePool()
-    said, follower = follow([Go(1), Work([job("a")]), Stop("SIGTERM was received"), Beat(), End()], pool)
-    assert Leave("SIGTERM was received") in said
-    assert follower.stopped_by == "SIGTERM was received"
+    said, worker_rank = follow(
+        [Start(1), Assign([job("a")]), Stop("SIGTERM was received"), Heartbeat(), Shutdown()], pool
+    )
+    assert Withdraw("SIGTERM was received") in said
+    assert worker_rank.stopped_by == "SIGTERM was received"
 
 
-def test_a_follower_whose_grace_is_over_gives_up_what_it_was_at():
+def test_a_rank_whose_grace_is_over_gives_up_what_it_was_at():
     def check():
         raise Terminated
 
-    said, _ = follow([Go(1), Work([job("a")]), Beat(), End()], FakePool(done=lambda task: []), check)
-    assert Leave("it was told to end") in said
+    said, _ = follow([Start(1), Assign([job("a")]), Heartbeat(), Shutdown()], FakePool(done=lambda task: []), check)
+    assert Withdraw("it was told to end") in said
 
 
-def test_a_follower_notices_that_rank_0_is_silent():
-    with pytest.raises(RetryableError, match="rank 0 has said nothing to rank 1 on n1 for 60 s"):
-        follow([Go(1)], FakePool())
+def test_a_rank_notices_that_rank_0_is_silent():
+    with pytest.raises(RetryableError, match="rank 0 has sent no message to rank 1 on n1 for 60 s"):
+        follow([Start(1)], FakePool())
 
 
-def test_the_patience_of_a_follower_is_its_own():
-    _, follower = follow([End()], FakePool())
-    assert follower.patience([job("a", 300)]) == 6000
-    follower.warn("careful")
-    assert isinstance(Say("careful"), Say)
+def test_the_timeout_of_a_rank_is_its_own():
+    _, worker_rank = follow([Shutdown()], FakePool())
+    assert worker_rank.timeout([job("a", 300)]) == 6000
+    worker_rank.warn("careful")
+    assert isinstance(Log("careful"), Log)

@@ -12,7 +12,7 @@ from audiogrid.decoding.whisper.device_errors import OutOfMemoryError
 from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.pool import WorkerPool
 from audiogrid.transcribing.worker import Job, WorkerSettings
-from audiogrid.transcribing.worker_process import make_slots, reserve_slots
+from audiogrid.transcribing.worker_process import make_processes, reserve_processes
 
 LOST = "RuntimeError: CUDA failed with error no CUDA-capable device is detected"
 
@@ -30,27 +30,29 @@ class Bench:
         self.outcomes: list[Outcome] = []
         self.pool = WorkerPool(settings, max(1, len(gpus)), 2, lambda task: 60.0, self.said.append)
 
-    def fail(self, slot: int, *names: str, cause: str = LOST) -> None:
-        """The GPU of ``slot`` fails at a task that is handed out (again)."""
-        self.pool._again.clear()
-        self.pool._strike(self.pool._slots[slot], [job(name) for name in names], cause, self.outcomes.append)
+    def fail(self, worker: int, *names: str, cause: str = LOST) -> None:
+        """The GPU of ``worker`` fails at a task that is handed out (again)."""
+        self.pool._retries.clear()
+        self.pool._retry_after_gpu_failure(
+            self.pool._workers[worker], [job(name) for name in names], cause, self.outcomes.append
+        )
 
     @property
     def waiting(self) -> list[list[str]]:
-        return [[one.name for one in task] for task in self.pool._again]
+        return [[one.name for one in task] for task in self.pool._retries]
 
     @property
     def gpus(self) -> list[str]:
-        return [slot.gpu for slot in self.pool._slots]
+        return [worker.gpu for worker in self.pool._workers]
 
 
 def test_no_two_processes_share_a_gpu():
     settings = WorkerSettings("model", "cuda", "auto", 1, 0, "store", gpus=("GPU-a", "GPU-b", "GPU-a", "MIG-c"))
     for processes in range(1, 6):
-        slots = make_slots(settings, processes)
-        assert [slot.gpu for slot in slots] == ["GPU-a", "GPU-b", "MIG-c"][:processes]
-        assert all(len(slot.settings.gpus) == 1 for slot in slots)
-    assert reserve_slots(settings) == []
+        workers = make_processes(settings, processes)
+        assert [worker.gpu for worker in workers] == ["GPU-a", "GPU-b", "MIG-c"][:processes]
+        assert all(len(worker.settings.gpus) == 1 for worker in workers)
+    assert reserve_processes(settings) == []
 
 
 def test_the_first_failure_of_a_gpu_costs_no_attempt():
@@ -76,12 +78,12 @@ def test_chunks_that_travel_together_are_told_apart_first():
     assert bench.waiting == [["x"], ["y"]] and not bench.outcomes
 
 
-def test_a_gpu_that_fails_task_after_task_is_given_up_and_its_chunks_are_excused():
+def test_a_gpu_that_fails_task_after_task_is_dropped_and_its_chunks_keep_their_attempts():
     bench = Bench("GPU-a", "GPU-b")
     for name in ("x", "y", "z"):
         bench.fail(0, name)
     assert bench.gpus == ["GPU-b"] and bench.waiting == [["z"]] and not bench.outcomes
-    assert "given up" in bench.said[-1] and "1 other process(es) go on" in bench.said[-1]
+    assert "not used any more" in bench.said[-1] and "1 other process(es) go on" in bench.said[-1]
 
 
 def test_one_bad_chunk_costs_one_gpu_at_most():
@@ -102,16 +104,16 @@ def test_after_the_last_gpu_comes_the_cpu_or_an_error_that_names_node_and_gpu():
     for name in ("x", "y", "z"):
         bench.fail(0, name)
     assert bench.gpus == ["", ""] and "the CPU goes on" in bench.said[-1]
-    assert {slot.settings.device for slot in bench.pool._slots} == {"cpu"}
-    assert {slot.settings.threads for slot in bench.pool._slots} == {3}
+    assert {worker.settings.device for worker in bench.pool._workers} == {"cpu"}
+    assert {worker.settings.threads for worker in bench.pool._workers} == {3}
     bench = Bench("GPU-a")
     with pytest.raises(RetryableError, match=f"GPU GPU-a of {os.uname().nodename}.*store"):
-        bench.pool._give_up(bench.pool._slots[0], LOST)
+        bench.pool._drop_gpu(bench.pool._workers[0], LOST)
 
 
 def test_only_gpus_are_blamed_and_only_for_what_can_be_theirs():
-    gpu, cpu = Bench("GPU-a").pool._slots[0], Bench().pool._slots[0]
+    gpu, cpu = Bench("GPU-a").pool._workers[0], Bench().pool._workers[0]
     for error in (BrokenProcessPool("gone"), RuntimeError(LOST), OutOfMemoryError("full")):
-        assert gpu.is_to_blame(error) and not cpu.is_to_blame(error)
-    assert not gpu.is_to_blame(RetryableError("the audio of chunk x is damaged"))
-    assert not gpu.is_to_blame(RuntimeError("fault on request in chunk x"))
+        assert gpu.may_be_gpu_failure(error) and not cpu.may_be_gpu_failure(error)
+    assert not gpu.may_be_gpu_failure(RetryableError("the audio of chunk x is damaged"))
+    assert not gpu.may_be_gpu_failure(RuntimeError("fault on request in chunk x"))

@@ -8,7 +8,7 @@ import pytest
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.outcome import Outcome
-from audiogrid.transcribing.scheduler import Dealer, Limits, group
+from audiogrid.transcribing.scheduler import Limits, Scheduler, group
 from audiogrid.transcribing.worker import Job
 
 EDGE = Seam("edge", 0, 0)
@@ -22,28 +22,30 @@ def job(name, seconds, folder="f"):
 def simulate(seconds, speeds, limits=None):
     """Makespan and who did what, when every worker pulls as soon as it is free."""
     clock = [0.0]
-    dealer = Dealer([[job(f"c{i}", length)] for i, length in enumerate(seconds)], limits or Limits(), lambda: clock[0])
-    for taker in range(len(speeds)):
-        dealer.admit(taker)
-    dealer.give_back([])
-    free = [(0.0, taker) for taker in range(len(speeds))]
+    scheduler = Scheduler(
+        [[job(f"c{i}", length)] for i, length in enumerate(seconds)], limits or Limits(), lambda: clock[0]
+    )
+    for rank in range(len(speeds)):
+        scheduler.add_rank(rank)
+    scheduler.return_tasks([])
+    free = [(0.0, rank) for rank in range(len(speeds))]
     heapq.heapify(free)
-    done = {taker: [] for taker in range(len(speeds))}
+    done = {rank: [] for rank in range(len(speeds))}
     end = 0.0
     while free:
-        clock[0], taker = heapq.heappop(free)
-        if done[taker]:
-            name, length = done[taker][-1]
-            dealer.learn(Outcome(name, name, "decoded", int(length * SAMPLE_RATE), length / speeds[taker]), taker)
-        task = None if dealer.stopping() else dealer.take(taker)
+        clock[0], rank = heapq.heappop(free)
+        if done[rank]:
+            name, length = done[rank][-1]
+            scheduler.record(Outcome(name, name, "decoded", int(length * SAMPLE_RATE), length / speeds[rank]), rank)
+        task = None if scheduler.is_stopping() else scheduler.next_task(rank)
         if task is None:
             continue
         length = task[0].audio / SAMPLE_RATE
-        done[taker].append((task[0].name, length))
-        end = clock[0] + length / speeds[taker]
-        heapq.heappush(free, (end, taker))
-    finished = max((sum(length for _, length in tasks) / speeds[taker] for taker, tasks in done.items()), default=0.0)
-    return finished, done, dealer
+        done[rank].append((task[0].name, length))
+        end = clock[0] + length / speeds[rank]
+        heapq.heappush(free, (end, rank))
+    finished = max((sum(length for _, length in tasks) / speeds[rank] for rank, tasks in done.items()), default=0.0)
+    return finished, done, scheduler
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7, 16, 64])
@@ -58,73 +60,73 @@ def test_workers_of_different_speeds_finish_together(workers):
 
 
 def test_tasks_that_come_back_take_their_place_in_the_order():
-    dealer = Dealer([[job("b", 20)], [job("d", 5)]], Limits())
-    dealer.give_back([[job("c", 10)], [job("a", 30)]])
-    assert [dealer.take()[0].name for _ in range(4)] == ["a", "b", "c", "d"]
+    scheduler = Scheduler([[job("b", 20)], [job("d", 5)]], Limits())
+    scheduler.return_tasks([[job("c", 10)], [job("a", 30)]])
+    assert [scheduler.next_task()[0].name for _ in range(4)] == ["a", "b", "c", "d"]
 
 
 def test_near_the_end_a_fast_rank_goes_on_when_a_slow_one_cannot():
     now = [0.0]
-    dealer = Dealer([[job("a", 300)], [job("b", 290)]], Limits(ends_at=20.0), lambda: now[0])
-    dealer.admit(1)
-    dealer.learn(Outcome("x", "x", "decoded", 100 * SAMPLE_RATE, 100.0), 1)
-    dealer.learn(Outcome("y", "y", "decoded", 100 * SAMPLE_RATE, 1.0), 0)
-    assert dealer.take(1) is None
-    assert dealer.stopped_by is None
-    assert dealer.take(0)[0].name == "a"
+    scheduler = Scheduler([[job("a", 300)], [job("b", 290)]], Limits(ends_at=20.0), lambda: now[0])
+    scheduler.add_rank(1)
+    scheduler.record(Outcome("x", "x", "decoded", 100 * SAMPLE_RATE, 100.0), 1)
+    scheduler.record(Outcome("y", "y", "decoded", 100 * SAMPLE_RATE, 1.0), 0)
+    assert scheduler.next_task(1) is None
+    assert scheduler.stopped_by is None
+    assert scheduler.next_task(0)[0].name == "a"
     now[0] = 18.0
-    assert dealer.take(0) is None
-    assert "time limit" in dealer.stopped_by
+    assert scheduler.next_task(0) is None
+    assert "time limit" in scheduler.stopped_by
 
 
 def test_the_pace_of_one_rank_says_nothing_about_another():
-    dealer = Dealer([], Limits())
-    dealer.admit(1)
-    dealer.learn(Outcome("x", "x", "decoded", 1000 * SAMPLE_RATE, 1.0), 1)
-    assert dealer.predicted([job("a", 300)], 1) == pytest.approx(0.3)
-    assert dealer.predicted([job("a", 300)], 0) == 0
+    scheduler = Scheduler([], Limits())
+    scheduler.add_rank(1)
+    scheduler.record(Outcome("x", "x", "decoded", 1000 * SAMPLE_RATE, 1.0), 1)
+    assert scheduler.expected_seconds([job("a", 300)], 1) == pytest.approx(0.3)
+    assert scheduler.expected_seconds([job("a", 300)], 0) == 0
     # Nobody has seen this process work: its tasks are not hurried along by a GPU elsewhere.
-    assert dealer.patience([job("a", 300)]) == 6000
+    assert scheduler.timeout([job("a", 300)]) == 6000
 
 
 def known(speeds, tasks):
-    """A dealer whose takers have shown their speed."""
-    dealer = Dealer(tasks, Limits(), lambda: 0.0)
-    for taker, speed in enumerate(speeds):
-        dealer.admit(taker)
-        dealer.learn(Outcome("x", "x", "decoded", int(speed * SAMPLE_RATE), 1.0), taker)
-    return dealer
+    """A scheduler whose ranks have shown their speed."""
+    scheduler = Scheduler(tasks, Limits(), lambda: 0.0)
+    for rank, speed in enumerate(speeds):
+        scheduler.add_rank(rank)
+        scheduler.record(Outcome("x", "x", "decoded", int(speed * SAMPLE_RATE), 1.0), rank)
+    return scheduler
 
 
 def test_a_slow_rank_takes_nothing_that_would_keep_all_others_waiting():
-    dealer = known([100.0, 1.0], [[job(name, 300)] for name in "abc"])
+    scheduler = known([100.0, 1.0], [[job(name, 300)] for name in "abc"])
     # The fast one has all three done in 9 s.
-    assert dealer.take(1) is None
-    assert [dealer.take(0)[0].name for _ in range(3)] == ["a", "b", "c"]
+    assert scheduler.next_task(1) is None
+    assert [scheduler.next_task(0)[0].name for _ in range(3)] == ["a", "b", "c"]
 
 
 def test_a_slow_rank_takes_what_it_can_finish_meanwhile():
-    dealer = known([4.0, 1.0], [[job("long", 600)], [job("middle", 100)], [job("short", 10)]])
-    assert dealer.take(1)[0].name == "middle"
-    assert dealer.take(0)[0].name == "long"
-    assert dealer.take(1)[0].name == "short"
+    scheduler = known([4.0, 1.0], [[job("long", 600)], [job("middle", 100)], [job("short", 10)]])
+    assert scheduler.next_task(1)[0].name == "middle"
+    assert scheduler.next_task(0)[0].name == "long"
+    assert scheduler.next_task(1)[0].name == "short"
 
 
 def test_the_first_task_of_a_rank_whose_speed_is_unknown_is_of_middle_length():
-    dealer = Dealer([[job(name, length)] for name, length in (("a", 600), ("b", 60), ("c", 6))], Limits())
-    dealer.admit(1)
-    assert dealer.take(1)[0].name == "b"
+    scheduler = Scheduler([[job(name, length)] for name, length in (("a", 600), ("b", 60), ("c", 6))], Limits())
+    scheduler.add_rank(1)
+    assert scheduler.next_task(1)[0].name == "b"
 
 
 def test_a_rank_that_was_passed_over_in_vain_gets_its_task():
     now = [0.0]
-    dealer = Dealer([[job("a", 300)]], Limits(), lambda: now[0])
-    dealer.admit(1)
-    for taker, speed in ((0, 100.0), (1, 10.0)):
-        dealer.learn(Outcome("x", "x", "decoded", int(speed * SAMPLE_RATE), 1.0), taker)
-    assert dealer.take(1) is None
+    scheduler = Scheduler([[job("a", 300)]], Limits(), lambda: now[0])
+    scheduler.add_rank(1)
+    for rank, speed in ((0, 100.0), (1, 10.0)):
+        scheduler.record(Outcome("x", "x", "decoded", int(speed * SAMPLE_RATE), 1.0), rank)
+    assert scheduler.next_task(1) is None
     now[0] = 31.0
-    assert dealer.take(1)[0].name == "a"
+    assert scheduler.next_task(1)[0].name == "a"
 
 
 def test_short_chunks_are_grouped_for_several_ranks():

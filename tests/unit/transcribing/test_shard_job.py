@@ -4,7 +4,7 @@ import time
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.outcome import Outcome
-from audiogrid.transcribing.scheduler import Dealer, Limits, group
+from audiogrid.transcribing.scheduler import Limits, Scheduler, group
 from audiogrid.transcribing.worker import Job, describe_exit
 
 
@@ -26,36 +26,36 @@ def test_chunks_of_other_options_or_bundles_do_not_travel_together():
 
 
 def test_the_longest_task_comes_first():
-    dealer = Dealer(group([job("a", 200), job("b", 300), job("c", 250)]), Limits())
-    assert [dealer.take()[0].name for _ in range(3)] == ["b", "c", "a"]
-    assert dealer.take() is None
-    assert not dealer.stopping()
+    scheduler = Scheduler(group([job("a", 200), job("b", 300), job("c", 250)]), Limits())
+    assert [scheduler.next_task()[0].name for _ in range(3)] == ["b", "c", "a"]
+    assert scheduler.next_task() is None
+    assert not scheduler.is_stopping()
 
 
-def test_a_dealer_hands_out_only_what_can_be_finished():
-    dealer = Dealer(group([job("long", 300), job("short", 160)]), Limits(ends_at=time.monotonic() + 25))
-    dealer.learn(Outcome("x", "k", "decoded", 100 * SAMPLE_RATE, seconds=10.0))
-    assert dealer.take()[0].name == "short"
-    assert dealer.take() is None
-    assert dealer.stopping()
-    assert "time limit" in dealer.stopped_by
+def test_the_scheduler_hands_out_only_what_can_be_finished():
+    scheduler = Scheduler(group([job("long", 300), job("short", 160)]), Limits(ends_at=time.monotonic() + 25))
+    scheduler.record(Outcome("x", "k", "decoded", 100 * SAMPLE_RATE, seconds=10.0))
+    assert scheduler.next_task()[0].name == "short"
+    assert scheduler.next_task() is None
+    assert scheduler.is_stopping()
+    assert "time limit" in scheduler.stopped_by
 
 
 def test_speed_is_learnt_from_decoded_chunks_only():
-    dealer = Dealer([], Limits())
-    dealer.learn(Outcome("x", "k", "stored", 100 * SAMPLE_RATE))
-    assert dealer.speed is None
-    dealer.learn(Outcome("x", "k", "decoded", 100 * SAMPLE_RATE, seconds=5.0))
-    assert dealer.speed == 20
+    scheduler = Scheduler([], Limits())
+    scheduler.record(Outcome("x", "k", "stored", 100 * SAMPLE_RATE))
+    assert scheduler.speed is None
+    scheduler.record(Outcome("x", "k", "decoded", 100 * SAMPLE_RATE, seconds=5.0))
+    assert scheduler.speed == 20
 
 
-def test_patience_is_generous_but_finite():
-    dealer = Dealer([], Limits())
-    assert dealer.patience([job("a", 300)]) == 6000
-    dealer.learn(Outcome("x", "k", "decoded", 300 * SAMPLE_RATE, seconds=10.0))
-    assert dealer.patience([job("a", 300)]) == 200
-    assert dealer.patience([job("a", 1)]) == 120
-    assert Dealer([], Limits(chunk_timeout=7)).patience([job("a", 300)]) == 7
+def test_the_timeout_is_generous_but_finite():
+    scheduler = Scheduler([], Limits())
+    assert scheduler.timeout([job("a", 300)]) == 6000
+    scheduler.record(Outcome("x", "k", "decoded", 300 * SAMPLE_RATE, seconds=10.0))
+    assert scheduler.timeout([job("a", 300)]) == 200
+    assert scheduler.timeout([job("a", 1)]) == 120
+    assert Scheduler([], Limits(chunk_timeout=7)).timeout([job("a", 300)]) == 7
     assert math.isinf(Limits().ends_at)
 
 

@@ -85,10 +85,10 @@ def test_a_node_that_hears_nothing_is_named_and_one_that_hears_anything_is_trust
     import platform
 
     from audiogrid.core.errors import RetryableError
-    from audiogrid.hardware.known_clip import trust
+    from audiogrid.hardware.known_clip import check_model
 
-    with pytest.raises(RetryableError, match=f"{platform.node()} is not to be trusted.*doctor"):
-        trust(Mute())
+    with pytest.raises(RetryableError, match=f"{platform.node()} does not transcribe correctly.*doctor"):
+        check_model(Mute())
     with pytest.raises(RetryableError, match="! !"):
-        trust(Mute("! ! !"))
-    trust(Mute("not what is said there, in no language at all"))
+        check_model(Mute("! ! !"))
+    check_model(Mute("not what is said there, in no language at all"))
