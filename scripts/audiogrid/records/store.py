@@ -1,4 +1,4 @@
-"""The store: one file per transcribed chunk, named by the hash of everything that determines its text.
+"""The store: one file per transcribed or embedded chunk, named by the hash of everything that determines its result.
 
 ``<root>/<aa>/<key>.json`` holds the result, what made it, and a hash of both. Writers need no
 locks: a file appears whole or not at all, and a valid one is never replaced. Readers treat a file
@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from audiogrid.core.atomic_files import canonical_json, write_bytes, write_json, write_new_bytes
 from audiogrid.core.errors import StoreError
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.results import SCHEMA, ChunkResult
+from audiogrid.records.voices import VOICES_SCHEMA, ChunkVoices
+
+
+class Result(Protocol):
+    """A result of a chunk that can be stored."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON value."""
+
+
+R = TypeVar("R", bound=Result)
 
 
 def chunk_key(chunk: Chunk, model_hash: str, options: Mapping[str, Any], revision: int) -> str:
@@ -39,10 +50,10 @@ def chunk_key(chunk: Chunk, model_hash: str, options: Mapping[str, Any], revisio
 
 
 @dataclass(frozen=True)
-class Stored:
+class Stored(Generic[R]):
     """A result as it was found: ``made`` records device, compute type, versions, host and seconds."""
 
-    result: ChunkResult
+    result: R
     made: dict[str, Any]
 
 
@@ -50,11 +61,13 @@ def _seal(key: str, body: dict[str, Any]) -> str:
     return hashlib.sha256(f"{key}\n{canonical_json(body)}".encode()).hexdigest()
 
 
-class Store:
-    """Reads and writes chunk results under ``root``."""
+class ResultStore(Generic[R]):
+    """Reads and writes results of one kind under ``root``. ``schema``: of that kind; ``parse``: from its JSON value."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, schema: int, parse: Callable[[dict[str, Any]], R]) -> None:
         self.root = root
+        self._schema = schema
+        self._parse = parse
 
     def path(self, key: str) -> Path:
         """Where the result with this key lies, if it does."""
@@ -64,14 +77,14 @@ class Store:
         """Where the record of a chunk that failed for good lies."""
         return self.root / key[:2] / f"{key}.error.json"
 
-    def get(self, key: str) -> Stored | None:
+    def get(self, key: str) -> Stored[R] | None:
         """The valid result with this key; ``None`` when it is absent, damaged or of another schema."""
         try:
             raw = json.loads(self.path(key).read_bytes())
             body = {"result": raw["result"], "made": raw["made"]}
-            if raw["schema"] != SCHEMA or raw["key"] != key or raw["sha256"] != _seal(key, body):
+            if raw["schema"] != self._schema or raw["key"] != key or raw["sha256"] != _seal(key, body):
                 return None
-            return Stored(ChunkResult.from_json(raw["result"]), raw["made"])
+            return Stored(self._parse(raw["result"]), raw["made"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -79,13 +92,13 @@ class Store:
         """Whether a valid result with this key exists (the whole file is read and checked)."""
         return self.get(key) is not None
 
-    def put(self, key: str, result: ChunkResult, made: Mapping[str, Any]) -> bool:
+    def put(self, key: str, result: R, made: Mapping[str, Any]) -> bool:
         """Store a result; ``False`` when a valid one was there already, which stays as it is.
 
         Raises ``StoreError`` when it cannot be written (a full disk, say).
         """
         body = {"result": result.to_json(), "made": dict(made)}
-        document = {"schema": SCHEMA, "key": key, "sha256": _seal(key, body), **body}
+        document = {"schema": self._schema, "key": key, "sha256": _seal(key, body), **body}
         data = (json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode()
         path = self.path(key)
         try:
@@ -114,6 +127,20 @@ class Store:
         except (OSError, ValueError):
             return None
         return record if isinstance(record, dict) else None
+
+
+class Store(ResultStore[ChunkResult]):
+    """Results of decoding."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, SCHEMA, ChunkResult.from_json)
+
+
+class VoiceStore(ResultStore[ChunkVoices]):
+    """Results of embedding, in the same folder. They hold voice vectors, which are biometric data."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, VOICES_SCHEMA, ChunkVoices.from_json)
 
 
 def storable_options(options: Mapping[str, Any]) -> dict[str, Any]:
