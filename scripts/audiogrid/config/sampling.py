@@ -19,6 +19,10 @@ def stable_fraction(recording: str, seed: object) -> float:
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
 
+#: Larger samples are mistakes.
+_MOST = 1e9
+
+
 @dataclass(frozen=True)
 class Sample:
     """Size of a sample: a number of ``recordings``, ``minutes`` of audio, or everything when both are ``None``."""
@@ -35,6 +39,8 @@ def parse_sample(value: str | int | float) -> Sample:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(|recordings?|m|min|minutes?|h|hours?)", text)
     if match and float(match[1]) > 0:
         number, what = float(match[1]), match[2]
+        if number > _MOST:
+            raise InputError(f"compare.sample: {str(value)[:40]} is out of range; write all to take everything")
         if what[:1] in ("m", "h"):
             return Sample(minutes=number * (60 if what[0] == "h" else 1))
         if number == int(number):

@@ -153,7 +153,15 @@ def is_local(value: str, registry: Registry) -> bool:
     """Whether a configured model is a folder. A name in the registry never is, even if a folder has that name."""
     if value in registry.models or value in registry.aliases:
         return False
-    return Path(value).expanduser().is_dir() or ("/" in value and parse_hub_name(value) is None)
+    return _is_folder(value) or ("/" in value and parse_hub_name(value) is None)
+
+
+def _is_folder(value: str) -> bool:
+    try:
+        return Path(value).expanduser().is_dir()
+    except (OSError, RuntimeError, ValueError):
+        # A name that is too long, a home folder of a user that does not exist, a NUL byte.
+        return False
 
 
 def is_on_hub(value: str, registry: Registry) -> bool:

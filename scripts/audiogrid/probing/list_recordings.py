@@ -153,9 +153,14 @@ def _with_remote_facts(sources: list[RecordingSource]) -> tuple[list[RecordingSo
 
 def _expanded(item: str) -> Path:
     try:
-        return Path(item).expanduser()
+        path = Path(item).expanduser()
+        path.is_dir()
     except RuntimeError:
         raise InputError(f"recordings: {item} names a home folder that is not known: write the whole path") from None
+    except OSError as error:
+        # A name that is too long, a folder above it that may not be entered.
+        raise InputError(f"recordings: {item[:80]} cannot be looked at ({error.strerror}): check the path") from None
+    return path
 
 
 def _plain(item: str) -> tuple[list[str], list[Rejection]]:

@@ -212,8 +212,8 @@ def test_routes_of_a_configuration():
         ({"routes": [{"model": "tiny", "decoding": {"beam_size": 99}}]}, ["routes.1.decoding.beam_size", "99", "20"]),
         ({"routes": [{"model": "tiny", "compute_type": "int7"}]}, ["routes.1.compute_type", "'int7'", "int8"]),
         ({"routes": [{"model": "tiny", "when": {"min_minutes": 9, "max_minutes": 3}}]}, ["routes.1", "9", "3", "swap"]),
-        ({"routes": {"model": "tiny"}}, ["routes", "array"]),
-        ({"routes": ["tiny"]}, ["routes.1", "object"]),
+        ({"routes": {"model": "tiny"}}, ["routes", "a list"]),
+        ({"routes": ["tiny"]}, ["routes.1", "section"]),
         ({"identify": {"windows": 0}}, ["identify.windows", "at least 1"]),
     ],
 )

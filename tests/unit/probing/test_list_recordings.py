@@ -290,3 +290,9 @@ def test_ids_of_a_table_go_before_stems_and_equal_ones_after_cleaning_get_a_suff
 
     assert re.fullmatch(r"a-[0-9a-f]{6}", ids[0])
     assert ids[1:] == ["a", "A_"]
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "*" * 300], ids=["name", "pattern"])
+def test_a_name_that_no_file_can_have_is_an_error_in_words(name: str) -> None:
+    with pytest.raises(InputError, match="cannot be looked at"):
+        list_sources(name)
