@@ -20,12 +20,12 @@ ENV PATH=/opt/venv/bin:$PATH \
 
 FROM system AS libraries-cpu
 # Only what decides about libraries: a change of the code leaves this layer as it is.
-COPY pyproject.toml constraints.txt ./
+COPY pyproject.toml constraints.txt hatch_build.py ./
 ARG EXTRAS=
 RUN sh containers/install.sh libraries "$EXTRAS"
 
 FROM system AS libraries-cuda
-COPY pyproject.toml constraints.txt ./
+COPY pyproject.toml constraints.txt hatch_build.py ./
 ARG EXTRAS=
 RUN sh containers/install.sh libraries "cuda,$EXTRAS"
 # What NVIDIA's container runtime puts into the container: the driver's libraries for computing.

@@ -19,7 +19,7 @@ VENV = ROOT / ".venv"
 OLDEST = (3, 11)
 NEWER_NAMES = ("python3.13", "python3.12", "python3.11")
 # What is installed at each level; a higher level includes the lower ones.
-EXTRAS = {"run": "", "test": "test", "dev": "dev", "bench": "dev,bench"}
+EXTRAS = {"run": "", "test": "[test]", "dev": "[dev]", "bench": "[dev,bench]"}
 LEVELS = tuple(EXTRAS)
 FAILED = 2
 
@@ -113,8 +113,9 @@ def make(level: str) -> None:
                 shutil.rmtree(str(stale))
         run_quietly([python, "-m", "venv", str(VENV)], log, "python -m venv")
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
-    project = f".[{EXTRAS[level]}]" if EXTRAS[level] else "."
-    run_quietly([*pip, "-c", "constraints.txt", "-e", project], log, "pip install")
+    run_quietly(
+        [*pip, "-c", "constraints.txt", "-e", f".{EXTRAS[level]}"], log, "pip install"
+    )
     (VENV / "audiogrid-home").write_text(str(ROOT))
     (VENV / f"audiogrid-{level}.stamp").write_text(fingerprint(level))
 

@@ -163,5 +163,5 @@ def test_conda_installs_what_pip_does():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     # Every dependency comes from pyproject.toml, in the versions of constraints.txt, with the extras of `make run`.
-    assert by_pip == {"pip": ["-c constraints.txt", f"-e .[{module.EXTRAS['run']}]"]}
+    assert by_pip == {"pip": ["-c constraints.txt", f"-e .{module.EXTRAS['run']}"]}
     assert set(module.EXTRAS["run"].split(",")) <= set(PROJECT["optional-dependencies"])
