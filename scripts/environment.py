@@ -113,9 +113,7 @@ def make(level: str) -> None:
                 shutil.rmtree(str(stale))
         run_quietly([python, "-m", "venv", str(VENV)], log, "python -m venv")
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
-    run_quietly(
-        [*pip, "-c", "constraints.txt", "-e", f".{EXTRAS[level]}"], log, "pip install"
-    )
+    run_quietly([*pip, "-c", "constraints.txt", "-e", f".{EXTRAS[level]}"], log, "pip install")
     (VENV / "audiogrid-home").write_text(str(ROOT))
     (VENV / f"audiogrid-{level}.stamp").write_text(fingerprint(level))
 

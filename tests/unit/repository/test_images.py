@@ -164,4 +164,4 @@ def test_conda_installs_what_pip_does():
     spec.loader.exec_module(module)
     # Every dependency comes from pyproject.toml, in the versions of constraints.txt, with the extras of `make run`.
     assert by_pip == {"pip": ["-c constraints.txt", f"-e .{module.EXTRAS['run']}"]}
-    assert set(module.EXTRAS["run"].split(",")) <= set(PROJECT["optional-dependencies"])
+    assert set(re.findall(r"\w+", module.EXTRAS["dev"])) <= set(PROJECT["optional-dependencies"])
