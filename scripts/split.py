@@ -82,7 +82,8 @@ def main(arguments: list[str]) -> None:
     manifest = split_bundle(jobs, options.output, bundle)
     if options.plan is not None:
         write_cuts(options.plan.parent, jobs, manifest)
-    for kind, sentences in (("not split", manifest.problems), ("note", manifest.notes)):
+    remarks = {recording: "; ".join(sentences) for recording, sentences in manifest.remarks.items()}
+    for kind, sentences in (("not split", manifest.problems), ("note", manifest.notes), ("note", remarks)):
         for recording, sentence in sentences.items():
             print(f"{kind}: {recording}: {sentence}", file=sys.stderr)
     hard = sum(chunk.right.kind == "hard" for chunk in manifest.chunks)

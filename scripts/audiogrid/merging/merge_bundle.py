@@ -83,12 +83,14 @@ class BundleFacts:
         self.keys: dict[str, str] = {}
         self.problems: dict[str, str] = {}
         self.notes: dict[str, str] = {}
+        self.remarks: dict[str, list[str]] = {}
         self.causes: dict[str, str] = {}
         for shard, failed in facts:
             self.chunks.update({chunk.chunk: chunk for chunk in shard.chunks})
             self.keys.update(shard.keys)
             self.problems.update(shard.problems)
             self.notes.update(shard.notes)
+            self.remarks.update(shard.remarks)
             self.causes.update(failed)
 
 
@@ -169,7 +171,12 @@ def merge_bundle(
         note = "; ".join(dict.fromkeys(note for note in (recording.note, facts.notes.get(name)) if note))
         try:
             done = merge_recording(
-                {**asdict(recording), "language": recording.language, "note": note or None},
+                {
+                    **asdict(recording),
+                    "language": recording.language,
+                    "note": note or None,
+                    "remarks": [*recording.remarks, *facts.remarks.get(name, [])],
+                },
                 [facts.chunks[chunk] for chunk in recording.chunk_ids],
                 lookup,
                 facts.causes,

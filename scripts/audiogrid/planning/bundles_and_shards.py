@@ -19,6 +19,8 @@ from audiogrid.records.results import SCHEMA as RESULT_SCHEMA
 from audiogrid.splitting.cut_points import chunk_count
 
 SPLIT_SCHEMA = 1
+# Raise this number when crosstalk is found in another way: recordings with split channels are then split again.
+CROSSTALK_SCHEMA = 1
 # Bundles are also limited by count, so that thousands of tiny files do not become one job.
 MAX_RECORDINGS_PER_BUNDLE = 500
 # With fewer chunks than this per shard, loading the model would dominate.
@@ -32,7 +34,9 @@ def _hash(value: Any) -> str:
 def _bundle_spec(recordings: Sequence[Recording]) -> str:
     """Returns a hash that changes exactly when ``split`` would write something else."""
     facts = [(r.recording, r.path, r.size, r.mtime_ns, r.duration, r.channels_mode, r.chunks) for r in recordings]
-    return _hash([SPLIT_SCHEMA, facts])
+    # Only recordings with split channels are cut in another way since crosstalk is looked for.
+    crosstalk = [CROSSTALK_SCHEMA] if any(r.channels_mode == "split" for r in recordings) else []
+    return _hash([SPLIT_SCHEMA, facts, *crosstalk])
 
 
 def _groups(recordings: Sequence[Recording], bundle_samples: float) -> Iterator[list[Recording]]:

@@ -88,6 +88,7 @@ class BundleManifest:
 
     ``problems``: recording -> why nothing of it could be split (it has no tracks here).
     ``notes``: recording -> what is odd about it although it was split (ends early, say).
+    ``remarks``: recording -> what else its transcript should say (channels that hold the same sound, say).
     """
 
     bundle: str
@@ -95,6 +96,7 @@ class BundleManifest:
     chunks: list[Chunk]
     problems: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a bundle's folder."""
@@ -110,6 +112,7 @@ class BundleManifest:
             chunks=[chunk_from_json(chunk) for chunk in raw["chunks"]],
             problems=raw["problems"],
             notes=raw["notes"],
+            remarks=raw.get("remarks", {}),
         )
 
 
@@ -129,14 +132,15 @@ def chunk_from_json(raw: dict[str, Any]) -> Chunk:
 class ShardFacts:
     """What later steps must know of a shard's chunks after the bundle folders are gone.
 
-    ``keys``: chunk -> store key (an empty chunk has none). ``problems`` and ``notes``: by recording,
-    as in ``BundleManifest``.
+    ``keys``: chunk -> store key (an empty chunk has none). ``problems``, ``notes`` and ``remarks``: by
+    recording, as in ``BundleManifest``.
     """
 
     chunks: list[Chunk] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON value."""
@@ -145,7 +149,8 @@ class ShardFacts:
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> ShardFacts:
         """Inverse of ``to_json``."""
-        return cls([chunk_from_json(chunk) for chunk in raw["chunks"]], raw["keys"], raw["problems"], raw["notes"])
+        chunks = [chunk_from_json(chunk) for chunk in raw["chunks"]]
+        return cls(chunks, raw["keys"], raw["problems"], raw["notes"], raw.get("remarks", {}))
 
 
 def read_pcm(folder: Path, manifest: BundleManifest, chunk: Chunk) -> np.ndarray:

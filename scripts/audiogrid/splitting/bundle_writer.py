@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -13,7 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from audiogrid.core.errors import RetryableError
+from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.records.chunks import AUDIO_NAME, MANIFEST_NAME, BundleManifest
+
+# Samples that are rewritten at once (a minute).
+_REWRITTEN = 60 * SAMPLE_RATE
 
 
 class BundleWriter:
@@ -63,6 +67,23 @@ class BundleWriter:
         offsets = [self.samples + index * samples for index in range(tracks)]
         self.samples += samples * tracks
         return offsets
+
+    def rewrite(
+        self, offset: int, samples: int, change: Callable[[np.ndarray, int], np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        """Replace a track in the audio file. Yields its new samples, block by block.
+
+        ``change``: takes samples (int16, 1-D) and the position of the first one in the track; returns as many.
+        """
+        with self._guarded(), (self._folder / AUDIO_NAME).open("r+b", buffering=0) as file:
+            for start in range(0, samples, _REWRITTEN):
+                count = min(_REWRITTEN, samples - start)
+                file.seek(2 * (offset + start))
+                data = np.frombuffer(file.read(2 * count), dtype="<i2")
+                changed = change(data, start).astype("<i2", copy=False)
+                file.seek(2 * (offset + start))
+                _write_all(file, np.ascontiguousarray(changed).data.cast("B"))
+                yield changed
 
     def abandon_recording(self) -> None:
         """Remove what was written since the last recording ended."""

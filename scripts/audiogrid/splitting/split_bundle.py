@@ -15,6 +15,8 @@ from audiogrid.media.pcm_stream import PcmStream, stream_pcm
 from audiogrid.records.chunks import BundleManifest, Chunk, Track
 from audiogrid.remote.service import RemoteError
 from audiogrid.splitting.bundle_writer import BundleWriter
+from audiogrid.splitting.channel_statistics import ChannelStatistics
+from audiogrid.splitting.crosstalk import Crosstalk, attenuated, find_crosstalk
 from audiogrid.splitting.opening import UnusableRecordingError, check_unchanged, open_recording
 from audiogrid.splitting.track_cutter import TrackCutter
 
@@ -61,26 +63,69 @@ def _decoded(job: SplitJob, stream: PcmStream) -> Iterator[np.ndarray]:
         raise UnusableRecordingError(f"{job.path} cannot be read ({error}): copy it anew and run again") from error
 
 
-def _split_recording(job: SplitJob, folder: BundleWriter) -> tuple[list[Track], list[Chunk], str | None]:
+@dataclass(frozen=True)
+class _SplitRecording:
+    """The tracks and chunks of a recording. ``note``: what is odd about it; ``remarks``: what else is worth knowing."""
+
+    tracks: list[Track]
+    chunks: list[Chunk]
+    note: str | None
+    remarks: list[str]
+
+
+def _split_recording(job: SplitJob, folder: BundleWriter) -> _SplitRecording:
     cutters: list[TrackCutter] = []
+    statistics: ChannelStatistics | None = None
     stream = stream_pcm(open_recording(job), channels=job.channels_mode)
     for block in _decoded(job, stream):
         if not cutters:
             channels: list[int | None] = [None] if job.channels_mode == "mix" else list(range(len(block)))
             cutters = [TrackCutter(job.recording, channel, job.duration, job.chunks) for channel in channels]
+            statistics = ChannelStatistics(len(block)) if len(block) > 1 else None
         for cutter, row in zip(cutters, block, strict=True):
             cutter.feed(row)
+        if statistics is not None:
+            statistics.feed(block)
         folder.append(block)
     check_unchanged(job)
     samples = cutters[0].samples if cutters else 0
     if not samples:
         raise UnusableRecordingError(f"{job.path} holds no audio that can be decoded")
     offsets = folder.end_recording(samples, tracks=len(cutters))
+    remarks: list[str] = []
+    if statistics is not None:
+        statistics.finish()
+        crosstalk = find_crosstalk(statistics)
+        cutters = [
+            _cut_again(job, cutter, crosstalk, folder, offset) for cutter, offset in zip(cutters, offsets, strict=True)
+        ]
+        remarks = crosstalk.remarks()
     tracks = [
-        Track(job.recording, cutter.channel, samples, offset) for cutter, offset in zip(cutters, offsets, strict=True)
+        Track(job.recording, cutter.channel, cutter.samples, offset)
+        for cutter, offset in zip(cutters, offsets, strict=True)
     ]
     notes = [note for note in (stream.note, _length_note(job, samples)) if note]
-    return tracks, [chunk for cutter in cutters for chunk in cutter.finish()], "; ".join(notes) or None
+    chunks = [chunk for cutter in cutters for chunk in cutter.finish()]
+    return _SplitRecording(tracks, chunks, "; ".join(notes) or None, remarks)
+
+
+def _cut_again(
+    job: SplitJob, cutter: TrackCutter, crosstalk: Crosstalk, folder: BundleWriter, offset: int
+) -> TrackCutter:
+    """Returns the cutter of a channel without what it shares with another one; nothing is read from the file again.
+
+    A channel that is a copy has empty chunks only. Without crosstalk the cutter is returned as it is.
+    """
+    assert cutter.channel is not None
+    anew = TrackCutter(job.recording, cutter.channel, job.duration, job.chunks)
+    if cutter.channel in crosstalk.copies:
+        return anew
+    if cutter.channel not in crosstalk.gains:
+        return cutter
+    gains = crosstalk.gains[cutter.channel]
+    for block in folder.rewrite(offset, cutter.samples, lambda pcm, start: attenuated(pcm, gains, start)):
+        anew.feed(block)
+    return anew
 
 
 def split_bundle(jobs: list[SplitJob], folder: Path, bundle: str) -> BundleManifest:
@@ -95,15 +140,17 @@ def split_bundle(jobs: list[SplitJob], folder: Path, bundle: str) -> BundleManif
     try:
         for job in jobs:
             try:
-                tracks, chunks, note = _split_recording(job, files)
+                done = _split_recording(job, files)
             except UnusableRecordingError as problem:
                 files.abandon_recording()
                 manifest.problems[job.recording] = str(problem)
                 continue
-            manifest.tracks.extend(tracks)
-            manifest.chunks.extend(chunks)
-            if note:
-                manifest.notes[job.recording] = note
+            manifest.tracks.extend(done.tracks)
+            manifest.chunks.extend(done.chunks)
+            if done.note:
+                manifest.notes[job.recording] = done.note
+            if done.remarks:
+                manifest.remarks[job.recording] = done.remarks
         files.complete(manifest)
     except BaseException:
         files.discard()

@@ -47,6 +47,7 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path, store: Store, accepted:
     found: dict[str, tuple[Chunk, Path]] = {}
     problems: dict[str, str] = {}
     notes: dict[str, str] = {}
+    remarks: dict[str, list[str]] = {}
     for bundle in shard.bundles:
         folder = chunks_root / bundle
         try:
@@ -56,6 +57,7 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path, store: Store, accepted:
         found.update({chunk.chunk: (chunk, folder) for chunk in manifest.chunks})
         problems.update(manifest.problems)
         notes.update(manifest.notes)
+        remarks.update(manifest.remarks)
     work = ShardWork(shard, plan.models[shard.model])
     for name in shard.chunks:
         recording = plan.recording_of_chunk[name]
@@ -64,6 +66,8 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path, store: Store, accepted:
             continue
         if recording.recording in notes:
             work.facts.notes[recording.recording] = notes[recording.recording]
+        if recording.recording in remarks:
+            work.facts.remarks[recording.recording] = remarks[recording.recording]
         chunk, folder = found[name]
         work.facts.chunks.append(chunk)
         if chunk.is_empty:

@@ -1,0 +1,95 @@
+"""Statistics of the channels of a recording, collected while it is decoded: levels, and how alike two channels are.
+
+Nothing here decides anything; ``crosstalk`` does, once the last sample has arrived.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise, permutations
+
+import numpy as np
+
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.media.vad import FRAME
+
+#: Edges of the bands whose levels are kept, in Hz.
+BAND_EDGES = (100, 400, 800, 1400, 2400, 4000, 8000)
+#: Samples per window of the cross-correlation (0.512 s): room for delays of 200 ms.
+WINDOW = 16 * FRAME
+#: Samples per block in which two channels are compared directly.
+BLOCK = SAMPLE_RATE
+
+# A channel is taken to lead another one in a window where it is this much louder, and not silent.
+_LEADS_DB = 10.0
+_SILENT_DB = 20.0
+# Frequencies that take part in the cross-correlation, in Hz: hum is common to many independent channels.
+_CORRELATED = (250, 4000)
+
+
+class ChannelStatistics:
+    """Takes the samples of all channels in blocks of any length.
+
+    ``levels``: dB (0 dB: one quantisation step) per frame of 512 samples and band. ``products``: per second, the sums
+    of the products of every two channels. ``spectra``: (leading, other) -> sum of the whitened cross spectra of all
+    windows in which one channel is much louder than the other one.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self.channels = channels
+        self._held: np.ndarray = np.zeros((channels, 0), np.float32)
+        self._levels: list[np.ndarray] = []
+        self._products: list[np.ndarray] = []
+        self.spectra = {pair: np.zeros(WINDOW // 2 + 1, np.complex128) for pair in permutations(range(channels), 2)}
+        frequencies = np.fft.rfftfreq(FRAME, 1 / SAMPLE_RATE)
+        self._bands = [
+            np.flatnonzero((frequencies >= low) & (frequencies < high)) for low, high in pairwise(BAND_EDGES)
+        ]
+        self._taper = np.hanning(FRAME).astype(np.float32)
+        wide = np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE)
+        self._correlated = (wide >= _CORRELATED[0]) & (wide <= _CORRELATED[1])
+
+    def feed(self, block: np.ndarray) -> None:
+        """Take the next samples, int16, shape ``(channels, n)``."""
+        self._held = np.concatenate([self._held, block.astype(np.float32)], axis=1)
+        step = BLOCK * FRAME // np.gcd(BLOCK, FRAME)
+        while self._held.shape[1] >= step:
+            self._take(self._held[:, :step])
+            self._held = self._held[:, step:]
+
+    def finish(self) -> None:
+        """Take what is left, as if silence followed."""
+        left = self._held.shape[1]
+        if left:
+            padded = np.zeros((self.channels, -(-left // BLOCK) * BLOCK), np.float32)
+            padded[:, :left] = self._held
+            self._take(padded)
+        self._held = self._held[:, :0]
+
+    def levels(self, channel: int) -> np.ndarray:
+        """Returns the levels of a channel in dB, float32, shape ``(frames, bands)``."""
+        parts = [part[channel] for part in self._levels]
+        return np.concatenate([np.zeros((0, len(self._bands)), np.float32), *parts]).astype(np.float32)
+
+    def products(self) -> np.ndarray:
+        """Returns the sums of products, float64, shape ``(blocks, channels, channels)``."""
+        return np.concatenate([np.zeros((0, self.channels, self.channels)), *self._products])
+
+    def _take(self, pcm: np.ndarray) -> None:
+        blocks = pcm.reshape(self.channels, -1, BLOCK).astype(np.float64)
+        self._products.append(np.einsum("abt,cbt->bac", blocks, blocks))
+        whole = pcm[:, : pcm.shape[1] // FRAME * FRAME].reshape(self.channels, -1, FRAME)
+        power = np.abs(np.fft.rfft(whole * self._taper)) ** 2
+        bands = np.stack([power[..., band].sum(axis=-1) for band in self._bands], axis=-1)
+        # Scaled so that white noise of one step has 0 dB in all bands together.
+        bands /= FRAME * float(np.square(self._taper).sum()) / 2
+        self._levels.append((10 * np.log10(np.maximum(bands, 1e-3))).astype(np.float16))
+        self._correlate(pcm)
+
+    def _correlate(self, pcm: np.ndarray) -> None:
+        windows = pcm[:, : pcm.shape[1] // WINDOW * WINDOW].reshape(self.channels, -1, WINDOW)
+        level = 10 * np.log10(np.maximum(np.square(windows).mean(axis=-1), 1e-3))
+        spectrum = np.fft.rfft(windows * np.hanning(WINDOW))
+        for (leading, other), total in self.spectra.items():
+            leads = (level[leading] > _SILENT_DB) & (level[leading] >= level[other] + _LEADS_DB)
+            cross = (np.conj(spectrum[leading]) * spectrum[other])[leads]
+            total += np.where(self._correlated, cross / np.maximum(np.abs(cross), 1e-9), 0).sum(axis=0)

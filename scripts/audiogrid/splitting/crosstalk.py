@@ -1,0 +1,240 @@
+"""Finds channels that hold the same sound, and spans of a channel that hold only what leaked from another one.
+
+In a call with a channel per party each channel may also hold the other party, 15 to 35 dB quieter and a little later
+(through a handset, a room, a mixing desk). Decoded as it is, every sentence would appear twice. A leak is recognised by
+two signs together: the cross-correlation of both channels has a peak that no two independent voices have (GCC-PHAT,
+Knapp and Carter 1976), and the quiet channel is nowhere louder than the leak explains, in any band. Where somebody also
+speaks on that channel it is louder, so simultaneous speech stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from audiogrid.core.timebase import SAMPLE_RATE, clock
+from audiogrid.media.vad import FRAME
+from audiogrid.splitting.channel_statistics import WINDOW, ChannelStatistics
+
+# Two channels are the same where the best multiple of one leaves less than this share of the other's energy ...
+_SAME_RESIDUAL = 0.01
+# ... in this share of the seconds that are not this far below the loudest ones.
+_SAME_SHARE = 0.98
+_QUIET_DB = 40.0
+
+# A leak comes at most this much later (samples).
+_LATEST = SAMPLE_RATE // 5
+# Height of the peak of the cross-correlation over its noise (root mean square) that proves a leak.
+_PROOF = 9.0
+
+# Frames over which levels are averaged (0.16 s).
+_SMOOTHED = 5
+# A room's echo decays by this much per frame: 60 dB in 0.5 s.
+_DECAY_DB = 60 * FRAME / (0.5 * SAMPLE_RATE)
+# What leaks is this much quieter than its source at least, and at most.
+_LEAST_DB, _MOST_DB = 6.0, 50.0
+# A channel that is louder by this much than the leak explains holds speech of its own.
+_OWN_DB = 6.0
+_OWN_BAND_DB = 11.0
+# Own speech keeps this many frames (0.26 s) on both sides: soft sounds begin and end it.
+_KEPT = 8
+# A leak is attenuated to this far below the noise of its channel.
+_BELOW_DB = 15.0
+# Shorter leaks (frames) are left alone, shorter breaks in a leak belong to it.
+_SHORTEST = 6
+_BREAK = 8
+# Leaks that last less than this in all are not worth a change (seconds).
+_WORTH = 0.5
+# Gain changes over this many samples (16 ms).
+_RAMP = 256
+# What is this close to the noise of a channel is noise.
+_NOISE_DB = 3.0
+
+
+@dataclass(frozen=True)
+class Crosstalk:
+    """What was found. ``copies``: channel -> the earlier channel that holds the same sound.
+
+    ``gains``: channel -> factor per frame of 512 samples (1: the channel's own), for channels with leaks; ``leaks``:
+    channel -> (source, how many dB quieter, seconds).
+    """
+
+    copies: Mapping[int, int]
+    gains: Mapping[int, np.ndarray]
+    leaks: Mapping[int, tuple[int, float, float]]
+
+    def remarks(self) -> list[str]:
+        """Returns a sentence per finding, for the transcript. Channels are counted from 1."""
+        found = [
+            f"channel {copy + 1} holds the same sound as channel {source + 1}: it is transcribed once, as "
+            f"channel {source + 1}; speakers cannot be told apart by channel"
+            for copy, source in sorted(self.copies.items())
+        ]
+        return found + [
+            f"channel {channel + 1} also holds channel {source + 1}, {quieter:.0f} dB quieter: "
+            f"{clock(round(seconds * SAMPLE_RATE))} in which nobody else speaks are left to channel {source + 1}"
+            for channel, (source, quieter, seconds) in sorted(self.leaks.items())
+        ]
+
+
+def find_crosstalk(statistics: ChannelStatistics) -> Crosstalk:
+    """Returns copies and leaks among the channels of a recording whose last sample has arrived."""
+    copies = _copies(statistics.products())
+    originals = [channel for channel in range(statistics.channels) if channel not in copies]
+    delays = _delays(statistics, originals)
+    if not delays:
+        return Crosstalk(copies, {}, {})
+    levels = {channel: _smoothed(statistics.levels(channel)) for channel in originals}
+    gains: dict[int, np.ndarray] = {}
+    leaks: dict[int, tuple[int, float, float]] = {}
+    for channel in originals:
+        floor = _floor(levels[channel])
+        predicted: list[tuple[int, float, np.ndarray]] = []
+        for source in originals:
+            if (source, channel) in delays:
+                quieter, leak = _leak(_later(levels[source], delays[source, channel]), levels[channel], floor)
+                if quieter is not None:
+                    predicted.append((source, quieter, leak))
+        if predicted:
+            sources = np.max(
+                [_total(_decaying(_later(levels[s], delays[s, channel]))) for s, _, _ in predicted], axis=0
+            )
+            leaked = _leaked(levels[channel], floor, sources, np.max([leak for _, _, leak in predicted], axis=0))
+            seconds = float(leaked.sum() * FRAME / SAMPLE_RATE)
+            if seconds >= _WORTH:
+                main = min(predicted, key=lambda item: item[1])
+                gains[channel] = _gain(statistics.levels(channel), floor, leaked)
+                leaks[channel] = main[0], main[1], seconds
+    return Crosstalk(copies, gains, leaks)
+
+
+def _copies(products: np.ndarray) -> dict[int, int]:
+    """Returns channels that are a multiple of an earlier one, second by second."""
+    copies: dict[int, int] = {}
+    if not len(products):
+        return copies
+    energy = np.einsum("bcc->cb", products)
+    for channel in range(1, len(energy)):
+        for source in range(channel):
+            if source in copies:
+                continue
+            loud = np.maximum(energy[source], energy[channel])
+            heard = loud > max(loud.max() / 10 ** (_QUIET_DB / 10), 1.0)
+            if not heard.any() or not energy[source][heard].any() or not energy[channel][heard].any():
+                continue
+            both = np.maximum(energy[source] * energy[channel], 1e-9)
+            residual = 1 - products[:, source, channel] ** 2 / both
+            if np.mean(residual[heard] < _SAME_RESIDUAL) >= _SAME_SHARE:
+                copies[channel] = source
+                break
+    return copies
+
+
+def _smoothed(levels: np.ndarray) -> np.ndarray:
+    """Returns levels averaged (as powers) over neighbouring frames; shape as given."""
+    power = np.pad(10 ** (levels / 10), ((_SMOOTHED // 2, _SMOOTHED // 2), (0, 0)), mode="edge")
+    mean = sum(power[shift : shift + len(levels)] for shift in range(_SMOOTHED)) / _SMOOTHED
+    return np.asarray(10 * np.log10(np.maximum(mean, 1e-3)), dtype=np.float32)
+
+
+def _total(levels: np.ndarray) -> np.ndarray:
+    return np.asarray(10 * np.log10((10 ** (levels / 10)).sum(axis=-1)))
+
+
+def _floor(levels: np.ndarray) -> np.ndarray:
+    """Returns the noise of a channel in dB, shape ``(bands,)``."""
+    return np.asarray(np.quantile(levels, 0.1, axis=0)) if len(levels) else np.zeros(levels.shape[1])
+
+
+def _delays(statistics: ChannelStatistics, channels: list[int]) -> dict[tuple[int, int], int]:
+    """Returns (source, channel) -> delay in samples, for all pairs whose cross-correlation proves a leak."""
+    found = {pair: _delay(total) for pair, total in statistics.spectra.items() if set(pair) <= set(channels)}
+    return {pair: delay for pair, delay in found.items() if delay is not None}
+
+
+def _delay(spectrum: np.ndarray) -> int | None:
+    """Returns the delay of the one clear peak of a summed cross spectrum; ``None`` where there is none."""
+    correlation = np.abs(np.fft.irfft(spectrum, WINDOW))
+    near = np.concatenate([correlation[: _LATEST + 1], correlation[-_LATEST:]])
+    far = correlation[_LATEST + 1 : -_LATEST]
+    noise = float(np.sqrt(np.square(far).mean()))
+    if not noise or float(near.max()) < _PROOF * noise:
+        return None
+    peak = int(near.argmax())
+    return peak if peak <= _LATEST else peak - len(near)
+
+
+def _later(levels: np.ndarray, delay: int) -> np.ndarray:
+    """Returns levels as they are ``delay`` samples later."""
+    frames = round(delay / FRAME)
+    return levels[np.clip(np.arange(len(levels)) - frames, 0, None)] if frames > 0 else levels
+
+
+def _decaying(levels: np.ndarray) -> np.ndarray:
+    """Returns levels as an echo has them: rising at once, falling no faster than a room lets them."""
+    ramp = _DECAY_DB * np.arange(len(levels), dtype=np.float64)[:, None]
+    return np.asarray(np.maximum.accumulate(levels + ramp, axis=0) - ramp, dtype=np.float32)
+
+
+def _leak(source: np.ndarray, channel: np.ndarray, floor: np.ndarray) -> tuple[float | None, np.ndarray]:
+    """Returns how much quieter the leak is (dB; ``None``: it is no leak) and its expected level per frame and band."""
+    echo = _decaying(source)
+    dominant = _total(echo) >= _total(channel) + _LEAST_DB
+    dominant &= _total(source) > _total(_floor(source)[None]) + 2 * _LEAST_DB
+    loss = np.zeros(channel.shape[1], np.float32)
+    if dominant.sum() < _SHORTEST:
+        return None, echo
+    for band in range(channel.shape[1]):
+        strong = dominant & (echo[:, band] >= np.quantile(echo[dominant, band], 0.5))
+        loss[band] = np.median(echo[strong, band] - channel[strong, band])
+    expected = np.maximum(echo - loss, floor + _NOISE_DB)
+    loud = dominant & (_total(echo) >= np.quantile(_total(echo)[dominant], 0.5))
+    quieter = float(np.median(_total(echo)[loud] - _total(channel)[loud]))
+    return (quieter if _LEAST_DB <= quieter <= _MOST_DB else None), expected
+
+
+def _leaked(mine: np.ndarray, floor: np.ndarray, sources: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Returns the frames in which a channel holds nothing but leaks, bool, shape ``(frames,)``.
+
+    ``mine``, ``expected``: levels of the channel and of the leaks, per band; ``sources``: of the loudest source.
+    """
+    own = _total(mine) > _total(expected) + _OWN_DB
+    own |= (mine > expected + _OWN_BAND_DB).sum(axis=-1) >= 2
+    own &= _total(mine) > _total(floor[None]) + 2 * _NOISE_DB
+    own = _without_short(own, _SMOOTHED)
+    own = np.convolve(own, np.ones(2 * _KEPT + 1), mode="same") > 0
+    leaked = ~own & (sources >= _total(mine) + _LEAST_DB) & (_total(mine) > _total(floor[None]) + _NOISE_DB)
+    # Breaks between two leaks: a soft sound, a pause.
+    leaked = ~_without_short(~leaked, _BREAK) & ~own
+    return _without_short(leaked, _SHORTEST)
+
+
+def _without_short(flags: np.ndarray, least: int) -> np.ndarray:
+    """Returns ``flags`` without runs of fewer than ``least`` frames."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    kept = flags.copy()
+    for start, end in edges.reshape(-1, 2):
+        if end - start < least:
+            kept[start:end] = False
+    return kept
+
+
+def _gain(levels: np.ndarray, floor: np.ndarray, leaked: np.ndarray) -> np.ndarray:
+    """Returns the factor per frame that brings leaks below the noise of their channel: speech in it would be heard."""
+    excess = np.maximum(_total(levels) - _total(floor[None]), 0) + _BELOW_DB
+    return np.where(leaked, 10 ** (-excess / 20), 1.0).astype(np.float32)
+
+
+def attenuated(pcm: np.ndarray, gains: np.ndarray, start: int) -> np.ndarray:
+    """Returns samples (int16, 1-D) from ``start`` of a channel on, with its gains applied, without steps."""
+    last = start + len(pcm)
+    # With a frame on either side, so that the gain does not depend on where a block begins.
+    frames = np.arange(start // FRAME - 1, -(-last // FRAME) + 1)
+    values = gains[np.clip(frames, 0, len(gains) - 1)]
+    borders = frames[1:] * FRAME
+    points = np.stack([borders - _RAMP // 2, borders + _RAMP // 2], axis=1).reshape(-1)
+    heights = np.stack([values[:-1], values[1:]], axis=1).reshape(-1)
+    gain = np.interp(np.arange(start, last), points, heights)
+    return np.asarray(np.rint(pcm * gain), dtype=np.int16)

@@ -1,0 +1,200 @@
+"""Crosstalk: what another channel said is found at every level, what is a channel's own stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.media.vad import FRAME
+from audiogrid.records.chunks import BundleManifest, pcm_hash, read_pcm
+from audiogrid.splitting.channel_statistics import ChannelStatistics
+from audiogrid.splitting.crosstalk import Crosstalk, attenuated, find_crosstalk
+from audiogrid.splitting.split_bundle import SplitJob, split_bundle
+
+SECOND = SAMPLE_RATE
+#: Who speaks from when to when, in seconds: channel 1 and 2 in turn, both at once from 20 to 22 s.
+TURNS = ([(1, 4), (8, 11), (15, 17), (20, 23)], [(4.5, 7.5), (11.5, 14.5), (20, 22), (24, 27)])
+LENGTH = 28
+
+
+def voice(seconds: float, seed: int) -> np.ndarray:
+    """Something that rises and falls as syllables do, with a spectrum of its own."""
+    rng = np.random.default_rng(seed)
+    count = round(seconds * SECOND)
+    spectrum = np.fft.rfft(rng.normal(size=count))
+    frequencies = np.fft.rfftfreq(count, 1 / SECOND)
+    spectrum *= 1 / (1 + (frequencies / (700 + 300 * seed)) ** 2)
+    sound = np.fft.irfft(spectrum, count)
+    places = np.arange(0, count + 2400, 2400)
+    syllables = np.interp(np.arange(count), places, rng.uniform(0.15, 1, len(places)))
+    return np.asarray(3000 * syllables * sound / sound.std())
+
+
+def call(
+    quieter_db: float, delay: int = 0, room: float = 0.0, second_db: float = 0.0, noise: float = 8.0
+) -> np.ndarray:
+    """A call, int16, shape ``(2, samples)``; each party is also on the other channel, ``quieter_db`` quieter.
+
+    ``room``: seconds in which its echo falls by 60 dB; ``second_db``: how much quieter the second party speaks.
+    """
+    rng = np.random.default_rng(5)
+    clean = np.zeros((2, LENGTH * SECOND))
+    for channel, turns in enumerate(TURNS):
+        for number, (start, end) in enumerate(turns):
+            clean[channel, round(start * SECOND) : round(end * SECOND)] = voice(end - start, 1 + channel + 2 * number)
+    clean[1] *= 10 ** (-second_db / 20)
+    heard = clean.copy()
+    for channel in (0, 1):
+        leak = np.roll(clean[1 - channel], delay)
+        if room:
+            times = np.arange(round(room * SECOND)) / SECOND
+            echo = rng.normal(size=len(times)) * 10 ** (-3 * times / room) * 0.1
+            echo[0] = 1
+            echo /= np.sqrt(np.square(echo).sum())
+            size = 2 ** int(np.ceil(np.log2(len(leak) + len(echo))))
+            leak = np.fft.irfft(np.fft.rfft(leak, size) * np.fft.rfft(echo, size), size)[: len(leak)]
+        heard[channel] += leak * 10 ** (-quieter_db / 20)
+    return np.clip(np.rint(heard + rng.normal(size=heard.shape) * noise), -32768, 32767).astype(np.int16)
+
+
+def analyse(pcm: np.ndarray) -> Crosstalk:
+    statistics = ChannelStatistics(len(pcm))
+    for start in range(0, pcm.shape[1], 7 * SECOND):
+        statistics.feed(pcm[:, start : start + 7 * SECOND])
+    statistics.finish()
+    return find_crosstalk(statistics)
+
+
+def muted(found: Crosstalk, channel: int, spans: list[tuple[float, float]]) -> float:
+    """Share of the frames of some spans that are attenuated."""
+    frames = np.concatenate([np.arange(round(a * SECOND / FRAME) + 1, round(b * SECOND / FRAME)) for a, b in spans])
+    gains = found.gains.get(channel)
+    return 0.0 if gains is None else float(np.mean(gains[frames] < 1))
+
+
+ALONE = ([(1, 4), (8, 11), (15, 17)], [(4.5, 7.5), (11.5, 14.5), (24, 27)])
+
+
+@pytest.mark.parametrize(
+    ("quieter", "delay", "room", "second"),
+    [
+        (15, 0, 0, 0),
+        (20, 0, 0, 0),
+        (30, 0, 0, 0),
+        (35, 0, 0, 0),
+        (25, 160, 0.3, 0),
+        (20, 2400, 0, 0),
+        (30, 320, 0.3, 15),
+    ],
+)
+def test_what_leaked_is_attenuated_and_own_speech_stays(quieter, delay, room, second):
+    found = analyse(call(quieter, delay, room, second))
+    assert not found.copies
+    for channel in (0, 1):
+        assert muted(found, channel, TURNS[channel]) == 0
+    assert muted(found, 1, ALONE[0]) > 0.9
+    # A quiet second party leaks below the noise of the first one's channel, where there is nothing to attenuate.
+    assert muted(found, 0, ALONE[1]) > 0.9 or second
+    assert found.leaks[1][:2] == (0, pytest.approx(quieter, abs=2.5))
+    assert f"channel 2 also holds channel 1, {found.leaks[1][1]:.0f} dB quieter" in " ".join(found.remarks())
+
+
+@pytest.mark.parametrize("noise", [0, 8, 200])
+def test_independent_channels_are_left_alone(noise):
+    found = analyse(call(300, noise=noise))
+    assert (found.copies, found.gains, found.remarks()) == ({}, {}, [])
+
+
+def test_speech_below_the_leak_of_its_time_is_the_only_own_speech_at_risk():
+    """The second party speaks 25 dB quieter than the first one, whose leak is 15 dB quieter: its turns stay."""
+    found = analyse(call(15, second_db=25))
+    assert muted(found, 1, [(4.5, 7.5), (11.5, 14.5), (24, 27)]) == 0
+    assert muted(found, 1, ALONE[0]) > 0.9
+
+
+@pytest.mark.parametrize("factor", [1, -1, 0.25])
+def test_a_multiple_of_a_channel_is_a_copy(factor):
+    one = call(300)[0]
+    noise = np.random.default_rng(3).normal(size=len(one)) * 3
+    found = analyse(np.stack([one, np.rint(one * factor + noise).astype(np.int16)]))
+    assert found.copies == {1: 0}
+    assert "channel 2 holds the same sound as channel 1: it is transcribed once" in found.remarks()[0]
+
+
+def test_copies_and_leaks_among_more_channels():
+    pcm = call(25)
+    found = analyse(np.stack([pcm[0], pcm[1], pcm[0], np.zeros_like(pcm[0])]))
+    assert found.copies == {2: 0}
+    assert set(found.leaks) == {0, 1}
+    # Nobody is on the last one; it is no copy of anything.
+    assert 3 not in found.gains
+
+
+def test_one_sentence_of_its_own_makes_a_channel_no_copy():
+    pcm = np.stack([call(300)[0]] * 2)
+    pcm[1, 24 * SECOND : 27 * SECOND] = voice(3, 9).astype(np.int16)
+    assert analyse(pcm).copies == {}
+
+
+@pytest.mark.parametrize("samples", [0, 1, 400, 5000])
+def test_hardly_any_audio(samples):
+    assert analyse(np.ones((2, samples), np.int16)).gains == {}
+
+
+def test_attenuation_has_no_steps_and_does_not_depend_on_blocks():
+    gains = np.array([1, 1, 0.1, 0.1, 1, 1], np.float32)
+    pcm = np.full(6 * FRAME, 10_000, np.int16)
+    whole = attenuated(pcm, gains, 0)
+    parts = [attenuated(pcm[start : start + 700], gains, start) for start in range(0, len(pcm), 700)]
+    assert np.array_equal(np.concatenate(parts), whole)
+    assert np.abs(np.diff(whole.astype(int))).max() < 50
+    assert whole[2 * FRAME + 200 : 4 * FRAME - 200].max() == 1000
+
+
+def split(tmp_path: Path, pcm: np.ndarray, chunks: int = 2) -> tuple[Path, BundleManifest]:
+    path = tmp_path / "call.wav"
+    soundfile.write(path, pcm.T, SECOND, subtype="PCM_16")
+    facts = path.stat()
+    job = SplitJob("call", str(path), facts.st_size, facts.st_mtime_ns, "split", pcm.shape[1], chunks)
+    return tmp_path / "out", split_bundle([job], tmp_path / "out", "b0001")
+
+
+@pytest.mark.usefixtures("quiet_detector")
+def test_split_writes_channels_without_what_leaked(tmp_path):
+    pcm = call(20)
+    folder, manifest = split(tmp_path, pcm)
+    assert len(manifest.remarks["call"]) == 2
+    assert not manifest.notes
+    assert BundleManifest.read(folder) == manifest
+    for chunk in manifest.chunks:
+        heard = read_pcm(folder, manifest, chunk)
+        assert pcm_hash(heard) == chunk.pcm_sha256
+        assert len(heard) == chunk.context_end - chunk.context_start
+    second = [chunk for chunk in manifest.chunks if chunk.channel == 1]
+    first = read_pcm(folder, manifest, second[0])
+    assert np.abs(first[2 * SECOND : 3 * SECOND]).max() < 30
+    assert np.array_equal(first[5 * SECOND : 7 * SECOND], pcm[1, 5 * SECOND : 7 * SECOND])
+
+
+@pytest.mark.usefixtures("quiet_detector")
+def test_split_leaves_ordinary_channels_as_they_are(tmp_path):
+    """Their chunks have the keys that they had before crosstalk was looked for."""
+    pcm = call(300)
+    _, manifest = split(tmp_path, pcm, chunks=1)
+    assert not manifest.remarks
+    assert [chunk.pcm_sha256 for chunk in manifest.chunks] == [pcm_hash(pcm[0]), pcm_hash(pcm[1])]
+
+
+@pytest.mark.usefixtures("quiet_detector")
+def test_a_copy_has_only_empty_chunks(tmp_path):
+    one = call(300)[0]
+    _, manifest = split(tmp_path, np.stack([one, -one]))
+    first, second = ([chunk for chunk in manifest.chunks if chunk.channel == channel] for channel in (0, 1))
+    assert len(first) == len(second) == 2
+    assert all(chunk.is_empty for chunk in second)
+    assert first[-1].end == len(one)
+    assert "transcribed once" in manifest.remarks["call"][0]
