@@ -1,0 +1,47 @@
+"""Results that earlier revisions of the decoding code left in a store, and the texts of the present one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import runs
+
+pytestmark = pytest.mark.workflow
+
+# Made on two of the sample recordings by the last version whose keys held no revision.
+STORE = Path(__file__).parent / "store_revision_0"
+SAMPLES = {"field_notes": "field_notes.wav", "night_watch": "night_watch.ogg"}
+
+
+@pytest.fixture
+def old_store(workspace):
+    """A workspace with the two recordings and a store that holds their results of revision 0."""
+    (workspace.path / "in").mkdir()
+    for name in SAMPLES.values():
+        shutil.copy(workspace.path / "samples" / "recordings" / name, workspace.path / "in")
+    for path in STORE.glob("*.json"):
+        target = workspace.path / "results" / "store" / path.name[:2] / path.name
+        target.parent.mkdir(parents=True)
+        shutil.copy(path, target)
+    return workspace
+
+
+def test_accepted_results_of_before_are_used_as_they_are(old_store):
+    before = runs.stored(old_store.path / "results" / "store")
+    config = ("--config", "run=x", "recordings=in")
+    assert "to decode    2 chunk(s)" in old_store.snakemake("plan", *config).stdout
+    old_store.snakemake(*config, "accept_revisions=[0]")
+    run = old_store.path / "results" / "x"
+    assert sum(runs.decoded(run).values()) == 0
+    assert runs.stored(old_store.path / "results" / "store") == before
+    for name in SAMPLES:
+        assert runs.text(run, name) == (STORE / f"{name}.txt").read_text()
+    report = json.loads((run / "shards" / "s0001.json").read_text())
+    assert set(report["facts"]["keys"].values()) == before.keys()
+    assert "to decode    nothing" in old_store.snakemake("plan", *config, "accept_revisions=[0]").stdout
+    # Whoever accepts them no longer keeps the transcripts: the key changes no rule's parameters.
+    assert "Nothing to be done" in old_store.snakemake(*config).stdout
