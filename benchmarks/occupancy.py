@@ -32,6 +32,7 @@ def follow(model: Path, store: Path, work: SimpleQueue[Any], told: SimpleQueue[A
     """A worker process that notes when it is inside the model, and in what."""
     from audiogrid.decoding.passes import prepare as preparing
     from audiogrid.decoding.whisper.model import Model
+    from audiogrid.models.registry import model_hash
     from audiogrid.transcribing import worker
 
     spans: list[tuple[str, float, float]] = []
@@ -51,7 +52,7 @@ def follow(model: Path, store: Path, work: SimpleQueue[Any], told: SimpleQueue[A
     Model.features = timed("mel features", Model.features)  # type: ignore[method-assign]
     preparing.speech_probabilities = timed("voice activity", preparing.speech_probabilities)
     worker._read = timed("reading", worker._read)
-    worker.start(worker.WorkerSettings(str(model), "cpu", "auto", 1, 0, str(store)))
+    worker.start(worker.WorkerSettings(str(model), model_hash(model), "cpu", "auto", 1, 0, str(store)))
     worker.ready()
     while (job := work.get()) is not None:
         worker.work([job])

@@ -22,6 +22,7 @@ from audiogrid.hardware.cores import divide, usable_cores, usable_memory
 from audiogrid.hardware.device_choice import choose_device
 from audiogrid.hardware.node_share import NodeShare
 from audiogrid.records.journal import Journal
+from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.reporting.progress import RunProgress
@@ -116,7 +117,7 @@ class Workers:
     warnings: tuple[str, ...] = ()
 
 
-def _workers(arguments: argparse.Namespace, share: NodeShare) -> Workers:
+def _workers(arguments: argparse.Namespace, share: NodeShare, planned_hash: str) -> Workers:
     """Returns the worker processes of this rank: chooses the device, and divides cores and GPUs among processes.
 
     A rank whose device cannot be used has no process, if other ranks can do its work. Alone, it raises the error.
@@ -126,6 +127,7 @@ def _workers(arguments: argparse.Namespace, share: NodeShare) -> Workers:
     division = divide(cores, model_bytes, usable_memory() // share.ranks, arguments.processes, arguments.threads)
     settings = WorkerSettings(
         model_dir=str(arguments.model_dir),
+        model_hash=planned_hash,
         device="cpu",
         compute_type=arguments.compute_type,
         threads=division.threads,
@@ -166,7 +168,8 @@ def _registration(workers: Workers) -> Registration:
 
 def _follow(arguments: argparse.Namespace, link: Link, share: NodeShare) -> None:
     """Decode what rank 0 assigns until it ends the job."""
-    workers = _workers(arguments, share)
+    plan = Plan.read(RunFolder(arguments.run_dir).plan)
+    workers = _workers(arguments, share, plan.models[plan.shard[arguments.shard].model])
     limits = Limits(arguments.attempts, arguments.chunk_timeout_minutes * 60)
     worker_rank = WorkerRank(link, _registration(workers), limits, arguments.mpi_silence_seconds)
     check = handle_signals(worker_rank)
@@ -188,7 +191,7 @@ def _lead(arguments: argparse.Namespace, began: float, coordinator: Coordinator,
     shard = plan.shard[arguments.shard]
     store = Store(arguments.store)
     work = collect(plan, shard, folder.chunks, store, arguments.accept_revisions)
-    workers = _workers(arguments, share)
+    workers = _workers(arguments, share, work.model_hash)
     settings = workers.settings
     log.info("device: %s", f"{settings.device} ({settings.why})" if settings.why else "none on this rank")
     log.info("%d chunks, %d process(es) of %d thread(s)", len(shard.chunks), workers.processes, settings.threads)

@@ -276,8 +276,16 @@ def verify(folder: Path) -> StagedModel:
     return open_staged(folder, full=True)
 
 
+def hash_files(folder: Path) -> str:
+    """Returns the content hash of a model folder from the bytes of its files; no record is believed.
+
+    Raises ``InputError`` when files are missing.
+    """
+    return content_hash({name: file_hash(folder / name) for name in model_files(folder)})
+
+
 def model_hash(folder: Path) -> str:
     """Content hash of a model folder: from its record after a quick check, or computed where there is no record."""
     if (folder / RECORD_NAME).exists():
         return open_staged(folder).hash
-    return content_hash({name: file_hash(folder / name) for name in model_files(folder)})
+    return hash_files(folder)

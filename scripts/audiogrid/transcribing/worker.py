@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiogrid import __version__
-from audiogrid.core.errors import RetryableError
+from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.decoding.revisions import REVISION
 from audiogrid.records.chunks import BundleManifest, Chunk, pcm_hash, read_pcm
 from audiogrid.records.outcome import Outcome
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 class WorkerSettings:
     """What a worker process needs once, at its start.
 
-    ``device``: ``cpu`` or ``cuda``; ``gpus``: UUIDs, of which each process gets one; ``batch_size``: 0 = choose;
-    ``examine``: decode a known clip first; ``why``: the reason for the choice of device; ``reserve``: processes on
-    the CPU, and threads of each, that take over when all GPUs have failed (0: none).
+    ``model_hash``: of the model that the plan was made for; ``device``: ``cpu`` or ``cuda``; ``gpus``: UUIDs, of which
+    each process gets one; ``batch_size``: 0 = choose; ``examine``: decode a known clip first; ``why``: the reason for
+    the choice of device; ``reserve``: processes on the CPU, and threads of each, that take over when all GPUs have
+    failed (0: none).
     """
 
     model_dir: str
+    model_hash: str
     device: str
     compute_type: str
     threads: int
@@ -93,7 +95,7 @@ def start(settings: WorkerSettings) -> None:
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     _settings = settings
     if settings.gpus:
-        # Before anything of CUDA is loaded: this process knows one GPU only.
+        # Before any CUDA library is loaded: this process sees one GPU only.
         os.environ["CUDA_VISIBLE_DEVICES"] = settings.gpus[0]
     try:
         from audiogrid.decoding.memory_fallback import EngineSettings, open_engine
@@ -101,13 +103,39 @@ def start(settings: WorkerSettings) -> None:
         wanted = EngineSettings(
             settings.device, settings.compute_type, settings.threads, settings.batch_size, bool(settings.reserve[0])
         )
+        before = _file_states(Path(settings.model_dir))
         _engine = open_engine(Path(settings.model_dir), wanted)
+        _check_hash(settings, before)
         if settings.examine:
             from audiogrid.hardware.known_clip import check_model
 
             check_model(_engine)
     except Exception as error:
         _start_error = error
+
+
+def _file_states(model_dir: Path) -> list[tuple[str, int, int]]:
+    """Returns name, inode and time of change of every file of a model."""
+    states = [(path.name, path.stat()) for path in sorted(model_dir.iterdir()) if path.is_file()]
+    return [(name, state.st_ino, state.st_mtime_ns) for name, state in states]
+
+
+def _check_hash(settings: WorkerSettings, before: list[tuple[str, int, int]]) -> None:
+    """Raise ``InputError`` if the loaded model is not the one that the plan was made for.
+
+    Results are stored under the plan's hash: those of another model would be taken for its results for ever.
+    ``before``: the model's files before it was loaded.
+    """
+    from audiogrid.models.registry import hash_files
+
+    folder = Path(settings.model_dir)
+    found = hash_files(folder)
+    if found != settings.model_hash or _file_states(folder) != before:
+        raise InputError(
+            f"the model in {folder} on {socket.gethostname()} has changed since the plan was made (its hash is "
+            f"{found[:12]}, planned was {settings.model_hash[:12]}). Nothing was decoded with it. "
+            f"If the change was meant, remove {folder} and run again: the model is staged and everything planned anew"
+        )
 
 
 def ready() -> dict[str, Any]:

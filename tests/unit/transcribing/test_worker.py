@@ -92,3 +92,36 @@ def test_a_node_that_hears_nothing_is_named_and_one_that_hears_anything_is_trust
     with pytest.raises(RetryableError, match="! !"):
         check_model(Mute("! ! !"))
     check_model(Mute("not what is said there, in no language at all"))
+
+
+def test_a_worker_with_another_model_than_planned_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Weights that were replaced in place, size and time kept, as through a hard link to a local folder."""
+    from audiogrid.core.errors import InputError
+    from audiogrid.decoding import memory_fallback
+    from audiogrid.models.registry import REQUIRED, hash_files
+    from audiogrid.transcribing import worker
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in (*REQUIRED, "vocabulary.txt"):
+        (folder / name).write_text(name)
+    settings = worker.WorkerSettings(str(folder), hash_files(folder), "cpu", "auto", 1, 0, str(tmp_path / "store"))
+    weights = folder / "model.bin"
+    state = weights.stat()
+
+    def load(replace: bool):
+        if replace:
+            weights.write_text("MODEL.BIN")
+            os.utime(weights, ns=(state.st_atime_ns, state.st_mtime_ns))
+        return Mute()
+
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    for replace in (False, True):
+        monkeypatch.setattr(memory_fallback, "open_engine", lambda *given, replace=replace: load(replace))
+        monkeypatch.setattr(worker, "_start_error", None)
+        worker.start(settings)
+        assert (worker._start_error is not None) == replace
+    with pytest.raises(InputError, match=r"model on .* has changed since the plan was made.*Nothing was decoded"):
+        worker.ready()
+    monkeypatch.setattr(worker, "_engine", None)
+    monkeypatch.setattr(worker, "_settings", None)
