@@ -1,6 +1,5 @@
 # Settings, paths and the functions that rules use. The work itself lives in scripts/audiogrid/.
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from snakemake.logging import logger
 
 # This file's own folder: that of the main Snakefile is another one where this workflow is used as a module.
 RULES_FOLDER = workflow.current_basedir.get_path_or_uri(secret_free=True)
+SNAKEFILE = Path(RULES_FOLDER).parent / "Snakefile"
 if Path(RULES_FOLDER, "../../scripts/audiogrid").is_dir():
     # The library of this clone, whichever one the environment was installed from.
     sys.path.insert(0, str(Path(RULES_FOLDER).parent.parent / "scripts"))
@@ -24,16 +24,13 @@ except ImportError:
 from audiogrid.config import resolve as configuration
 from audiogrid.decoding.revisions import REVISION, check_revisions
 from audiogrid.planning import job_resources
-from audiogrid.orchestration.orphaned_jobs import cancel_orphaned_jobs
 from audiogrid.reporting.run_summary import read_run_summary
 from audiogrid.core.errors import AudiogridError, InputError
 from audiogrid.models.registry import load_registry, memory_of, named_folders
 from audiogrid.records.plan import PlanReader
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.remote.publishing import check_target, is_published, target
-from audiogrid.remote.service import RemoteError
+from audiogrid.remote.publishing import is_published, target
 from audiogrid.probing.fingerprint import current_listing
-from audiogrid.orchestration.lost_jobs import fail_lost_jobs
 from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
 from audiogrid.config.routes import (
     parse_routes,
@@ -43,7 +40,7 @@ from audiogrid.config.routes import (
     routes_to_json,
 )
 from audiogrid.orchestration.generations import merge_generation, shard_generation
-from audiogrid.orchestration import run_config
+from audiogrid.orchestration import handlers
 from audiogrid.orchestration.installation import export_commands, home_of, project_file
 from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.config.variants import CURRENT, parse_comparison, with_variant, parse_rollout
@@ -324,72 +321,30 @@ def outstanding(wildcards):
     return [f"{RESULTS}/.state/outstanding"] if trouble else []
 
 
-def write_run_config():
-    """Leave the merged configuration, versions, model hash and command beside the results."""
-    run_config.write_run_config(FOLDER, SETTINGS, [Path(path) for path in MODEL_DIRS], sys.argv)
-
-
-def hide_scheduling_messages():
-    """Leave Snakemake's account of its scheduling to its log file; on a cluster, job ids are worth seeing."""
+def quiet_terminal():
+    """Keep Snakemake's scheduling messages off the terminal; on a cluster, the ids of jobs are worth seeing."""
     if not on_cluster() and not workflow.output_settings.verbose:
         hide_scheduling(logger.handlers)
 
 
-def end_jobs_of_a_dead_driver():
-    """Jobs of an earlier Snakemake that was killed would do the same work beside ours."""
-    # Without the lock somebody else may be at work here.
-    if on_cluster() and "--nolock" not in sys.argv:
-        cancel_orphaned_jobs(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
-
-
-def give_up_lost_jobs():
-    """Jobs that Slurm will never finish are submitted again; left to itself the executor waits for them for ever."""
-    if on_cluster():
-        fail_lost_jobs(logger.warning)
-
-
-def only_beside_the_run():
-    """Whether Snakemake was asked for a look ahead or a comparison only: how the run ended is another matter then."""
-    targets = set(workflow.dag_settings.targets)
-    return bool(targets) and targets <= {"plan", "compare"}
-
-
-def end_well():
-    """Say how the run ended; rejected recordings make it end with an error after everything else is done."""
-    write_run_config()
-    (FOLDER.root / ".state" / "outstanding").unlink(missing_ok=True)
-    if only_beside_the_run() or not FOLDER.summary.is_file():
-        return
-    summary = read_run_summary(FOLDER)
-    print("\n".join(["", *summary.lines]), file=sys.stderr)
-    troubles = [*summary.troubles, *([] if publish_results() else ["results are not published"])]
-    if troubles:
-        raise WorkflowError(f"{' and '.join(troubles)}; everything else is done.")
-
-
-def end_badly():
-    """After a failure: give every complete recording its transcript and say what is missing."""
-    if not only_beside_the_run():
-        command = [sys.executable, str(HOME / "scripts" / "report.py"), "--partial", "--run-dir", RESULTS]
-        command += ["--store", SETTINGS["store"], "--settings", merge_settings()]
-        command += ["--prices", json.dumps(SETTINGS["prices"])]
-        subprocess.run(command, check=False)
-        if FOLDER.plan.is_file():
-            publish_results()
-
-
-def check_publishing():
-    """Better than after ten hours: a bucket that does not exist, or cannot be reached, is an error at the start."""
-    if PUBLISH:
-        try:
-            check_target(PUBLISH)
-        except RemoteError as error:
-            raise WorkflowError(f"publish: {PUBLISH.public}: {error}")
-
-
-def publish_results():
-    """Copy the results to where `publish` says; whether that went well. What is there already is not sent again."""
-    if not PUBLISH:
-        return True
-    command = [sys.executable, str(HOME / "scripts" / "publish.py"), "--run-dir", RESULTS, "--to", SETTINGS["publish"]]
-    return subprocess.run([*command, "--log", f"{RESULTS}/logs/publish.log"], check=False).returncode == 0
+handlers.register(
+    handlers.Run(
+        folder=FOLDER,
+        scripts=HOME / "scripts",
+        settings=SETTINGS,
+        merge_settings=merge_settings(),
+        model_dirs=[Path(path) for path in MODEL_DIRS],
+        publish=PUBLISH,
+        argv=sys.argv,
+        on_cluster=on_cluster,
+        targets=lambda: workflow.dag_settings.targets,
+        summarise=read_run_summary,
+        warn=logger.warning,
+        quiet_terminal=quiet_terminal,
+    )
+)
+if workflow.is_main_process and handlers.lacks_handlers(Path(workflow.main_snakefile), SNAKEFILE):
+    logger.warning(
+        "This Snakefile uses audiogrid as a module and lacks its handlers: after a failure complete recordings get no "
+        "transcript, and rejected ones do not make the run fail. docs/projects.md has the lines to add."
+    )

@@ -10,26 +10,28 @@ from pathlib import Path
 
 from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import SAMPLE_RATE, clock
-from audiogrid.orchestration.launch import PROFILE, split_arguments
+from audiogrid.orchestration.launch import PROFILE, config_tail, split_arguments
 
 FOLDER = Path("config") / "batches"
 _SUFFIXES = (".yaml", ".yml")
 
 
-def find_batches(text: str, folder: Path = FOLDER) -> list[Path]:
-    """Returns the configuration files that ``BATCH`` of make names, in order; without names, all in ``folder``.
+def parse_names(text: str) -> list[str]:
+    """Returns the names in ``BATCH`` of make, parted by blanks or commas. Raises ``InputError`` for an open quote."""
+    try:
+        return shlex.split(text.replace(",", " "))
+    except ValueError as error:
+        raise InputError(f"BATCH={text!r} cannot be read: {error}") from error
+
+
+def find_batches(names: Sequence[str], folder: Path = FOLDER) -> list[Path]:
+    """Returns the configuration files of batches, in order: names in ``folder`` or paths; without names, all there.
 
     Raises ``InputError`` when there is none, or one that is named does not exist.
     """
     there = sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES and not path.name.startswith("."))
-    try:
-        names = shlex.split(text.replace(",", " "))
-    except ValueError as error:
-        raise InputError(f"BATCH={text!r} cannot be read: {error}") from error
     if not names and not there:
-        raise InputError(
-            f"there is no batch in {folder}/: put one .yaml file per batch there, or name files with BATCH="
-        )
+        raise InputError(f"there is no batch in {folder}/: put one .yaml file per batch there, or name the files")
     return list(dict.fromkeys(_find(name, there, folder) for name in names)) if names else there
 
 
@@ -40,15 +42,15 @@ def _find(name: str, there: Sequence[Path], folder: Path) -> Path:
     known = [path.stem for path in there]
     near = difflib.get_close_matches(name, known, 1)
     advice = f"did you mean {near[0]!r}?" if near else f"known in {folder}/: {', '.join(known) or 'none'}"
-    raise InputError(f"BATCH: there is no batch {name!r}: {advice}")
+    raise InputError(f"there is no batch {name!r}: {advice}")
 
 
-def batch_arguments(batch: Path, extra: str) -> list[str]:
-    """Arguments of the ``snakemake`` that runs a batch. ``extra``: ``ARGS`` of make."""
-    arguments, config = split_arguments(extra)
+def batch_arguments(batch: Path, words: Sequence[str], start: Sequence[str] = ("--profile", PROFILE)) -> list[str]:
+    """Returns the arguments of the ``snakemake`` that runs a batch. ``words``: further arguments of Snakemake."""
+    arguments, config = split_arguments(words)
     # A file name that begins with a dash must not be read as an option.
     file = str(batch) if batch.is_absolute() or not str(batch).startswith("-") else f"./{batch}"
-    return ["--profile", PROFILE, *arguments, "--configfile", file, *(["--config", *config] if config else [])]
+    return [*start, *arguments, "--configfile", file, *config_tail(config)]
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def run_all(batches: Sequence[Path], run: Callable[[Path], int], now: Callable[[
     return results
 
 
-def result_lines(results: Sequence[BatchResult], wanted: Sequence[Path]) -> list[str]:
+def result_lines(results: Sequence[BatchResult], wanted: Sequence[Path], again: str = "make batch BATCH=") -> list[str]:
     """The last lines of the output: a row per batch, and the command that repeats each failed one."""
     done = {one.batch: one for one in results}
     width = max(len(str(batch)) for batch in wanted)
@@ -88,5 +90,5 @@ def result_lines(results: Sequence[BatchResult], wanted: Sequence[Path]) -> list
             lines.append(f"{batch!s:<{width}}  {one.code:>4}  {clock(round(one.seconds) * SAMPLE_RATE)}")
     good = sum(one.code == 0 for one in results)
     lines.append(f"{good} of {len(wanted)} batch(es) ended well" + ("." if good == len(wanted) else ":"))
-    lines += [f"  again: make batch BATCH={shlex.quote(str(one.batch))}" for one in results if one.code]
+    lines += [f"  again: {again}{shlex.quote(str(one.batch))}" for one in results if one.code]
     return lines

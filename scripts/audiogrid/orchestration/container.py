@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def container_arguments(variables: Mapping[str, str], words: Sequence[str], say:
         settings.append(f"formats=[{', '.join(_formats(given['FORMATS']))}]")
     run = given.get("RUN", "")
     configured = ["--config", *settings] if settings else []
-    return snakemake_arguments(recordings, run, shlex.join([*options, *configured, *words]))
+    return snakemake_arguments(recordings, run, [*options, *configured, *words])
 
 
 def _names(words: Sequence[str], key: str) -> bool:

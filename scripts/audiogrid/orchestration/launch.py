@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -27,14 +29,14 @@ _SIMPLE = re.compile(r"(\.{0,2}/)?[A-Za-z_][\w./-]*", re.ASCII)
 _NOT_STRINGS = {"true", "false", "yes", "no", "on", "off", "nan", "inf", "infinity", "null", "none"}
 
 
-def quote_config_value(text: str) -> str:
+def quote_config_value(text: str, *, always: bool = False) -> str:
     """Returns ``text`` quoted so that ``--config key=value`` reads it as exactly this string.
 
     Snakemake strips quotes from both ends of a value and then tries int, float, bool and YAML on it:
     ``1.0``, ``a: b`` or ``[x]`` would become something else. A double-quoted YAML scalar stays a
-    string, whatever it holds, and blanks around it keep its quotes.
+    string, whatever it holds, and blanks around it keep its quotes. ``always``: quote simple strings, too.
     """
-    if _SIMPLE.fullmatch(text) and text.lower() not in _NOT_STRINGS:
+    if not always and _SIMPLE.fullmatch(text) and text.lower() not in _NOT_STRINGS:
         return text
 
     def spell(character: str) -> str:
@@ -76,39 +78,58 @@ def run_name(recordings: str) -> str:
     return f"recordings-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:6]}"
 
 
-def free_run_name(recordings: str, results: Path) -> str:
-    """Returns ``run_name``, with a hash appended if a run of other recordings has that name already.
+def run_name_of(sources: Sequence[str]) -> str:
+    """Returns ``run_name`` of one source; of several, that of the folder they share (``talks/*.mp3``: ``talks``)."""
+    if len(sources) == 1:
+        return run_name(sources[0])
+    if not sources or any(is_remote(source) for source in sources):
+        return run_name(sources[0]) if sources else SAMPLES_RUN
+    return run_name(os.path.commonpath([Path(source).absolute().parent for source in sources]))
+
+
+def free_run_name(recordings: str | Sequence[str], results: Path) -> str:
+    """Returns ``run_name_of``, with a hash appended if a run of other recordings has that name already.
 
     ``/a/talks`` and ``/b/talks`` must not write into one folder. ``run_config.yaml`` says what a run
     transcribed; a folder without one belongs to no run.
     """
-    name = run_name(recordings)
+    sources = _sources(recordings)
+    name = run_name_of(sources)
     try:
         used = yaml.safe_load((results / name / "run_config.yaml").read_text())["config"]["recordings"]
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         return name
-    if not recordings or not isinstance(used, str) or _place(used) == _place(recordings):
+    if not sources or not isinstance(used, str | list) or _places(_sources(used)) == _places(sources):
         return name
-    return f"{name}-{hashlib.sha256(_place(recordings).encode(errors='surrogatepass')).hexdigest()[:6]}"
+    return f"{name}-{hashlib.sha256(_places(sources).encode(errors='surrogatepass')).hexdigest()[:6]}"
 
 
-def _place(recordings: str) -> str:
-    """Absolute path; a glob's characters are left as they are."""
-    if is_remote(recordings):
-        return parse_public(recordings).public
-    return str(Path(recordings).absolute())
+def _sources(recordings: str | Sequence[str]) -> list[str]:
+    if isinstance(recordings, str):
+        return [recordings] if recordings else []
+    return [str(source) for source in recordings]
 
 
-def split_arguments(text: str) -> tuple[list[str], list[str]]:
-    """Splits ``ARGS`` of make into arguments for Snakemake and the values of its ``--config`` options.
+def _places(sources: Sequence[str]) -> str:
+    """Absolute paths, a line each; a glob's characters are left as they are."""
+    return "\n".join(
+        parse_public(source).public if is_remote(source) else str(Path(source).absolute()) for source in sources
+    )
 
-    Snakemake keeps only the last ``--config``, so those in ``ARGS`` join ours. Raises
-    ``InputError`` when a quote is not closed.
-    """
+
+def parse_words(text: str) -> list[str]:
+    """Returns the words of ``ARGS`` of make. Raises ``InputError`` when a quote is not closed."""
     try:
-        words = shlex.split(text)
+        return shlex.split(text)
     except ValueError as error:
         raise InputError(f"ARGS={text!r} cannot be read: {error}. Quote it like words on a command line") from error
+
+
+def split_arguments(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Splits words into arguments for Snakemake and the values of its ``--config`` options.
+
+    Snakemake keeps only the last ``--config``, so that those of the user have to be joined with ours.
+    """
     arguments: list[str] = []
     config: list[str] = []
     in_config = False
@@ -126,20 +147,43 @@ def split_arguments(text: str) -> tuple[list[str], list[str]]:
     return arguments, config
 
 
-def snakemake_arguments(recordings: str, run: str, extra: str, results: Path = Path("results")) -> list[str]:
-    """Arguments of the ``snakemake`` that transcribes ``recordings`` (empty: what the configuration says).
+def has_config_file(arguments: Sequence[str]) -> bool:
+    """Whether ``--configfile`` is among the arguments of Snakemake."""
+    return any(word.split("=")[0] in ("--configfile", "--configfiles") for word in arguments)
 
-    With a ``--configfile`` in ``extra`` and neither recordings nor a name, that file decides both.
+
+def snakemake_arguments(
+    recordings: str | Sequence[str],
+    run: str,
+    words: Sequence[str],
+    results: Path = Path("results"),
+    start: Sequence[str] = ("--profile", PROFILE),
+) -> list[str]:
+    """Returns the arguments of the ``snakemake`` that transcribes ``recordings`` (none: what the configuration says).
+
+    ``words``: further arguments of Snakemake. ``start``: workflow and profile. With a ``--configfile`` in ``words``
+    and neither recordings nor a name, that file decides both.
     """
-    arguments, config = split_arguments(extra)
+    arguments, config = split_arguments(words)
+    sources = _sources(recordings)
+    for source in sources:
+        if is_remote(source):
+            parse_public(source)
     ours: list[str] = []
-    if is_remote(recordings):
-        parse_public(recordings)
-    has_file = any(word.split("=")[0] in ("--configfile", "--configfiles") for word in arguments)
-    if recordings:
-        ours.append(f"recordings={quote_config_value(recordings)}")
-    if run or not has_file:
-        ours.append(f"run={quote_config_value(run or free_run_name(recordings, results))}")
-    # --config comes last: it takes all words after it, targets too.
-    tail = ["--config", *ours, *config] if ours or config else []
-    return ["--profile", PROFILE, *arguments, *tail]
+    if sources:
+        ours.append(f"recordings={quote_sources(sources)}")
+    if run or not has_config_file(arguments):
+        ours.append(f"run={quote_config_value(run or free_run_name(sources, results))}")
+    return [*start, *arguments, *config_tail([*ours, *config])]
+
+
+def quote_sources(sources: Sequence[str]) -> str:
+    """Returns one source, or a list of several, spelt as a value of ``--config``."""
+    if len(sources) == 1:
+        return quote_config_value(sources[0])
+    return f"[{', '.join(quote_config_value(source, always=True).strip() for source in sources)}]"
+
+
+def config_tail(values: Sequence[str]) -> list[str]:
+    """Returns ``--config`` and its values. It has to come last: it takes all words after it, targets too."""
+    return ["--config", *values] if values else []

@@ -89,7 +89,7 @@ def test_same_name_of_another_folder_gets_a_run_of_its_own(tmp_path: Path, monke
     assert launch.free_run_name(str(tmp_path / "talks"), tmp_path / "results") == "talks"
 
 
-@pytest.mark.parametrize("text", ["", "[", "config: 3", "config: {recordings: [a, b]}"])
+@pytest.mark.parametrize("text", ["", "[", "config: 3", "config: {recordings: 5}"])
 def test_unreadable_run_config_changes_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "talks").mkdir()
     (tmp_path / "talks" / "run_config.yaml").write_text(text)
@@ -97,7 +97,7 @@ def test_unreadable_run_config_changes_nothing(tmp_path: Path, text: str) -> Non
 
 
 def test_plain_run_names_recordings_and_run() -> None:
-    assert launch.snakemake_arguments("/x/-y z", "", "") == [
+    assert launch.snakemake_arguments("/x/-y z", "", []) == [
         "--profile",
         "profiles/local",
         "--config",
@@ -107,11 +107,13 @@ def test_plain_run_names_recordings_and_run() -> None:
 
 
 def test_without_recordings_the_configuration_decides() -> None:
-    assert launch.snakemake_arguments("", "", "") == ["--profile", "profiles/local", "--config", "run=samples"]
+    assert launch.snakemake_arguments("", "", []) == ["--profile", "profiles/local", "--config", "run=samples"]
 
 
 def test_config_in_args_joins_ours_and_targets_stay_targets() -> None:
-    arguments = launch.snakemake_arguments("d", "r", "plan --config model=tiny 'language=en' --cores 2 -n")
+    arguments = launch.snakemake_arguments(
+        "d", "r", launch.parse_words("plan --config model=tiny 'language=en' --cores 2 -n")
+    )
     assert arguments == [
         *("--profile", "profiles/local", "plan", "--cores", "2", "-n"),
         *("--config", "recordings=d", "run=r", "model=tiny", "language=en"),
@@ -119,12 +121,12 @@ def test_config_in_args_joins_ours_and_targets_stay_targets() -> None:
 
 
 def test_a_configfile_decides_the_run_unless_told_otherwise() -> None:
-    assert "--config" not in launch.snakemake_arguments("", "", "--configfile config/batches/x.yaml")
-    assert launch.snakemake_arguments("", "y", "--configfile x.yaml")[-1] == "run=y"
+    assert "--config" not in launch.snakemake_arguments("", "", ["--configfile", "config/batches/x.yaml"])
+    assert launch.snakemake_arguments("", "y", ["--configfile", "x.yaml"])[-1] == "run=y"
 
 
 def test_args_keep_quoted_words_together() -> None:
-    assert launch.split_arguments("--configfile 'my file.yaml' --config=a=b c=d") == (
+    assert launch.split_arguments(["--configfile", "my file.yaml", "--config=a=b", "c=d"]) == (
         ["--configfile", "my file.yaml"],
         ["a=b", "c=d"],
     )
@@ -132,9 +134,9 @@ def test_args_keep_quoted_words_together() -> None:
 
 def test_open_quote_in_args_is_an_input_error() -> None:
     with pytest.raises(InputError, match="ARGS"):
-        launch.snakemake_arguments("", "", "--config 'a=b")
+        launch.parse_words("--config 'a=b")
 
 
 def test_printed_command_survives_a_shell() -> None:
-    arguments = launch.snakemake_arguments('it\'s "here" $HOME `id` \n', "", "")
+    arguments = launch.snakemake_arguments('it\'s "here" $HOME `id` \n', "", [])
     assert shlex.split(shlex.join(arguments)) == arguments
