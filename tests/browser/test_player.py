@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from audiogrid.export.media_links import media_url
-from audiogrid.export.transcript_page import paragraphs, render_page
+from audiogrid.export.paragraphs import make_paragraphs
+from audiogrid.export.transcript_page import render_page
 from media import write_media
 
 pytestmark = pytest.mark.browser
@@ -98,7 +99,7 @@ def test_the_text_follows_the_player_and_the_player_the_text(browser, tmp_path, 
 def test_search_finds_and_steps(browser, tmp_path):
     write_media(tmp_path / "talk.mp3", tone(60))
     browser.open(write_page(tmp_path, str(tmp_path / "talk.mp3")))
-    expected = sum(part.text.count("quick brown") for part in paragraphs(document("talk.mp3")))
+    expected = sum(part.text.count("quick brown") for part in make_paragraphs(document("talk.mp3")))
     assert expected > 3
     browser.keys("/")
     assert browser.js("document.activeElement.id") == "search"

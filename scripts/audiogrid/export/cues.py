@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from audiogrid.core.timebase import SAMPLE_RATE, clock
-from audiogrid.export.line_breaking import Token, break_lines, fill_lines, make_tokens, milliseconds
+from audiogrid.export.line_breaking import Token, append_token, break_lines, fill_lines, make_tokens, milliseconds
+from audiogrid.export.spoken_words import spoken_segments
 
 # Costs of a cut after a word by its kind, of every cue, of a sentence end inside a cue, of poor reading times.
 _CUT_COSTS = {"sentence": 0.0, "clause": 1.5, "pause": 2.0, "none": 4.0}
@@ -74,7 +75,7 @@ def _phrases(
     speaker: str | None = None
     phrase: list[Token] = []
     stop = 0
-    for segment in segments:
+    for segment in spoken_segments(segments):
         name = segment.get("speaker")
         columns = options.max_line_chars - _reserved(name, options)
         for token in make_tokens(segment["words"], columns):
@@ -85,7 +86,7 @@ def _phrases(
                 yield speaker, phrase
                 phrase = []
             speaker = name
-            phrase.append(token)
+            append_token(phrase, token, columns)
     if phrase:
         yield speaker, phrase
 

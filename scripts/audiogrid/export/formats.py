@@ -9,20 +9,17 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from audiogrid.core.errors import InputError
 from audiogrid.core.text import clean_text
 from audiogrid.export.cues import Cue, CueOptions, gap_text, make_cues, speaker_prefix
-from audiogrid.export.line_breaking import is_wide, milliseconds
+from audiogrid.export.line_breaking import milliseconds
+from audiogrid.export.paragraphs import make_paragraphs
+from audiogrid.export.spoken_words import spoken_segments, text_of
 
 Document = Mapping[str, Any]
-
-#: A pause after which running text begins a new paragraph, in seconds.
-PARAGRAPH_PAUSE = 2.0
-#: A paragraph longer than this many characters ends with its sentence.
-PARAGRAPH_LENGTH = 1000
 
 _ARROW = re.compile(r"-{2,}>")
 _TAG = re.compile(r"<(?=\s*/?\s*[A-Za-z!])")
@@ -55,51 +52,16 @@ def render_json(document: Document) -> str:
 
 def _entries(document: Document) -> list[tuple[float, bool, Mapping[str, Any]]]:
     """Returns segments and gaps in the order of time: start, whether it is a gap, the element."""
-    entries = [(segment["start"], False, segment) for segment in document["segments"]]
+    entries = [(segment["start"], False, segment) for segment in spoken_segments(document["segments"])]
     entries += [(gap["start"], True, gap) for gap in document["gaps"]]
     return sorted(entries, key=lambda entry: entry[0])
 
 
-def _joint(text: str, following: str) -> str:
-    """Returns the separator of two segments: empty in scripts without spaces."""
-    return "" if is_wide(text[-1]) and is_wide(following[0]) else " "
-
-
-def _pieces(document: Document) -> Iterator[tuple[float, float, str | None, str, bool]]:
-    """Yields runs of text without a long pause: start, end, speaker, text, whether it is a gap."""
-    for start, is_gap, entry in _entries(document):
-        speaker = entry.get("speaker")
-        if is_gap:
-            yield start, entry["end"], speaker, gap_text(entry), True
-            continue
-        words = entry["words"]
-        first = 0
-        for index in range(1, len(words) + 1):
-            if index == len(words) or words[index]["start"] - words[index - 1]["end"] >= PARAGRAPH_PAUSE:
-                text = _one_line("".join(word["word"] for word in words[first:index]))
-                yield words[first]["start"], words[index - 1]["end"], speaker, text, False
-                first = index
-
-
 def render_txt(document: Document) -> str:
-    """Returns running text with a new paragraph after a long pause and at a change of speaker."""
-    paragraphs: list[str] = []
-    last_speaker: str | None = None
-    last_end = 0.0
-    follows = False
-    for start, end, speaker, text, is_gap in _pieces(document):
-        if (
-            follows
-            and not is_gap
-            and speaker == last_speaker
-            and start - last_end < PARAGRAPH_PAUSE
-            and not (len(paragraphs[-1]) > PARAGRAPH_LENGTH and paragraphs[-1][-1] in ".!?…。！？؟।")
-        ):
-            paragraphs[-1] += _joint(paragraphs[-1], text) + text
-        else:
-            paragraphs.append(speaker_prefix(speaker) + text)
-        last_speaker, last_end, follows = speaker, end, not is_gap
-    return "\n\n".join(paragraphs) + "\n" if paragraphs else ""
+    """Returns running text, with an empty line between paragraphs."""
+    paragraphs = make_paragraphs(document)
+    texts = [speaker_prefix(one.speaker) + (gap_text(one.gap) if one.gap else one.line) for one in paragraphs]
+    return "\n\n".join(texts) + "\n" if texts else ""
 
 
 def _stamp(time: int, point: str) -> str:
@@ -141,7 +103,7 @@ def render_tsv(document: Document) -> str:
     for _, is_gap, entry in _entries(document):
         cells = [str(milliseconds(entry["start"])), str(milliseconds(entry["end"]))]
         cells += [_one_line(entry.get("speaker") or "")] if speakers else []
-        cells.append(_one_line(gap_text(entry) if is_gap else entry["text"]))
+        cells.append(_one_line(gap_text(entry) if is_gap else text_of(entry["words"])))
         rows.append("\t".join(cells))
     return "\n".join(rows) + "\n"
 

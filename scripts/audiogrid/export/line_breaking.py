@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from audiogrid.export.text_breaks import can_break, pieces, width
+
 Cut = Literal["sentence", "clause", "pause", "none"]
 
 _CLOSING = re.escape("\"'”’»)]}」』）】")
-_SENTENCE_END = re.compile(rf"[.!?…。！？؟।։]+[{_CLOSING}]*$")
+_SENTENCE_END = re.compile(rf"[.!?…。！？؟।॥։။។።]+[{_CLOSING}]*$")
 _CLAUSE_END = re.compile(rf"[,;:—–、，；：،؛]+[{_CLOSING}]*$")
 _ABBREVIATION = re.compile(r"(?:^|\W)(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|[a-z])\.$", re.IGNORECASE)
 #: A pause after a word without punctuation from which it is a good place for a cut, in ms.
@@ -41,18 +42,6 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def width(text: str) -> int:
-    """Returns the columns that a text takes: wide (East Asian) characters count twice."""
-    if text.isascii():
-        return len(text)
-    return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-
-
-def is_wide(char: str) -> bool:
-    """Whether a character belongs to a script that sets no spaces between words and takes two columns."""
-    return not char.isascii() and unicodedata.east_asian_width(char) in "WF"
-
-
 def cut_kind(text: str, following: str) -> Cut:
     """Returns how good the end of a word is for a cut, given the word that follows."""
     if text[-1].isalnum():
@@ -64,19 +53,16 @@ def cut_kind(text: str, following: str) -> Cut:
     return "clause" if _CLAUSE_END.search(text) else "none"
 
 
-def _parts(text: str, columns: int) -> Iterator[str]:
-    """Yields a text longer than a line in pieces that fit one."""
-    piece, used = "", 0
-    for char in text:
-        if piece and used + width(char) > columns:
-            yield piece
-            piece, used = "", 0
-        piece, used = piece + char, used + width(char)
-    yield piece
+def ends_sentence(text: str) -> bool:
+    """Returns whether a word looks like the last one of a sentence."""
+    return cut_kind(text, "") == "sentence"
 
 
 def make_tokens(words: Sequence[Mapping[str, Any]], columns: int) -> list[Token]:
-    """Returns the words of a segment as tokens of at most ``columns`` columns, in order."""
+    """Returns words as tokens of at most ``columns`` columns, in order: a line may be broken between any two of them.
+
+    ``words``: as in ``spoken_segments``. Words between which no line may be broken are one token.
+    """
     spoken = [(word, word["word"].strip()) for word in words if word["word"].strip()]
     tokens: list[Token] = []
     for index, (word, text) in enumerate(spoken):
@@ -90,14 +76,25 @@ def make_tokens(words: Sequence[Mapping[str, Any]], columns: int) -> list[Token]
             cut = cut_kind(text, "")
             # The decoder ended a segment here, which makes it a better place than most.
             cut = "pause" if cut == "none" else cut
-        # The first word of a segment may lack its space.
-        space = not is_wide(text[0]) if index == 0 else word["word"][0].isspace()
-        token = Token(start, end, text, space, width(text), cut)
+        token = Token(start, end, text, word["word"][0].isspace(), width(text), cut)
         if token.width <= columns and not any(map(str.isspace, text)):
-            tokens.append(token)
+            append_token(tokens, token, columns)
         else:
-            tokens.extend(_split(token, columns))
+            for part in _split(token, columns):
+                append_token(tokens, part, columns)
     return tokens
+
+
+def append_token(tokens: list[Token], token: Token, columns: int) -> None:
+    """Append a token, or join it to the last one where no line may be broken between them and both fit a line."""
+    last = tokens[-1] if tokens else None
+    if last is not None and last.width + token.space + token.width <= columns:
+        before = f"{last.text} " if token.space else last.text
+        if not can_break(before, token.text):
+            text = before + token.text
+            tokens[-1] = replace(token, start=last.start, text=text, space=last.space, width=width(text))
+            return
+    tokens.append(token)
 
 
 def _split(token: Token, columns: int) -> Iterator[Token]:
@@ -105,7 +102,7 @@ def _split(token: Token, columns: int) -> Iterator[Token]:
     parts = [
         (part, number == 0 and (token.space or piece_number > 0))
         for piece_number, piece in enumerate(token.text.split())
-        for number, part in enumerate(_parts(piece, columns))
+        for number, part in enumerate(pieces(piece, columns))
     ]
     done, total = 0, sum(len(part) for part, _ in parts)
     for part, space in parts:

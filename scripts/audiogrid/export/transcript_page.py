@@ -7,72 +7,14 @@ paragraphs in view. A page of ten hours (96,000 words) therefore has 2 MB and op
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiogrid.core.text import clean_text
 from audiogrid.export.media_links import may_have_picture
+from audiogrid.export.paragraphs import make_paragraphs, texts_of
 from audiogrid.export.provenance import model_names
 from audiogrid.export.template import render
-
-#: A pause after which a new paragraph begins, in seconds.
-PAUSE = 2.0
-#: A paragraph longer than this many characters ends with its sentence; than that many, with its word.
-LENGTH, LONGEST = 420, 1200
-_SENTENCE_ENDS = frozenset(".!?…。！？؟।")
-
-
-@dataclass
-class Paragraph:
-    """The words of one speaker without a long pause. ``words``: as in the document."""
-
-    speaker: str | None
-    words: list[Mapping[str, Any]] = field(default_factory=list)
-    gap: Mapping[str, Any] | None = None
-
-    @property
-    def start(self) -> float:
-        """Returns the start in seconds."""
-        return float(self.gap["start"] if self.gap else self.words[0]["start"])
-
-    @property
-    def text(self) -> str:
-        """Returns the words joined."""
-        return "".join(_texts(self.words))
-
-
-def _texts(words: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yields the words as the page shows them: the first without its space, none with a line break."""
-    for number, word in enumerate(words):
-        text = clean_text(word["word"])
-        yield text if number else text.lstrip()
-
-
-def paragraphs(document: Mapping[str, Any]) -> list[Paragraph]:
-    """Returns the paragraphs of segments and gaps in the order of time. A speaker's segments are joined."""
-    entries = [(segment["start"], 0, segment) for segment in document["segments"]]
-    entries += [(gap["start"], 1, gap) for gap in document["gaps"]]
-    found: list[Paragraph] = []
-    for _, is_gap, entry in sorted(entries, key=lambda entry: entry[:2]):
-        if is_gap:
-            found.append(Paragraph(entry.get("speaker"), gap=entry))
-            continue
-        for word in entry["words"]:
-            last = found[-1] if found else None
-            if last is None or last.gap or last.speaker != entry.get("speaker") or _is_full(last, word):
-                found.append(Paragraph(entry.get("speaker")))
-            found[-1].words.append(word)
-    return found
-
-
-def _is_full(paragraph: Paragraph, following: Mapping[str, Any]) -> bool:
-    last = paragraph.words[-1]
-    if following["start"] - last["end"] >= PAUSE:
-        return True
-    # Assume six characters to a word: counting the letters of all words for each word would take quadratic time.
-    length = 6 * len(paragraph.words)
-    return length > LONGEST or (length > LENGTH and last["word"].strip()[-1:] in _SENTENCE_ENDS)
 
 
 def _milliseconds(seconds: float) -> int:
@@ -88,7 +30,7 @@ def word_numbers(words: Sequence[Mapping[str, Any]]) -> list[int]:
     """Returns four numbers per word: ms since the previous word's start, duration in ms, probability in %, length."""
     numbers: list[int] = []
     before = 0
-    for word, text in zip(words, _texts(words), strict=True):
+    for word, text in zip(words, texts_of(words), strict=True):
         start = _milliseconds(word["start"])
         probability = int(100 * word.get("probability", 1.0))
         numbers += [start - before, _milliseconds(word["end"]) - start, probability, _utf16(text)]
@@ -128,7 +70,7 @@ def speakers(document: Mapping[str, Any]) -> list[str]:
 
 def render_page(document: Mapping[str, Any], formats: Sequence[str], media: str) -> str:
     """Returns the page. ``formats``: those in the same folder, to link to; ``media``: address of the recording."""
-    found = paragraphs(document)
+    found = make_paragraphs(document)
     data = {
         "words": [word_numbers(paragraph.words) for paragraph in found],
         "passages": [_passage(window) for window in document.get("windows", [])],

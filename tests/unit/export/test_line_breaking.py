@@ -11,8 +11,8 @@ from audiogrid.export.line_breaking import (
     join_tokens,
     lines_needed,
     make_tokens,
-    width,
 )
+from audiogrid.export.text_breaks import width
 
 
 def words(text: str) -> list[dict[str, object]]:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from audiogrid.core.text import clean_text
 from audiogrid.export.media_links import may_have_picture, media_url
-from audiogrid.export.transcript_page import paragraphs, render_page, word_numbers
+from audiogrid.export.paragraphs import make_paragraphs
+from audiogrid.export.transcript_page import render_page, word_numbers
 
 
 def word(text: str, start: float, end: float | None = None, probability: float = 0.9) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def test_paragraphs_follow_pauses_speakers_and_gaps() -> None:
     one = segment(word(" Hello", 0), word(" there.", 0.4), word(" Next.", 9))
     two = segment(word(" Yes?", 9.5), speaker="B")
     gap = {"start": 20.0, "end": 30.0, "chunk": "talk.0001", "reason": "out of memory"}
-    found = paragraphs(document(one, two, segment(word(" Later.", 31)), gaps=[gap]))
+    found = make_paragraphs(document(one, two, segment(word(" Later.", 31)), gaps=[gap]))
     assert [(p.speaker, p.text, bool(p.gap)) for p in found] == [
         (None, "Hello there.", False),
         (None, "Next.", False),
@@ -78,7 +79,7 @@ def test_paragraphs_follow_pauses_speakers_and_gaps() -> None:
 
 def test_a_long_speech_is_cut_at_ends_of_sentences() -> None:
     words = [word(" word." if n % 10 == 9 else " word", 0.3 * n) for n in range(1000)]
-    found = paragraphs(document(segment(*words)))
+    found = make_paragraphs(document(segment(*words)))
     assert 5 < len(found) < 20
     assert all(p.text.endswith(".") for p in found)
     assert sum(len(p.words) for p in found) == 1000
@@ -106,7 +107,7 @@ def test_no_text_breaks_the_page(texts: list[str]) -> None:
     read = Reader(page)
     numbers = json.loads(read.data)["words"]
     assert [sum(part[3::4]) for part in numbers] == [len(text.encode("utf-16-le")) // 2 for text in read.texts]
-    assert read.texts == [p.text for p in paragraphs(document(segment(*words)))]
+    assert read.texts == [p.text for p in make_paragraphs(document(segment(*words)))]
     harmless = [word(" x", 0.4 * n) for n in range(len(words))]
     plain = Reader(render_page(document(segment(*harmless)), ["txt"], "../in/talk.mp3"))
     assert [tag for tag, _ in read.tags] == [tag for tag, _ in plain.tags]

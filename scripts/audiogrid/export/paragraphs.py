@@ -1,0 +1,82 @@
+"""Joins the words of a document into paragraphs: by speaker, by pauses and by sentences, not by decoding windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiogrid.export.line_breaking import ends_sentence
+from audiogrid.export.spoken_words import spoken_segments, text_of
+
+#: A pause after which a new paragraph begins, in seconds.
+PAUSE = 2.0
+#: A shorter pause after a sentence ends a paragraph of at least so many characters.
+SENTENCE_PAUSE, SHORTEST = 0.8, 200
+#: A paragraph longer than this many characters ends with its sentence; than that many, with its word.
+LENGTH, LONGEST = 420, 1200
+
+
+@dataclass
+class Paragraph:
+    """Words of one speaker, or a gap. ``words``: as in ``spoken_segments``."""
+
+    speaker: str | None
+    words: list[Mapping[str, Any]] = field(default_factory=list)
+    gap: Mapping[str, Any] | None = None
+    length: int = 0
+
+    @property
+    def start(self) -> float:
+        """Returns the start in seconds."""
+        return float(self.gap["start"] if self.gap else self.words[0]["start"])
+
+    @property
+    def end(self) -> float:
+        """Returns the end in seconds."""
+        return float(self.gap["end"] if self.gap else self.words[-1]["end"])
+
+    @property
+    def text(self) -> str:
+        """Returns the words joined."""
+        return "".join(texts_of(self.words))
+
+    @property
+    def line(self) -> str:
+        """Returns the words joined, with single spaces and none at the ends."""
+        return text_of(self.words)
+
+
+def texts_of(words: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yields the texts of a paragraph's words: the first without its space."""
+    for number, word in enumerate(words):
+        yield word["word"] if number else word["word"].lstrip()
+
+
+def make_paragraphs(document: Mapping[str, Any]) -> list[Paragraph]:
+    """Returns the paragraphs of segments and gaps in the order of time. A speaker's segments are joined."""
+    entries = [(segment["start"], 0, segment) for segment in spoken_segments(document["segments"])]
+    entries += [(gap["start"], 1, gap) for gap in document["gaps"]]
+    found: list[Paragraph] = []
+    for _, is_gap, entry in sorted(entries, key=lambda entry: entry[:2]):
+        if is_gap:
+            found.append(Paragraph(entry.get("speaker"), gap=entry))
+            continue
+        for word in entry["words"]:
+            last = found[-1] if found else None
+            if last is None or last.gap or last.speaker != entry.get("speaker") or _is_full(last, word):
+                last = Paragraph(entry.get("speaker"))
+                found.append(last)
+            last.words.append(word)
+            last.length += len(word["word"])
+    return found
+
+
+def _is_full(paragraph: Paragraph, following: Mapping[str, Any]) -> bool:
+    last = paragraph.words[-1]
+    pause = following["start"] - last["end"]
+    if pause >= PAUSE or paragraph.length > LONGEST:
+        return True
+    if paragraph.length <= SHORTEST or not ends_sentence(last["word"].strip()):
+        return False
+    return paragraph.length > LENGTH or pause >= SENTENCE_PAUSE
