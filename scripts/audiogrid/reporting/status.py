@@ -1,0 +1,71 @@
+"""How far a run is, and what is transcribed of a recording so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from audiogrid.core.errors import InputError
+from audiogrid.core.timebase import clock
+from audiogrid.merging.merge_bundle import facts_from_journals
+from audiogrid.records.plan import Plan
+from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.store import Store
+from audiogrid.reporting.progress import RunProgress, is_idle
+from audiogrid.reporting.run_summary import read_run_summary
+
+
+def run_store(folder: RunFolder) -> Path:
+    """Returns the store that the run was started with; ``store`` beside the run if its configuration says none."""
+    try:
+        return Path(yaml.safe_load(folder.config.read_text())["config"]["store"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return folder.root.parent / "store"
+
+
+def _require_plan(folder: RunFolder) -> None:
+    if not folder.root.is_dir():
+        raise InputError(f"{folder.root} is not there; give the folder of a run, such as results/samples")
+    if not folder.plan.is_file():
+        raise InputError(f"{folder.root} has no plan yet: wait until the run has planned, or start it")
+
+
+def status_lines(folder: RunFolder) -> list[str]:
+    """Returns the progress of a run and, after its end, how it ended. Raises ``InputError`` if it has no plan yet."""
+    _require_plan(folder)
+    progress = RunProgress(folder)
+    now = progress.now()
+    lines = [f"{folder.root}: {now.line()}", f"shards: {now.shards_done} of {now.shards} done"]
+    if now.done < now.total and is_idle(folder):
+        lines.append("no job has written anything for 15 minutes; if the run was stopped, start the same command again")
+    if folder.summary.is_file() and now.done >= now.total:
+        lines += read_run_summary(folder).lines
+    return lines
+
+
+def text_so_far(folder: RunFolder, name: str, store: Path) -> list[str]:
+    """Returns the text of a recording's finished chunks, in order, and a line in brackets for each that is missing.
+
+    Raises ``InputError`` if the run has no plan yet or no such recording.
+    """
+    _require_plan(folder)
+    plan = Plan.read(folder.plan)
+    if name not in plan.recording:
+        known = ", ".join(list(plan.recording)[:5])
+        raise InputError(f"there is no recording {name!r} in {folder.root}; it has {known} ...")
+    bundle = next(bundle.bundle for bundle in plan.bundles if name in bundle.recordings)
+    facts = facts_from_journals(folder, plan, bundle)
+    results = Store(store)
+    lines = []
+    for chunk_id in plan.recording[name].chunk_ids:
+        chunk = facts.chunks.get(chunk_id)
+        if chunk is None:
+            lines.append(f"[{chunk_id}: not reached]")
+        elif not chunk.is_empty:
+            stored = results.get(facts.keys[chunk_id]) if chunk_id in facts.keys else None
+            if stored is None:
+                lines.append(f"[{clock(chunk.start)}-{clock(chunk.end)}: not transcribed]")
+            else:
+                lines.append(" ".join(segment.text.strip() for segment in stored.result.segments))
+    return lines

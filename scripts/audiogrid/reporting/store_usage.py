@@ -1,0 +1,102 @@
+"""Which results of a store the plans of runs refer to."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.errors import InputError
+from audiogrid.records.journal import read_entries
+from audiogrid.records.plan import Plan
+from audiogrid.records.results import SCHEMA
+from audiogrid.records.run_folder import RunFolder
+
+_RESULT = re.compile(r"([0-9a-f]{64})(\.error)?\.json")
+
+
+@dataclass(frozen=True)
+class Unreferenced:
+    """Files of results that no plan refers to, and the bytes they take; ``kept``: how many results are referred to."""
+
+    files: list[Path]
+    size: int
+    kept: int
+
+
+def runs_of(results: Path) -> list[RunFolder]:
+    """Returns the runs in ``results`` that have a plan."""
+    return [RunFolder(path.parent) for path in sorted(results.glob("*/plan.json"))]
+
+
+def plan_folders(run: RunFolder) -> Iterator[RunFolder]:
+    """Yields the folders of a run that have a plan: its own, and those of the variants of its comparison."""
+    yield run
+    for path in sorted(run.compare.root.glob("**/plan.json")):
+        yield RunFolder(path.parent)
+
+
+def referenced_keys(folder: RunFolder) -> set[str]:
+    """Returns the store keys of a plan's chunks, as the jobs of its shards have noted them.
+
+    A shard that has not run as the plan wants it may find results of the same chunks from before: all keys that were
+    ever noted for them count. Raises ``InputError`` if the plan cannot be read: nothing must be removed then.
+    """
+    try:
+        plan = Plan.read(folder.plan)
+    except Exception as error:
+        raise InputError(
+            f"{folder.plan} cannot be read ({type(error).__name__}), so it is not known what it refers to: "
+            f"start its run again, or remove the folder {folder.root}"
+        ) from error
+    noted = [*_noted_in_journals(folder), *_noted_in_reports(folder, plan)]
+    keys: set[str] = set()
+    for shard in plan.shards:
+        as_planned = [found for spec, found in noted if spec == shard.spec]
+        chosen = as_planned or [found for _, found in noted]
+        keys.update(found[chunk] for found in chosen for chunk in shard.chunks if chunk in found)
+    return keys
+
+
+def _noted_in_journals(folder: RunFolder) -> Iterator[tuple[str, dict[str, str]]]:
+    for path in folder.journal.glob("*.jsonl"):
+        for entry in read_entries(path):
+            if entry.get("event") == "begin":
+                yield str(entry.get("spec")), dict(entry["facts"]["keys"])
+
+
+def _noted_in_reports(folder: RunFolder, plan: Plan) -> Iterator[tuple[str, dict[str, str]]]:
+    for shard in plan.shards:
+        try:
+            report = read_json(folder.shards / f"{shard.shard}.json")
+        except (OSError, ValueError):
+            continue
+        yield str(report.get("spec", shard.spec)), dict(report["facts"]["keys"])
+
+
+def unreferenced(store: Path, keys: Iterable[str]) -> Unreferenced:
+    """Returns what of ``store`` is not among ``keys``. Files that hold no chunk results are never named."""
+    wanted = set(keys)
+    files, size, kept = [], 0, 0
+    for path in sorted(store.glob("[0-9a-f][0-9a-f]/*.json")):
+        found = _RESULT.fullmatch(path.name)
+        if found is None or not (found[2] or _is_chunk_result(path)):
+            continue
+        if found[1] in wanted:
+            kept += not found[2]
+        else:
+            files.append(path)
+            size += path.stat().st_size
+    return Unreferenced(files, size, kept)
+
+
+def _is_chunk_result(path: Path) -> bool:
+    """Whether a file is what ``transcribe`` writes: other stages keep results of their own here."""
+    try:
+        value = json.loads(path.read_bytes())
+        return value["schema"] <= SCHEMA and "segments" in value["result"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
