@@ -17,6 +17,7 @@ from audiogrid.models.languages import known_languages
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
 from audiogrid.planning.plan_settings import make_settings, settle_recordings
 from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
+from audiogrid.planning.prompt_remarks import add_prompt_remarks
 from audiogrid.planning.store_preview import preview_store
 from audiogrid.planning.throughput import expected_speed
 from audiogrid.probing.probe import write_rejected
@@ -88,17 +89,17 @@ def main(argv: list[str]) -> None:
         {name: one for path in arguments.languages for name, one in read_identified(path).items()},
         {model_dir.name: known_languages(model_dir) for model_dir in arguments.model_dir},
     )
+    recordings, shortened = add_prompt_remarks(routed.recordings, settings, arguments.model_dir)
+    warnings = [*routed.warnings, *shortened]
     rejected = [*(Rejection(**item) for item in probed["rejected"]), *routed.refused]
     if arguments.rejected:
         write_rejected(arguments.rejected, rejected)
     for rejection in routed.refused:
         print(f"rejected {escape_cell(rejection.path)}: {escape_cell(rejection.reason)}", file=sys.stderr)
         log.warning("rejected %s: %s", escape_cell(rejection.path), escape_cell(rejection.reason))
-    for warning in routed.warnings:
+    for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    plan = plan_recordings(
-        routed.recordings, settings, _previous(folder), rejected=len(rejected), warnings=routed.warnings
-    )
+    plan = plan_recordings(recordings, settings, _previous(folder), rejected=len(rejected), warnings=warnings)
     plan.write(folder.last_plan)
     plan.write(folder.plan)
     speeds = _speeds(arguments.model_dir, folder)

@@ -66,7 +66,13 @@ def plan_summary_lines(
 
 def _remark_lines(plan: Plan) -> list[str]:
     """Returns lines for the first remarks on recordings."""
-    remarks = [f"{recording.recording}: {remark}" for recording in plan.recordings for remark in recording.remarks]
+    told = "\n".join(plan.warnings)
+    remarks = [
+        f"{recording.recording}: {remark}"
+        for recording in plan.recordings
+        for remark in recording.remarks
+        if remark not in told
+    ]
     more = [f"note         and {len(remarks) - _REMARKS} more"] if len(remarks) > _REMARKS else []
     return [f"note         {remark}" for remark in remarks[:_REMARKS]] + more
 

@@ -162,7 +162,7 @@ def test_a_channel_is_a_number_from_1_or_several(channel):
         ({"channel": 0}, ["routes.1.when.channel", "0"]),
         ({"channel": []}, ["routes.1.when.channel", "empty"]),
         ({"channel": [1, 0]}, ["routes.1.when.channel"]),
-        ({"channel": "left"}, ["routes.1.when.channel", "'left'", "integer"]),
+        ({"channel": "left"}, ["routes.1.when.channel", "'left'", "whole number"]),
         ({"channel": True}, ["routes.1.when.channel", "True"]),
         ({"channel": 1.5}, ["routes.1.when.channel", "1.5"]),
         ({"channel": 3, "channels": [1, 2]}, ["routes.1.when", "2 channel(s)", "channel 3", "nothing can match"]),

@@ -23,6 +23,7 @@ from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_out_of
 from audiogrid.decoding.whisper.frame_merging import merge_frames, pairs_to_merge
 from audiogrid.decoding.whisper.loading import as_array, load_model
 from audiogrid.decoding.whisper.mel import without_blas
+from audiogrid.decoding.whisper.prompt_room import fitting, room_for_prompt
 from audiogrid.models.faster_whisper_adapter import (
     align_words,
     make_tokenizer,
@@ -260,10 +261,9 @@ class Model:
         tokenizer = self.tokenizer(language, options.task)
         previous = tokenizer.encode(" " + options.prompt.strip()) if prompted and options.prompt.strip() else []
         hotwords = options.hotwords.strip() if prompted else ""
-        # Prompt and hotwords share the half of the context that is not kept for the text.
-        room = self._whisper.max_length // 2 - 1 - len(tokenizer.sot_sequence) - 2
-        hot = tokenizer.encode(" " + hotwords)[:room] if hotwords else []
-        previous = previous[len(previous) - max(0, room - len(hot)) :] if len(previous) > room - len(hot) else previous
+        hot = tokenizer.encode(" " + hotwords) if hotwords else []
+        room = room_for_prompt(len(tokenizer.sot_sequence), self._whisper.max_length)
+        hot, previous = fitting(hot, previous, room)
         prompt = [tokenizer.sot_prev, *hot, *previous, *context] if hot or previous or context else []
         prompt += tokenizer.sot_sequence
         return prompt if timestamps else [*prompt, tokenizer.no_timestamps]
