@@ -53,6 +53,16 @@ def _formats() -> str:
     return _table(("format", "what it is"), FORMATS)
 
 
+def _storage() -> str:
+    from audiogrid.remote.schemes import STORAGE
+
+    rows = {
+        f"{name}://{one.container}/": f"{one.name}; needs `pip install '.[{one.extra}]'`"
+        for name, one in STORAGE.items()
+    }
+    return _table(("address", "service"), rows)
+
+
 def _first_line(path: Path) -> str:
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return text.split("\n\n")[0].replace("\n", " ").replace("``", "`").replace("|", "\\|").replace("<", "&lt;")
@@ -81,6 +91,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "formats": _formats,
     "modules": _modules,
     "reserved-columns": _reserved_columns,
+    "storage-services": _storage,
     "summary": _summary,
 }
 

@@ -10,6 +10,7 @@ from audiogrid.core.command import run
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.log import open_log
 from audiogrid.remote.publishing import publish, target
+from audiogrid.remote.schemes import storage_addresses
 
 _SHOWN = 3
 
@@ -18,7 +19,7 @@ def main(argv: list[str]) -> None:
     """Upload and say what was done."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-dir", type=Path, required=True, help="results/<run>")
-    parser.add_argument("--to", required=True, help="s3://bucket/prefix, gs:// or az://; the run's name is added")
+    parser.add_argument("--to", required=True, help=f"{storage_addresses()}; the run's name is added")
     parser.add_argument("--log", type=Path)
     arguments = parser.parse_args(argv)
     if not arguments.run_dir.is_dir():

@@ -21,6 +21,7 @@ from audiogrid.probing.recording_source import (
 from audiogrid.probing.tables import read_table
 from audiogrid.remote.address import is_remote, parse, unknown_scheme
 from audiogrid.remote.listing import found_at, look_at_all
+from audiogrid.remote.schemes import readable_schemes
 
 TABLE_SUFFIXES = (".tsv", ".csv")
 
@@ -178,7 +179,7 @@ def _plain(item: str) -> tuple[list[str], list[Rejection]]:
         if not roots:
             raise InputError(f"recordings: nothing matches {item}: check the pattern, which counts from {Path.cwd()}")
     elif scheme := unknown_scheme(item):
-        raise InputError(f"recordings: {scheme}:// is not supported: use s3://, gs://, az://, https:// or a copy")
+        raise InputError(f"recordings: {scheme}:// is not supported: use {readable_schemes()} or a copy")
     else:
         raise InputError(f"recordings: {item} does not exist: check the path, which counts from {Path.cwd()}")
     visited: set[tuple[int, int]] = set()

@@ -24,6 +24,7 @@ from audiogrid.probing.recording_source import (
 from audiogrid.probing.reserved_columns import reserved_column_problem
 from audiogrid.remote.address import Address, is_remote, parse, unknown_scheme
 from audiogrid.remote.listing import Remote
+from audiogrid.remote.schemes import readable_schemes
 
 #: Columns of a table: name and meaning. docs/recordings.md lists them (``make docs``).
 COLUMNS = {
@@ -151,7 +152,7 @@ def _problem(table: Path, values: dict[str, str], path: str, address: Address | 
 
 def _local_problem(given: str, path: str) -> str | None:
     if scheme := unknown_scheme(given):
-        return f"{scheme}:// is not supported: use s3://, gs://, az://, https:// or a copy"
+        return f"{scheme}:// is not supported: use {readable_schemes()} or a copy"
     file = Path(path)
     if not file.exists() and not file.is_symlink():
         return f"{given!r} does not exist: correct the path, which counts from the table's folder"

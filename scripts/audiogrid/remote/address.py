@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from audiogrid.core.errors import InputError
+from audiogrid.remote.schemes import SPELLINGS, WEB
 
-BUCKETS = ("s3", "gs", "az")
-WEB = ("https", "http")
-_REMOTE = re.compile(r"(s3|gs|gcs|az|https?)://", re.IGNORECASE)
+_REMOTE = re.compile(rf"({'|'.join(SPELLINGS)})://", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # Letters of all scripts are no bucket names; what is refused here would only fail later, with a worse message.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
@@ -87,7 +86,7 @@ def parse(text: str) -> Address:
     scheme = text.partition("://")[0].lower()
     if scheme in WEB:
         return _web(text)
-    scheme = "gs" if scheme == "gcs" else scheme
+    scheme = SPELLINGS.get(scheme, scheme)
     bucket, _, key = text.partition("://")[2].partition("/")
     if not _BUCKET.fullmatch(bucket):
         # What stands here by mistake may be a key and its secret.

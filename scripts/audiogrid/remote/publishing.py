@@ -16,6 +16,7 @@ from typing import Any
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.errors import InputError
 from audiogrid.remote.address import Address, is_remote, parse
+from audiogrid.remote.schemes import storage_addresses
 from audiogrid.remote.service import RemoteError
 from audiogrid.remote.services import service
 
@@ -60,12 +61,10 @@ class Published:
 def target(text: str, run: str) -> Address:
     """Where the results of ``run`` go below the prefix ``text``; raises ``InputError`` when nothing can go there."""
     if not is_remote(text):
-        raise InputError(f"publish: {text!r} is no address; write s3://bucket/prefix, gs://... or az://...")
+        raise InputError(f"publish: {text!r} is no address; write {storage_addresses()}")
     address = parse(text)
     if address.is_web:
-        raise InputError(
-            "publish: nothing can be stored on a web server; write s3://bucket/prefix, gs://... or az://..."
-        )
+        raise InputError(f"publish: nothing can be stored on a web server; write {storage_addresses()}")
     return address.sibling("/".join(part for part in (address.key.strip("/"), run) if part) + "/")
 
 

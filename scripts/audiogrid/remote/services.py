@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from functools import cache
+from importlib import import_module
 
 from audiogrid.core.errors import InputError
 from audiogrid.remote.address import Address
+from audiogrid.remote.schemes import STORAGE, WEB
 from audiogrid.remote.service import RemoteError, RemoteFacts, Service, unreachable
 
 
@@ -14,26 +16,17 @@ from audiogrid.remote.service import RemoteError, RemoteFacts, Service, unreacha
 def service(scheme: str) -> Service:
     """The service for addresses of ``scheme``; raises ``InputError`` that names the package when it is missing."""
     # Connections are not shared between processes: sub-processes are spawned and open their own.
-    if scheme in ("https", "http"):
+    if scheme in WEB:
         from audiogrid.remote.web import WebService
 
         return WebService()
-    extra = {"s3": "s3", "gs": "gcs", "az": "azure"}[scheme]
+    known = STORAGE[scheme]
     try:
-        if scheme == "s3":
-            from audiogrid.remote.s3 import S3Service
-
-            return S3Service()
-        if scheme == "gs":
-            from audiogrid.remote.gcs import GcsService
-
-            return GcsService()
-        from audiogrid.remote.azure import AzureService
-
-        return AzureService()
+        made: Service = getattr(import_module(known.module), known.service)()
+        return made
     except ImportError as error:
         raise InputError(
-            f"{scheme}:// needs a package that is not installed ({error.name}): pip install '.[{extra}]'"
+            f"{scheme}:// needs a package that is not installed ({error.name}): pip install '.[{known.extra}]'"
         ) from error
 
 

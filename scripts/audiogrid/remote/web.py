@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from audiogrid.remote.address import Address
+from audiogrid.remote.schemes import storage_addresses
 from audiogrid.remote.service import (
     CONNECT_SECONDS,
     READ_SECONDS,
@@ -154,4 +155,4 @@ class WebService:
 
     def put(self, path: Path, address: Address, media_type: str) -> NoReturn:
         """Web servers take no files."""
-        raise refused("nothing can be stored on a web server", "use s3://, gs:// or az://")
+        raise refused("nothing can be stored on a web server", f"use {storage_addresses()}")

@@ -7,13 +7,31 @@ from pathlib import Path
 import yaml
 
 from audiogrid.core.errors import InputError
-from audiogrid.core.timebase import clock
+from audiogrid.core.timebase import clock, to_seconds
+from audiogrid.export.paragraphs import make_paragraphs
 from audiogrid.merging.merge_bundle import facts_from_journals
 from audiogrid.records.plan import Plan
+from audiogrid.records.results import ChunkResult
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.reporting.progress import RunProgress, is_idle
 from audiogrid.reporting.run_summary import read_run_summary
+
+
+def chunk_paragraphs(result: ChunkResult) -> list[str]:
+    """Returns the text of a chunk in paragraphs."""
+    segments = [
+        {
+            "start": to_seconds(segment.start),
+            "language": segment.language,
+            "words": [
+                {"start": to_seconds(word.start), "end": to_seconds(word.end), "word": word.text}
+                for word in segment.words
+            ],
+        }
+        for segment in result.segments
+    ]
+    return [paragraph.line for paragraph in makechunk_paragraphs({"segments": segments, "gaps": []})]
 
 
 def run_store(folder: RunFolder) -> Path:
@@ -67,5 +85,5 @@ def text_so_far(folder: RunFolder, name: str, store: Path) -> list[str]:
             if stored is None:
                 lines.append(f"[{clock(chunk.start)}-{clock(chunk.end)}: not transcribed]")
             else:
-                lines.append(" ".join(segment.text.strip() for segment in stored.result.segments))
+                lines += chunk_paragraphs(stored.result)
     return lines
