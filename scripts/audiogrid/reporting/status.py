@@ -31,7 +31,7 @@ def chunk_paragraphs(result: ChunkResult) -> list[str]:
         }
         for segment in result.segments
     ]
-    return [paragraph.line for paragraph in makechunk_paragraphs({"segments": segments, "gaps": []})]
+    return [paragraph.line for paragraph in make_paragraphs({"segments": segments, "gaps": []})]
 
 
 def run_store(folder: RunFolder) -> Path:
