@@ -41,6 +41,7 @@ from audiogrid.config.routes import (
 )
 from audiogrid.orchestration.generations import merge_generation, shard_generation
 from audiogrid.orchestration import handlers
+from audiogrid.transcribing.preflight import check_machine
 from audiogrid.orchestration.installation import export_commands, home_of, project_file
 from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.config.variants import CURRENT, parse_comparison, with_variant, parse_rollout
@@ -341,6 +342,9 @@ handlers.register(
         summarise=read_run_summary,
         warn=logger.warning,
         quiet_terminal=quiet_terminal,
+        check_machine=lambda: check_machine(
+            SETTINGS, workflow.executor_plugin.name, on_cluster(), set(workflow.dag_settings.targets), logger.warning
+        ),
     )
 )
 if workflow.is_main_process and handlers.lacks_handlers(Path(workflow.main_snakefile), SNAKEFILE):

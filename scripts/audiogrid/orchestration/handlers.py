@@ -49,7 +49,7 @@ class Run:
     ``scripts``: folder of the commands; ``merge_settings``: JSON, as ``merge`` and ``report`` take it; ``publish``:
     where results are copied to, if anywhere. ``on_cluster`` and ``targets`` are asked when a handler runs: while the
     workflow is read, Snakemake does not know them. ``summarise``: reads the tables of a finished run.
-    ``quiet_terminal``: hides Snakemake's scheduling messages.
+    ``quiet_terminal``: hides Snakemake's scheduling messages. ``check_machine``: raises if something is missing here.
     """
 
     folder: RunFolder
@@ -64,13 +64,16 @@ class Run:
     summarise: Callable[[RunFolder], Summary]
     warn: Callable[[str], None] = say
     quiet_terminal: Callable[[], None] = lambda: None
+    check_machine: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Check what must be right before anything is done, and clean up after a Snakemake that was killed.
 
-        Raises ``InputError`` if results cannot be published, ``RetryableError`` if Slurm does not answer.
+        Raises ``InputError`` or ``RetryableError`` if results cannot be published, if this machine lacks something
+        that the run needs, or if Slurm does not answer.
         """
         self.quiet_terminal()
+        self.check_machine()
         if self.publish:
             try:
                 # Better now than after ten hours.
