@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shlex
 import shutil
@@ -20,7 +21,10 @@ pytestmark = pytest.mark.mpi
 
 HELLO = """
 from mpi4py.MPI import COMM_WORLD, Get_library_version
-print(COMM_WORLD.Get_rank(), COMM_WORLD.Get_size(), Get_library_version().split(",")[0])
+version = Get_library_version().split(",")[0]
+everybody = COMM_WORLD.gather(version)
+if everybody:
+    print(everybody)
 """
 
 
@@ -36,20 +40,20 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(mpi: Mpi, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What three ranks say; two cores or one must do, and root is no hindrance."""
+    """The library that each of three ranks has; one core must do for them, and root must be allowed."""
     monkeypatch.setattr(mpi_launch, "find_mpi", lambda: mpi)
     monkeypatch.setattr(mpi_launch, "usable_cores", lambda: 1)
     argv = [*shlex.split(mpi_launch.local_launcher(3)), "-n", "3", sys.executable, "-c", HELLO]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OMPI_", "PMIX_", "PRTE_"))}
     done = subprocess.run(argv, env=kept, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    return sorted(done.stdout.split("\n")[:3])
+    return ast.literal_eval(done.stdout)
 
 
 def test_ranks_start_with_the_wheel_where_nothing_else_is(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mpi = find_mpi({"PATH": "/nowhere"}, prefix)
     assert mpi is not None
-    assert start(mpi, monkeypatch) == [f"{rank} 3 Open MPI v5.0.11" for rank in range(3)]
+    assert start(mpi, monkeypatch) == ["Open MPI v5.0.11"] * 3
 
 
 def test_the_sites_mpi_is_used_where_both_are(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,5 +61,4 @@ def test_the_sites_mpi_is_used_where_both_are(prefix: Path, monkeypatch: pytest.
     mpi = find_mpi(os.environ, prefix)
     assert mpi is not None and not mpi.is_from_wheel
     said = start(mpi, monkeypatch)
-    assert [line.split()[:2] for line in said] == [["0", "3"], ["1", "3"], ["2", "3"]]
-    assert all("v5.0.11" not in line for line in said)
+    assert len(said) == 3 and "Open MPI v5.0.11" not in said
