@@ -18,15 +18,16 @@ from audiogrid.merging.merge_bundle import (
     MergeSettings,
     facts_from_journals,
     merge_bundle,
-    remove_transcripts_of_failed,
     write_failures,
 )
 from audiogrid.merging.merge_recording import write_summary
+from audiogrid.merging.superseded import supersede
 from audiogrid.orchestration.generations import is_intact
 from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
+from audiogrid.reporting.notices import write_notices
 from audiogrid.reporting.report_data import read_report_data
 from audiogrid.reporting.report_page import render_report
 from audiogrid.reporting.run_summary import read_run_summary
@@ -54,7 +55,6 @@ def gather(
         else:
             facts = facts_from_journals(folder, plan, bundle.bundle)
             found.append(merge_bundle(plan, bundle.bundle, facts, store, settings, folder))
-            remove_transcripts_of_failed(folder, found[-1])
     return found
 
 
@@ -81,10 +81,12 @@ def main(argv: list[str]) -> None:
         settings = MergeSettings(**arguments.settings)
         bundles = gather(folder, plan, Store(arguments.store), settings, partial=arguments.partial)
         write_failures(folder.failed, [failure for merged in bundles for failure in merged.failures])
-    account = read_report_data(folder, plan, bundles)
     if plan is not None:
-        write_summary(folder.summary, account.rows)
-    page = render_report(account, folder.root.name, folder.config, Prices(**arguments.prices))
+        write_notices(folder, plan, bundles, supersede(folder, plan))
+    data = read_report_data(folder, plan, bundles)
+    if plan is not None:
+        write_summary(folder.summary, data.rows)
+    page = render_report(data, folder.root.name, folder.config, Prices(**arguments.prices))
     write_text(folder.report, page)
     if arguments.partial:
         print("\n".join(["", *read_run_summary(folder).lines]), file=sys.stderr)

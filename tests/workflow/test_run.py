@@ -66,9 +66,16 @@ def test_a_folder_becomes_transcripts_and_later_runs_do_only_what_is_new(workspa
     assert "Nothing to be done" in go(workspace).stdout
     assert runs.transcripts(run) == first
 
-    # Another format is merged, not decoded.
-    go(workspace, "formats=[txt,srt]")
+    # Another format is merged, not decoded; files of formats no longer wanted are moved out of the way.
+    done = go(workspace, "formats=[txt,srt]")
     assert runs.jobs(workspace.path) == {"merge": 1, "report": 1, "all": 1}
+    assert (
+        "12 file(s) of recordings or formats that are no longer wanted are now in results/x/superseded/" in done.stdout
+    )
+    superseded = {f"transcripts/{path.name}" for path in (run / "superseded").iterdir()}
+    assert superseded == {name for name in first if name[-3:] not in ("txt", "srt")} | {"transcripts/superseded.tsv"}
+    json_of_note = first["transcripts/note.json"]
+    first = {name: hash_ for name, hash_ in first.items() if name[-3:] in ("txt", "srt")}
 
     # A deleted transcript comes back; nothing else is touched, and then there is peace again.
     (run / "transcripts" / "note.txt").unlink()
@@ -90,7 +97,7 @@ def test_a_folder_becomes_transcripts_and_later_runs_do_only_what_is_new(workspa
     workspace.snakemake("--config", "run=y", "recordings=in", "language=en")
     assert runs.stored(workspace.path / "results" / "store") == after
     assert sum(runs.decoded(workspace.path / "results" / "y").values()) == 0
-    assert runs.transcripts(workspace.path / "results" / "y")["transcripts/note.json"] == first["transcripts/note.json"]
+    assert runs.transcripts(workspace.path / "results" / "y")["transcripts/note.json"] == json_of_note
 
     # Other options change text, hence decode.
     go(workspace, "prompt=Notes", "formats=[txt]")

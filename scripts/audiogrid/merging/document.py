@@ -139,7 +139,8 @@ def main_language(tracks: Sequence[TrackText], fallback: str | None = None) -> t
 def _notes(facts: Mapping[str, Any], tracks: Sequence[TrackText]) -> list[str]:
     """Returns the notes on the file and on its chunks, each once."""
     notes = [str(facts["note"])] if facts.get("note") else []
-    notes += [str(note) for note in [*(facts.get("notes") or []), *(facts.get("remarks") or [])]]
+    notes += [str(note) for note in [*(facts.get("notes") or []), *(facts.get("left_out") or [])]]
+    notes += [str(note) for note in facts.get("remarks") or []]
     for track in tracks:
         notes += [f"{chunk.chunk}: {note}" for chunk, result in track.results() for note in result.notes]
     return [clean_text(note) for note in dict.fromkeys(notes)]
@@ -172,9 +173,16 @@ def _seams(tracks: Sequence[TrackText], names: Mapping[int | None, str | None]) 
     ]
 
 
-def _chunks(tracks: Sequence[TrackText]) -> list[dict[str, Any]]:
+def _chunks(tracks: Sequence[TrackText], provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
+    own = {one["chunk"]: one["versions"] for one in provenance.get("chunks", []) if "versions" in one}
     return [
-        {"chunk": chunk.chunk, "key": key, "start": to_seconds(chunk.start), "end": to_seconds(chunk.end)}
+        {
+            "chunk": chunk.chunk,
+            "key": key,
+            "start": to_seconds(chunk.start),
+            "end": to_seconds(chunk.end),
+            **({"versions": own[chunk.chunk]} if chunk.chunk in own else {}),
+        }
         for track in tracks
         for chunk, key, _ in track.pieces
     ]
@@ -189,8 +197,9 @@ def build_document(
     """Returns the document of one recording.
 
     ``facts``: its plan entry (``recording``, ``path``, ``channels_mode``; optional ``language``, ``note`` and
-    ``notes``: problems of the file; ``remarks``: other notes). ``provenance``: versions, model and options; must
-    contain no times, hosts or device names. ``speaker_label``: pattern of the channels' names.
+    ``notes``: problems of the file; ``left_out``: settings that have no effect; ``remarks``: other notes).
+    ``provenance``: versions, model and options, and the versions of single chunks; must contain no times, hosts or
+    device names. ``speaker_label``: pattern of the channels' names.
     """
     language, probability = main_language(tracks, facts.get("language"))
     names = {track.channel: speaker_name(track.channel, speaker_label) for track in tracks}
@@ -218,5 +227,5 @@ def build_document(
             for window in result.windows
             if window.flags
         ],
-        "provenance": {**provenance, "chunks": _chunks(tracks)},
+        "provenance": {**provenance, "chunks": _chunks(tracks, provenance)},
     }

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.atomic_files import canonical_json, read_json, write_json
 from audiogrid.core.errors import RetryableError
 from audiogrid.core.known_fields import from_known_fields
 from audiogrid.core.tsv import write_table
 from audiogrid.export.cues import CueOptions
-from audiogrid.export.formats import FORMATS
-from audiogrid.merging.merge_recording import MissingChunkError, merge_recording
+from audiogrid.merging.merge_recording import MergedRecording, MissingChunkError, merge_recording
 from audiogrid.merging.stitch import StitchError
+from audiogrid.merging.transcript_writer import TranscriptWriter, open_writer
 from audiogrid.records.chunks import Chunk, ShardFacts
 from audiogrid.records.journal import read_history
 from audiogrid.records.plan import Plan, Recording, Shard
 from audiogrid.records.results import ChunkResult, empty_result
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.store import Store
+from audiogrid.records.store import Store, Stored
 
 SCHEMA = 1
 
@@ -54,7 +56,8 @@ class Failure:
 class MergedBundle:
     """Result of merging a bundle. ``files``: recording -> format -> path and SHA-256.
 
-    ``worst``: recording -> its least certain passages.
+    ``worst``: recording -> its least certain passages. ``edited``: transcripts that somebody had edited and that were
+    kept under another name.
     """
 
     bundle: str
@@ -62,6 +65,7 @@ class MergedBundle:
     rows: list[dict[str, Any]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     worst: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    edited: list[str] = field(default_factory=list)
 
     def write(self, path: Path, generation: int) -> None:
         """Write ``merged/<bundle>.json``."""
@@ -72,7 +76,7 @@ class MergedBundle:
         """Inverse of ``write``."""
         raw = read_json(path)
         failures = [from_known_fields(Failure, failure) for failure in raw["failures"]]
-        return cls(raw["bundle"], raw["files"], raw["rows"], failures, raw.get("worst", {}))
+        return cls(raw["bundle"], raw["files"], raw["rows"], failures, raw.get("worst", {}), raw.get("edited", []))
 
 
 class BundleFacts:
@@ -114,20 +118,47 @@ def facts_from_journals(folder: RunFolder, plan: Plan, bundle: str) -> BundleFac
     return BundleFacts(facts_of(plan.shard[name]) for name in plan.shards_of_bundle[bundle])
 
 
-def provenance(plan: Plan, recording: Recording, facts: BundleFacts) -> dict[str, Any]:
-    """Returns what a methods section needs; two runs with equal input and options return the same."""
+# What of a result's origin decides, or may decide, its text.
+_VERSIONS = ("audiogrid", "revision", "faster_whisper", "ctranslate2")
+
+
+def _versions(stored: Stored[ChunkResult]) -> dict[str, Any]:
+    return {name: stored.made[name] for name in _VERSIONS if name in stored.made}
+
+
+def provenance(
+    plan: Plan, recording: Recording, facts: BundleFacts, stored: Mapping[str, Stored[ChunkResult]] | None = None
+) -> dict[str, Any]:
+    """Returns what a methods section needs; two runs with equal input and options return the same.
+
+    ``stored``: results by chunk. The versions are those that decoded most chunks; a chunk that was decoded by others
+    has its own (``versions``). Where nothing was decoded they are those of today.
+    """
     from importlib.metadata import version
 
     from audiogrid import __version__
 
-    return {
+    by_chunk = {chunk: _versions(one) for chunk, one in (stored or {}).items()}
+    counts = Counter(canonical_json(versions) for versions in by_chunk.values() if versions)
+    today = {
         "audiogrid": __version__,
         "faster_whisper": version("faster-whisper"),
         "ctranslate2": version("ctranslate2"),
+    }
+    usual = json.loads(min(counts, key=lambda text: (-counts[text], text))) if counts else today
+
+    def own(chunk: str) -> dict[str, Any]:
+        versions = by_chunk.get(chunk)
+        return {"versions": versions} if versions and versions != usual else {}
+
+    return {
+        **usual,
         **_made_with(plan, recording),
         **({"identified": recording.identified} if recording.identified else {}),
         "chunks": [
-            {"chunk": chunk, "key": facts.keys.get(chunk, "")} for chunk in recording.chunk_ids if chunk in facts.chunks
+            {"chunk": chunk, "key": facts.keys.get(chunk, ""), **own(chunk)}
+            for chunk in recording.chunk_ids
+            if chunk in facts.chunks
         ],
     }
 
@@ -147,52 +178,31 @@ def _made_with(plan: Plan, recording: Recording) -> dict[str, Any]:
 def merge_bundle(
     plan: Plan, bundle: str, facts: BundleFacts, store: Store, settings: MergeSettings, folder: RunFolder
 ) -> MergedBundle:
-    """Write the transcripts of all complete recordings of ``bundle``; the other recordings become failures."""
+    """Write the transcripts of all complete recordings of ``bundle``; the other recordings become failures.
+
+    Transcripts that an earlier run wrote for a failed recording stay as they are.
+    """
     merged = MergedBundle(bundle)
+    writer, before = open_writer(folder, bundle)
+    owners: dict[str, str] = {}
     for name in plan.bundle[bundle].recordings:
         recording = plan.recording[name]
         if name in facts.problems:
             merged.failures.append(Failure(name, recording.path, "", facts.problems[name]))
             continue
-
-        def lookup(chunk: str) -> tuple[str, ChunkResult] | None:
-            found = facts.chunks[chunk]
-            if found.is_empty:
-                return "", empty_result(found.context_end - found.context_start, "")
-            key = facts.keys.get(chunk)
-            stored = store.get(key) if key else None
-            return (key, stored.result) if key and stored else None
-
         missing = [chunk for chunk in recording.chunk_ids if chunk not in facts.chunks]
         if missing:
             merged.failures.append(Failure(name, recording.path, missing[0], "it was not reached"))
             continue
-        # Probe and split may report the same problem.
-        note = "; ".join(dict.fromkeys(note for note in (recording.note, facts.notes.get(name)) if note))
         try:
-            done = merge_recording(
-                {
-                    **asdict(recording),
-                    "language": recording.language,
-                    "note": note or None,
-                    "remarks": [*recording.remarks, *facts.remarks.get(name, [])],
-                },
-                [facts.chunks[chunk] for chunk in recording.chunk_ids],
-                lookup,
-                facts.causes,
-                allow_gaps=settings.allow_gaps,
-                formats=settings.formats,
-                subtitles=settings.cues,
-                folder=folder.transcripts,
-                provenance=provenance(plan, recording, facts),
-                chunk_texts=settings.chunk_texts,
-            )
+            done = _merge_one(plan, recording, facts, store, settings, folder, writer)
         except MissingChunkError as error:
             merged.failures.append(Failure(name, recording.path, error.chunk, error.cause))
             continue
         except StitchError as error:
             merged.failures.append(Failure(name, recording.path, "", str(error)))
             continue
+        owners.update({file: name for file in writer.hashes if file not in owners})
         merged.files[name] = {
             kind: {**file, "path": Path(file["path"]).relative_to(folder.root).as_posix()}
             for kind, file in done.files.items()
@@ -204,21 +214,57 @@ def merge_bundle(
             Failure(name, recording.path, chunk, f"left out as a gap: {facts.causes.get(chunk, 'no result')}")
             for chunk in done.gaps
         )
+    before.merged({file: (owners[file], sha256) for file, sha256 in writer.hashes.items()}).write(folder)
+    merged.edited = sorted(f"{folder.transcripts.name}/{file}" for file in writer.edited)
     return merged
+
+
+def _merge_one(
+    plan: Plan,
+    recording: Recording,
+    facts: BundleFacts,
+    store: Store,
+    settings: MergeSettings,
+    folder: RunFolder,
+    writer: TranscriptWriter,
+) -> MergedRecording:
+    """Merge one recording, all of whose chunks are known; raises as ``merge_recording`` does."""
+    name = recording.recording
+    keys = {chunk: facts.keys[chunk] for chunk in recording.chunk_ids if chunk in facts.keys}
+    stored = {chunk: found for chunk, key in keys.items() if (found := store.get(key)) is not None}
+
+    def lookup(chunk: str) -> tuple[str, ChunkResult] | None:
+        found = facts.chunks[chunk]
+        if found.is_empty:
+            return "", empty_result(found.context_end - found.context_start, "")
+        return (keys[chunk], stored[chunk].result) if chunk in stored else None
+
+    # Probe and split may report the same problem.
+    note = "; ".join(dict.fromkeys(note for note in (recording.note, facts.notes.get(name)) if note))
+    return merge_recording(
+        {
+            **asdict(recording),
+            "language": recording.language,
+            "note": note or None,
+            "remarks": [*recording.remarks, *facts.remarks.get(name, [])],
+        },
+        [facts.chunks[chunk] for chunk in recording.chunk_ids],
+        lookup,
+        facts.causes,
+        allow_gaps=settings.allow_gaps,
+        formats=settings.formats,
+        subtitles=settings.cues,
+        folder=folder.transcripts,
+        provenance=provenance(plan, recording, facts, stored),
+        chunk_texts=settings.chunk_texts,
+        writer=writer,
+    )
 
 
 def remove_shard_reports(folder: RunFolder, plan: Plan, bundle: str) -> None:
     """Delete the shard reports of ``bundle``, so that the next run decodes the missing chunks."""
     for shard in plan.shards_of_bundle[bundle]:
         (folder.shards / f"{shard}.json").unlink(missing_ok=True)
-
-
-def remove_transcripts_of_failed(folder: RunFolder, merged: MergedBundle) -> None:
-    """Remove the transcripts that an earlier run wrote for recordings that have none now."""
-    for failure in merged.failures:
-        if failure.recording not in merged.files:
-            for kind in FORMATS:
-                (folder.transcripts / f"{failure.recording}.{kind}").unlink(missing_ok=True)
 
 
 def write_failures(path: Path, failures: Sequence[Failure]) -> None:

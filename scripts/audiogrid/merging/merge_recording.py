@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from audiogrid.core.atomic_files import write_bytes
 from audiogrid.core.errors import RetryableError
 from audiogrid.core.text import clean_text
 from audiogrid.core.tsv import write_table
@@ -22,6 +19,7 @@ from audiogrid.merging.document import build_document
 from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.stitch import UNKNOWN_REASON, check_track, stitch
 from audiogrid.merging.track_text import TrackText
+from audiogrid.merging.transcript_writer import TranscriptWriter
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.results import ChunkResult
 
@@ -49,6 +47,7 @@ SUMMARY_COLUMNS = {
     "model": "the model, or the models of its channels",
     "variant": "the variant of a rollout that it was decoded with",
     "note": "what is odd about the file or a chunk",
+    "left_out": "what the transcript lacks or could not heed: unreadable audio, gaps, hotwords that do not fit",
 }
 
 
@@ -101,37 +100,29 @@ def _tracks(
     return tracks
 
 
-def _write_if_changed(path: Path, text: str) -> None:
-    """Write a file unless it holds the same bytes already."""
-    data = text.encode()
-    try:
-        same = path.stat().st_size == len(data) and path.read_bytes() == data
-    except OSError:
-        same = False
-    if not same:
-        write_bytes(path, data)
-
-
-def _write_together(files: Sequence[tuple[Path, str]]) -> None:
-    """Write several files in parallel: syncing eight takes a file system about as long as syncing one."""
-    with ThreadPoolExecutor(min(8, max(1, len(files)))) as pool:
-        for _ in pool.map(lambda file: _write_if_changed(*file), files):
-            pass
-
-
-def _write_chunk_texts(folder: Path, tracks: Sequence[TrackText]) -> None:
-    """Write the text of every chunk as decoded, overlaps included; remove files of chunks that no longer exist."""
+def _write_chunk_texts(folder: Path, tracks: Sequence[TrackText], writer: TranscriptWriter) -> None:
+    """Write the text of every chunk as decoded, overlaps included; move away files of chunks that no longer exist."""
     files = {}
     for track in tracks:
         for chunk, result in track.results():
             channel = "" if track.channel is None else f"c{track.channel}."
             lines = [" ".join(clean_text(segment.text).split()) for segment in result.segments]
             files[folder / f"{channel}{chunk.index:04d}.txt"] = "".join(f"{line}\n" for line in lines if line)
-    _write_together(list(files.items()))
+    writer.write(list(files.items()))
     if folder.is_dir():
         for old in folder.glob("*.txt"):
             if old not in files:
-                old.unlink()
+                writer.supersede(old)
+
+
+def _left_out(facts: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+    """Returns what a transcript lacks or could not heed, a sentence each."""
+    odd = [facts["note"]] if facts.get("note") else []
+    odd += [*(facts.get("notes") or []), *(facts.get("left_out") or [])]
+    gaps = document["gaps"]
+    seconds = sum(gap["end"] - gap["start"] for gap in gaps)
+    missing = [f"{seconds:.1f} s in {len(gaps)} chunk(s) are not transcribed"] if gaps else []
+    return [clean_text(str(sentence)) for sentence in dict.fromkeys([*odd, *missing])]
 
 
 def _row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,6 +148,7 @@ def _row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any
         "model": model_names(document),
         "variant": facts.get("variant", ""),
         "note": "; ".join(document["notes"]),
+        "left_out": "; ".join(_left_out(facts, document)),
     }
 
 
@@ -174,6 +166,7 @@ def merge_recording(
     chunk_texts: bool = False,
     speaker_label: str = "Channel {}",
     lengths: Mapping[Any, int] | None = None,
+    writer: TranscriptWriter | None = None,
 ) -> MergedRecording:
     """Stitch, check and write one recording: ``<folder>/<recording>.<format>`` for every format.
 
@@ -181,7 +174,7 @@ def merge_recording(
     channels, in any order; empty ones are not looked up. ``reasons``: chunk -> why it has no result.
     ``lengths``: samples of each channel's track, to check the chunks against. ``chunk_texts`` also writes
     ``<folder>/<recording>.chunks/<index>.txt``. Files of other formats stay as they are, and so does a file
-    that holds the same bytes already.
+    that holds the same bytes already. ``writer``: keeps files that somebody edited (default: nothing is kept).
 
     Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false (nothing is written then),
     ``StitchError`` when chunks do not cover the recording.
@@ -191,13 +184,14 @@ def merge_recording(
     recording = str(facts["recording"])
     texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder))
     paths = {name: folder / f"{recording}.{name}" for name in texts}
-    _write_together([(paths[name], text) for name, text in texts.items()])
+    writer = writer or TranscriptWriter(folder)
+    writer.write([(paths[name], text) for name, text in texts.items()])
     files = {
-        name: {"path": str(paths[name]), "sha256": hashlib.sha256(text.encode()).hexdigest()}
-        for name, text in texts.items()
+        name: {"path": str(path), "sha256": writer.hashes[path.relative_to(folder).as_posix()]}
+        for name, path in paths.items()
     }
     if chunk_texts:
-        _write_chunk_texts(folder / f"{recording}.chunks", tracks)
+        _write_chunk_texts(folder / f"{recording}.chunks", tracks, writer)
     gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]
     return MergedRecording(files, _row(facts, document), gaps, worst_passages(document))
 

@@ -19,6 +19,7 @@ from audiogrid.orchestration.lost_jobs import fail_lost_jobs
 from audiogrid.orchestration.orphaned_jobs import cancel_orphaned_jobs
 from audiogrid.orchestration.run_config import write_run_config
 from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.written_files import adopt_merged
 from audiogrid.remote.address import Address
 from audiogrid.remote.publishing import check_target
 from audiogrid.remote.service import RemoteError
@@ -81,6 +82,7 @@ class Run:
             except RemoteError as error:
                 kind = RetryableError if error.is_transient else InputError
                 raise kind(f"publish: {self.publish.public}: {error}") from None
+        adopt_merged(self.folder)
         self.record()
         if self.on_cluster():
             # Without the lock another Snakemake may be using this folder.

@@ -23,7 +23,7 @@ def _remarks(recording: Recording, settings: Settings, folders: Mapping[str, Pat
 def add_prompt_remarks(
     recordings: Sequence[Recording], settings: Settings, model_dirs: Sequence[Path]
 ) -> tuple[list[Recording], list[str]]:
-    """Returns the recordings with a remark for what their models do not read, and each remark once, as a warning.
+    """Returns the recordings with a sentence (``left_out``) for what their models do not read, and each remark once, as a warning.
 
     ``model_dirs``: folders of all models of the plan. A warning that is not about all recordings says how many.
     """
@@ -31,7 +31,7 @@ def add_prompt_remarks(
     found, counts = [], dict[str, list[str]]()
     for recording in recordings:
         remarks = _remarks(recording, settings, folders)
-        found.append(replace(recording, remarks=[*recording.remarks, *remarks]) if remarks else recording)
+        found.append(replace(recording, left_out=[*recording.left_out, *remarks]) if remarks else recording)
         for remark in remarks:
             counts.setdefault(remark, []).append(recording.recording)
     return found, [_warning(remark, names, len(recordings)) for remark, names in counts.items()]

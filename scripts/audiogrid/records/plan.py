@@ -33,7 +33,8 @@ class Recording:
     ``model``: name of its model's folder, empty for the run's. ``options``: decoding options in which it differs
     from the run's. ``columns``: what else its table row says. ``variant``: whom it follows in a rollout.
     ``address_table``: the table with the whole address of a remote one, where ``path`` is only what may be shown of it.
-    ``note``: what is odd about the file; ``remarks``: what else its transcript should say. ``identified``: its language
+    ``note``: what is odd about the file; ``remarks``: what else its transcript should say; ``left_out``: what of its
+    settings cannot be heeded (hotwords that do not fit, say). ``identified``: its language
     where that was found out, with probabilities. ``by_channel``: channels that are decoded otherwise than the fields
     above say, by their number from 0 (a string, as JSON has it); only where channels are split.
     """
@@ -54,6 +55,7 @@ class Recording:
     variant: str = ""
     address_table: str | None = None
     remarks: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     identified: dict[str, Any] | None = None
     by_channel: dict[str, TrackSettings] = field(default_factory=dict)
 
@@ -87,10 +89,11 @@ class Recording:
         return None if given in (None, AUTO) else str(given)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON value; without ``by_channel`` where no channel differs, which is nearly everywhere."""
+        """Plain JSON value; without ``by_channel`` and ``left_out`` where they are empty."""
         value = asdict(self)
-        if not self.by_channel:
-            del value["by_channel"]
+        for name in ("by_channel", "left_out"):
+            if not value[name]:
+                del value[name]
         return value
 
     @classmethod

@@ -81,12 +81,33 @@ def check_target(to: Address) -> None:
 
 
 def result_files(root: Path) -> Iterator[tuple[str, Path]]:
-    """Files of a run folder that are published, by name relative to it; tables and pages come last."""
-    found = sorted(path for path in (root / "transcripts").rglob("*") if path.is_file())
+    """Files of a run folder that are published, by name relative to it; tables and pages come last.
+
+    Of the transcripts those that the run has written, also where a person has edited them since.
+    """
+    transcripts = root / "transcripts"
+    written = _written(root)
+    found = sorted(
+        path
+        for path in transcripts.rglob("*")
+        if path.is_file() and (written is None or path.relative_to(transcripts).as_posix() in written)
+    )
     found += sorted(path for path in root.glob("*") if path.is_file() and path.suffix in _SUFFIXES)
     for path in found:
         if not path.name.startswith(".") and not path.is_symlink():
             yield path.relative_to(root).as_posix(), path
+
+
+def _written(root: Path) -> set[str] | None:
+    """Returns the transcripts that the run has written (``WrittenFiles``); ``None`` where it keeps no list."""
+    lists = sorted((root / ".state" / "written").glob("*.json"))
+    names: set[str] = set()
+    for path in lists:
+        try:
+            names.update(read_json(path)["files"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return names if lists else None
 
 
 def manifest_path(root: Path) -> Path:

@@ -13,6 +13,7 @@ from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, read_attempts, spans_at_work
+from audiogrid.reporting.notices import read_notices
 from audiogrid.reporting.run_summary import read_rows
 
 
@@ -69,6 +70,7 @@ class ReportData:
     models: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     planned: bool = True
+    notices: list[str] = field(default_factory=list)
     audio: float = 0.0
     total: int = 0
 
@@ -77,6 +79,11 @@ class ReportData:
         """Failures of recordings without a transcript."""
         whole = {row["recording"] for row in self.rows}
         return [failure for failure in self.failures if failure.recording not in whole]
+
+    @property
+    def lacking(self) -> list[dict[str, Any]]:
+        """Rows of recordings whose transcripts lack something, or could not heed a setting."""
+        return [row for row in self.rows if row.get("left_out")]
 
     @property
     def unfinished(self) -> list[Attempt]:
@@ -151,6 +158,7 @@ def read_report_data(folder: RunFolder, plan: Plan | None, bundles: Sequence[Mer
         estimate=read_estimate(folder, plan, spent.audio),
         models={name: hash_ for name, hash_ in plan.models.items() if name in used} or plan.models,
         options=dict(plan.settings.options),
+        notices=read_notices(folder).sentences(folder),
         audio=to_seconds(plan.audio),
         total=len(plan.recordings) + len(rejected),
     )

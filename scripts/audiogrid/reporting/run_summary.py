@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiogrid.records.run_folder import RunFolder
+from audiogrid.reporting.notices import read_notices
 
 SHOWN = 5
 
@@ -54,6 +55,11 @@ def read_run_summary(folder: RunFolder) -> RunSummary:
     if failed:
         lines += _some([f"{row['chunk'] or row['path']}: {row['cause']}" for row in failed])
         lines.append("Run the same command again to try only these.")
+    lacking = [row for row in done if row.get("left_out") and row["recording"] not in gaps]
+    if lacking:
+        lines.append(f"{len(lacking)} with something left out (column left_out of {folder.summary}):")
+        lines += _some([f"{row['recording']}: {row['left_out']}" for row in lacking])
+    lines += read_notices(folder).sentences(folder)
     if folder.report.is_file():
         lines.append(f"Report: {folder.report}")
     return RunSummary(lines, troubles)

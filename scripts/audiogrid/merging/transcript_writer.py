@@ -1,0 +1,102 @@
+"""Writes transcripts so that nothing is lost that a person, or an earlier run, has put in their place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from audiogrid.core.atomic_files import write_bytes
+from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.written_files import WrittenFiles, read_written
+
+# What stands in the name of a transcript that somebody has edited.
+_EDITED = "edited"
+
+
+def free_path(path: Path) -> Path:
+    """Returns ``path``, or, where it is taken, the same with a number: ``talk.txt``, ``talk.2.txt``."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}.{number}{path.suffix}")
+    return free
+
+
+class TranscriptWriter:
+    """Writes files under ``transcripts/`` and remembers them.
+
+    A file whose contents the run did not write is kept: beside the new one, as ``<recording>.edited.<format>``, or in
+    ``superseded/`` where the run cannot tell (it knows nothing of that file, or its last merge was interrupted).
+    ``known``: file -> hashes of what the run wrote; ``None``: nothing is kept. ``edited``: names of kept files.
+    """
+
+    def __init__(
+        self,
+        transcripts: Path,
+        superseded: Path | None = None,
+        known: Mapping[str, Sequence[str]] | None = None,
+        interrupted: bool = False,
+    ) -> None:
+        self._transcripts = transcripts
+        self._superseded = superseded
+        self._known = known
+        self._interrupted = interrupted
+        self.hashes: dict[str, str] = {}
+        self.edited: list[str] = []
+
+    def write(self, files: Sequence[tuple[Path, str]]) -> None:
+        """Write several files in parallel: syncing eight takes a file system about as long as syncing one."""
+        with ThreadPoolExecutor(min(8, max(1, len(files)))) as pool:
+            for _ in pool.map(lambda file: self._write(*file), files):
+                pass
+
+    def _write(self, path: Path, text: str) -> None:
+        data = text.encode()
+        name = path.relative_to(self._transcripts).as_posix()
+        self.hashes[name] = hashlib.sha256(data).hexdigest()
+        try:
+            present = path.read_bytes()
+        except OSError:
+            present = None
+        # A file that holds the same bytes already is left alone.
+        if present != data:
+            if present is not None:
+                self._keep(path, name, present)
+            write_bytes(path, data)
+
+    def _keep(self, path: Path, name: str, present: bytes) -> None:
+        """Move a file away unless the run has written it."""
+        if self._known is None or hashlib.sha256(present).hexdigest() in self._known.get(name, ()):
+            return
+        if name in self._known and not self._interrupted:
+            kept = free_path(path.with_name(f"{path.stem}.{_EDITED}{path.suffix}"))
+            path.rename(kept)
+            self.edited.append(kept.relative_to(self._transcripts).as_posix())
+        else:
+            self.supersede(path)
+
+    def supersede(self, path: Path) -> None:
+        """Move a file to ``superseded/``, or delete it where nothing is kept."""
+        if self._superseded is None:
+            path.unlink()
+            return
+        target = free_path(self._superseded / path.relative_to(self._transcripts))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+
+
+def open_writer(folder: RunFolder, bundle: str) -> tuple[TranscriptWriter, WrittenFiles]:
+    """Returns a writer for the transcripts of a bundle and the list of what was written before.
+
+    The list is marked as incomplete until ``WrittenFiles.merged`` is written.
+    """
+    lists = read_written(folder)
+    known: dict[str, list[str]] = {}
+    for written in lists.values():
+        for name, file in written.files.items():
+            known.setdefault(name, []).extend(file.hashes)
+    before = lists.get(bundle) or WrittenFiles(bundle)
+    WrittenFiles(bundle, False, before.files).write(folder)
+    return TranscriptWriter(folder.transcripts, folder.superseded, known, not before.complete), before

@@ -1,0 +1,117 @@
+"""Which transcripts a run has written, with their hashes: what it may replace, and what no longer belongs to it.
+
+``results/<run>/.state/written/<bundle>.json`` is written by ``merge`` and declared to no rule, so that Snakemake never
+deletes it. A file whose hash is not in it was not written by the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.known_fields import from_known_fields
+from audiogrid.records.run_folder import RunFolder
+
+SCHEMA = 1
+# A killed job may have written a file, but not that it did: the hash before counts, too.
+_HASHES = 2
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file under ``transcripts/``. ``hashes``: SHA-256 of the last versions, newest first.
+
+    ``current``: whether the last merge of its recording wrote it.
+    """
+
+    recording: str
+    hashes: list[str]
+    current: bool = True
+
+
+@dataclass(frozen=True)
+class WrittenFiles:
+    """Files that one bundle's merge has written, by path relative to ``transcripts/``.
+
+    ``complete``: whether the merge got to its end; else it may have written files that are not listed.
+    """
+
+    bundle: str
+    complete: bool = True
+    files: dict[str, WrittenFile] = field(default_factory=dict)
+
+    def write(self, folder: RunFolder) -> None:
+        """Write the list of the bundle."""
+        write_json(_path(folder, self.bundle), {"schema": SCHEMA, **asdict(self)}, indent=1)
+
+    def merged(self, hashes: Mapping[str, tuple[str, str]]) -> WrittenFiles:
+        """Returns the list after a merge. ``hashes``: file -> recording and SHA-256, of all that it wrote.
+
+        Other files of the same recordings are no longer current; those of other recordings stay as they are.
+        """
+        recordings = {recording for recording, _ in hashes.values()}
+        files = {
+            name: WrittenFile(file.recording, file.hashes, file.current and file.recording not in recordings)
+            for name, file in self.files.items()
+        }
+        for name, (recording, sha256) in hashes.items():
+            known = [one for one in (files[name].hashes if name in files else []) if one != sha256]
+            files[name] = WrittenFile(recording, [sha256, *known][:_HASHES])
+        return WrittenFiles(self.bundle, True, files)
+
+
+def _path(folder: RunFolder, bundle: str) -> Path:
+    return folder.written / f"{bundle}.json"
+
+
+def _from_json(raw: Mapping[str, Any]) -> WrittenFiles:
+    files = {name: from_known_fields(WrittenFile, file) for name, file in raw["files"].items()}
+    return WrittenFiles(raw["bundle"], raw["complete"], files)
+
+
+def read_written(folder: RunFolder) -> dict[str, WrittenFiles]:
+    """Returns the lists of all bundles that were ever merged in a run; one that cannot be read counts as none."""
+    found = {}
+    for path in sorted(folder.written.glob("*.json")):
+        try:
+            found[path.stem] = _from_json(read_json(path))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def adopt_merged(folder: RunFolder) -> None:
+    """Make the lists of a run that was merged before there were any, from ``merged/<bundle>.json``."""
+    if folder.written.is_dir() or not folder.merged.is_dir():
+        return
+    for path in sorted(folder.merged.glob("*.json")):
+        try:
+            report = read_json(path)
+            hashes = {
+                Path(file["path"]).relative_to(folder.transcripts.name).as_posix(): (recording, file["sha256"])
+                for recording, files in report["files"].items()
+                for file in files.values()
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        WrittenFiles(path.stem).merged(hashes).write(folder)
+
+
+def forget_files(folder: RunFolder, names: Iterable[str], bundles: Iterable[str]) -> None:
+    """Take files off all lists, and delete the lists of former bundles whose files are all gone or on another list.
+
+    ``bundles``: those of the present plan.
+    """
+    gone, present = set(names), set(bundles)
+    lists = read_written(folder)
+    listed = {name for bundle, written in lists.items() if bundle in present for name in written.files}
+    for bundle, written in lists.items():
+        left_behind = gone if bundle in present else gone | listed
+        files = {name: file for name, file in written.files.items() if name not in left_behind}
+        if not files and bundle not in present:
+            _path(folder, bundle).unlink(missing_ok=True)
+        elif len(files) < len(written.files):
+            WrittenFiles(bundle, written.complete, files).write(folder)

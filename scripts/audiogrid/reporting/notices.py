@@ -1,0 +1,75 @@
+"""What a run did with files of earlier runs, as sentences: for the last lines on the terminal and for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.known_fields import from_known_fields
+from audiogrid.merging.merge_bundle import MergedBundle
+from audiogrid.merging.superseded import Superseded
+from audiogrid.records.plan import Plan
+from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.written_files import read_written
+
+# Names that a sentence holds.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Notices:
+    """Files, relative to the run's folder. ``superseded``: moved there; ``edited``: kept under another name.
+
+    ``kept``: transcripts of an earlier run, of recordings that have failed this time.
+    """
+
+    superseded: list[str] = field(default_factory=list)
+    edited: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    def sentences(self, folder: RunFolder) -> list[str]:
+        """Returns a sentence for each kind of file that there is."""
+        found = []
+        if self.superseded:
+            found.append(
+                f"{len(self.superseded)} file(s) of recordings or formats that are no longer wanted are now in "
+                f"{folder.superseded}/: {_names(self.superseded)}"
+            )
+        if self.edited:
+            found.append(f"{len(self.edited)} transcript(s) that somebody had edited were kept: {_names(self.edited)}")
+        if self.kept:
+            found.append(
+                f"{len(self.kept)} transcript(s) of an earlier run stay until there are new ones: {_names(self.kept)}"
+            )
+        return found
+
+
+def _names(files: Sequence[str]) -> str:
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return ", ".join(files[:_NAMED]) + more
+
+
+def write_notices(
+    folder: RunFolder, plan: Plan, bundles: Sequence[MergedBundle], moved: Sequence[Superseded]
+) -> Notices:
+    """Write and return the notices of a run that has ended. ``moved``: to ``superseded/``."""
+    new = {name for merged in bundles for name in merged.files}
+    kept = [
+        f"{folder.transcripts.name}/{name}"
+        for written in read_written(folder).values()
+        for name, file in written.files.items()
+        if file.recording in plan.recording and file.recording not in new and (folder.transcripts / name).is_file()
+    ]
+    edited = [name for merged in bundles for name in merged.edited if (folder.root / name).is_file()]
+    notices = Notices([one.file for one in moved], sorted(edited), sorted(set(kept)))
+    write_json(folder.notices, asdict(notices), indent=1)
+    return notices
+
+
+def read_notices(folder: RunFolder) -> Notices:
+    """Returns the notices of the last end of a run; none where there are none."""
+    try:
+        return from_known_fields(Notices, read_json(folder.notices))
+    except (OSError, ValueError, TypeError):
+        return Notices()
