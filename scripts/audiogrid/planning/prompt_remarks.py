@@ -23,7 +23,7 @@ def _remarks(recording: Recording, settings: Settings, folders: Mapping[str, Pat
 def add_prompt_remarks(
     recordings: Sequence[Recording], settings: Settings, model_dirs: Sequence[Path]
 ) -> tuple[list[Recording], list[str]]:
-    """Returns the recordings with a sentence (``left_out``) for what their models do not read, and each remark once, as a warning.
+    """Returns the recordings with what their models do not read as ``left_out``, and each sentence once, as a warning.
 
     ``model_dirs``: folders of all models of the plan. A warning that is not about all recordings says how many.
     """
