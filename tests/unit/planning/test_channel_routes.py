@@ -200,14 +200,15 @@ def test_plans_without_such_routes_are_to_the_byte_what_they_were(tmp_path):
     done = apply_routes(recordings, routes, {}, settings, dict.fromkeys(settings.models, ALL)).recordings
     plan = plan_recordings(done, settings)
     plan.write(tmp_path / "plan.json")
-    # The revision of the decoding code came later.
+    # The revision of the decoding code came later; so did the search for crosstalk, which is in the spec of a bundle
+    # with split channels, and of its shards: it is split again, and what is still the same is not decoded again.
     text = (tmp_path / "plan.json").read_text().replace(', "revision": 0', "")
     written = hashlib.sha256(text.encode()).hexdigest()
-    assert written == "870706c09c8755161ef2798808524726db7a7acd73a0c602d4dd02c290f81859"
-    assert [bundle.spec for bundle in plan.bundles] == ["8184729de24d019e8f836bc394a13ff8"]
+    assert written == "34202f27def1dec7089fa3a61fff50f9f966f4766ffa2a52d8fdb6b4d86f5b48"
+    assert [bundle.spec for bundle in plan.bundles] == ["04a77132cd6a118fb54ce6d8f24cc84b"]
     assert [shard.spec for shard in plan.shards] == [
-        "89ebeebcadc7ddb02963278d12a5e6a3",
-        "d6da8c9028b8a78352cffc58683fcdfd",
+        "37b977021193faff963b0e1d27a406b9",
+        "d90e3317c2144e6370741625c7ea6d03",
     ]
     assert plan.options_for(done[1], 1) == plan.options_for(done[1])
     assert routes_to_json(routes)[0] == {
