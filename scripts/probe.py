@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from logging import Logger
 from pathlib import Path
 
 from audiogrid.core.command import run
@@ -13,9 +15,13 @@ from audiogrid.core.log import open_log
 from audiogrid.core.timebase import clock
 from audiogrid.core.tsv import escape_cell
 from audiogrid.hardware.cores import usable_cores
+from audiogrid.media.audio_tracks import TrackWish, parse_tracks
 from audiogrid.probing.fingerprint import attempts_file, record_attempt
 from audiogrid.probing.list_recordings import list_sources
-from audiogrid.probing.probe import ProbeReport, known_ids, probe, write_rejected
+from audiogrid.probing.probe import Probed, ProbeReport, known_ids, probe, write_rejected
+
+# Notes on the terminal; the others are in the log and the summary.
+_MOST_NOTES = 20
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -24,6 +30,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         "--recordings-json", required=True, help="a folder, glob, table or media file, or a list of them, as JSON"
     )
     parser.add_argument("--channels", default="mix", help="mix or split, where a table says nothing else")
+    parser.add_argument("--tracks", type=json.loads, default='"auto"', help="wanted audio tracks, as JSON")
+    parser.add_argument("--language", help="the run's language, which decides between equal audio tracks")
     parser.add_argument("--processes", type=int, default=usable_cores())
     parser.add_argument("--cache", type=Path, help="facts and ids of earlier runs (JSON lines, rewritten)")
     parser.add_argument("--output", type=Path, required=True, help="probe.json")
@@ -44,14 +52,38 @@ def _recordings(text: str) -> str | list[str]:
     raise InputError(f"recordings is {text}: give a path, or a list of paths")
 
 
+def _tracks(value: object) -> TrackWish:
+    try:
+        return parse_tracks(value)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def _say_left_out(recordings: Sequence[Probed], log: Logger) -> None:
+    """Tell of recordings with speech on audio tracks that are left out."""
+    told = [one for one in recordings if one.note and "audio track" in one.note]
+    for number, recording in enumerate(told):
+        line = f"note: {escape_cell(recording.recording)}: {escape_cell(recording.note or '')}"
+        if number < _MOST_NOTES:
+            print(line, file=sys.stderr)
+        log.warning(line)
+    if len(told) > _MOST_NOTES:
+        print(
+            f"note: and {len(told) - _MOST_NOTES} more recordings; see the column note of summary.tsv", file=sys.stderr
+        )
+
+
 def main(argv: list[str]) -> None:
     """Write probe.json; say on standard error what was rejected and why."""
     arguments = _arguments(argv)
     log = open_log(arguments.log)
     listing = list_sources(
-        _recordings(arguments.recordings_json), channels=arguments.channels, known_ids=known_ids(arguments.cache)
+        _recordings(arguments.recordings_json),
+        channels=arguments.channels,
+        tracks=_tracks(arguments.tracks),
+        known_ids=known_ids(arguments.cache),
     )
-    probed = probe(listing.sources, processes=arguments.processes, cache=arguments.cache)
+    probed = probe(listing.sources, processes=arguments.processes, cache=arguments.cache, language=arguments.language)
     report = ProbeReport(probed.recordings, [*listing.rejected, *probed.rejected])
     if arguments.cache is not None:
         record_attempt(attempts_file(arguments.cache.parent), probed.unreachable)
@@ -62,6 +94,7 @@ def main(argv: list[str]) -> None:
         line = f"rejected {escape_cell(rejection.path or rejection.recording)}: {escape_cell(rejection.reason)}"
         print(line, file=sys.stderr)
         log.warning(line)
+    _say_left_out(report.recordings, log)
     audio = sum(recording.duration for recording in report.recordings)
     summary = f"probed {len(report.recordings)} recording(s), {clock(audio)} of audio, {len(report.rejected)} rejected"
     print(summary, file=sys.stderr)

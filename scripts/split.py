@@ -24,6 +24,7 @@ from audiogrid.splitting.cut_cache import write_cuts
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 
 _FIELDS = ("recording", "path", "size", "mtime_ns", "channels_mode", "duration", "chunks")
+_OPTIONAL_FIELDS = ("address_table", "channels", "audio_tracks")
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -68,7 +69,10 @@ def read_jobs(path: Path, bundle: str | None) -> tuple[str, list[SplitJob]]:
     try:
         name, recordings = _select(raw, bundle, path)
         return name, [
-            SplitJob(**{field: item[field] for field in _FIELDS}, address_table=item.get("address_table"))
+            SplitJob(
+                **{field: item[field] for field in _FIELDS},
+                **{field: item[field] for field in _OPTIONAL_FIELDS if field in item},
+            )
             for item in recordings
         ]
     except (KeyError, TypeError) as error:

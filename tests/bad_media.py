@@ -97,6 +97,45 @@ def encode(
     return path
 
 
+def encode_tracks(
+    path: Path,
+    tracks: list[np.ndarray],
+    codec: str = "pcm_s16le",
+    *,
+    languages: list[str] | None = None,
+    default: int | None = None,
+) -> Path:
+    """A file with an audio track for each of ``tracks`` (int16 at 16 kHz, shape ``(n,)`` or ``(n, channels)``)."""
+    import av
+
+    with av.open(str(path), "w", format=_FORMATS.get(path.suffix[1:], path.suffix[1:])) as container:
+        streams = []
+        for number, pcm in enumerate(tracks):
+            layout = _LAYOUTS[pcm.reshape(len(pcm), -1).shape[1]]
+            stream = container.add_stream(codec, rate=RATE, layout=layout)
+            if languages:
+                stream.metadata["language"] = languages[number]
+            stream.disposition = av.stream.Disposition.default if number == default else av.stream.Disposition(0)
+            streams.append((stream, layout, pcm.reshape(len(pcm), -1)))
+        for stream, _, _ in streams:
+            encoder = stream.codec_context
+            encoder.format = encoder.codec.audio_formats[0]
+            encoder.open()
+        # One second of each in turn, as recorders write them.
+        for start in range(0, max(len(pcm) for _, _, pcm in streams), RATE):
+            for stream, layout, pcm in streams:
+                piece = pcm[start : start + RATE]
+                if len(piece):
+                    frame = av.AudioFrame.from_ndarray(
+                        np.ascontiguousarray(piece).reshape(1, -1), format="s16", layout=layout
+                    )
+                    frame.rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+                    container.mux(stream.encode(frame))
+        for stream, _, _ in streams:
+            container.mux(stream.encode(None))
+    return path
+
+
 def _add_video(container: Any) -> Any:
     video = container.add_stream("mpeg4", rate=10)
     video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
@@ -115,7 +154,7 @@ def _draw(container: Any, video: Any, seconds: float) -> None:
 
 def write_wav(path: Path, pcm: np.ndarray, *, rate: int = RATE, data_size: int | None = None) -> Path:
     """A plain WAV of int16 samples ``(n,)`` or ``(n, channels)``; ``data_size``: what the header claims."""
-    samples = pcm.reshape(len(pcm), -1)
+    samples = pcm.reshape(len(pcm), -1) if pcm.ndim > 1 or len(pcm) else pcm[:, None]
     channels = samples.shape[1]
     data = np.ascontiguousarray(samples, dtype="<i2").tobytes()
     size = len(data) if data_size is None else data_size

@@ -21,6 +21,9 @@ rule probe:
     params:
         recordings=json.dumps(SETTINGS["recordings"]),
         channels=SETTINGS["channels"],
+        tracks=json.dumps(SETTINGS["tracks"]),
+        # Decides between audio tracks that are equal otherwise.
+        language=SETTINGS["language"],
         # A new, changed or removed file is a reason to look again.
         listing=LISTING,
     message:
@@ -29,6 +32,8 @@ rule probe:
         'python "$AUDIOGRID_SCRIPTS"/probe.py'
         " --recordings-json={params.recordings:q}"
         " --channels={params.channels:q}"
+        " --tracks={params.tracks:q}"
+        " --language={params.language:q}"
         " --processes={threads}"
         " --cache={resources.run_dir:q}/.state/probe.jsonl"
         " --output={output.probe:q}"

@@ -13,7 +13,8 @@ from audiogrid.comparing.degrading import SCHEMA as SOUND_SCHEMA
 from audiogrid.comparing.degrading import degrade, suffix
 from audiogrid.config.conditions import ORIGINAL, Condition
 from audiogrid.core.atomic_files import canonical_json, read_json, write_json
-from audiogrid.media.demux import MediaError, MediaFile
+from audiogrid.media.demux import MediaError
+from audiogrid.media.file_parts import MediaFile
 from audiogrid.probing.media_facts import probe_media
 from audiogrid.remote.service import RemoteError
 from audiogrid.splitting.opening import UnusableRecordingError, open_recording
@@ -57,6 +58,7 @@ class ConditionOutput:
 
 def _recipe(source: Mapping[str, Any], condition: Condition) -> str:
     facts = [SOUND_SCHEMA, condition.name, *(source[name] for name in ("path", "size", "mtime_ns", "channels_mode"))]
+    facts += source.get("tracks") or []
     return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
 
 
@@ -99,7 +101,7 @@ def make_condition(
         entry = remembered.get(recipe)
         if entry is None or entry["name"] != name:
             try:
-                degrade(_source(source), folder / name, condition, source["channels_mode"])
+                degrade(_source(source), folder / name, condition, source["channels_mode"], source.get("tracks") or ())
                 entry = _entry(folder / name, recipe)
             except (MediaError, UnusableRecordingError, RemoteError, OSError, ValueError) as error:
                 made.problems[source["recording"]] = f"there is no {condition.name} of it: {error}"
@@ -116,6 +118,8 @@ def make_condition(
                 "path": (folder / name).as_posix(),
                 "note": None,
                 "address_table": None,
+                "tracks": [],
+                "remarks": [],
             }
         )
     kept = {Path(item["path"]).name for item in made.recordings} | {_MADE}

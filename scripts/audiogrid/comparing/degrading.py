@@ -7,7 +7,7 @@ little memory; the same input gives the same bytes.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,14 @@ import numpy as np
 from audiogrid.config.conditions import Condition, Step
 from audiogrid.core.errors import RetryableError
 from audiogrid.core.timebase import SAMPLE_RATE
-from audiogrid.media.demux import MediaError, MediaFile
+from audiogrid.media.demux import MediaError
+from audiogrid.media.file_parts import MediaFile
 from audiogrid.media.pcm_stream import stream_pcm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from audiogrid.media.pcm_stream import Channels
+    from audiogrid.media.pcm_converter import Channels
 
     Blocks = Iterator[NDArray[np.int16]]
 
@@ -42,7 +43,9 @@ def suffix(condition: Condition) -> str:
     return _SUFFIXES[condition.steps[-1].kind]
 
 
-def degrade(source: MediaFile, target: Path, condition: Condition, channels: Channels) -> None:
+def degrade(
+    source: MediaFile, target: Path, condition: Condition, channels: Channels, tracks: Sequence[int] = ()
+) -> None:
     """Write ``source`` as it sounds under ``condition``; with ``channels`` split the channels stay separate.
 
     ``target`` is written atomically. Raises ``MediaError`` when the source cannot be decoded and
@@ -54,8 +57,9 @@ def degrade(source: MediaFile, target: Path, condition: Condition, channels: Cha
             path: MediaFile = source
             for number, step in enumerate(condition.steps):
                 made = Path(folder) / f"{number}{_SUFFIXES[step.kind]}"
-                _apply(path, made, step, channels)
-                path = made
+                _apply(path, made, step, channels, tracks)
+                # What was made has one track.
+                path, tracks = made, ()
             made.replace(target)
     except OSError as error:
         if isinstance(source, Path) and error.filename is not None and Path(error.filename) == source:
@@ -65,8 +69,8 @@ def degrade(source: MediaFile, target: Path, condition: Condition, channels: Cha
         ) from error
 
 
-def _apply(source: MediaFile, target: Path, step: Step, channels: Channels) -> None:
-    blocks: Blocks = iter(stream_pcm(source, channels=channels))
+def _apply(source: MediaFile, target: Path, step: Step, channels: Channels, tracks: Sequence[int]) -> None:
+    blocks: Blocks = iter(stream_pcm(source, channels=channels, tracks=tracks))
     if step.kind == "mp3":
         _encode(blocks, target, "mp3", "libmp3lame", kbits=step.value)
     elif step.kind == "opus":
@@ -75,7 +79,7 @@ def _apply(source: MediaFile, target: Path, step: Step, channels: Channels) -> N
         filters = [("highpass", "f=300"), ("highpass", "f=300"), ("lowpass", "f=3400"), ("lowpass", "f=3400")]
         _encode(_filtered(blocks, filters), target, "wav", "pcm_mulaw", rate=8000)
     elif step.kind == "noise":
-        level = speech_level(stream_pcm(source, channels=channels)) / 10 ** (step.value / 20)
+        level = speech_level(stream_pcm(source, channels=channels, tracks=tracks)) / 10 ** (step.value / 20)
         _encode(_with_noise(blocks, level), target, "flac", "flac")
     else:
         _encode(_filtered(blocks, [("atempo", f"{step.value:g}")]), target, "flac", "flac")

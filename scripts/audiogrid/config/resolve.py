@@ -15,6 +15,7 @@ from audiogrid.config.typed_values import typed
 from audiogrid.core.errors import InputError
 from audiogrid.core.language_codes import check_language
 from audiogrid.export.formats import FORMATS
+from audiogrid.media.audio_tracks import parse_tracks
 
 SCHEMA_PATH = Path(__file__).parent / "config.schema.yaml"
 
@@ -60,6 +61,11 @@ def _mistakes(value: Mapping[str, Any]) -> list[str]:
     broken = {error.absolute_path[0] for error in errors if error.absolute_path}
     if "language" not in broken and (wrong := check_language(value["language"])):
         found.append(f"language: {wrong}")
+    if "tracks" not in broken:
+        try:
+            parse_tracks(value["tracks"])
+        except ValueError as error:
+            found.append(str(error))
     if "routes" not in broken:
         found += route_mistakes(value["routes"])
     return found or list(variant_mistakes(value))

@@ -1,7 +1,7 @@
-"""Opening media files and walking through their audio packets, damaged ones included.
+"""Opens media files and reads their audio packets, also past damaged places.
 
-Times are seconds as float here (containers count in time bases of their own) and count from
-the container's start, as a player shows them.
+Times are seconds as float here, because containers have time bases of their own. They count from the container's
+start, as a player shows them.
 """
 
 from __future__ import annotations
@@ -11,29 +11,20 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from audiogrid.media.file_parts import MediaFile, Part, PartReader
 from audiogrid.remote.reader import RemoteFile, Status
 
-MediaFile = Path | RemoteFile
-
-# Bytes that FFmpeg asks for at a time where each call costs more than a read from a disk.
+# Bytes that FFmpeg asks for at a time where each call costs more than reading from a disk.
 _REMOTE_BUFFER = 1 << 18
-# A timestamp may be off by this much before audio is moved: containers round to milliseconds or frames.
-TOLERANCE = 0.05
-# A jump ahead by more than this, past the end that the header claims, is a broken timestamp and not a pause.
-LONGEST_PAUSE = 3600.0
-# Timestamps that fall back by more than this were restarted (recordings strung together).
-RESTART = 1.0
-# Reading goes on after this many errors in a row, since each attempt moves ahead in the file.
+# Reading ends after this many errors in a row. Each attempt moves ahead in the file.
 READ_ERRORS = 200
 
-# Largest valid packet in bytes where frames follow each other without an index: what is bigger holds rubbish.
-_LARGEST_PACKET = {"mp3": 1_500, "aac": 8_191, "ac3": 3_840, "eac3": 4_096, "amr": 64}
 # Formats whose header or index says how long they are, and in which a seek lands on true timestamps.
 _HEADERS_COUNT = {"mov", "matroska", "ogg", "wav", "w64", "flac", "asf", "aiff", "caf"}
-_TAG_STARTS = (b"ID3", b"TAG", b"APE", b"LYR")
+# FFmpeg's AVFMT_TS_DISCONT.
+_CLOCK_JUMPS = 0x0200
 _PLAYLISTS = {"hls", "concat", "dash", "sdp", "rtsp", "webvtt", "tedcaptions"}
 # Demuxers that take nearly any bytes for speech because their format has no signature.
 _UNSIGNED = {"amrnb", "amrwb"}
@@ -52,10 +43,10 @@ class MediaError(Exception):
 
 @dataclass
 class AudioInput:
-    """An open container and its audio stream.
+    """An open container and one of its audio streams.
 
-    ``origin``: seconds that timestamps are ahead of the recording's zero. ``claimed_end``:
-    seconds from zero at which the header says the audio (``claims_audio``) or the whole file ends.
+    ``origin``: the container's clock at the recording's zero, in seconds. ``claimed_end``: seconds from zero at which
+    the header says the audio (``claims_audio``) or the whole file ends. ``tracks``: number of audio streams.
     """
 
     container: Any
@@ -66,6 +57,11 @@ class AudioInput:
     claimed_end: float | None
     claims_audio: bool
     tracks: int
+
+    @property
+    def clock_restarts(self) -> bool:
+        """Whether clocks of this format may jump (FFmpeg's ``AVFMT_TS_DISCONT``, and streams cut by a server)."""
+        return bool(self.container.format.flags & _CLOCK_JUMPS) or self.format in ("flv", "live_flv")
 
     @property
     def trusts_claim(self) -> bool:
@@ -103,9 +99,10 @@ def check_file(path: MediaFile) -> os.stat_result | Status:
     return status
 
 
-def _head(path: MediaFile, size: int) -> bytes:
+def _head(path: MediaFile, size: int, start: int = 0) -> bytes:
     try:
         with path.open("rb") as file:
+            file.seek(start)
             return file.read(size)
     except PermissionError:
         raise MediaError("No permission to read the file: make it readable (chmod u+r) or ask its owner.") from None
@@ -129,29 +126,37 @@ def _not_media(head: bytes) -> MediaError:
     return MediaError("The file is damaged or is no audio or video: play it to check, then export it again.")
 
 
-def _open_container(path: MediaFile) -> Any:
+def _open_container(path: MediaFile, part: Part | None, head: bytes) -> Any:
     import av
 
+    # A transport stream may carry the same programme on under other numbers, after a splice.
+    options = {"merge_pmt_versions": "1"} if head[:1] == head[188:189] == b"G" else {}
+    if part is not None:
+        options["protocol_whitelist"] = "none"
+        return av.open(PartReader(path, part), options=options, metadata_errors="replace", buffer_size=_REMOTE_BUFFER)
     if isinstance(path, RemoteFile):
-        # Nothing that a playlist names is opened: what comes from elsewhere has no business with files of this machine.
+        # A remote playlist must not make FFmpeg open files of this machine.
         return av.open(
-            path.open(), options={"protocol_whitelist": "none"}, metadata_errors="replace", buffer_size=_REMOTE_BUFFER
+            path.open(),
+            options={**options, "protocol_whitelist": "none"},
+            metadata_errors="replace",
+            buffer_size=_REMOTE_BUFFER,
         )
     # An absolute path is never taken for a URL or an option; nested opens (playlists) stay local.
-    return av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    return av.open(str(path.absolute()), options={**options, "protocol_whitelist": "file"}, metadata_errors="replace")
 
 
 @contextmanager
-def open_audio(path: MediaFile) -> Iterator[AudioInput]:
-    """Open the main audio stream of a file; raises ``MediaError`` when there is none to decode."""
+def open_container(path: MediaFile, part: Part | None = None) -> Iterator[Any]:
+    """Open a file, or one part of it; raises ``MediaError`` when it is no audio or video."""
     import av
 
     check_file(path)
-    head = _head(path, 4096)
+    head = _head(path, 4096, part.start if part else 0)
     if _is_text(head):
         raise MediaError("The file holds text, not audio, whatever its name says: remove it or export the audio again.")
     try:
-        container = _open_container(path)
+        container = _open_container(path, part, head)
     except (av.error.FFmpegError, ValueError, OSError):
         if isinstance(path, RemoteFile):
             path.raise_failure()
@@ -161,20 +166,40 @@ def open_audio(path: MediaFile) -> Iterator[AudioInput]:
         name = container.format.name
         if name in _PLAYLISTS or name in _UNSIGNED:
             raise MediaError("The file is no audio or video, or a bare stream without a header: export it again.")
-        yield _describe(container, path, head)
+        if not container.streams.audio:
+            what = "video without sound" if container.streams.video else "no audio"
+            raise MediaError(f"The file holds {what}: there is nothing to transcribe.")
+        if name == "asf" and any(guid in head for guid in _ASF_DRM):
+            raise MediaError("The audio is copy-protected (DRM): export it without protection.")
+        yield container
         if isinstance(path, RemoteFile):
             path.raise_failure()
 
 
-def _describe(container: Any, path: MediaFile, head: bytes) -> AudioInput:
+def main_track(container: Any) -> int:
+    """Number (from 1) of the audio track that FFmpeg and players take if nobody chooses."""
     tracks = list(container.streams.audio)
-    if not tracks:
-        what = "video without sound" if container.streams.video else "no audio"
-        raise MediaError(f"The file holds {what}: there is nothing to transcribe.")
-    stream = container.streams.best("audio") or tracks[0]
+    best = container.streams.best("audio") or tracks[0]
+    return [track.index for track in tracks].index(best.index) + 1
+
+
+@contextmanager
+def open_audio(path: MediaFile, *, part: Part | None = None, track: int | None = None) -> Iterator[AudioInput]:
+    """Open an audio track of a file or of one part of it; raises ``MediaError`` when it cannot be decoded.
+
+    ``track``: its number from 1; ``None``, or a number that this part does not have, stands for the main one.
+    """
+    with open_container(path, part) as container:
+        count = len(container.streams.audio)
+        number = track if track is not None and track <= count else main_track(container)
+        yield describe(container, path, number)
+
+
+def describe(container: Any, path: MediaFile, number: int) -> AudioInput:
+    """One audio track (``number`` from 1) of an open container. Raises ``MediaError`` when it has no decoder."""
+    stream = container.streams.audio[number - 1]
     context = stream.codec_context
-    tag = "" if context is None else str(context.codec_tag)
-    if tag in _DRM_TAGS or (container.format.name == "asf" and any(guid in head for guid in _ASF_DRM)):
+    if context is not None and str(context.codec_tag) in _DRM_TAGS:
         raise MediaError("The audio is copy-protected (DRM): export it without protection.")
     if context is None:
         raise MediaError("No decoder for the audio of this file: convert it to WAV, FLAC or MP3.")
@@ -189,13 +214,13 @@ def _describe(container: Any, path: MediaFile, head: bytes) -> AudioInput:
         claimed: float | None = ((stream.start_time or 0) + stream.duration) * time_base - origin
     else:
         claimed = None if container.duration is None else container.duration / 1e6
-    return AudioInput(container, stream, path, origin, time_base, claimed, claims_audio, len(tracks))
+    return AudioInput(container, stream, path, origin, time_base, claimed, claims_audio, len(container.streams.audio))
 
 
 class Packets:
-    """The packets of an open file, past unreadable places; the last one is empty and flushes the decoder.
+    """Iterates over the packets of an open file and skips unreadable places. The last packet is empty (flush).
 
-    ``read_errors`` counts places where the container could not be read.
+    ``read_errors``: number of places that could not be read.
     """
 
     def __init__(self, source: AudioInput, *, all_streams: bool = False) -> None:
@@ -222,66 +247,3 @@ class Packets:
             except (av.error.FFmpegError, OSError):
                 failures += 1
                 self.read_errors += failures == 1
-
-
-class Timeline:
-    """Where audio lies on the container's clock, whatever damage or odd timestamps there are.
-
-    Feed every packet to ``account`` (it notices bytes that hold no frames in formats whose
-    timestamps merely count frames), then ask ``silence_before`` for the pause in front of audio
-    that starts at a timestamp.
-    """
-
-    def __init__(self, source: AudioInput) -> None:
-        self._largest = _LARGEST_PACKET.get(source.format)
-        self._path = source.path
-        self._claimed = source.claimed_end or 0.0
-        self._time_base = source.time_base
-        self._shift = -source.origin
-        self._bytes = 0
-        self._seconds = 0.0
-        self._next = 0
-        self.jumps = 0
-
-    def account(self, packet: Any) -> None:
-        """Shift what follows by the audio that bytes without frames stood for (estimated from the bit rate)."""
-        largest = self._largest
-        if largest is None:
-            return
-        size, position = packet.size, packet.pos
-        skipped = 0
-        if position is not None:
-            if self._next and position > self._next and not self._is_tag(self._next):
-                skipped = position - self._next
-            self._next = position + size
-        if size > largest:
-            if bytes(packet)[:3] not in _TAG_STARTS:
-                skipped += size
-        else:
-            self._bytes += size
-            self._seconds += (packet.duration or 0) * self._time_base
-        if skipped and self._bytes:
-            lost = skipped * self._seconds / self._bytes
-            # Short stretches are padding between frames.
-            self._shift += lost if lost > TOLERANCE else 0.0
-
-    def _is_tag(self, position: int) -> bool:
-        with self._path.open("rb") as file:
-            file.seek(position)
-            return file.read(3) in _TAG_STARTS
-
-    def place(self, timestamp: int) -> float:
-        """Seconds from the recording's zero of a timestamp of the stream."""
-        return timestamp * self._time_base + self._shift
-
-    def silence_before(self, timestamp: int, cursor: float) -> float:
-        """Seconds of silence between ``cursor`` (where audio has got to) and audio at ``timestamp``."""
-        start = timestamp * self._time_base + self._shift
-        gap = start - cursor
-        if -RESTART <= gap <= TOLERANCE:
-            return 0.0
-        if gap < 0 or (gap > LONGEST_PAUSE and start > self._claimed + RESTART):
-            self._shift -= gap
-            self.jumps += 1
-            return 0.0
-        return gap

@@ -122,7 +122,7 @@ def _settled(known: _RecordingFacts, whole: TrackSettings, tracks: Mapping[int |
         known.recording,
         model=whole.model,
         options=whole.options,
-        remarks=remarks,
+        remarks=[*known.recording.remarks, *remarks],
         identified=found.summary() if found is not None and found.language else None,
         by_channel={str(track): one.chosen for track, one in tracks.items() if one.chosen != whole},
     )

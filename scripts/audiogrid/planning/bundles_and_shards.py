@@ -33,7 +33,11 @@ def _hash(value: Any) -> str:
 
 def _bundle_spec(recordings: Sequence[Recording]) -> str:
     """Returns a hash that changes exactly when ``split`` would write something else."""
-    facts = [(r.recording, r.path, r.size, r.mtime_ns, r.duration, r.channels_mode, r.chunks) for r in recordings]
+    facts = [
+        # Chosen audio tracks count only where they are not the ones that every file has.
+        (r.recording, r.path, r.size, r.mtime_ns, r.duration, r.channels_mode, r.chunks, *r.audio_tracks)
+        for r in recordings
+    ]
     # Only recordings with split channels are cut in another way since crosstalk is looked for.
     crosstalk = [CROSSTALK_SCHEMA] if any(r.channels_mode == "split" for r in recordings) else []
     return _hash([SPLIT_SCHEMA, facts, *crosstalk])
@@ -190,6 +194,8 @@ def probed_recordings(probed: Mapping[str, Any], chunk_minutes: float) -> list[R
             reference=item.get("reference"),
             note=item.get("note"),
             address_table=item.get("address_table"),
+            audio_tracks=item.get("tracks") or [],
+            remarks=list(item.get("remarks") or []),
             chunks=chunk_count(item["duration"], chunk_minutes),
         )
         for item in probed["recordings"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from audiogrid.decoding.whisper.model import Model
-    from audiogrid.media.demux import MediaFile
+    from audiogrid.media.file_parts import MediaFile
 
 # Raised whenever other windows of the same file are chosen, so that old answers are not used.
 _CACHE_SCHEMA = 1

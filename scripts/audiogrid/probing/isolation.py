@@ -11,6 +11,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from audiogrid.core.errors import RetryableError
+from audiogrid.media.audio_tracks import AUTO, TrackWish
 from audiogrid.remote.address import is_remote, parse
 
 # Files per message to a child process.
@@ -27,6 +29,8 @@ _RETRY_SECONDS = 600.0
 # Processes mostly wait for remote files: more of them than cores, and each for fewer files.
 _REMOTE_CHILDREN = 8
 _REMOTE_FILES_PER_CHILD = 8
+# Processes that may end between two files before something must be wrong with the machine.
+_MOST_ENDED = 100
 # Seconds a child process may take to start, added to the time of its first file.
 _START = 60.0
 
@@ -43,7 +47,19 @@ class FileOutcome:
     is_transient: bool = False
 
 
-def probe_file(path: str) -> FileOutcome:
+@dataclass(frozen=True)
+class ProbeTask:
+    """The function that child processes run for a path. ``wish``, ``language``: as in ``probe_media``."""
+
+    wish: TrackWish = (AUTO,)
+    language: str | None = None
+
+    def __call__(self, path: str) -> FileOutcome:
+        """Returns ``MediaFacts`` of a file or address, or the reason why there are none; raises nothing."""
+        return probe_file(path, self.wish, self.language)
+
+
+def probe_file(path: str, wish: TrackWish = (AUTO,), language: str | None = None) -> FileOutcome:
     """Returns ``MediaFacts`` of a file or address, or the reason why there are none; raises nothing."""
     from audiogrid.media.demux import MediaError
     from audiogrid.probing.media_facts import probe_media
@@ -51,7 +67,9 @@ def probe_file(path: str) -> FileOutcome:
     from audiogrid.remote.service import RemoteError
 
     try:
-        return FileOutcome(asdict(probe_media(RemoteFile(parse(path)) if is_remote(path) else path)), None)
+        return FileOutcome(
+            asdict(probe_media(RemoteFile(parse(path)) if is_remote(path) else path, wish, language)), None
+        )
     except RemoteError as error:
         return FileOutcome(None, str(error), error.is_transient)
     except MediaError as error:
@@ -92,11 +110,16 @@ class _ChildProcess:
         self.deadline = 0.0
         self._allowance = _START
 
-    def send(self, paths: list[str], timeout: float) -> None:
+    def send(self, paths: list[str], timeout: float) -> bool:
+        """Give the process its next files. Returns false if it has ended."""
+        try:
+            self.link.send(paths)
+        except (BrokenPipeError, ConnectionResetError):
+            return False
         self.pending.extend(paths)
         self.set_deadline(timeout + self._allowance)
         self._allowance = 0.0
-        self.link.send(paths)
+        return True
 
     def set_deadline(self, timeout: float) -> None:
         """Start the time limit of the next file."""
@@ -135,6 +158,7 @@ def run_isolated(
     instead of facts, and a new process continues with the next file. ``sizes``: bytes of remote files, which
     lengthen their time limit. ``one_by_one``: each file is much work, so start all processes and send them one file
     at a time. ``on_outcome`` is called in this process with every outcome as it arrives.
+    Raises ``RetryableError`` if processes keep ending although they work on no file.
     """
     waiting = deque(paths)
     found: dict[str, FileOutcome] = {}
@@ -145,12 +169,24 @@ def run_isolated(
     if one_by_one:
         count, batch = min(max(1, processes), len(waiting)), 1
     children = [_ChildProcess(inspect, sizes or {}) for _ in range(count)]
+    ended = 0
     try:
         while len(found) < len(paths):
             for child in children:
                 if not child.pending and waiting:
-                    child.send([waiting.popleft() for _ in range(min(batch, len(waiting)))], timeout)
+                    some = [waiting.popleft() for _ in range(min(batch, len(waiting)))]
+                    if not child.send(some, timeout):
+                        # It ended between two files: none of them is to blame.
+                        ended += 1
+                        if ended > _MOST_ENDED:
+                            raise RetryableError(
+                                "processes that look at files keep ending by themselves: check this machine's memory"
+                            )
+                        waiting.extendleft(reversed(some))
+                        children[children.index(child)] = _replaced(child, inspect, sizes or {})
             busy = [child for child in children if child.pending]
+            if not busy:
+                continue
             pause = max(0.0, min(child.deadline for child in busy) - time.monotonic())
             ready = set(wait([child.link for child in busy], timeout=pause))
             for child in busy:
@@ -162,12 +198,17 @@ def run_isolated(
                 if reason is not None:
                     found[child.pending.popleft()] = FileOutcome(None, reason)
                     waiting.extendleft(reversed(child.pending))
-                    child.end()
-                    children[children.index(child)] = _ChildProcess(inspect, sizes or {})
+                    children[children.index(child)] = _replaced(child, inspect, sizes or {})
     finally:
         for child in children:
             child.end()
     return found
+
+
+def _replaced(child: _ChildProcess, inspect: Callable[[str], FileOutcome], sizes: Mapping[str, int]) -> _ChildProcess:
+    """End a process and start another."""
+    child.end()
+    return _ChildProcess(inspect, sizes)
 
 
 def _receive(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from audiogrid.core.errors import InputError
+from audiogrid.media.audio_tracks import AUTO, TrackWish
 from audiogrid.probing.recording_ids import Named, assign_ids
 from audiogrid.probing.recording_source import (
     CHANNELS,
@@ -49,13 +50,17 @@ def ignored(name: str) -> bool:
 
 
 def list_sources(
-    recordings: str | Sequence[str], *, channels: str = "mix", known_ids: Mapping[str, str] | None = None
+    recordings: str | Sequence[str],
+    *,
+    channels: str = "mix",
+    tracks: TrackWish = (AUTO,),
+    known_ids: Mapping[str, str] | None = None,
 ) -> Listing:
     """Returns the recordings of one or several folders, globs, tables, media files or remote addresses.
 
-    ``channels``: ``mix`` or ``split``, for recordings whose table has no other value. ``known_ids``: path -> id in
-    an earlier run; those ids are kept. Raises ``InputError`` when something named here is missing or empty, or a
-    table cannot be read, ``RetryableError`` when the storage of a remote folder cannot be reached.
+    ``channels`` (``mix`` or ``split``) and ``tracks`` are for recordings whose table has no other value. ``known_ids``:
+    path -> id in an earlier run; those ids are kept. Raises ``InputError`` when something named here is missing or
+    empty, or a table cannot be read, ``RetryableError`` when the storage of a remote folder cannot be reached.
     """
     if channels not in CHANNELS:
         raise InputError(f"channels is {channels!r}: use 'mix' (all channels as one) or 'split' (each by itself)")
@@ -67,16 +72,16 @@ def list_sources(
     rejected: list[Rejection] = []
     for item in given:
         if is_remote(item):
-            found += [(source, False) for source in _remote(item, mode)]
+            found += [(replace(source, tracks=tracks), False) for source in _remote(item, mode)]
             continue
         path = _expanded(item)
         if path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
-            rows, bad = read_table(path, mode)
+            rows, bad = read_table(path, mode, tracks)
             found += rows
             rejected += bad
             continue
         files, bad = _plain(item)
-        found += [(RecordingSource("", file, channels=mode), False) for file in files]
+        found += [(RecordingSource("", file, channels=mode, tracks=tracks), False) for file in files]
         rejected += bad
     named = _with_ids(found, known_ids or {})
     looked, bad = _with_remote_facts(named)

@@ -1,25 +1,24 @@
-"""Facts about a media file: its duration and channels, and whether it can be decoded.
+"""Facts about a media file: its duration and channels, the tracks to transcribe, and whether it can be decoded.
 
 The length in a header may be wrong (variable bit rate without an index, a file that was cut off), so the duration
-comes from the last audio packets. Only the first half second is decoded.
+comes from the last audio packets. Of a file with one audio track only the first half second is decoded; of one with
+several as much as it takes to find out on which of them somebody speaks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from audiogrid.core.timebase import clock, to_samples
-from audiogrid.media.demux import AudioInput, MediaError, MediaFile, Packets, Timeline, check_file, open_audio
-from audiogrid.media.pcm_stream import SHORTFALL, UNDECODABLE, WITHOUT_AUDIO, shortfall_note
+from audiogrid.media.audio_tracks import AUTO, Choice, TrackWish, choose_tracks, listed_tracks, with_sounds
+from audiogrid.media.demux import AudioInput, MediaError, check_file, main_track, open_audio, open_container
+from audiogrid.media.file_parts import FileParts, MediaFile, Part, find_parts
+from audiogrid.media.track_reader import SHORTFALL, UNDECODABLE, WITHOUT_AUDIO, shortfall_note
+from audiogrid.media.track_sounds import hear_track
+from audiogrid.probing.packet_scan import PacketScan, scan_packets
 
-# Decoding this much proves that the codec works.
-_PROOF_SECONDS = 0.5
-# A file may begin with damage. After this many packets without any decoded sound it counts as undecodable.
-_PROOF_PACKETS = 2_000
-# Where the header's length is reliable, only this much before the end is read.
-_TAIL_SECONDS = 10
 # Shorter files are rejected, in seconds.
 _SHORTEST = 0.1
 
@@ -29,7 +28,9 @@ class MediaFacts:
     """Facts about a file. ``duration``: samples at 16 kHz; ``mtime_ns`` and ``size`` tell whether it changed.
 
     ``duration_source``: ``container`` (the header, confirmed at the end of the file) or ``packets``
-    (counted). ``channels`` and ``sample_rate`` are those of decoded audio. ``note``: what is odd.
+    (counted). ``channels`` (of all chosen tracks together) and ``sample_rate`` are those of decoded audio.
+    ``note``: what is lost or damaged; ``remarks``: what else is odd. ``tracks``: numbers of the chosen audio tracks
+    from 1; empty stands for the one that players take. ``audio_tracks``: how many the file has.
     """
 
     duration: int
@@ -41,127 +42,113 @@ class MediaFacts:
     size: int
     mtime_ns: int
     note: str | None
+    tracks: list[int] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    audio_tracks: int = 1
 
 
-class _Scan:
-    """Reads packets to find where the audio ends, and decodes the first half second."""
+@dataclass
+class _TrackFacts:
+    """What is known of one track, all parts of the file together. Times in seconds."""
 
-    def __init__(self, source: AudioInput) -> None:
-        self._source = source
-        self._index = source.stream.index
-        self.timeline = Timeline(source)
-        self.cursor = 0.0
-        self.audio_packets = 0
-        self.last_is_partial = False
-        self.other_end = 0.0
-        self.read_errors = 0
-        self.channels = 0
-        self.sample_rate = 0
-        self.proved = 0.0
-        self.encrypted = False
-
-    def run(self, *, everything: bool, until_proved: bool = False) -> None:
-        """Read packets to the end, or until enough has been decoded. ``everything``: packets of other streams, too."""
-        packets = Packets(self._source, all_streams=everything)
-        for packet in packets:
-            if packet.stream_index != self._index:
-                self._see_other(packet)
-                continue
-            if self.proved < _PROOF_SECONDS and self.audio_packets < _PROOF_PACKETS:
-                self._prove(packet)
-            if packet.size:
-                self._place(packet)
-            if until_proved and (self.proved >= _PROOF_SECONDS or self.audio_packets >= _PROOF_PACKETS):
-                break
-        self.read_errors += packets.read_errors
-
-    def _place(self, packet: Any) -> None:
-        self.audio_packets += 1
-        timeline = self.timeline
-        timeline.account(packet)
-        self.last_is_partial = packet.is_corrupt
-        timestamp = packet.dts if packet.pts is None else packet.pts
-        length = (packet.duration or 0) * self._source.time_base
-        if timestamp is None:
-            self.cursor += length
-            return
-        timeline.silence_before(timestamp, self.cursor)
-        self.cursor = max(self.cursor, timeline.place(timestamp) + length)
-
-    def _see_other(self, packet: Any) -> None:
-        timestamp = packet.dts if packet.pts is None else packet.pts
-        if packet.size and timestamp is not None:
-            end = float((timestamp + (packet.duration or 0)) * packet.time_base) - self._source.origin
-            self.other_end = max(self.other_end, end)
-
-    def _prove(self, packet: Any) -> None:
-        import av
-
-        self.encrypted |= packet.has_sidedata("encryption_info")
-        try:
-            frames = packet.decode()
-        except (av.error.FFmpegError, ValueError):
-            return
-        for frame in frames:
-            if frame.samples and frame.sample_rate:
-                self.channels, self.sample_rate = frame.layout.nb_channels, frame.sample_rate
-                self.proved += frame.samples / frame.sample_rate
+    end: float = 0.0
+    from_header: bool = True
+    channels: int = 0
+    sample_rate: int = 0
+    codec: str = ""
+    container: str = ""
+    notes: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
-def probe_media(path: MediaFile | str) -> MediaFacts:
-    """Facts about a media file; raises ``MediaError`` with the reason why it cannot be transcribed."""
+def probe_media(path: MediaFile | str, wish: TrackWish = (AUTO,), language: str | None = None) -> MediaFacts:
+    """Returns facts about a media file. Raises ``MediaError`` with the reason why it cannot be transcribed.
+
+    ``wish``: which audio tracks to transcribe; ``language``: the recording's, if known, which decides between tracks
+    that are equal otherwise.
+    """
     path = Path(path) if isinstance(path, str) else path
     status = check_file(path)
-    with open_audio(path) as source:
-        scan, confirmed = _scan(source)
-        end = scan.cursor
-        # Encrypted packets sometimes decode to noise.
-        if scan.encrypted or not scan.proved:
-            raise _undecodable(scan)
-        if end < _SHORTEST:
-            raise MediaError(f"The file holds only {end:.2f} s of audio: nothing can be said in that time.")
-        agrees = source.claimed_end is not None and abs(end - source.claimed_end) < 0.5
-        return MediaFacts(
-            duration=to_samples(end),
-            duration_source="container" if confirmed and agrees else "packets",
-            channels=scan.channels,
-            sample_rate=scan.sample_rate,
-            codec=source.stream.codec_context.name,
-            container=source.format,
-            size=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            note=_note(source, scan, confirmed=confirmed, path=path),
-        )
+    parts = find_parts(path)
+    choice, audio_tracks = _choose(path, parts, wish, language)
+    tracks = [_track_facts(path, parts, number) for number in choice.tracks or (None,)]
+    longest = max(tracks, key=lambda track: track.end)
+    if longest.end < _SHORTEST:
+        raise MediaError(f"The file holds only {longest.end:.2f} s of audio: nothing can be said in that time.")
+    notes = [*parts.notes, *([choice.note] if choice.note else []), *(note for track in tracks for note in track.notes)]
+    remarks = [
+        *parts.remarks,
+        *([choice.remark] if choice.remark else []),
+        *(remark for track in tracks for remark in track.remarks),
+    ]
+    return MediaFacts(
+        duration=to_samples(longest.end),
+        duration_source="container" if all(track.from_header for track in tracks) else "packets",
+        channels=sum(track.channels for track in tracks),
+        sample_rate=tracks[0].sample_rate,
+        codec=tracks[0].codec,
+        container=tracks[0].container,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        note="; ".join(dict.fromkeys(notes)) or None,
+        tracks=list(choice.tracks),
+        remarks=list(dict.fromkeys(remarks)),
+        audio_tracks=audio_tracks,
+    )
 
 
-def _scan(source: AudioInput) -> tuple[_Scan, bool]:
-    """Find the end: by a seek where the header is reliable (the second value is then true), else packet by packet."""
-    import av
+def _choose(path: MediaFile, parts: FileParts, wish: TrackWish, language: str | None) -> tuple[Choice, int]:
+    """The tracks to transcribe, none where that is the main one alone, and how many there are."""
+    with open_container(path, _first(parts)) as container:
+        listed = listed_tracks(container)
+        main = main_track(container)
+        seconds = container.duration / 1e6 if container.duration else None
+    if len(listed) == 1:
+        if wish != (AUTO,):
+            choose_tracks(with_sounds(listed, ["speech"]), wish, main)
+        return Choice(()), 1
+    # Only `auto` asks whether somebody speaks.
+    sounds = [hear_track(path, track.number, seconds, until_decoded=wish != (AUTO,)) for track in listed]
+    choice = choose_tracks(with_sounds(listed, sounds), wish, main, language)
+    return replace(choice, tracks=()) if choice.tracks == (main,) else choice, len(listed)
 
-    claimed = source.claimed_end
-    if source.trusts_claim and claimed is not None and claimed > 3 * _TAIL_SECONDS:
-        head = _Scan(source)
-        head.run(everything=False, until_proved=True)
-        tail = _Scan(source)
-        tail.proved, tail.channels, tail.sample_rate = head.proved, head.channels, head.sample_rate
-        if head.encrypted or not head.proved:
-            return head, False
+
+def _first(parts: FileParts) -> Part | None:
+    return parts.parts[0] if parts.parts else None
+
+
+def _track_facts(path: MediaFile, parts: FileParts, number: int | None) -> _TrackFacts:
+    found = _TrackFacts()
+    for index, part in enumerate(parts.parts or (None,)):
         try:
-            target = (claimed - _TAIL_SECONDS + source.origin) / source.time_base
-            source.container.seek(int(target), stream=source.stream)
-            tail.cursor = claimed - _TAIL_SECONDS
-            tail.run(everything=False)
-        except (av.error.FFmpegError, OSError):
-            tail.audio_packets = 0
-        if tail.audio_packets and not tail.read_errors and not tail.timeline.jumps and not tail.last_is_partial:
-            return tail, True
-        source.container.seek(0)
-    scan = _Scan(source)
-    scan.run(everything=not source.claims_audio)
-    return scan, False
+            with open_audio(path, part=part, track=number) as source:
+                _add_part(found, source, path, part)
+        except MediaError as error:
+            if index == 0:
+                raise
+            place = clock(to_samples(found.end))
+            found.notes.append(f"part {index + 1} of the file, at {place}, cannot be read: {error}")
+    return found
 
 
-def _undecodable(scan: _Scan) -> MediaError:
+def _add_part(found: _TrackFacts, source: AudioInput, path: MediaFile, part: Part | None) -> None:
+    scan, confirmed = scan_packets(source)
+    # Encrypted packets sometimes decode to noise.
+    if scan.encrypted or not scan.proved:
+        raise _undecodable(scan)
+    end = scan.cursor
+    found.notes += _notes(source, scan, confirmed=confirmed, path=path, part=part, base=found.end)
+    found.remarks += _remarks(source, scan)
+    agrees = source.claimed_end is not None and abs(end - source.claimed_end) < 0.5
+    found.from_header &= confirmed and agrees and part is None
+    found.channels = max(found.channels, scan.channels)
+    found.sample_rate = found.sample_rate or scan.sample_rate
+    found.codec = found.codec or source.stream.codec_context.name
+    found.container = found.container or source.format
+    found.end += end
+
+
+def _undecodable(scan: PacketScan) -> MediaError:
     if scan.encrypted:
         return MediaError("The audio is copy-protected (DRM): export it without protection.")
     if not scan.audio_packets:
@@ -169,36 +156,65 @@ def _undecodable(scan: _Scan) -> MediaError:
     return MediaError(UNDECODABLE)
 
 
-def _note(source: AudioInput, scan: _Scan, *, confirmed: bool, path: MediaFile) -> str | None:
+def _notes(
+    source: AudioInput, scan: PacketScan, *, confirmed: bool, path: MediaFile, part: Part | None, base: float
+) -> list[str]:
+    """What is lost of a part of a file that begins at ``base`` seconds."""
     notes = []
     end, claimed = scan.cursor, source.claimed_end
-    believable = source.trusts_claim or (source.format == "mp3" and _has_mp3_index(path))
+    believable = source.trusts_claim
+    if source.format == "mp3":
+        # FFmpeg estimates the length of joined files from their size.
+        claimed = _mp3_index_seconds(path, part)
+        believable = claimed is not None
+    if scan.timeline.jumps:
+        # A length that comes from jumping timestamps says nothing.
+        believable = False
     if not confirmed and believable and claimed is not None and max(end, scan.other_end) < claimed - SHORTFALL:
-        notes.append(shortfall_note(end, claimed))
+        notes.append(shortfall_note(base + end, base + claimed))
     elif scan.last_is_partial and not _is_streamed_wav(source, path):
-        notes.append(f"readable until {clock(to_samples(end))}, where it is cut off")
+        notes.append(f"readable until {clock(to_samples(base + end))}, where it is cut off")
     if scan.read_errors:
         notes.append("some of the file cannot be read")
+    return notes
+
+
+def _remarks(source: AudioInput, scan: PacketScan) -> list[str]:
+    remarks = []
     if scan.timeline.jumps:
-        notes.append("its timestamps jump: its audio is taken as it follows in the file")
-    if source.tracks > 1:
-        notes.append(f"has {source.tracks} audio streams; only the main one is transcribed")
-    return "; ".join(notes) or None
+        remarks.append("its timestamps jump: its audio is taken as it follows in the file")
+    claimed = source.claimed_end
+    if source.claims_audio and source.trusts_claim and claimed is not None and scan.cursor > claimed + SHORTFALL:
+        says, holds = clock(to_samples(claimed)), clock(to_samples(scan.cursor))
+        remarks.append(f"its header says {says}, its packets hold {holds}: all of them are read")
+    return remarks
 
 
-def _has_mp3_index(path: MediaFile) -> bool:
-    """Whether an MP3 has a header with its length (Xing, Info or VBRI, after an ID3 tag of any size)."""
+def _mp3_index_seconds(path: MediaFile, part: Part | None) -> float | None:
+    """The length that an MP3's own index gives (Xing, Info or VBRI, after an ID3 tag of any size)."""
     with path.open("rb") as file:
+        begin = part.start if part else 0
+        file.seek(begin)
         start = file.read(10)
+        size = 0
         if start[:3] == b"ID3":
-            size = 0
             for byte in start[6:10]:
                 size = size << 7 | byte & 0x7F
-            file.seek(size + 10)
-        else:
-            file.seek(0)
+            size += 10
+        file.seek(begin + size)
         frame = file.read(2_000)
-    return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
+    if len(frame) < 4 or frame[0] != 0xFF:
+        return None
+    version, rate = frame[1] >> 3 & 3, frame[2] >> 2 & 3
+    if rate == 3 or version == 1:
+        return None
+    hertz = (44_100, 48_000, 32_000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    for mark, flags, count in ((b"Xing", 4, 8), (b"Info", 4, 8), (b"VBRI", None, 14)):
+        place = frame.find(mark)
+        if place >= 0 and (flags is None or frame[place + 7] & 1):
+            frames = int.from_bytes(frame[place + count : place + count + 4], "big")
+            return frames * (1_152 if version == 3 else 576) / hertz
+    return None
 
 
 def _is_streamed_wav(source: AudioInput, path: MediaFile) -> bool:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import write_json, write_text
 from audiogrid.core.tsv import write_table
-from audiogrid.probing.isolation import FileOutcome, run_isolated
+from audiogrid.media.audio_tracks import AUTO, TrackWish
+from audiogrid.probing.isolation import FileOutcome, ProbeTask, run_isolated
 from audiogrid.probing.recording_source import RecordingSource, Rejection
 
 SCHEMA = 1
-# Raised whenever the same file would give other facts than before.
-_CACHE_SCHEMA = 1
+# Raised whenever the same file would give other facts than before. Ids of entries with an earlier one are kept.
+_CACHE_SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class Probed:
-    """An accepted recording with its media facts. ``duration`` in samples at 16 kHz."""
+    """An accepted recording with its media facts (see ``MediaFacts``). ``duration`` in samples at 16 kHz."""
 
     recording: str
     path: str
@@ -39,6 +40,8 @@ class Probed:
     reference: str | None
     columns: dict[str, str]
     address_table: str | None = None
+    tracks: list[int] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -69,38 +72,63 @@ def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:
     write_table(path, ("recording", "path", "reason"), [(item.recording, item.path, item.reason) for item in rejected])
 
 
-def probe(sources: Sequence[RecordingSource], *, processes: int, cache: Path | None = None) -> ProbeReport:
+def probe(
+    sources: Sequence[RecordingSource], *, processes: int, cache: Path | None = None, language: str | None = None
+) -> ProbeReport:
     """Probe every source. Returns the report.
 
     ``cache``: a file of JSON lines with facts of earlier probes; they are used for files of unchanged size and time,
-    and the file is rewritten. A file that crashes its process or takes too long is rejected.
+    and the file is rewritten. A file that crashes its process or takes too long is rejected. ``language``: the run's,
+    for recordings without one of their own; it decides between audio tracks that are equal otherwise.
     """
-    remembered = read_cache(cache)
-    looked: dict[str, FileOutcome] = {}
+    remembered = _remembered_facts(cache)
+    looked: dict[Asked, FileOutcome] = {}
     for source in sources:
-        facts = remembered.get(source.path)
+        asked = _asked(source, language)
+        facts = _known(remembered, asked)
         if facts is not None and _is_unchanged(source, facts):
-            looked[source.path] = FileOutcome(facts["facts"], None)
+            looked[asked] = FileOutcome(facts, None)
         elif source.remote and source.remote.trouble:
             # A recording whose storage does not answer keeps the facts of the last probe, and its place in the plan.
-            known = facts["facts"] if facts is not None else None
-            looked[source.path] = FileOutcome(known, None if known else str(source.remote.trouble), not known)
-    fresh = {_place(source): source.path for source in sources if source.path not in looked}
+            looked[asked] = FileOutcome(facts, None if facts else str(source.remote.trouble), not facts)
+    fresh = {asked: source for source in sources if (asked := _asked(source, language)) not in looked}
     sizes = {_place(s): s.remote.facts.size for s in sources if s.remote and s.remote.facts}
-    for place, found in run_isolated(list(fresh), processes=processes, sizes=sizes).items():
-        looked[fresh[place]] = found
+    # Most runs ask the same of all files.
+    for wish, spoken in dict.fromkeys(asked[1:] for asked in fresh):
+        places = {_place(source): asked for asked, source in fresh.items() if asked[1:] == (wish, spoken)}
+        task = ProbeTask(wish, spoken)
+        for place, found in run_isolated(list(places), processes=processes, inspect=task, sizes=sizes).items():
+            looked[places[place]] = found
     recordings: list[Probed] = []
     rejected: list[Rejection] = []
     for source in sources:
-        facts, reason = looked[source.path].facts, looked[source.path].reason
+        outcome = looked[_asked(source, language)]
+        facts, reason = outcome.facts, outcome.reason
         if facts is None:
             rejected.append(Rejection(source.recording, source.path, reason or ""))
         else:
             recordings.append(_merge(source, facts))
     if cache is not None:
-        _write_cache(cache, sources, looked)
-    unreachable = sum(looked[source.path].is_transient for source in sources)
+        _write_cache(cache, sources, looked, language)
+    unreachable = sum(looked[_asked(source, language)].is_transient for source in sources)
     return ProbeReport(recordings, rejected, unreachable)
+
+
+Asked = tuple[str, TrackWish, str | None]
+"""What is asked of a file: path, wanted tracks, and the language that decides between equal ones."""
+
+
+def _asked(source: RecordingSource, language: str | None) -> Asked:
+    spoken = source.language or language
+    return source.path, source.tracks, None if spoken == AUTO else spoken
+
+
+def _known(remembered: Mapping[Asked, dict[str, Any]], asked: Asked) -> dict[str, Any] | None:
+    """Facts of an earlier probe. Where a file has a single track, its language changed nothing."""
+    facts = remembered.get(asked)
+    if facts is None and asked[1] == (AUTO,):
+        facts = remembered.get((asked[0], (AUTO,), _ANY))
+    return facts
 
 
 def _merge(source: RecordingSource, facts: Mapping[str, Any]) -> Probed:
@@ -122,6 +150,8 @@ def _merge(source: RecordingSource, facts: Mapping[str, Any]) -> Probed:
         reference=source.reference,
         columns=source.columns,
         address_table=source.address_table,
+        tracks=facts["tracks"],
+        remarks=facts["remarks"],
     )
 
 
@@ -130,8 +160,7 @@ def _place(source: RecordingSource) -> str:
     return source.remote.address.url or source.path if source.remote else source.path
 
 
-def _is_unchanged(source: RecordingSource, cached: Mapping[str, Any]) -> bool:
-    facts = cached["facts"]
+def _is_unchanged(source: RecordingSource, facts: Mapping[str, Any]) -> bool:
     if source.remote:
         seen = source.remote.facts
         return seen is not None and (seen.size, seen.stamp_ns) == (facts["size"], facts["mtime_ns"])
@@ -142,35 +171,52 @@ def _is_unchanged(source: RecordingSource, cached: Mapping[str, Any]) -> bool:
     return (status.st_size, status.st_mtime_ns) == (facts["size"], facts["mtime_ns"])
 
 
-def read_cache(cache: Path | None) -> dict[str, dict[str, Any]]:
-    """Returns the entries of the cache by path: ``recording`` (its id) and ``facts``. Damaged lines are skipped."""
+# In place of a language, where a file has one track only.
+_ANY = "*"
+
+
+def _entries(cache: Path | None) -> list[dict[str, Any]]:
+    """Entries of the cache with a path, whatever their schema. Damaged lines are skipped."""
     if cache is None:
-        return {}
+        return []
     try:
         lines = cache.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
-        return {}
-    found: dict[str, dict[str, Any]] = {}
+        return []
+    found = []
     for line in lines:
         try:
             entry = json.loads(line)
-            if entry["schema"] == _CACHE_SCHEMA and {"size", "mtime_ns", "duration"} <= entry["facts"].keys():
-                found[entry["path"]] = entry
+            if isinstance(entry["path"], str) and {"size", "mtime_ns", "duration"} <= entry["facts"].keys():
+                found.append(entry)
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
     return found
 
 
+def _remembered_facts(cache: Path | None) -> dict[Asked, dict[str, Any]]:
+    found: dict[Asked, dict[str, Any]] = {}
+    for entry in _entries(cache):
+        if entry.get("schema") == _CACHE_SCHEMA:
+            single = entry["facts"].get("audio_tracks") == 1 and entry["wish"] == [AUTO]
+            found[entry["path"], tuple(entry["wish"]), _ANY if single else entry["language"]] = entry["facts"]
+    return found
+
+
 def known_ids(cache: Path | None) -> dict[str, str]:
     """Returns path -> id of the last probe, so that new files do not rename earlier ones."""
-    return {path: entry["recording"] for path, entry in read_cache(cache).items() if entry.get("recording")}
+    return {entry["path"]: entry["recording"] for entry in _entries(cache) if entry.get("recording")}
 
 
-def _write_cache(cache: Path, sources: Sequence[RecordingSource], looked: Mapping[str, FileOutcome]) -> None:
+def _write_cache(
+    cache: Path, sources: Sequence[RecordingSource], looked: Mapping[Asked, FileOutcome], language: str | None
+) -> None:
     lines = []
     for source in sources:
-        facts = looked[source.path].facts
+        asked = _asked(source, language)
+        facts = looked[asked].facts
         if facts is not None:
-            entry = {"schema": _CACHE_SCHEMA, "path": source.path, "recording": source.recording, "facts": facts}
-            lines.append(json.dumps(entry, ensure_ascii=False))
+            path, wish, spoken = asked
+            entry = {"schema": _CACHE_SCHEMA, "path": path, "recording": source.recording, "facts": facts}
+            lines.append(json.dumps({**entry, "wish": wish, "language": spoken}, ensure_ascii=False))
     write_text(cache, "".join(f"{line}\n" for line in lines))

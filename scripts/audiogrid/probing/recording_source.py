@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from audiogrid.media.audio_tracks import AUTO, TrackWish
 from audiogrid.remote.listing import Remote
 
 Channels = Literal["mix", "split"]
@@ -23,7 +24,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class RecordingSource:
-    """One recording as listed. ``columns``: further columns of its table row.
+    """One recording as listed. ``tracks``: the audio tracks wanted; ``columns``: further columns of its table row.
 
     ``remote``: address and facts of a remote recording, whose ``path`` is the public form of the address.
     ``address_table``: the table that holds the whole address, where the public form does not suffice.
@@ -35,6 +36,7 @@ class RecordingSource:
     prompt: str | None = None
     hotwords: str | None = None
     channels: Channels = "mix"
+    tracks: TrackWish = (AUTO,)
     reference: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     remote: Remote | None = field(default=None, repr=False, compare=False)

@@ -10,12 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from audiogrid.core.language_codes import AUTO, check_language
-
-
-def _is_track(value: str) -> bool:
-    names = [name.strip() for name in value.split(",")]
-    return all(name == "all" or re.fullmatch(r"[1-9]\d{0,3}", name) or check_language(name) is None for name in names)
+from audiogrid.core.language_codes import AUTO
 
 
 def _is_count(value: str) -> bool:
@@ -25,14 +20,12 @@ def _is_count(value: str) -> bool:
 
 #: Reserved columns: name and the values they may have, in words. docs/recordings.md lists them (``make docs``).
 RESERVED = {
-    "tracks": "audio tracks to transcribe: `auto`, `all`, a number from 1, a language, or several with commas",
     "speakers": "number of speakers: `none`, `auto`, a number, or a range such as `2-4`",
     "rttm": "a file that says who speaks when",
     "text": "a file with the text that is spoken",
     "priority": "a whole number: which recordings come first",
 }
 _TESTS: dict[str, Callable[[str], bool]] = {
-    "tracks": _is_track,
     "speakers": lambda value: value in ("none", AUTO) or _is_count(value),
     "priority": lambda value: re.fullmatch(r"[+-]?\d{1,9}", value) is not None,
 }

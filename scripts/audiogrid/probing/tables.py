@@ -13,6 +13,7 @@ from pathlib import Path
 
 from audiogrid.core.errors import InputError
 from audiogrid.core.language_codes import check_language, normalise_language
+from audiogrid.media.audio_tracks import AUTO, TrackWish, parse_tracks
 from audiogrid.probing.recording_source import (
     CHANNELS,
     Channels,
@@ -34,19 +35,21 @@ COLUMNS = {
     "prompt": "a sentence in the style and spelling of what is said. Empty: the run's `prompt`",
     "hotwords": "words and names it probably contains. Empty: the run's `hotwords`",
     "channels": "`mix` or `split`. Empty: the run's `channels`",
+    "tracks": "audio tracks to transcribe: `auto`, `all`, a number from 1, a language, or several with commas. "
+    "Empty: the run's `tracks`",
     "reference": "file with the true text, for `snakemake compare`",
 }
 # Common misspellings of column names. Kept as columns of their own, they would lose a setting silently.
 _ALIASES = {"lang": "language", "file": "path", "filename": "path", "filepath": "path", "audio": "path"}
-_ALIASES |= {"channel": "channels", "hotword": "hotwords", "id": "recording"}
+_ALIASES |= {"channel": "channels", "track": "tracks", "hotword": "hotwords", "id": "recording"}
 
 Row = tuple[RecordingSource, bool]
 
 
-def read_table(table: Path, channels: Channels) -> tuple[list[Row], list[Rejection]]:
+def read_table(table: Path, channels: Channels, tracks: TrackWish = (AUTO,)) -> tuple[list[Row], list[Rejection]]:
     """Returns the recordings of a table, each with whether the table gives its id, and the rejected rows.
 
-    Paths are relative to the table's folder. ``channels``: for rows that have no value of their own. Raises
+    Paths are relative to the table's folder. ``channels``, ``tracks``: for rows without values of their own. Raises
     ``InputError`` when the table as a whole cannot be used.
     """
     header, records = _records(table)
@@ -72,7 +75,7 @@ def read_table(table: Path, channels: Channels) -> tuple[list[Row], list[Rejecti
             continue
         if name:
             first_use[name] = number
-        rows.append((_source(table, values, path, channels, address), bool(name)))
+        rows.append((_source(table, values, path, channels, tracks, address), bool(name)))
     if not rows and not rejected:
         raise InputError(f"{table} lists no recordings: add a row per recording below the header")
     return rows, rejected
@@ -100,7 +103,7 @@ def private_addresses(table: Path) -> dict[str, Address]:
 
 
 def _source(
-    table: Path, values: dict[str, str], path: str, channels: Channels, address: Address | None
+    table: Path, values: dict[str, str], path: str, channels: Channels, tracks: TrackWish, address: Address | None
 ) -> RecordingSource:
     own = values.get("channels", "").lower()
     return RecordingSource(
@@ -110,6 +113,7 @@ def _source(
         prompt=values.get("prompt") or None,
         hotwords=values.get("hotwords") or None,
         channels=next((known for known in CHANNELS if known == own), channels),
+        tracks=parse_tracks(values["tracks"]) if values.get("tracks") else tracks,
         reference=_resolve(table, values.get("reference", "")) or None,
         columns={name: value for name, value in values.items() if name not in COLUMNS and value},
         remote=Remote(address) if address else None,
@@ -145,6 +149,10 @@ def _problem(table: Path, values: dict[str, str], path: str, address: Address | 
     own = values.get("channels", "")
     if own and own.lower() not in CHANNELS:
         return f"channels is {own!r}: write mix or split, or leave it empty"
+    try:
+        parse_tracks(values.get("tracks", ""))
+    except ValueError as error:
+        return f"{error}; or rename the column, to my_tracks say"
     language = values.get("language", "")
     wrong = check_language(language) if language else None
     return f"language {wrong}" if wrong else reserved_column_problem(values, lambda name: _resolve(table, name))

@@ -36,7 +36,8 @@ class Recording:
     ``note``: what is odd about the file; ``remarks``: what else its transcript should say; ``left_out``: what of its
     settings cannot be heeded (hotwords that do not fit, say). ``identified``: its language
     where that was found out, with probabilities. ``by_channel``: channels that are decoded otherwise than the fields
-    above say, by their number from 0 (a string, as JSON has it); only where channels are split.
+    above say, by their number from 0 (a string, as JSON has it); only where channels are split. ``audio_tracks``: audio
+    tracks that are heard together, by number from 1; empty for the one that players take.
     """
 
     recording: str
@@ -58,6 +59,7 @@ class Recording:
     left_out: list[str] = field(default_factory=list)
     identified: dict[str, Any] | None = None
     by_channel: dict[str, TrackSettings] = field(default_factory=dict)
+    audio_tracks: list[int] = field(default_factory=list)
 
     @property
     def tracks(self) -> list[int | None]:
@@ -89,9 +91,9 @@ class Recording:
         return None if given in (None, AUTO) else str(given)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON value; without ``by_channel`` and ``left_out`` where they are empty."""
+        """Plain JSON value; without lists that are nearly always empty."""
         value = asdict(self)
-        for name in ("by_channel", "left_out"):
+        for name in ("by_channel", "left_out", "audio_tracks"):
             if not value[name]:
                 del value[name]
         return value

@@ -15,8 +15,9 @@ from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.records.chunks import BundleManifest, Chunk, chunk_from_json
 
 SCHEMA = 1
-#: Everything that decides how a file is cut: path, size, mtime, channels mode, duration, chunks per track.
-CutIdentity = tuple[str, int, int, str, int, int]
+#: Everything that decides how a file is cut: path, size, mtime, channels mode, duration, chunks per track,
+#: and the numbers of the audio tracks where they are not the usual one.
+CutIdentity = tuple[str | int, ...]
 
 
 class CutRecording(Protocol):
@@ -36,11 +37,13 @@ class CutRecording(Protocol):
     def duration(self) -> int: ...  # noqa: D102
     @property
     def chunks(self) -> int: ...  # noqa: D102
+    @property
+    def audio_tracks(self) -> Sequence[int]: ...  # noqa: D102
 
 
 def cut_identity(one: CutRecording) -> CutIdentity:
     """The facts of a recording that decide how it is cut."""
-    return one.path, one.size, one.mtime_ns, one.channels_mode, one.duration, one.chunks
+    return one.path, one.size, one.mtime_ns, one.channels_mode, one.duration, one.chunks, *one.audio_tracks
 
 
 def write_cuts(run: Path, jobs: Sequence[CutRecording], manifest: BundleManifest) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from audiogrid.core.errors import InputError
-from audiogrid.media.demux import MediaFile
+from audiogrid.media.file_parts import MediaFile
 from audiogrid.probing.tables import private_addresses
 from audiogrid.remote.address import Address, is_remote, parse
 from audiogrid.remote.reader import RemoteFile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,6 +29,8 @@ class SplitJob:
     """One recording as it was probed. ``duration`` in samples at 16 kHz, ``chunks`` per track.
 
     ``address_table``: the table that holds the whole address of a remote recording, where ``path`` does not.
+    ``channels``: how many the plan has with ``channels_mode`` split (``None``: those of the first audio).
+    ``audio_tracks``: numbers from 1 of the audio tracks to decode; none stands for the main one.
     """
 
     recording: str
@@ -39,6 +41,8 @@ class SplitJob:
     duration: int
     chunks: int
     address_table: str | None = None
+    channels: int | None = None
+    audio_tracks: Sequence[int] = ()
 
 
 def _length_note(job: SplitJob, samples: int) -> str | None:
@@ -76,7 +80,8 @@ class _SplitRecording:
 def _split_recording(job: SplitJob, folder: BundleWriter) -> _SplitRecording:
     cutters: list[TrackCutter] = []
     statistics: ChannelStatistics | None = None
-    stream = stream_pcm(open_recording(job), channels=job.channels_mode)
+    # As many signals as planned, whatever the file turns out to hold: later steps look for each of them.
+    stream = stream_pcm(open_recording(job), channels=job.channels_mode, tracks=job.audio_tracks, signals=job.channels)
     for block in _decoded(job, stream):
         if not cutters:
             channels: list[int | None] = [None] if job.channels_mode == "mix" else list(range(len(block)))

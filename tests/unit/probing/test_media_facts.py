@@ -352,18 +352,6 @@ def test_the_end_of_long_files_is_found_by_a_seek(tmp_path: Path, name: str, cod
     assert (facts.channels, facts.note) == (1, None)
 
 
-def test_a_second_audio_stream_is_mentioned(tmp_path: Path) -> None:
-    path = tmp_path / "two.mkv"
-    with av.open(str(path), "w") as container:
-        streams = [container.add_stream("pcm_s16le", rate=RATE, layout="mono") for _ in range(2)]
-        for stream in streams:
-            frame = av.AudioFrame.from_ndarray(tone(1)[None], format="s16", layout="mono")
-            frame.rate, frame.pts = RATE, 0
-            container.mux([*stream.encode(frame), *stream.encode(None)])
-
-    assert "2 audio streams" in (probe_media(path).note or "")
-
-
 @pytest.mark.parametrize("name", bad_media.HOSTILE_NAMES)
 def test_hostile_names_are_only_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -49,6 +49,27 @@ def test_a_file_that_crashes_or_hangs_its_process_costs_only_itself() -> None:
             assert ("crashes" if path.startswith("crash") else "hangs") in reason
 
 
+def _ends_afterwards(path: str) -> FileOutcome:
+    """Stand-in that answers and ends its process a moment later, when it waits for more."""
+    import threading
+
+    threading.Timer(0.02, os._exit, [0]).start()
+    return FileOutcome({"name": path}, None)
+
+
+def test_a_process_that_ends_while_it_waits_costs_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [f"file{index}" for index in range(3)]
+    monkeypatch.setattr(guarded, "_BATCH", 1)
+
+    def pause(path: str, outcome: FileOutcome) -> None:
+        # The process is gone before it is given its next file.
+        time.sleep(0.1)
+
+    found = run_isolated(paths, processes=1, inspect=_ends_afterwards, on_outcome=pause)
+
+    assert [found[path].facts for path in paths] == [{"name": path} for path in paths]
+
+
 def test_many_files_are_shared_by_several_processes() -> None:
     paths = [f"{'good' if index % 7 else 'broken'}{index}" for index in range(450)]
 
@@ -68,7 +89,7 @@ def test_whatever_goes_wrong_with_a_file_is_a_reason(tmp_path: Path, monkeypatch
         (FileNotFoundError(), "vanished"),
     ]:
 
-        def fail(_: str, error: Exception = error) -> None:
+        def fail(*_: object, error: Exception = error) -> None:
             raise error
 
         monkeypatch.setattr("audiogrid.probing.media_facts.probe_media", fail)

@@ -59,4 +59,4 @@ def test_other_values_reject_the_row_and_name_the_way_out(tmp_path: Path, column
 
 
 def test_reserved_names_are_those_of_the_interface() -> None:
-    assert set(RESERVED) == {"tracks", "speakers", "rttm", "text", "priority"}
+    assert set(RESERVED) == {"speakers", "rttm", "text", "priority"}

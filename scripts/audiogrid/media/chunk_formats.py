@@ -1,0 +1,275 @@
+"""Finds how much audio a WAV, RF64, W64, AIFF or CAF file really holds, whatever its header says.
+
+All of them are lists of chunks, one of which holds the audio. If a header covers less than the file, one of four things
+is true: further chunks follow (the header is right), another file follows (two files were joined), the length
+wrapped at 4 GB, or the header was written before the recording ended. Only then do the bytes behind the
+audio chunk belong to it.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from audiogrid.core.timebase import clock, to_samples
+
+Read = Callable[[int, int], bytes]
+
+_WRAP = 1 << 32
+_STREAMED = 0xFFFF_FFFF
+# Sizes from here on are what programs write that cannot go back to the header.
+_UNKNOWN_FROM = 0x7FFF_0000
+_MOST_CHUNKS = 10_000
+# Bytes that are looked at to tell audio from something else, and bits per byte above which they look random.
+_SAMPLE = 1 << 16
+_RANDOM = 7.98
+_NOT_RANDOM = 7.9
+_W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+
+
+@dataclass(frozen=True)
+class _Scheme:
+    """How a format writes its chunks. ``inclusive``: the size counts the chunk's own header."""
+
+    id_bytes: int
+    size: str
+    inclusive: bool
+    align: int
+    first: int
+    audio: bytes
+
+    @property
+    def header(self) -> int:
+        return self.id_bytes + struct.calcsize(self.size)
+
+
+_SCHEMES = {
+    "riff": _Scheme(4, "<I", False, 2, 12, b"data"),
+    "rifx": _Scheme(4, ">I", False, 2, 12, b"data"),
+    "aiff": _Scheme(4, ">I", False, 2, 12, b"SSND"),
+    "caf": _Scheme(4, ">q", False, 1, 8, b"data"),
+    "w64": _Scheme(16, "<Q", True, 8, 40, b"data"),
+}
+
+
+@dataclass(frozen=True)
+class Payload:
+    """Where the audio of a file ends. ``patches``: corrections to its header, as offsets from its start and bytes.
+
+    ``next_file``: where another file follows. ``remark``: what was corrected. ``note``: what cannot be read.
+    """
+
+    end: int
+    patches: tuple[tuple[int, bytes], ...] = ()
+    next_file: int | None = None
+    remark: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    name: bytes
+    at: int
+    body: int
+    size: int
+
+
+def _kind(head: bytes) -> str | None:
+    if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
+        return "riff"
+    if head[:4] == b"RIFX" and head[8:12] == b"WAVE":
+        return "rifx"
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return "aiff"
+    if head[:4] == b"caff":
+        return "caf"
+    return "w64" if head[:16] == _W64_RIFF else None
+
+
+def is_chunked(head: bytes) -> bool:
+    """Whether these first 16 bytes begin a file of one of the formats."""
+    return _kind(head) is not None
+
+
+def _chunk(read: Read, scheme: _Scheme, at: int) -> _Chunk | None:
+    head = read(at, scheme.header)
+    if len(head) < scheme.header or not all(0x20 <= byte < 0x7F for byte in head[:4]):
+        return None
+    (size,) = struct.unpack(scheme.size, head[scheme.id_bytes :])
+    return _Chunk(head[:4], at, at + scheme.header, size - scheme.header if scheme.inclusive else size)
+
+
+def _after(scheme: _Scheme, chunk: _Chunk, size: int) -> int:
+    end = chunk.body + size
+    return end + -end % scheme.align if scheme.align > 2 else end + (size % scheme.align)
+
+
+def _follows(read: Read, scheme: _Scheme, at: int, size: int) -> tuple[bool, int | None]:
+    """Whether a list of chunks goes from ``at`` to the end of the file, or to another file, and where that begins."""
+    for _ in range(_MOST_CHUNKS):
+        if size - at < scheme.header:
+            return True, None
+        if is_chunked(read(at, 16)):
+            return True, at
+        chunk = _chunk(read, scheme, at)
+        if chunk is None or chunk.size < 0 or chunk.body + chunk.size > size:
+            return False, None
+        at = min(size, _after(scheme, chunk, chunk.size))
+    return False, None
+
+
+def _behind(read: Read, scheme: _Scheme, chunk: _Chunk, length: int, size: int) -> tuple[bool, int | None]:
+    """The same for what follows an audio chunk of ``length`` bytes; some programs forget to align what follows."""
+    end = chunk.body + length
+    for at in dict.fromkeys((_after(scheme, chunk, length), end, end + 1)):
+        right, next_file = _follows(read, scheme, min(at, size), size)
+        if right:
+            return True, next_file
+    return False, None
+
+
+def find_payload(read: Read, start: int, size: int) -> Payload | None:
+    """Returns where the audio of the file at ``start`` ends; ``None`` if it has no audio chunk.
+
+    ``read(offset, count)`` returns bytes of the whole file, which has ``size`` bytes.
+    """
+    kind = _kind(read(start, 16))
+    if kind is None:
+        return None
+    scheme = _SCHEMES[kind]
+    before: dict[bytes, _Chunk] = {}
+    at = start + scheme.first
+    for _ in range(_MOST_CHUNKS):
+        chunk = _chunk(read, scheme, at)
+        if chunk is None:
+            return None
+        if chunk.name == scheme.audio:
+            return _payload(read, _Header(kind, scheme, start, chunk, before), size)
+        if chunk.size < 0:
+            return None
+        before[chunk.name] = chunk
+        at = _after(scheme, chunk, chunk.size)
+    return None
+
+
+@dataclass(frozen=True)
+class _Header:
+    kind: str
+    scheme: _Scheme
+    start: int
+    audio: _Chunk
+    before: dict[bytes, _Chunk]
+
+
+def _claimed(read: Read, header: _Header) -> int | None:
+    """Bytes of audio by the header; ``None`` where it does not know."""
+    claimed = header.audio.size
+    if header.kind == "riff":
+        large = header.before.get(b"ds64")
+        if large is not None and claimed == _STREAMED:
+            (claimed,) = struct.unpack("<Q", read(large.body + 8, 8))
+            return claimed or None
+    if header.kind in ("riff", "rifx") and (claimed == 0 or claimed == _STREAMED):
+        return None
+    return None if claimed < 0 else claimed
+
+
+def _payload(read: Read, header: _Header, size: int) -> Payload:
+    body = header.audio.body
+    available = size - body
+    claimed = _claimed(read, header)
+    if claimed is None:
+        unknown = header.kind == "riff" and b"ds64" in header.before and header.audio.size == _STREAMED
+        return Payload(size, _patches(read, header, available) if unknown else ())
+    if claimed >= available - 1:
+        return Payload(size)
+    right, next_file = _behind(read, header.scheme, header.audio, claimed, size)
+    if right:
+        return Payload(size if next_file is None else next_file, next_file=next_file)
+    rest = available - claimed
+    for turns in range(available // _WRAP, 0, -1):
+        whole = claimed + turns * _WRAP
+        if header.kind in ("riff", "rifx", "aiff") and whole <= available:
+            right, next_file = _behind(read, header.scheme, header.audio, whole, size)
+            if right:
+                remark = "its header cannot count beyond 4 GB; all of its audio is read"
+                return Payload(body + whole, _patches(read, header, whole), next_file, remark)
+    rate = _bytes_per_second(read, header)
+    first, more = _time(claimed, rate), _time(rest, rate)
+    if not any(read(body + claimed + rest * index // 4, _SAMPLE // 4).strip(b"\0") for index in range(4)):
+        # Space that a recorder reserved and never used.
+        return Payload(size)
+    if claimed >= _UNKNOWN_FROM or _continues(read, body, claimed, rest):
+        remark = f"its header covers only {first}; the {more} after that are read, too"
+        return Payload(size, _patches(read, header, available), remark=remark)
+    note = f"{rest} bytes after {first} are not covered by its header and do not look like audio ({more} if they are)"
+    return Payload(size, note=f"{note}: they are not read")
+
+
+def _time(count: int, rate: float) -> str:
+    return clock(to_samples(count / rate)) if rate else f"{count} bytes"
+
+
+def _bytes_per_second(read: Read, header: _Header) -> float:
+    """The rate of uncompressed or constant audio; 0 where it is not known."""
+    if header.kind in ("riff", "rifx", "w64"):
+        chunk = header.before.get(b"fmt ")
+        order = ">" if header.kind == "rifx" else "<"
+        return float(struct.unpack(order + "I", read(chunk.body + 8, 4))[0]) if chunk else 0.0
+    if header.kind == "aiff":
+        chunk = header.before.get(b"COMM")
+        if chunk is None:
+            return 0.0
+        channels, _, bits, exponent, mantissa = struct.unpack(">hIhHQ", read(chunk.body, 18))
+        return float(channels * ((bits + 7) // 8) * mantissa * 2.0 ** ((exponent & 0x7FFF) - 16_383 - 63))
+    chunk = header.before.get(b"desc")
+    if chunk is None:
+        return 0.0
+    rate, _, _, packet, frames = struct.unpack(">d4sIII", read(chunk.body, 24))
+    return float(rate * packet / frames) if frames else 0.0
+
+
+def _patches(read: Read, header: _Header, length: int) -> tuple[tuple[int, bytes], ...]:
+    """Corrections that make a header say ``length`` bytes of audio."""
+    at = header.audio.at + header.scheme.id_bytes - header.start
+    if header.kind in ("riff", "rifx"):
+        large = header.before.get(b"ds64")
+        if large is not None and header.audio.size == _STREAMED:
+            return ((large.body + 8 - header.start, struct.pack("<Q", length)),)
+        # FFmpeg reads a length of 0 as "to the end".
+        return ((at, struct.pack(header.scheme.size, length if length < _STREAMED else 0)),)
+    if header.kind == "w64":
+        return ((at, struct.pack("<Q", length + header.scheme.header)),)
+    if header.kind == "caf":
+        return ((at, struct.pack(">q", length)),)
+    common = header.before.get(b"COMM")
+    found = [(at, struct.pack(">I", min(length, _STREAMED)))]
+    if common is not None:
+        channels, _, bits = struct.unpack(">hIh", read(common.body, 8))
+        width = max(1, channels * ((bits + 7) // 8))
+        found.append((common.body + 2 - header.start, struct.pack(">I", min((length - 8) // width, _STREAMED))))
+    return tuple(found)
+
+
+def _continues(read: Read, body: int, claimed: int, rest: int) -> bool:
+    """Whether the bytes behind the audio look like more of it: no text, and not random where the audio is not."""
+    known = read(body + max(0, (claimed - _SAMPLE) // 2), min(_SAMPLE, claimed))
+    ends = [read(body + claimed + max(0, (rest - _SAMPLE) * index // 2), min(_SAMPLE, rest)) for index in range(3)]
+    if any(_is_text(block) for block in ends):
+        return False
+    least = min(_entropy(block) for block in ends)
+    # Short blocks cannot reach the entropy of random bytes.
+    return len(ends[0]) < _SAMPLE or least < _RANDOM or _entropy(known) > _NOT_RANDOM
+
+
+def _is_text(block: bytes) -> bool:
+    return bool(block) and sum(0x20 <= byte < 0x7F or byte in b"\t\n\r" for byte in block) > 0.95 * len(block)
+
+
+def _entropy(block: bytes) -> float:
+    """Bits per byte."""
+    counts = Counter(block).values()
+    return -sum(count / len(block) * math.log2(count / len(block)) for count in counts) if block else 0.0

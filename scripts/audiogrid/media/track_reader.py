@@ -1,0 +1,165 @@
+"""Decodes one audio track of a file, part after part, and keeps account of what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiogrid.core.timebase import clock, to_samples
+from audiogrid.media.demux import AudioInput, MediaError, Packets, open_audio
+from audiogrid.media.file_parts import FileParts, MediaFile, Part
+from audiogrid.media.pcm_converter import Channels, PcmConverter, Work, frame_kind
+from audiogrid.media.timeline import Timeline, is_tag
+
+# Containers in which audio may pause on purpose (muted calls, screen recordings); elsewhere a hole is damage.
+_MAY_PAUSE = {"matroska", "mov", "mpegts", "mpeg", "flv", "avi"}
+UNDECODABLE = "None of the audio can be decoded, so it is damaged or protected: export it again."
+WITHOUT_AUDIO = "The file has an audio stream without any audio in it: export it again."
+
+SHORTFALL = 1.0
+"""A file whose sound is this many seconds shorter than its header says was cut off."""
+
+# Damage this close to the last audio, in seconds, is a cut-off end.
+_TAIL = 0.2
+# Shorter holes, in seconds, are ignored: less than a block of any codec that can be damaged.
+_HOLE = 0.09
+# Pauses that add up to less than this, in seconds, are the jitter of a live recording.
+_SHORT_PAUSES = 1.0
+
+
+@dataclass
+class _Problems:
+    """What went wrong in a part, in seconds from its start."""
+
+    errors: int = 0
+    holes: list[tuple[float, float]] = field(default_factory=list)
+    last_error_at: float | None = None
+
+
+class TrackReader:
+    """One audio track of a file. After all work is done, ``notes`` says what could not be read.
+
+    ``track``: its number from 1, ``None`` for the main one. ``signals``: rows with ``channels`` split. ``start``:
+    seconds into the file from which to read; the first sample is then near that place, not exactly there.
+    """
+
+    def __init__(
+        self,
+        path: MediaFile,
+        parts: FileParts,
+        channels: Channels,
+        *,
+        track: int | None = None,
+        signals: int | None = None,
+        start: float = 0.0,
+    ) -> None:
+        self._path = path
+        self._parts: tuple[Part | None, ...] = parts.parts or (None,)
+        self._channels = channels
+        self._track = track
+        self._signals = signals
+        self._start = start
+        self._converter: PcmConverter | None = None
+        self._cursor = 0.0
+        self._errors = 0
+        self.notes: list[str] = []
+
+    def work(self) -> Iterator[Work]:
+        """Yields functions that return arrays of shape ``(signals, n)`` when called in this order.
+
+        Raises ``MediaError`` when nothing can be decoded. A later part that cannot be read is noted.
+        """
+        for index, part in enumerate(self._parts):
+            before = self._cursor
+            try:
+                with open_audio(self._path, part=part, track=self._track) as source:
+                    yield from self._part(source)
+            except MediaError as error:
+                if index == 0:
+                    raise
+                self.notes.append(f"part {index + 1} of the file, at {_clock(before)}, cannot be read: {error}")
+        if self._converter is None:
+            raise MediaError(UNDECODABLE if self._errors else WITHOUT_AUDIO)
+        yield from self._converter.flush()
+
+    def _part(self, source: AudioInput) -> Iterator[Work]:
+        import av
+
+        timeline = Timeline(source)
+        packets = Packets(source)
+        problems = _Problems()
+        base, cursor = self._cursor, self._sought(source, timeline)
+        clean = source.stream.codec_context.name.startswith(("pcm_f", "pcm_lef", "pcm_bef"))
+        for packet in packets:
+            timeline.account(packet)
+            try:
+                frames = packet.decode()
+            except (av.error.FFmpegError, ValueError):
+                if not (packet.size and is_tag(bytes(packet))):
+                    problems.errors += 1
+                    problems.last_error_at = cursor
+                continue
+            for frame in frames:
+                if not frame.samples:
+                    continue
+                gap = 0.0 if frame.pts is None else timeline.silence_before(frame.pts, cursor)
+                converter = yield from self._converter_for(frame, clean=clean)
+                if gap:
+                    if cursor and gap > _HOLE:
+                        problems.holes.append((base + cursor, gap))
+                    yield from converter.silence(gap)
+                yield from converter.write(frame)
+                cursor += gap + frame.samples / frame.sample_rate
+        self._errors += problems.errors
+        self._cursor = base + cursor
+        if not self._start:
+            self.notes += _notes(source, packets, problems, base, cursor)
+
+    def _sought(self, source: AudioInput, timeline: Timeline) -> float:
+        """Move to ``start`` in a file that is read as it is. Returns the time from which audio is taken as it comes."""
+        import av
+
+        if not self._start or len(self._parts) > 1:
+            return 0.0
+        try:
+            target = (self._start + source.origin) / source.time_base
+            source.container.seek(int(target), stream=source.stream)
+        except (av.error.FFmpegError, OSError):
+            return 0.0
+        return self._start
+
+    def _converter_for(self, frame: Any, *, clean: bool) -> Generator[Work, None, PcmConverter]:
+        """Returns the converter for a frame, after the work that a change of format leaves to do."""
+        if self._converter is None:
+            self._converter = PcmConverter(frame, self._signals, self._channels, clean=clean)
+        elif self._converter.kind != frame_kind(frame):
+            yield from self._converter.flush()
+            self._converter = PcmConverter(frame, self._converter.signals, self._channels, clean=clean)
+        return self._converter
+
+
+def _clock(seconds: float) -> str:
+    return clock(to_samples(seconds))
+
+
+def _notes(source: AudioInput, packets: Packets, problems: _Problems, base: float, end: float) -> Iterator[str]:
+    """What of a part could not be read. ``base``: its start, ``end``: its length, in seconds."""
+    lost = sum(length for _, length in problems.holes)
+    tail_damaged = problems.last_error_at is not None and end - problems.last_error_at <= _TAIL
+    damaged = packets.read_errors or problems.errors > tail_damaged
+    if problems.holes and (damaged or lost >= _SHORT_PAUSES or source.format not in _MAY_PAUSE):
+        places = "one place" if len(problems.holes) == 1 else f"{len(problems.holes)} places"
+        first = _clock(problems.holes[0][0])
+        yield f"{lost:.1f} s of audio are missing in {places} (the first at {first}); silence stands for them"
+    elif damaged:
+        yield "some of the audio is damaged and was skipped"
+    if source.claims_audio and source.trusts_claim and end < (source.claimed_end or 0) - SHORTFALL:
+        yield shortfall_note(base + end, base + (source.claimed_end or 0))
+    elif tail_damaged:
+        yield f"its end is damaged: readable until {_clock(base + end)}"
+
+
+def shortfall_note(end: float, claimed: float) -> str:
+    """That a file ends (``end``, seconds) before its header says (``claimed``)."""
+    return f"readable until {_clock(end)}, although its header says {_clock(claimed)}"

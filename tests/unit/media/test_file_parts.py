@@ -1,0 +1,185 @@
+"""Files that hold more audio than their first header says: read to their end, or the rest is named."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audiogrid.media.file_parts import find_parts
+from audiogrid.media.pcm_stream import stream_pcm
+from audiogrid.probing.media_facts import MediaFacts, probe_media
+from bad_media import RATE, bursts, encode, write_wav
+
+SIX, FOUR = bursts(6), bursts(4)
+
+
+def _heard(path: Path, **settings: object) -> tuple[MediaFacts, np.ndarray, str | None]:
+    facts = probe_media(path)
+    stream = stream_pcm(path, **settings)  # type: ignore[arg-type]
+    pcm = np.concatenate(list(stream), axis=1)
+    assert facts.duration == pytest.approx(pcm.shape[1], abs=0.15 * RATE)
+    return facts, pcm, stream.note
+
+
+def _bursts(pcm: np.ndarray) -> int:
+    loud = np.flatnonzero(np.abs(pcm.astype(int)) > 8_000)
+    return int(np.count_nonzero(np.diff(loud, prepend=-RATE) > RATE // 4))
+
+
+def _set(path: Path, mark: bytes, offset: int, value: bytes) -> Path:
+    """Overwrite bytes at ``offset`` from the first ``mark``."""
+    data = bytearray(path.read_bytes())
+    place = data.find(mark) + offset
+    data[place : place + len(value)] = value
+    path.write_bytes(data)
+    return path
+
+
+def _short_wav(folder: Path) -> Path:
+    return write_wav(folder / "a.wav", SIX, data_size=2 * RATE * 2)
+
+
+def _short_rf64(folder: Path) -> Path:
+    path = encode(folder / "a.wav", SIX, "pcm_s16le", rate=RATE, container_options={"rf64": "always"})
+    return _set(path, b"ds64", 16, struct.pack("<Q", 4 * RATE))
+
+
+def _unfinished_rf64(folder: Path) -> Path:
+    path = encode(folder / "a.wav", SIX, "pcm_s16le", rate=RATE, container_options={"rf64": "always"})
+    return _set(path, b"ds64", 16, struct.pack("<Q", 0))
+
+
+def _short_w64(folder: Path) -> Path:
+    return _set(encode(folder / "a.w64", SIX, "pcm_s16le", rate=RATE), b"data", 16, struct.pack("<Q", 4 * RATE + 24))
+
+
+def _short_aiff(folder: Path) -> Path:
+    path = encode(folder / "a.aiff", SIX, "pcm_s16be", rate=RATE)
+    _set(path, b"COMM", 10, struct.pack(">I", 2 * RATE))
+    return _set(path, b"SSND", 4, struct.pack(">I", 4 * RATE + 8))
+
+
+def _short_caf(folder: Path) -> Path:
+    return _set(encode(folder / "a.caf", SIX, "pcm_s16le", rate=RATE), b"data", 4, struct.pack(">q", 4 * RATE + 4))
+
+
+@pytest.mark.parametrize(
+    "make", [_short_wav, _short_rf64, _unfinished_rf64, _short_w64, _short_aiff, _short_caf], ids=lambda f: f.__name__
+)
+def test_a_header_that_covers_a_third_does_not_hide_the_rest(tmp_path: Path, make) -> None:
+    path = make(tmp_path)
+
+    facts, pcm, note = _heard(path)
+
+    assert facts.duration == len(SIX) and np.array_equal(pcm[0], SIX)
+    assert facts.note is None and note is None
+    if make is not _unfinished_rf64:
+        assert facts.remarks == ["its header covers only 0:00:02; the 0:00:04 after that are read, too"]
+
+
+INFO = b"LIST" + struct.pack("<I", 16) + b"INFOISFT" + struct.pack("<I", 4) + b"rec\0"
+
+
+@pytest.mark.parametrize(
+    "after",
+    [INFO, b"\0" + INFO, INFO + INFO, b"", b"\0", bytes(50_000)],
+    ids=["list", "odd", "two", "none", "pad", "zeros"],
+)
+def test_what_follows_the_audio_and_is_no_audio_is_not_read(tmp_path: Path, after: bytes) -> None:
+    path = write_wav(tmp_path / "tagged.wav", SIX)
+    path.write_bytes(path.read_bytes() + after)
+
+    facts, pcm, note = _heard(path)
+
+    assert np.array_equal(pcm[0], SIX)
+    assert (facts.note, facts.remarks, note) == (None, [], None)
+
+
+@pytest.mark.parametrize("kind", ["random", "text"])
+def test_bytes_that_cannot_be_audio_are_named_with_place_and_amount(tmp_path: Path, kind: str) -> None:
+    path = write_wav(tmp_path / "odd.wav", SIX)
+    after = (
+        np.random.default_rng(1).bytes(320_000) if kind == "random" else b"<transcript>not audio</transcript>\n" * 9_400
+    )
+    path.write_bytes(path.read_bytes() + after[:319_000])
+
+    facts, pcm, note = _heard(path)
+
+    assert np.array_equal(pcm[0], SIX)
+    assert facts.note == note
+    assert "319000 bytes after 0:00:06 are not covered by its header" in (note or "")
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+@pytest.mark.parametrize("after", [b"", INFO])
+def test_a_length_that_wrapped_at_4_gb_is_the_whole_one(tmp_path: Path, turns: int, after: bytes) -> None:
+    size = turns * 2**32 + 4_000
+    path = write_wav(tmp_path / "long.wav", np.zeros(0, np.int16), data_size=4_000)
+    with path.open("r+b") as file:
+        # A sparse file: nothing of it lies on the disk.
+        file.seek(44 + size)
+        file.write(after)
+        file.truncate(44 + size + len(after))
+
+    found = find_parts(path)
+
+    assert [(part.start, part.end) for part in found.parts] == [(0, 44 + size)]
+    assert found.remarks == ("its header cannot count beyond 4 GB; all of its audio is read",)
+
+
+def _joined(path: Path, *parts: Path) -> Path:
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "rates"),
+    [
+        ("wav", "pcm_s16le", (16_000, 8_000)),
+        ("aiff", "pcm_s16be", (16_000, 44_100)),
+        ("m4a", "aac", (44_100, 22_050)),
+        ("flac", "flac", (16_000, 44_100)),
+        ("ogg", "flac", (16_000, 44_100)),
+        ("opus", "libopus", (48_000, 24_000)),
+        ("aac", "aac", (44_100, 22_050)),
+        ("mp3", "libmp3lame", (44_100, 22_050)),
+    ],
+)
+def test_files_joined_into_one_are_all_heard(tmp_path: Path, suffix: str, codec: str, rates: tuple[int, int]) -> None:
+    first = encode(tmp_path / f"1.{suffix}", SIX, codec, rate=rates[0])
+    second = encode(tmp_path / f"2.{suffix}", np.stack([FOUR, FOUR], axis=1), codec, rate=rates[1])
+    path = _joined(tmp_path / f"both.{suffix}", first, second, first)
+
+    facts, pcm, note = _heard(path)
+
+    assert facts.duration == pytest.approx(16 * RATE, abs=0.3 * RATE)
+    assert _bursts(pcm[0]) == 16
+    assert facts.note is None and note is None
+
+
+def test_an_ogg_link_with_other_channels_keeps_the_planned_number_of_signals(tmp_path: Path) -> None:
+    mono = encode(tmp_path / "1.ogg", SIX, "flac", rate=RATE)
+    stereo = encode(tmp_path / "2.ogg", np.stack([FOUR, FOUR // 2], axis=1), "flac", rate=RATE)
+    path = _joined(tmp_path / "chain.ogg", mono, stereo)
+
+    facts, pcm, _ = _heard(path, channels="split", signals=2)
+    _, one, _ = _heard(path, channels="split", signals=1)
+
+    assert facts.channels == 2 and pcm.shape[0] == 2 and one.shape[0] == 1
+    assert np.array_equal(pcm[0], np.concatenate([SIX, FOUR])) and not pcm[1, : len(SIX)].any()
+    assert np.array_equal(pcm[1, len(SIX) :], FOUR // 2)
+
+
+def test_a_part_that_cannot_be_read_is_named_and_the_others_are_heard(tmp_path: Path) -> None:
+    first = encode(tmp_path / "1.flac", SIX, "flac", rate=RATE)
+    path = _joined(tmp_path / "broken.flac", first)
+    path.write_bytes(path.read_bytes() + b"fLaC\0\0\0\x22" + bytes(5_000))
+
+    facts, pcm, note = _heard(path)
+
+    assert np.array_equal(pcm[0, : len(SIX)], SIX)
+    assert "part 2 of the file, at 0:00:06, cannot be read" in (facts.note or "")
+    assert "part 2 of the file" in (note or "")

@@ -1,0 +1,154 @@
+"""Clocks that jump, pauses that are real, and tags that are no damage."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audiogrid.media.pcm_stream import stream_pcm
+from audiogrid.probing.media_facts import probe_media
+from bad_media import RATE, bursts, encode
+
+JUMPS = "its timestamps jump: its audio is taken as it follows in the file"
+
+
+def _both(path: Path) -> tuple[float, float, list[str], str | None]:
+    """Seconds by packets and decoded, remarks, and what could not be read."""
+    facts = probe_media(path)
+    stream = stream_pcm(path)
+    decoded = sum(block.shape[1] for block in stream)
+    return facts.duration / RATE, decoded / RATE, facts.remarks, facts.note or stream.note
+
+
+def _joined(path: Path, *parts: Path) -> Path:
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize("picture", [False, True])
+@pytest.mark.parametrize("ahead", [20, 1_000, 40_000])
+def test_a_transport_stream_whose_clock_jumps_is_as_long_as_its_audio(
+    tmp_path: Path, ahead: int, picture: bool
+) -> None:
+    first = encode(tmp_path / "1.ts", bursts(6), "aac")
+    offset = {"output_ts_offset": str(ahead)}
+    second = encode(tmp_path / "2.ts", bursts(4), "aac", container_options=offset)
+    if picture:
+        first, second = encode(tmp_path / "1.ts", bursts(6), "aac", picture=True), _ahead(second, tmp_path, ahead)
+
+    found = _both(_joined(tmp_path / "news.ts", first, second))
+    backwards = _both(_joined(tmp_path / "back.ts", second, first))
+
+    for packets, decoded, remarks, note in (found, backwards):
+        assert packets == pytest.approx(10, abs=0.3) and decoded == pytest.approx(10, abs=0.3)
+        assert remarks == [JUMPS] and note is None
+
+
+def _ahead(path: Path, folder: Path, ahead: int) -> Path:
+    return encode(folder / "2p.ts", bursts(4), "aac", picture=True, container_options={"output_ts_offset": str(ahead)})
+
+
+def test_a_pause_of_some_seconds_in_a_transport_stream_stays_one(tmp_path: Path) -> None:
+    path = encode(tmp_path / "pause.ts", bursts(12), "aac", hole=(3.5, 9.5))
+
+    packets, decoded, remarks, _ = _both(path)
+
+    assert packets == pytest.approx(12, abs=0.3) and decoded == pytest.approx(12, abs=0.3)
+    assert remarks == []
+
+
+def test_a_long_pause_that_pictures_fill_is_believed(tmp_path: Path) -> None:
+    path = _film(tmp_path / "film.ts", 40, range(4, 36))
+
+    packets, decoded, remarks, _ = _both(path)
+
+    assert packets == pytest.approx(40, abs=0.3) and decoded == pytest.approx(40, abs=0.3)
+    assert remarks == []
+
+
+def _film(path: Path, seconds: int, silent: range) -> Path:
+    """Pictures for all of ``seconds``, and sound for those that are not ``silent``, written as they come."""
+    import av
+
+    with av.open(str(path), "w", format="mpegts") as container:
+        video = container.add_stream("mpeg4", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        audio = container.add_stream("mp2", rate=48_000, layout="mono")
+        audio.bit_rate = 64_000
+        audio.codec_context.open()
+        pictures, shades = 0, np.random.default_rng(1)
+        frame_size = audio.codec_context.frame_size
+        for number in range(seconds * 48_000 // frame_size):
+            at = number * frame_size / 48_000
+            if at * 10 >= pictures:
+                picture = av.VideoFrame.from_ndarray(shades.integers(0, 255, (48, 64, 3), np.uint8))
+                picture.pts = pictures
+                pictures += 1
+                container.mux(video.encode(picture))
+            if int(at) not in silent:
+                frame = av.AudioFrame.from_ndarray(np.full((1, frame_size), 99, np.int16), format="s16", layout="mono")
+                frame.rate, frame.pts, frame.time_base = 48_000, number * frame_size, Fraction(1, 48_000)
+                container.mux(audio.encode(frame))
+        container.mux([*video.encode(None), *audio.encode(None)])
+    return path
+
+
+def test_eleven_hours_that_only_timestamps_of_a_film_claim_are_none(tmp_path: Path) -> None:
+    path = _late_packets(tmp_path / "rtp.mkv")
+
+    packets, decoded, remarks, _ = _both(path)
+
+    assert packets == pytest.approx(8, abs=0.3) and decoded == pytest.approx(8, abs=0.3)
+    assert remarks == [JUMPS]
+
+
+def _late_packets(path: Path) -> Path:
+    """A Matroska file of 8 s whose clock is 11 hours ahead from the 5th second on."""
+    import av
+
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        for second in range(8):
+            frame = av.AudioFrame.from_ndarray(bursts(1.0)[None] + np.int16(second), format="s16", layout="mono")
+            frame.rate, frame.time_base = RATE, Fraction(1, RATE)
+            frame.pts = (second + (40_000 if second >= 5 else 0)) * RATE
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def _apev2() -> bytes:
+    item = struct.pack("<II", 4, 0) + b"Title\0part"
+    return b"APETAGEX" + struct.pack("<IIII", 2_000, 32 + len(item), 1, 0xA0000000) + bytes(8) + item
+
+
+def _id3v2(size: int) -> bytes:
+    body = b"PRIV" + struct.pack(">I", size - 10) + bytes(2 + size - 10)
+    return b"ID3\x04\0\0" + bytes([0, 0, len(body) >> 7, len(body) & 127]) + body
+
+
+TAGS = {
+    "id3v1": b"TAG" + b"a title".ljust(125, b"\0"),
+    "id3v2": _id3v2(300),
+    "large id3v2": _id3v2(9_000),
+    "ape": _apev2(),
+    "lyrics3": b"LYRICSBEGIN" + b"a song" * 30 + b"LYRICS200",
+}
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "aac"])
+@pytest.mark.parametrize("kind", TAGS)
+def test_tags_inside_a_podcast_are_no_damage(tmp_path: Path, kind: str, suffix: str) -> None:
+    codec = "libmp3lame" if suffix == "mp3" else "aac"
+    part = encode(tmp_path / f"1.{suffix}", bursts(4), codec, bit_rate=64_000)
+    path = tmp_path / f"podcast.{suffix}"
+    path.write_bytes(part.read_bytes() + TAGS[kind] + part.read_bytes() + TAGS[kind] + part.read_bytes())
+
+    packets, decoded, _, note = _both(path)
+
+    assert note is None
+    assert packets == pytest.approx(12, abs=0.3) and decoded == pytest.approx(12, abs=0.3)
