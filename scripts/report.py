@@ -23,6 +23,7 @@ from audiogrid.merging.merge_bundle import (
 from audiogrid.merging.merge_recording import write_summary
 from audiogrid.merging.superseded import supersede
 from audiogrid.orchestration.generations import is_intact
+from audiogrid.records.journal import list_journals
 from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
@@ -49,11 +50,12 @@ def gather(
 ) -> list[MergedBundle]:
     """Returns the merge result of every bundle; with ``partial`` bundles are merged where they are not yet."""
     found = []
+    journals = list_journals(folder.journal) if partial else {}
     for bundle in plan.bundles:
         if not partial or _up_to_date(folder, plan, bundle.bundle):
             found.append(MergedBundle.read(folder.merged / f"{bundle.bundle}.json"))
         else:
-            facts = facts_from_journals(folder, plan, bundle.bundle)
+            facts = facts_from_journals(folder, plan, bundle.bundle, journals)
             found.append(merge_bundle(plan, bundle.bundle, facts, store, settings, folder))
     return found
 

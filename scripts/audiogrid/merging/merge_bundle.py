@@ -18,7 +18,7 @@ from audiogrid.merging.merge_recording import MergedRecording, MissingChunkError
 from audiogrid.merging.stitch import StitchError
 from audiogrid.merging.transcript_writer import TranscriptWriter, open_writer
 from audiogrid.records.chunks import Chunk, ShardFacts
-from audiogrid.records.journal import read_history
+from audiogrid.records.journal import JournalFile, list_journals, read_history
 from audiogrid.records.plan import Plan, Recording, Shard
 from audiogrid.records.results import ChunkResult, empty_result
 from audiogrid.records.run_folder import RunFolder
@@ -104,11 +104,17 @@ def facts_from_reports(folder: RunFolder, plan: Plan, bundle: str) -> BundleFact
     return BundleFacts((ShardFacts.from_json(report["facts"]), report["failed"]) for report in reports)
 
 
-def facts_from_journals(folder: RunFolder, plan: Plan, bundle: str) -> BundleFacts:
-    """Collects the facts from the journals, which also hold what failed jobs had finished."""
+def facts_from_journals(
+    folder: RunFolder, plan: Plan, bundle: str, journals: Mapping[str, Sequence[JournalFile]] | None = None
+) -> BundleFacts:
+    """Collects the facts from the journals, which also hold what failed jobs had finished.
+
+    ``journals``: a listing of them, for whoever asks for several bundles.
+    """
+    listed = list_journals(folder.journal) if journals is None else journals
 
     def facts_of(shard: Shard) -> tuple[ShardFacts, dict[str, str]]:
-        history = read_history(folder.journal, shard.shard, shard.spec)
+        history = read_history(folder.journal, shard.shard, shard.spec, listed)
         # A chunk that an attempt did not reach gets the reason why that attempt ended.
         ended = history.ended or "its job was killed"
         causes = {chunk: f"not decoded: {ended}" for chunk in history.facts.keys if chunk not in history.outcomes}

@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,11 +100,48 @@ def chunk_entries(folder: Path) -> Iterator[dict[str, Any]]:
         yield from (entry for entry in read_entries(path) if entry.get("event") == "chunk")
 
 
-def read_history(folder: Path, shard: str, spec: str) -> ShardHistory:
-    """What earlier and present attempts at ``shard`` did; attempts at another spec are ignored."""
+@dataclass(frozen=True)
+class JournalFile:
+    """A journal as a listing of its folder shows it."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+def list_journals(folder: Path) -> dict[str, list[JournalFile]]:
+    """Returns the journals of all shards, by shard, from one listing of their folder.
+
+    Whoever wants several histories passes them to ``read_history``: a listing for each would take a time that grows
+    with the square of the number of shards.
+    """
+    found: dict[str, list[JournalFile]] = {}
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return found
+    for entry in entries:
+        if entry.name.endswith(".jsonl"):
+            try:
+                status = entry.stat()
+            except OSError:
+                continue
+            file = JournalFile(Path(entry.path), status.st_size, status.st_mtime_ns)
+            found.setdefault(entry.name.partition(".")[0], []).append(file)
+    return found
+
+
+def read_history(
+    folder: Path, shard: str, spec: str, journals: Mapping[str, Sequence[JournalFile]] | None = None
+) -> ShardHistory:
+    """What earlier and present attempts at ``shard`` did; attempts at another spec are ignored.
+
+    ``journals``: a listing of ``folder``, where there is one already.
+    """
     history = ShardHistory()
     attempts = []
-    for path in folder.glob(f"{shard}.*.jsonl"):
+    listed = list_journals(folder) if journals is None else journals
+    for path in (file.path for file in listed.get(shard, ())):
         entries = list(read_entries(path))
         # A pid may come again: one file can hold several attempts.
         starts = [index for index, entry in enumerate(entries) if entry.get("event") == "begin"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.timebase import SAMPLE_RATE, clock, to_seconds
-from audiogrid.records.journal import ShardHistory, read_history
+from audiogrid.records.journal import JournalFile, ShardHistory, list_journals, read_history
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
 
@@ -45,57 +49,100 @@ class Progress:
         return ", ".join(parts)
 
 
+@dataclass(frozen=True)
+class _ShardProgress:
+    """What the journals of an unfinished shard say. ``done``: samples; ``speed``: seconds of audio per second."""
+
+    attempts: int = 0
+    done: int = 0
+    failed: int = 0
+    speed: float = 0.0
+
+
+def _shard_progress(history: ShardHistory, audio: int) -> _ShardProgress:
+    good = [outcome for outcome in history.outcomes.values() if outcome.status != "failed"]
+    decoded = sum(to_seconds(outcome.audio) for outcome in good if outcome.status == "decoded")
+    busy = sum(outcome.seconds for outcome in good if outcome.status == "decoded")
+    return _ShardProgress(
+        attempts=history.attempts,
+        # Chunks are decoded with some context, so their sum may exceed the shard.
+        done=min(audio, sum(outcome.audio for outcome in good)),
+        failed=len(history.outcomes) - len(good),
+        # Workers report a chunk only when it is finished; their speed so far stands for unfinished ones.
+        speed=decoded / busy * history.workers if history.ended is None and busy else 0.0,
+    )
+
+
 class RunProgress:
-    """Reads the progress of the run in ``folder``; finished shards are read once only."""
+    """Reads the progress of the run in ``folder``.
+
+    Each call lists the folders of reports and journals once, and reads only files that are new or have changed: the
+    time grows with the number of shards, not with its square.
+    """
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self.plan = Plan.read(folder.plan)
-        self._finished: dict[str, int] = {}
-        self._seconds_per_sample = 0.0
+        self._reports: dict[str, tuple[int, str]] = {}
+        self._histories: dict[str, tuple[Sequence[JournalFile], _ShardProgress]] = {}
 
-    def _finished_audio(self, shard: str, spec: str) -> int | None:
-        if shard not in self._finished:
+    def _finished(self) -> set[str]:
+        """Returns the shards that are finished as the plan wants them."""
+        found: set[str] = set()
+        try:
+            entries = list(os.scandir(self._folder.shards))
+        except OSError:
+            return found
+        for entry in entries:
+            name, _, suffix = entry.name.partition(".")
+            if suffix != "json" or name not in self.plan.shard:
+                continue
             try:
-                report = read_json(self._folder.shards / f"{shard}.json")
+                changed = entry.stat().st_mtime_ns
+                if self._reports.get(name, (0, ""))[0] != changed:
+                    self._reports[name] = changed, _spec_of(Path(entry.path))
             except (OSError, ValueError):
-                return None
-            if report.get("spec") != spec:
-                return None
-            self._finished[shard] = self.plan.shard[shard].audio
-        return self._finished[shard]
+                continue
+            if self._reports[name][1] == self.plan.shard[name].spec:
+                found.add(name)
+        return found
 
-    def _running(self) -> list[tuple[int, ShardHistory]]:
-        histories = []
-        for shard in self.plan.shards:
-            if self._finished_audio(shard.shard, shard.spec) is None:
-                history = read_history(self._folder.journal, shard.shard, shard.spec)
-                if history.attempts:
-                    histories.append((shard.audio, history))
-        return histories
+    def _running(self, finished: set[str]) -> list[_ShardProgress]:
+        journals = list_journals(self._folder.journal)
+        found = []
+        for name, files in journals.items():
+            shard = self.plan.shard.get(name)
+            if shard is None or name in finished:
+                continue
+            known = self._histories.get(name)
+            if known is None or known[0] != files:
+                history = read_history(self._folder.journal, name, shard.spec, journals)
+                known = self._histories[name] = files, _shard_progress(history, shard.audio)
+            if known[1].attempts:
+                found.append(known[1])
+        return found
 
     def now(self) -> Progress:
         """The progress at this moment."""
-        running = self._running()
-        done = sum(self._finished.values())
-        failed = 0
-        speed = 0.0
-        for audio, history in running:
-            good = [outcome for outcome in history.outcomes.values() if outcome.status != "failed"]
-            # Chunks are decoded with some context, so their sum may exceed the shard.
-            done += min(audio, sum(outcome.audio for outcome in good))
-            failed += sum(outcome.status == "failed" for outcome in history.outcomes.values())
-            decoded = sum(to_seconds(outcome.audio) for outcome in good if outcome.status == "decoded")
-            busy = sum(outcome.seconds for outcome in good if outcome.status == "decoded")
-            if history.ended is None and busy:
-                # Workers report a chunk only when it is finished; their speed so far stands for unfinished ones.
-                speed += decoded / busy * history.workers
+        finished = self._finished()
+        running = self._running(finished)
+        done = sum(self.plan.shard[name].audio for name in finished) + sum(shard.done for shard in running)
+        speed = sum(shard.speed for shard in running)
         total = self.plan.audio
         left = to_seconds(total - done) / speed if speed else None
-        return Progress(done, total, speed, left, failed, len(self._finished), len(self.plan.shards))
+        failed = sum(shard.failed for shard in running)
+        return Progress(done, total, speed, left, failed, len(finished), len(self.plan.shards))
+
+
+def _spec_of(report: Path) -> str:
+    """Returns the spec of a shard's report from its first lines: the rest of it may be long."""
+    with report.open("rb") as file:
+        found = re.search(rb'"spec": "([^"]*)"', file.read(1024))
+    return found[1].decode() if found else str(read_json(report).get("spec"))
 
 
 def is_idle(folder: RunFolder, seconds: float = 900.0) -> bool:
     """Whether no journal has been written to for ``seconds``."""
-    newest = max((path.stat().st_mtime for path in folder.journal.glob("*.jsonl")), default=0.0)
-    return time.time() - newest > seconds
+    files = [file for files in list_journals(folder.journal).values() for file in files]
+    newest = max((file.mtime_ns for file in files), default=0)
+    return time.time() - newest / 1e9 > seconds
