@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
@@ -54,7 +54,7 @@ class PcmStream:
         self._signals = signals
         self._start = start
 
-    def __iter__(self) -> Iterator[Pcm]:
+    def __iter__(self) -> Generator[Pcm, None, None]:
         check_file(self.path)
         parts = find_parts(self.path)
         numbers: Sequence[int | None] = self._tracks or (None,)

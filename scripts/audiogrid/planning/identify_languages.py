@@ -8,7 +8,8 @@ another language does not decide.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ _BLOCK_SECONDS = 30
 # Speech in a block that makes a good window, and the least speech that makes a window at all.
 _GOOD_SPEECH = to_samples(5.0)
 _LEAST_SPEECH = to_samples(0.3)
+# Blocks per window from which seeks pay.
+_LONG = 2
 # Seconds that a file may take: hours of audio and a large model on a slow machine.
 _TIMEOUT = 600.0
 
@@ -61,32 +64,67 @@ class Window:
     audio: np.ndarray
 
 
-def choose_windows(blocks: Iterator[np.ndarray], total: int, wanted: int) -> Iterator[Window]:
-    """Yields at most one window from each of ``wanted`` slots.
+Blocks = Callable[[int], "Iterator[np.ndarray]"]
+"""Gives the blocks of a file (int16, shape ``(n,)``) from the one with this number on."""
 
-    ``blocks``: ``total`` consecutive blocks (int16, shape ``(n,)``). They are read no further than the last window.
+
+def choose_windows(blocks_from: Blocks, total: int, wanted: int) -> Iterator[Window]:
+    """Yields at most one window from each of ``wanted`` slots of a file of ``total`` blocks.
+
+    Of each slot no more is read than the blocks from its opening third to its window.
     """
     slots = min(wanted, total)
-    best: Window | None = None
-    for number, block in enumerate(blocks):
-        slot = min(number * slots // total, slots - 1)
+    for slot in range(slots):
         first, last = _bounds(slot, slots, total)
-        if number < first + (last - first) // 3 or (best is not None and best.speech >= _GOOD_SPEECH):
-            found = None
-        else:
+        begin = first + (last - first) // 3
+        best: Window | None = None
+        for number, block in enumerate(blocks_from(begin), start=begin):
+            # The file may be longer than its header says.
+            if number >= last and slot < slots - 1:
+                break
             found = _window(number * to_samples(_BLOCK_SECONDS), block)
-        if found is not None and (best is None or found.speech > best.speech):
-            best = found
-        is_good = best is not None and best.speech >= _GOOD_SPEECH
-        if best is not None and (number == last - 1 or (is_good and slot == slots - 1)):
+            if found is not None and (best is None or found.speech > best.speech):
+                best = found
+            if best is not None and best.speech >= _GOOD_SPEECH:
+                break
+            # The next slot begins with the next block; where blocks come in order, it must not be lost.
+            if number == last - 1 and slot < slots - 1:
+                break
+        if best is not None:
             yield best
-            if slot == slots - 1:
-                return
-        if number == last - 1:
-            best = None
-    if best is not None:
-        # The file is shorter than the header says.
-        yield best
+
+
+def in_order(blocks: Iterator[np.ndarray]) -> Blocks:
+    """Gives blocks of a file that is read from start to end; call the result with rising numbers."""
+    position = 0
+
+    def blocks_from(number: int) -> Iterator[np.ndarray]:
+        nonlocal position
+        for block in blocks:
+            position += 1
+            if position > number:
+                yield block
+
+    return blocks_from
+
+
+def _sought(path: MediaFile, tracks: Sequence[int]) -> Blocks:
+    """Gives blocks of a file that is opened anew at each place, so that what lies between is not read."""
+    from audiogrid.media.demux import MediaError
+    from audiogrid.media.pcm_stream import stream_pcm
+
+    def blocks_from(number: int) -> Iterator[np.ndarray]:
+        start = number * _BLOCK_SECONDS
+        with closing(iter(stream_pcm(path, block_seconds=_BLOCK_SECONDS, tracks=tracks, start=start))) as stream:
+            try:
+                for block in stream:
+                    yield block[0]
+            except MediaError:
+                # The file may end before this place.
+                if number == 0:
+                    raise
+
+    return blocks_from
 
 
 def _bounds(slot: int, slots: int, total: int) -> tuple[int, int]:
@@ -108,13 +146,20 @@ def _window(at: int, block: np.ndarray) -> Window | None:
     return Window(at, speech, np.concatenate([block[start:end] for start, end in padded]))
 
 
-def identify_file(model: Model, path: MediaFile, duration: int, windows: int, multilingual_share: float) -> Identified:
-    """Returns the language of a file of ``duration`` samples. Raises ``MediaError`` when it cannot be decoded."""
-    from audiogrid.media.pcm_stream import stream_pcm
+def identify_file(
+    model: Model,
+    path: MediaFile,
+    duration: int,
+    windows: int,
+    multilingual_share: float,
+    tracks: Sequence[int] = (),
+) -> Identified:
+    """Returns the language of a file of ``duration`` samples. Raises ``MediaError`` when it cannot be decoded.
 
-    stream = (block[0] for block in stream_pcm(path, block_seconds=_BLOCK_SECONDS))
+    ``tracks``: numbers of its audio tracks from 1, none for the main one. Only what lies around the windows is read.
+    """
     total = max(1, -(-duration // to_samples(_BLOCK_SECONDS)))
-    found = list(choose_windows(stream, total, windows))
+    found = list(choose_windows(_blocks_of(path, tracks, total, windows), total, windows))
     ranked = model.languages(model.encode([window.audio for window in found])) if found else []
     heard = []
     for window, probabilities in zip(found, ranked, strict=True):
@@ -123,6 +168,16 @@ def identify_file(model: Model, path: MediaFile, duration: int, windows: int, mu
             HeardWindow(to_seconds(window.at), to_seconds(window.speech), language, round(probabilities[language], 4))
         )
     return judge(heard, ranked, multilingual_share)
+
+
+def _blocks_of(path: MediaFile, tracks: Sequence[int], total: int, windows: int) -> Blocks:
+    """How a file is read: with seeks, unless it is short, or consists of parts, which can only be read in order."""
+    from audiogrid.media.file_parts import find_parts
+    from audiogrid.media.pcm_stream import stream_pcm
+
+    if total > _LONG * windows and len(find_parts(path).parts) < 2:
+        return _sought(path, tracks)
+    return in_order(block[0] for block in stream_pcm(path, block_seconds=_BLOCK_SECONDS, tracks=tracks))
 
 
 _models: dict[str, Model] = {}
@@ -155,6 +210,7 @@ class IdentifyTask:
                 self.recordings[path].duration,
                 settings.windows,
                 settings.multilingual_share,
+                self.recordings[path].audio_tracks,
             )
         except (MediaError, RemoteError, UnusableRecordingError, AudiogridError) as error:
             return FileOutcome(None, str(error).rstrip("."))

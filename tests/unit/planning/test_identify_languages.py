@@ -12,11 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audiogrid.media import pcm_converter
 from audiogrid.planning import identify_languages as module
-from audiogrid.planning.identify_languages import IdentifySettings, Window, choose_windows, identify
+from audiogrid.planning.identify_languages import (
+    IdentifySettings,
+    Window,
+    choose_windows,
+    identify,
+    identify_file,
+    in_order,
+)
 from audiogrid.probing.isolation import FileOutcome
 from audiogrid.records.identified_languages import read_identified
 from audiogrid.records.plan import Recording
+from bad_media import encode, tone
 from media import write_wav
 from places import ROOT
 
@@ -38,7 +47,7 @@ def windows(monkeypatch: pytest.MonkeyPatch, speech: list[float], wanted: int, t
             read += 1
             yield np.zeros(0, np.int16)
 
-    return [window.at // BLOCK for window in choose_windows(blocks(), total or len(speech), wanted)], read
+    return [window.at // BLOCK for window in choose_windows(in_order(blocks()), total or len(speech), wanted)], read
 
 
 def test_windows_are_spread_over_all_of_a_recording(monkeypatch):
@@ -65,6 +74,46 @@ def test_a_file_that_ends_early_or_late_is_no_trouble(monkeypatch):
     assert windows(monkeypatch, [20.0] * 5, 2, total=20)[0] == [3]
     assert windows(monkeypatch, [0.0, 0.0, 20.0], 1, total=2)[0] == [2]
     assert windows(monkeypatch, [20.0] * 9, 2, total=4)[0] == [0, 2]
+
+
+class AllEnglish:
+    """Stand-in for a model."""
+
+    def encode(self, audio: list[np.ndarray]) -> list[np.ndarray]:
+        return audio
+
+    def languages(self, encoded: list[np.ndarray]) -> list[dict[str, float]]:
+        return [{"en": 0.9, "de": 0.1}] * len(encoded)
+
+
+# MP3 is sought by a table of hundredths of its length.
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "m4a"])
+def test_of_a_long_file_only_what_lies_around_the_windows_is_read(tmp_path, monkeypatch, suffix):
+    codec = {"flac": "flac", "mp3": "libmp3lame", "m4a": "aac"}[suffix]
+    monkeypatch.setattr(module, "_BLOCK_SECONDS", 5)
+    # The loudness of a block tells where it comes from.
+    levels = np.repeat(np.linspace(0.1, 0.9, 40), 5 * 16_000)
+    path = encode(tmp_path / f"long.{suffix}", (tone(200, level=1.0) * levels).astype(np.int16), codec, rate=16_000)
+    heard, decoded = [], []
+
+    def window(at: int, block: np.ndarray) -> Window:
+        heard.append(float(np.sqrt(2 * np.mean((block / 32_768) ** 2))))
+        return Window(at, module._GOOD_SPEECH, block)
+
+    monkeypatch.setattr(module, "_window", window)
+    write = pcm_converter.PcmConverter.write
+    monkeypatch.setattr(
+        pcm_converter.PcmConverter,
+        "write",
+        lambda self, frame: decoded.append(frame.samples / frame.sample_rate) or write(self, frame),
+    )
+
+    found = identify_file(AllEnglish(), path, len(levels), 4, 0.25)
+
+    assert found.language == "en" and [one.at for one in found.windows] == [15.0, 65.0, 115.0, 165.0]
+    assert heard == pytest.approx([np.linspace(0.1, 0.9, 40)[number] for number in (3, 13, 23, 33)], abs=0.06)
+    # A block is five seconds; a few more pieces of that length are decoded ahead.
+    assert sum(decoded) < 4 * 25
 
 
 def recording(path: Path, pcm: np.ndarray, name: str | None = None) -> Recording:
