@@ -52,7 +52,7 @@ def follow(model: Path, store: Path, work: SimpleQueue[Any], told: SimpleQueue[A
     Model.features = timed("mel features", Model.features)  # type: ignore[method-assign]
     preparing.speech_probabilities = timed("voice activity", preparing.speech_probabilities)
     worker._read = timed("reading", worker._read)
-    worker.start(worker.WorkerSettings(str(model), model_hash(model), "cpu", "auto", 1, 0, str(store)))
+    worker.start(worker.WorkerSettings(str(model), model_hash(model), "cpu", "auto", 1, 0, str(store), str(store)))
     worker.ready()
     while (job := work.get()) is not None:
         worker.work([job])

@@ -37,7 +37,8 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     log = open_log(arguments.log)
     require_packages()
-    folder, store = RunFolder(arguments.run_dir), Store(arguments.store)
+    folder = RunFolder(arguments.run_dir)
+    store = Store(arguments.store, folder.own_store)
     result = compare(folder, arguments.variants, store, arguments.conditions)
     for line in result.left_out:
         log.warning(line)

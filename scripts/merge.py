@@ -30,9 +30,8 @@ def main(argv: list[str]) -> None:
     folder = RunFolder(arguments.run_dir)
     plan = Plan.read(folder.plan)
     facts = facts_from_reports(folder, plan, arguments.bundle)
-    merged = merge_bundle(
-        plan, arguments.bundle, facts, Store(arguments.store), MergeSettings(**arguments.settings), folder
-    )
+    store = Store(arguments.store, folder.own_store)
+    merged = merge_bundle(plan, arguments.bundle, facts, store, MergeSettings(**arguments.settings), folder)
     for failure in merged.failures:
         log.warning("%s", failure)
     require_all_chunks(merged, folder, plan)

@@ -72,7 +72,7 @@ def main(argv: list[str]) -> None:
         preview = None
         if arguments.store:
             cuts = read_cuts(folder.root.parent, plan.recordings)
-            preview = preview_store(plan, cuts, Store(arguments.store), arguments.accept_revisions)
+            preview = preview_store(plan, cuts, Store(arguments.store, folder.own_store), arguments.accept_revisions)
         lines = plan_summary_lines(
             plan, _speeds(arguments.model_dir, folder), usable_cores(), preview, Prices(**arguments.prices)
         )

@@ -81,7 +81,7 @@ def main(argv: list[str]) -> None:
     bundles: list[MergedBundle] = []
     if plan is not None:
         settings = MergeSettings(**arguments.settings)
-        bundles = gather(folder, plan, Store(arguments.store), settings, partial=arguments.partial)
+        bundles = gather(folder, plan, Store(arguments.store, folder.own_store), settings, partial=arguments.partial)
         write_failures(folder.failed, [failure for merged in bundles for failure in merged.failures])
     if plan is not None:
         write_notices(folder, plan, bundles, supersede(folder, plan))

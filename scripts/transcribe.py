@@ -133,6 +133,7 @@ def _workers(arguments: argparse.Namespace, share: NodeShare, planned_hash: str)
         threads=division.threads,
         batch_size=arguments.batch_size,
         store=str(arguments.store),
+        own_store=str(RunFolder(arguments.run_dir).own_store),
         examine=arguments.examine == "yes",
     )
     if arguments.device == "cuda" and share.gpus == []:
@@ -189,7 +190,7 @@ def _lead(arguments: argparse.Namespace, began: float, coordinator: Coordinator,
     progress = RunProgress(folder)
     plan = progress.plan
     shard = plan.shard[arguments.shard]
-    store = Store(arguments.store)
+    store = Store(arguments.store, folder.own_store)
     work = collect(plan, shard, folder.chunks, store, arguments.accept_revisions)
     workers = _workers(arguments, share, work.model_hash)
     settings = workers.settings

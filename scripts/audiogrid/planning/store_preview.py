@@ -55,7 +55,7 @@ def preview_store(
     def is_stored(chunk: Chunk, model: str, options: Mapping[str, object]) -> bool:
         # Only existence is checked: reading and checking 100,000 files would take minutes.
         keys = [] if chunk.is_empty else store_keys(chunk, plan.models[model], options, accepted)
-        return chunk.is_empty or any(store.path(key).exists() for key in keys)
+        return chunk.is_empty or any(store.exists(key) for key in keys)
 
     found = StorePreview()
     waiting: set[str] = set()

@@ -19,6 +19,8 @@ class RunFolder:
         self.journal = root / "journal"
         self.chunks = chunks or root / "chunks"
         self.shards = root / "shards"
+        # Results that a store shared with others did not let this user write.
+        self.own_store = root / "store"
         self.merged = root / "merged"
         self.transcripts = root / "transcripts"
         self.superseded = root / "superseded"

@@ -3,12 +3,19 @@
 ``<root>/<aa>/<key>.json`` holds the result, what made it, and a hash of both. Writers need no
 locks: a file appears whole or not at all, and a valid one is never replaced. Readers treat a file
 that is truncated, altered or foreign as absent.
+
+Several users may share a store: where its root may be written by a group (or by all), new folders and files take over
+its mode and group, whatever a user's umask is. A store that a user may not write still serves as a source: what the
+user decodes is then kept in a folder of the run.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,26 +68,77 @@ def _seal(key: str, body: dict[str, Any]) -> str:
     return hashlib.sha256(f"{key}\n{canonical_json(body)}".encode()).hexdigest()
 
 
-class ResultStore(Generic[R]):
-    """Reads and writes results of one kind under ``root``. ``schema``: of that kind; ``parse``: from its JSON value."""
+# The file system, or its permissions, do not let this user write. A full disk is another matter.
+_REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
-    def __init__(self, root: Path, schema: int, parse: Callable[[dict[str, Any]], R]) -> None:
+
+def _path(root: Path, key: str) -> Path:
+    return root / key[:2] / f"{key}.json"
+
+
+def _error_path(root: Path, key: str) -> Path:
+    return root / key[:2] / f"{key}.error.json"
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    """Create a folder of the store with the mode and group of ``root``, if that is shared."""
+    root.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(exist_ok=True)
+        _share(folder, root)
+
+
+def _share(path: Path, root: Path) -> None:
+    """Give a new file or folder the mode and group of ``root``, if a group may write there."""
+    shared = root.stat()
+    if not shared.st_mode & stat.S_IWGRP:
+        return
+    mode = stat.S_IMODE(shared.st_mode)
+    try:
+        if path.stat().st_gid != shared.st_gid:
+            os.chown(path, -1, shared.st_gid)
+        path.chmod(mode if path.is_dir() else mode & 0o666)
+    except OSError:
+        # Another user's file, or a group that this user is not in: the others may read it all the same.
+        pass
+
+
+class ResultStore(Generic[R]):
+    """Reads and writes results of one kind under ``root``. ``schema``: of that kind; ``parse``: from its JSON value.
+
+    ``own``: the folder that takes results which ``root`` refuses; also read from. ``refused``: why it was used.
+    """
+
+    def __init__(self, root: Path, schema: int, parse: Callable[[dict[str, Any]], R], own: Path | None = None) -> None:
         self.root = root
+        self.own = own
+        self.refused = ""
         self._schema = schema
         self._parse = parse
 
     def path(self, key: str) -> Path:
-        """Where the result with this key lies, if it does."""
-        return self.root / key[:2] / f"{key}.json"
+        """Returns the path of the result with this key, whether it exists or not."""
+        return _path(self.root, key)
 
     def error_path(self, key: str) -> Path:
-        """Where the record of a chunk that failed for good lies."""
-        return self.root / key[:2] / f"{key}.error.json"
+        """Returns the path of the record of a chunk that failed for good, whether it exists or not."""
+        return _error_path(self.root, key)
+
+    def exists(self, key: str) -> bool:
+        """Returns whether there is a file for this key; it may be damaged."""
+        return any(_path(root, key).exists() for root in self._roots())
 
     def get(self, key: str) -> Stored[R] | None:
-        """The valid result with this key; ``None`` when it is absent, damaged or of another schema."""
+        """Returns the valid result with this key; ``None`` when it is absent, damaged or of another schema."""
+        found = (self._read(_path(root, key), key) for root in self._roots())
+        return next((stored for stored in found if stored is not None), None)
+
+    def _roots(self) -> list[Path]:
+        return [self.root] if self.own is None else [self.root, self.own]
+
+    def _read(self, path: Path, key: str) -> Stored[R] | None:
         try:
-            raw = json.loads(self.path(key).read_bytes())
+            raw = json.loads(path.read_bytes())
             body = {"result": raw["result"], "made": raw["made"]}
             if raw["schema"] != self._schema or raw["key"] != key or raw["sha256"] != _seal(key, body):
                 return None
@@ -89,58 +147,84 @@ class ResultStore(Generic[R]):
             return None
 
     def has(self, key: str) -> bool:
-        """Whether a valid result with this key exists (the whole file is read and checked)."""
+        """Returns whether a valid result with this key exists (the whole file is read and checked)."""
         return self.get(key) is not None
 
     def put(self, key: str, result: R, made: Mapping[str, Any]) -> bool:
-        """Store a result; ``False`` when a valid one was there already, which stays as it is.
+        """Store a result; returns ``False`` when a valid one was there already, which stays as it is.
 
-        Raises ``StoreError`` when it cannot be written (a full disk, say).
+        Raises ``StoreError`` when it cannot be written (a full disk, for example).
         """
         body = {"result": result.to_json(), "made": dict(made)}
         document = {"schema": self._schema, "key": key, "sha256": _seal(key, body), **body}
         data = (json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode()
-        path = self.path(key)
-        try:
+
+        def write(root: Path) -> bool:
+            path = _path(root, key)
             if not write_new_bytes(path, data):
                 if self.has(key):
                     return False
+                # Another user's file that may not be read is not known to be damaged.
+                path.open("rb").close()
                 write_bytes(path, data)
-            self.error_path(key).unlink(missing_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"cannot write {path}: {error.strerror or error}; free space or mend the folder, then run again"
-            ) from error
-        return True
+            _share(path, root)
+            _error_path(root, key).unlink(missing_ok=True)
+            return True
+
+        return self._in_first_writable(_path(self.root, key), write)
 
     def put_error(self, key: str, record: Mapping[str, Any]) -> None:
-        """Leave a record of a chunk that failed for good; it does not keep anyone from trying again."""
+        """Leave a record of a chunk that failed for good; another attempt is made all the same."""
+
+        def write(root: Path) -> bool:
+            path = _error_path(root, key)
+            write_json(path, dict(record), indent=1)
+            _share(path, root)
+            return True
+
+        self._in_first_writable(_error_path(self.root, key), write)
+
+    def _in_first_writable(self, path: Path, write: Callable[[Path], bool]) -> bool:
+        """Returns what ``write`` returns for ``root``, or for ``own`` if ``root`` refuses it. Raises ``StoreError``."""
         try:
-            write_json(self.error_path(key), dict(record), indent=1)
+            try:
+                _make_folder(path.parent, self.root)
+                return write(self.root)
+            except OSError as error:
+                if self.own is None or error.errno not in _REFUSALS:
+                    raise
+                self.refused = f"{path.parent}: {error.strerror}"
+                return write(self.own)
         except OSError as error:
-            raise StoreError(f"cannot write {self.error_path(key)}: {error.strerror or error}") from error
+            raise StoreError(
+                f"cannot write {error.filename or path}: {error.strerror or error}; free space or correct the folder, "
+                "then run again"
+            ) from error
 
     def get_error(self, key: str) -> dict[str, Any] | None:
-        """The record left by ``put_error``, or ``None``."""
-        try:
-            record = json.loads(self.error_path(key).read_bytes())
-        except (OSError, ValueError):
-            return None
-        return record if isinstance(record, dict) else None
+        """Returns the record left by ``put_error``, or ``None``."""
+        for root in self._roots():
+            try:
+                record = json.loads(_error_path(root, key).read_bytes())
+            except (OSError, ValueError):
+                continue
+            if isinstance(record, dict):
+                return record
+        return None
 
 
 class Store(ResultStore[ChunkResult]):
     """Results of decoding."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, SCHEMA, ChunkResult.from_json)
+    def __init__(self, root: Path, own: Path | None = None) -> None:
+        super().__init__(root, SCHEMA, ChunkResult.from_json, own)
 
 
 class VoiceStore(ResultStore[ChunkVoices]):
     """Results of embedding, in the same folder. They hold voice vectors, which are biometric data."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, VOICES_SCHEMA, ChunkVoices.from_json)
+    def __init__(self, root: Path, own: Path | None = None) -> None:
+        super().__init__(root, VOICES_SCHEMA, ChunkVoices.from_json, own)
 
 
 def storable_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def text_so_far(folder: RunFolder, name: str, store: Path) -> list[str]:
         raise InputError(f"there is no recording {name!r} in {folder.root}; it has {known} ...")
     bundle = next(bundle.bundle for bundle in plan.bundles if name in bundle.recordings)
     facts = facts_from_journals(folder, plan, bundle)
-    results = Store(store)
+    results = Store(store, folder.own_store)
     lines = []
     for chunk_id in plan.recording[name].chunk_ids:
         chunk = facts.chunks.get(chunk_id)

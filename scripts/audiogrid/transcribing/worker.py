@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ class WorkerSettings:
     ``model_hash``: of the model that the plan was made for; ``device``: ``cpu`` or ``cuda``; ``gpus``: UUIDs, of which
     each process gets one; ``batch_size``: 0 = choose; ``examine``: decode a known clip first; ``why``: the reason for
     the choice of device; ``reserve``: processes on the CPU, and threads of each, that take over when all GPUs have
-    failed (0: none).
+    failed (0: none); ``own_store``: takes results that ``store`` does not let this user write.
     """
 
     model_dir: str
@@ -42,6 +42,7 @@ class WorkerSettings:
     threads: int
     batch_size: int
     store: str
+    own_store: str
     examine: bool = False
     gpus: tuple[str, ...] = ()
     why: str = ""
@@ -72,6 +73,7 @@ _LARGE_PAGES = "glibc.malloc.hugetlb"
 _engine: AdaptiveEngine | None = None
 _settings: WorkerSettings | None = None
 _start_error: BaseException | None = None
+_is_refused = False
 
 
 def _exit_with_parent() -> None:
@@ -190,7 +192,7 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
     from audiogrid.decoding.options import DecodeOptions
 
     assert _engine is not None and _settings is not None
-    store = Store(Path(_settings.store))
+    store = Store(Path(_settings.store), Path(_settings.own_store))
     known = len(_engine.adapted)
     # Another job (an older one that is still running, for instance) may have decoded some of them meanwhile.
     outcomes = [Outcome(job.name, job.key, "stored", job.audio) for job in jobs if store.has(job.key)]
@@ -207,7 +209,7 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
     # Chunks that were decoded together share the time by their length.
     pace = (time.perf_counter() - began) / (sum(job.audio for job in jobs) or 1)
     memory = _peak_memory_mb()
-    notes = tuple(_engine.adapted[known:])
+    notes = (*_engine.adapted[known:], *_refusal(store))
     process = f"{socket.gethostname()}/{os.getpid()}"
     for job in jobs:
         outcome = Outcome(job.name, job.key, "decoded" if new[job.name] else "stored", job.audio)
@@ -216,6 +218,17 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
         outcomes.append(replace(outcome, began=at, worker=process, device=_engine.device))
         notes = ()
     return outcomes
+
+
+def _refusal(store: Store) -> Iterator[str]:
+    """Yields a sentence the first time that the store refuses a result."""
+    global _is_refused
+    if store.refused and not _is_refused:
+        _is_refused = True
+        yield (
+            f"the store does not let this user write ({store.refused}). Results are kept in {store.own}, where other "
+            f"runs do not find them. To share the store, let its group write: chmod -R g+rwX {store.root}"
+        )
 
 
 def _peak_memory_mb() -> int:

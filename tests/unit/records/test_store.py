@@ -1,6 +1,9 @@
+import errno
 import json
 import os
+import stat
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +110,78 @@ def test_where_a_chunk_lies_is_not_in_the_key():
         CHUNK, chunk="b.0007", recording="b", start=11000, end=12000, context_start=10900, context_end=12100
     )
     assert chunk_key(moved, "model", {"beam_size": 1}, 1) == KEY
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(("root_mode", "folder", "file"), [(0o2775, 0o2775, 0o664), (0o777, 0o777, 0o666)])
+def test_a_store_that_its_group_may_write_is_shared_whatever_the_umask(tmp_path, root_mode, folder, file):
+    root = tmp_path / "store"
+    root.mkdir()
+    root.chmod(root_mode)
+    before = os.umask(0o077)
+    try:
+        Store(root).put(KEY, RESULT, {})
+        Store(root).put_error("ff" * 32, {"cause": "crash"})
+    finally:
+        os.umask(before)
+    for key in (KEY, "ff" * 32):
+        assert mode(root / key[:2]) == folder
+    assert mode(Store(root).path(KEY)) == mode(Store(root).error_path("ff" * 32)) == file
+
+
+def test_a_store_of_one_user_keeps_the_umask(store):
+    before = os.umask(0o077)
+    try:
+        store.put(KEY, RESULT, {})
+    finally:
+        os.umask(before)
+    assert mode(store.path(KEY)) == 0o600
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_what_a_store_refuses_is_kept_in_the_folder_of_the_run(tmp_path, monkeypatch, number):
+    root, own = tmp_path / "shared", tmp_path / "run" / "store"
+    link = Path.hardlink_to
+
+    def refuse(self, target):
+        if self.is_relative_to(root):
+            raise OSError(number, os.strerror(number))
+        link(self, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
+    store = Store(root, own)
+    assert store.put(KEY, RESULT, {})
+    assert os.strerror(number) in store.refused and str(root) in store.refused
+    assert not store.path(KEY).exists() and store.exists(KEY)
+    assert Store(root, own).get(KEY).result == RESULT
+    assert not Store(root, own).put(KEY, RESULT, {})
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="No space"):
+        monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left")))
+        Store(root, own).put("ab" * 32, RESULT, {})
+
+
+def test_a_file_of_another_user_that_may_not_be_read_is_left_alone(tmp_path, monkeypatch):
+    root, own = tmp_path / "shared", tmp_path / "run" / "store"
+    Store(root).put(KEY, RESULT, {"host": "theirs"})
+    data = Store(root).path(KEY).read_bytes()
+    read, opened = Path.read_bytes, Path.open
+
+    def deny(call):
+        def denied(self, *given, **named):
+            if self == Store(root).path(KEY):
+                raise PermissionError(errno.EACCES, "Permission denied", str(self))
+            return call(self, *given, **named)
+
+        return denied
+
+    monkeypatch.setattr(Path, "read_bytes", deny(read))
+    monkeypatch.setattr(Path, "open", deny(opened))
+    assert Store(root, own).put(KEY, RESULT, {"host": "ours"})
+    assert Store(root, own).get(KEY).made == {"host": "ours"}
+    monkeypatch.undo()
+    assert Store(root).path(KEY).read_bytes() == data

@@ -26,7 +26,7 @@ class Bench:
 
     def __init__(self, *gpus: str, reserve: tuple[int, int] = (0, 0)) -> None:
         settings = WorkerSettings(
-            "model", "hash", "cuda" if gpus else "cpu", "auto", 1, 0, "store", gpus=gpus, reserve=reserve
+            "model", "hash", "cuda" if gpus else "cpu", "auto", 1, 0, "store", "own", gpus=gpus, reserve=reserve
         )
         self.said: list[str] = []
         self.outcomes: list[Outcome] = []
@@ -49,7 +49,9 @@ class Bench:
 
 
 def test_no_two_processes_share_a_gpu():
-    settings = WorkerSettings("model", "hash", "cuda", "auto", 1, 0, "store", gpus=("GPU-a", "GPU-b", "GPU-a", "MIG-c"))
+    settings = WorkerSettings(
+        "model", "hash", "cuda", "auto", 1, 0, "store", "own", gpus=("GPU-a", "GPU-b", "GPU-a", "MIG-c")
+    )
     for processes in range(1, 6):
         workers = make_processes(settings, processes)
         assert [worker.gpu for worker in workers] == ["GPU-a", "GPU-b", "MIG-c"][:processes]

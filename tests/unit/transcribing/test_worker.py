@@ -105,7 +105,7 @@ def test_a_worker_with_another_model_than_planned_decodes_nothing(tmp_path: Path
     folder.mkdir()
     for name in (*REQUIRED, "vocabulary.txt"):
         (folder / name).write_text(name)
-    settings = worker.WorkerSettings(str(folder), hash_files(folder), "cpu", "auto", 1, 0, str(tmp_path / "store"))
+    settings = worker.WorkerSettings(str(folder), hash_files(folder), "cpu", "auto", 1, 0, "store", "own")
     weights = folder / "model.bin"
     state = weights.stat()
 
