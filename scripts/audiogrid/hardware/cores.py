@@ -61,20 +61,32 @@ def usable_cores() -> int:
 
 
 def usable_memory() -> int:
-    """Returns the bytes of memory that this process may use: what is free, within its control group's limit."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                free = int(line.split()[1]) * 1024
-    except OSError:
-        pass
+    """Returns the bytes of memory that this process may use: what is available, within its control group's limit."""
+    import psutil
+
+    # What the kernel can free for a process without swapping, page cache included.
+    free = int(psutil.virtual_memory().available)
     for folder in _cgroup_folders("memory"):
         limit = _number(folder / "memory.max") or _number(folder / "memory.limit_in_bytes")
         used = _number(folder / "memory.current") or _number(folder / "memory.usage_in_bytes") or 0
         if limit:
-            free = min(free, max(0, limit - used))
+            free = min(free, max(0, limit - max(0, used - _reclaimable(folder))))
     return free
+
+
+def _reclaimable(folder: Path) -> int:
+    """Returns the bytes that a control group uses, but gives back before it refuses memory: its page cache.
+
+    A group that has just written files (``split`` does) would otherwise seem to be full.
+    """
+    try:
+        lines = [line.split() for line in (folder / "memory.stat").read_text().splitlines()]
+        values = {name: int(value) for name, value in lines}
+    except (OSError, ValueError):
+        return 0
+    # Of version 1, the figures that begin with total_ include the groups below, as its usage does.
+    names = ("inactive_file", "active_file", "slab_reclaimable")
+    return sum(values.get(f"total_{name}", values.get(name, 0)) for name in names)
 
 
 @dataclass(frozen=True)
