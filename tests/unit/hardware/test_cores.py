@@ -52,7 +52,7 @@ def test_this_machine_has_something():
             {
                 "memory.limit_in_bytes": "4000000000",
                 "memory.usage_in_bytes": "3900000000",
-                "memory.stat": "cache 1\ninactive_file 10\ntotal_inactive_file 1000000000\ntotal_active_file 200000000\n",
+                "memory.stat": "inactive_file 10\ntotal_inactive_file 1000000000\ntotal_active_file 200000000\n",
             },
             1_300_000_000,
         ),
