@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audiogrid.comparing.degrading import SCHEMA as SOUND_SCHEMA
-from audiogrid.comparing.degrading import degrade, suffix
+from audiogrid.comparing.degrading import degrade, schema, suffix
 from audiogrid.config.conditions import ORIGINAL, Condition
 from audiogrid.core.atomic_files import canonical_json, read_json, write_json
 from audiogrid.media.demux import MediaError
@@ -57,7 +56,11 @@ class ConditionOutput:
 
 
 def _recipe(source: Mapping[str, Any], condition: Condition) -> str:
-    facts = [SOUND_SCHEMA, condition.name, *(source[name] for name in ("path", "size", "mtime_ns", "channels_mode"))]
+    facts = [
+        schema(condition),
+        condition.name,
+        *(source[name] for name in ("path", "size", "mtime_ns", "channels_mode")),
+    ]
     facts += source.get("tracks") or []
     return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
 

@@ -17,9 +17,9 @@ import numpy as np
 from audiogrid.config.conditions import Condition, Step
 from audiogrid.core.errors import RetryableError
 from audiogrid.core.timebase import SAMPLE_RATE
-from audiogrid.media.demux import MediaError
 from audiogrid.media.file_parts import MediaFile
 from audiogrid.media.pcm_stream import stream_pcm
+from audiogrid.media.short_audio import audio_frame, layout, samples_of, sound_of, write_audio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,14 +28,20 @@ if TYPE_CHECKING:
 
     Blocks = Iterator[NDArray[np.int16]]
 
-# Raise this number when a condition gives other audio than before.
-SCHEMA = 1
+# Raise the number of a kind of step when it gives other audio than before: only its recordings are then made again.
+SCHEMAS = {"mp3": 1, "opus": 1, "telephone": 1, "noise": 2, "speed": 1}
 _SUFFIXES = {"mp3": ".mp3", "opus": ".opus", "telephone": ".wav", "noise": ".flac", "speed": ".flac"}
-_APART = {"libmp3lame": {"joint_stereo": "0"}, "libopus": {"mapping_family": "255"}}
 _FRAME = SAMPLE_RATE // 50
 # Frames this far below the loud ones count as pauses; the noise level refers to speech only.
 _SPEECH_RANGE_DB = 25.0
 _NOISE_SECONDS = 60
+# Its root mean square before its gain, in steps of 16 bits: loud enough to be exact, without clipping.
+_NOISE_LEVEL = 4000.0
+
+
+def schema(condition: Condition) -> int:
+    """Returns the number of the audio that a condition gives: another one where one of its steps has changed."""
+    return max(SCHEMAS[step.kind] for step in condition.steps)
 
 
 def suffix(condition: Condition) -> str:
@@ -72,17 +78,17 @@ def degrade(
 def _apply(source: MediaFile, target: Path, step: Step, channels: Channels, tracks: Sequence[int]) -> None:
     blocks: Blocks = iter(stream_pcm(source, channels=channels, tracks=tracks))
     if step.kind == "mp3":
-        _encode(blocks, target, "mp3", "libmp3lame", kbits=step.value)
+        write_audio(blocks, target, "mp3", "libmp3lame", kbits=step.value)
     elif step.kind == "opus":
-        _encode(blocks, target, "ogg", "libopus", kbits=step.value)
+        write_audio(blocks, target, "ogg", "libopus", kbits=step.value)
     elif step.kind == "telephone":
         filters = [("highpass", "f=300"), ("highpass", "f=300"), ("lowpass", "f=3400"), ("lowpass", "f=3400")]
-        _encode(_filtered(blocks, filters), target, "wav", "pcm_mulaw", rate=8000)
+        write_audio(_filtered(blocks, filters), target, "wav", "pcm_mulaw", rate=8000)
     elif step.kind == "noise":
         level = speech_level(stream_pcm(source, channels=channels, tracks=tracks)) / 10 ** (step.value / 20)
-        _encode(_with_noise(blocks, level), target, "flac", "flac")
+        write_audio(_with_noise(blocks, level), target, "flac", "flac")
     else:
-        _encode(_filtered(blocks, [("atempo", f"{step.value:g}")]), target, "flac", "flac")
+        write_audio(_filtered(blocks, [("atempo", f"{step.value:g}")]), target, "flac", "flac")
 
 
 def speech_level(blocks: Iterable[NDArray[np.int16]]) -> float:
@@ -115,27 +121,17 @@ def _noise(seed: int) -> NDArray[np.float32]:
 
 
 def _with_noise(blocks: Blocks, level: float) -> Blocks:
+    """Yields blocks with noise laid over them, a different one per channel; ``level``: its root mean square."""
     at = 0
     for block in blocks:
-        count = block.shape[1]
-        places = np.arange(at, at + count) % (_NOISE_SECONDS * SAMPLE_RATE)
-        noise = np.stack([_noise(seed)[places] for seed in range(len(block))]) * np.float32(level)
-        yield np.clip(np.rint(block + noise), -32768, 32767).astype(np.int16)
-        at += count
-
-
-def _frame(block: NDArray[np.int16]) -> Any:
-    import av
-
-    # Every encoder's resampler accepts packed samples.
-    packed = np.ascontiguousarray(block.T).reshape(1, -1)
-    frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=_layout(len(block)))
-    frame.sample_rate = SAMPLE_RATE
-    return frame
-
-
-def _layout(channels: int) -> str:
-    return {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
+        if level <= 0:
+            yield block
+            continue
+        places = np.arange(at, at + block.shape[1]) % (_NOISE_SECONDS * SAMPLE_RATE)
+        noise = np.stack([_noise(seed)[places] for seed in range(len(block))]) * np.float32(_NOISE_LEVEL)
+        sound = sound_of(np.clip(np.rint(noise), -32768, 32767).astype(np.int16))
+        yield samples_of(sound_of(block).overlay(sound.apply_gain(20 * np.log10(level / _NOISE_LEVEL))))
+        at += block.shape[1]
 
 
 def _filtered(blocks: Blocks, filters: list[tuple[str, str]]) -> Blocks:
@@ -149,11 +145,11 @@ def _filtered(blocks: Blocks, filters: list[tuple[str, str]]) -> Blocks:
         if graph is None:
             channels = len(block)
             graph = Graph()
-            nodes = [graph.add_abuffer(sample_rate=SAMPLE_RATE, format="s16", layout=_layout(channels))]
+            nodes = [graph.add_abuffer(sample_rate=SAMPLE_RATE, format="s16", layout=layout(channels))]
             nodes += [graph.add(name, options) for name, options in filters]
-            nodes += [graph.add("aformat", f"sample_fmts=s16:channel_layouts={_layout(channels)}")]
+            nodes += [graph.add("aformat", f"sample_fmts=s16:channel_layouts={layout(channels)}")]
             graph.link_nodes(*nodes, graph.add("abuffersink")).configure()
-        graph.push(_frame(block))
+        graph.push(audio_frame(block))
         yield from _pulled(graph, channels)
     if graph is not None:
         graph.push(None)
@@ -172,39 +168,3 @@ def _pulled(graph: Any, channels: int) -> Blocks:
         except (av.error.BlockingIOError, av.error.EOFError):
             return
         yield np.ascontiguousarray(frame.to_ndarray().reshape(-1, channels).T)
-
-
-def _encode(
-    blocks: Blocks, target: Path, container: str, codec: str, *, kbits: float = 0, rate: int = SAMPLE_RATE
-) -> None:
-    """Encode blocks into a file, without the serial numbers and dates that would differ every time."""
-    import av
-
-    with av.open(str(target), "w", format=container, options={"fflags": "+bitexact"}) as output:
-        stream: Any = None
-        resampler: Any = None
-        for block in blocks:
-            if stream is None:
-                if codec == "libmp3lame" and len(block) > 2:
-                    raise MediaError(f"MP3 holds two channels at most, and this recording has {len(block)}.")
-                layout = _layout(len(block))
-                stream = output.add_stream(codec, rate=rate, layout=layout)
-                stream.codec_context.flags |= av.codec.context.Flags.bitexact
-                if kbits:
-                    stream.bit_rate = round(kbits * 1000) * len(block)
-                if len(block) > 1:
-                    # By default encoders code channels jointly, which would mix two speakers.
-                    stream.codec_context.options = _APART.get(codec, {})
-                stream.codec_context.open()
-                resampler = av.AudioResampler(
-                    format=stream.codec_context.format,
-                    layout=layout,
-                    rate=rate,
-                    frame_size=stream.codec_context.frame_size or None,
-                )
-            for frame in resampler.resample(_frame(block)):
-                output.mux(stream.encode(frame))
-        if stream is not None:
-            for frame in resampler.resample(None):
-                output.mux(stream.encode(frame))
-            output.mux(stream.encode(None))
