@@ -11,6 +11,19 @@ export AUDIOGRID_BATCH := $(value BATCH)
 export AUDIOGRID_MODEL := $(value MODEL)
 unexport AUDIO RUN ARGS BATCH MODEL MAKEFLAGS MAKEOVERRIDES
 
+# Words that would otherwise pass in silence: `make run audio=folder` has no AUDIO, `make run folder` names a target.
+TARGETS = $(shell awk -F ':' '/^[a-z-]+:.*\#\# /{print $$1}' Makefile)
+MISSPELT := $(foreach name,audio run args batch model Audio Run Args Batch Model recordings RECORDINGS FOLDER,\
+  $(if $(findstring command line,$(origin $(name))),$(name)))
+ifneq ($(strip $(MISSPELT)),)
+  $(error Unknown: $(MISSPELT)=. Write the variables in capitals: make run AUDIO=/any/folder RUN=name ARGS='...')
+endif
+ifneq ($(filter run batch,$(MAKECMDGOALS)),)
+  ifneq ($(filter-out $(TARGETS),$(MAKECMDGOALS)),)
+    $(error Unknown: $(filter-out $(TARGETS),$(MAKECMDGOALS)). Values have names: make run AUDIO=/any/folder, make batch BATCH=name)
+  endif
+endif
+
 ENV := .venv/bin/python
 SETUP := $(PYTHON) scripts/environment.py
 # Folders with Python code; some appear later than others.

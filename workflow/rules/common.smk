@@ -22,6 +22,7 @@ except ImportError:
     )
 
 from audiogrid.config import resolve as configuration
+from audiogrid.config.as_written import as_written
 from audiogrid.decoding.revisions import REVISION, check_revisions
 from audiogrid.planning import job_resources
 from audiogrid.reporting.run_summary import read_run_summary
@@ -50,7 +51,15 @@ from audiogrid.config.variants import CURRENT, parse_comparison, with_variant, p
 
 try:
     HOME = home_of(RULES_FOLDER)
-    WITHOUT_VARIANT = configuration.resolve(config)
+    # What was given on the command line comes last: it overrides the file of the working folder.
+    own_files = [path for path in workflow.configfiles if path not in workflow.overwrite_configfiles]
+    WITHOUT_VARIANT = configuration.resolve(
+        as_written(
+            config,
+            map(Path, [*own_files, *workflow.overwrite_configfiles]),
+            workflow.config_settings.config_args or (),
+        )
+    )
     SETTINGS = with_variant(WITHOUT_VARIANT, WITHOUT_VARIANT["variant"])
     check_revisions(SETTINGS["accept_revisions"])
     RESULTS = f"results/{SETTINGS['run']}"

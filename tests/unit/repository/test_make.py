@@ -54,6 +54,35 @@ def test_values_arrive_unchanged_and_unexecuted(tmp_path: Path, echo: Path, text
     assert not (tmp_path / "pwned").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run", "audio=folder"], "AUDIO=/any/folder"),
+        (["run", "Audio=folder"], "AUDIO=/any/folder"),
+        (["run", "run=name"], "RUN=name"),
+        (["batch", "batch=name"], "capitals"),
+        (["models", "model=small"], "capitals"),
+        (["run", "recordings=folder"], "AUDIO=/any/folder"),
+        (["run", "folder"], "Unknown: folder. Values have names: make run AUDIO=/any/folder"),
+        (["run", "here"], "AUDIO=/any/folder"),
+        (["batch", "hearings"], "make batch BATCH=name"),
+    ],
+)
+def test_words_that_make_would_ignore_are_told_what_to_type(
+    tmp_path: Path, echo: Path, words: list[str], told: str
+) -> None:
+    # A folder of this name is a target that is up to date.
+    (tmp_path / "here").mkdir()
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        make(tmp_path, echo, *words)
+    assert told in failed.value.stderr.decode()
+    assert not (tmp_path / "out").exists()
+
+
+def test_variables_of_the_shell_are_no_mistake(tmp_path: Path, echo: Path) -> None:
+    assert make(tmp_path, echo, "run", model="x", recordings="y") == ["", "", "", "scripts/run.py"]
+
+
 def test_without_values_all_are_empty(tmp_path: Path, echo: Path) -> None:
     assert make(tmp_path, echo, "run") == ["", "", "", "scripts/run.py"]
 

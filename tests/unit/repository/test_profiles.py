@@ -115,3 +115,12 @@ def test_the_short_name_finds_the_profile():
 def test_snakemake_takes_the_slurm_profile_whole(bare_workspace):
     done = bare_workspace.run("snakemake", "--profile", "slurm", "--dry-run", "--quiet", "--config", "run=x")
     assert "error" not in done.stdout.lower()
+
+
+@pytest.mark.parametrize("name", ["007", "2024_01"])
+def test_a_run_keeps_the_spelling_of_its_name(bare_workspace, name):
+    file = bare_workspace.path / "batch.yaml"
+    file.write_text(f"run: {name}\n")
+    for options in (("--configfile", "batch.yaml"), ("--config", f"run={name}")):
+        done = bare_workspace.run("snakemake", "--profile", "profiles/local", "--dry-run", *options)
+        assert f"results/{name}/probe.json" in done.stdout
