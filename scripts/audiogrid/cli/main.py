@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "audiogrid.cli.status",
     "compare": "audiogrid.cli.compare",
     "doctor": "audiogrid.cli.doctor",
+    "clips": "audiogrid.cli.clips",
     "models": "audiogrid.cli.models",
     "store": "audiogrid.cli.store",
     "init": "audiogrid.cli.init",
