@@ -9,7 +9,8 @@ export AUDIOGRID_RUN := $(value RUN)
 export AUDIOGRID_ARGS := $(value ARGS)
 export AUDIOGRID_BATCH := $(value BATCH)
 export AUDIOGRID_MODEL := $(value MODEL)
-unexport AUDIO RUN ARGS BATCH MODEL MAKEFLAGS MAKEOVERRIDES
+export AUDIOGRID_CASES := $(value CASES)
+unexport AUDIO RUN ARGS BATCH MODEL CASES MAKEFLAGS MAKEOVERRIDES
 
 # Words that would otherwise pass in silence: `make run audio=folder` has no AUDIO, `make run folder` names a target.
 TARGETS = $(shell awk -F ':' '/^[a-z-]+:.*\#\# /{print $$1}' Makefile)
@@ -30,7 +31,7 @@ SETUP := $(PYTHON) scripts/environment.py
 CODE := $(wildcard scripts tests samples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: run batch test test-fast bench check docs setup slurm-up slurm-down models demo-mpi clean help
+.PHONY: run batch test test-fast cases bench check docs setup slurm-up slurm-down models demo-mpi clean help
 
 run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/RUN; ARGS go to snakemake
 	@$(SETUP) run
@@ -47,6 +48,10 @@ test: ## run the tests; ARGS go to pytest, e.g. ARGS=tests/unit
 test-fast: ## the unit tests only (under two minutes)
 	@$(SETUP) test
 	@$(ENV) -m pytest -n 2 --dist loadgroup tests/unit
+
+cases: ## run audiogrid on the awkward inputs of CASES=folder (default: ../shared/cases), a verdict each; ARGS name single ones
+	@$(SETUP) test
+	@$(ENV) tests/cases.py "$${AUDIOGRID_CASES:-../shared/cases}" $$AUDIOGRID_ARGS
 
 bench: ## measure what README and BENCHMARKS.md claim; ARGS name single benchmarks
 	@$(SETUP) bench

@@ -87,9 +87,9 @@ class AllEnglish:
 
 
 # MP3 is sought by a table of hundredths of its length.
-@pytest.mark.parametrize("suffix", ["flac", "mp3", "m4a"])
+@pytest.mark.parametrize("suffix", ["flac", "mp3"])
 def test_of_a_long_file_only_what_lies_around_the_windows_is_read(tmp_path, monkeypatch, suffix):
-    codec = {"flac": "flac", "mp3": "libmp3lame", "m4a": "aac"}[suffix]
+    codec = {"flac": "flac", "mp3": "libmp3lame"}[suffix]
     monkeypatch.setattr(module, "_BLOCK_SECONDS", 5)
     # The loudness of a block tells where it comes from.
     levels = np.repeat(np.linspace(0.1, 0.9, 40), 5 * 16_000)
