@@ -50,7 +50,10 @@ def _summary() -> str:
 def _formats() -> str:
     from audiogrid.export.formats import FORMATS
 
-    return _table(("format", "what it is"), FORMATS)
+    lines = ["| format | file | what it is | what it does not hold | by default |", "|---|---|---|---|---|"]
+    for name, one in FORMATS.items():
+        lines.append(f"| `{name}` | `{one.ending}` | {one.purpose} | {one.loses} | {'yes' if one.by_default else ''} |")
+    return "\n".join(lines) + "\n"
 
 
 def _storage() -> str:

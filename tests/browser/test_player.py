@@ -59,7 +59,10 @@ def document(path: str, count: int = 120, **more: Any) -> dict[str, Any]:
 
 def write_page(folder: Path, path: str, count: int = 120, **more: Any) -> Path:
     target = folder / "talk.html"
-    target.write_text(render_page(document(path, count, **more), ["txt", "srt"], media_url(path, folder)), "utf-8")
+    target.write_text(
+        render_page(document(path, count, **more), {"txt": "talk.txt", "srt": "talk.srt"}, media_url(path, folder)),
+        "utf-8",
+    )
     return target
 
 

@@ -14,7 +14,7 @@ from audiogrid.config.schema_errors import sentences, validator
 from audiogrid.config.typed_values import typed
 from audiogrid.core.errors import InputError
 from audiogrid.core.language_codes import check_language
-from audiogrid.export.formats import FORMATS
+from audiogrid.export.formats import DEFAULT_FORMATS, FORMATS
 from audiogrid.media.audio_tracks import parse_tracks
 
 SCHEMA_PATH = Path(__file__).parent / "config.schema.yaml"
@@ -24,10 +24,11 @@ SCHEMA_PATH = Path(__file__).parent / "config.schema.yaml"
 def load_schema(path: Path = SCHEMA_PATH) -> dict[str, Any]:
     """Returns the JSON schema of the configuration.
 
-    The names of formats are those of ``FORMATS``: the schema marks with ``x-names`` where they go.
+    The names of formats and their default come from ``FORMATS``; ``x-names`` in the schema marks where they go.
     """
     schema: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     schema["properties"]["formats"]["items"]["enum"] = list(FORMATS)
+    schema["properties"]["formats"]["default"] = list(DEFAULT_FORMATS)
     return schema
 
 

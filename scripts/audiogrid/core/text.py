@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol
 
+# Characters that XML excludes.
+_NO_XML = frozenset("\ufffe\uffff")
+
 
 class HasText(Protocol):
     """An object with a text, such as a word."""
@@ -16,14 +19,14 @@ class HasText(Protocol):
 
 
 def clean_text(text: str) -> str:
-    """Returns ``text`` without control characters and lone surrogates, which no output format can hold.
+    """Returns ``text`` without what some format cannot hold: control characters, lone surrogates, noncharacters.
 
     Line breaks and tabs become spaces. Joiners and direction marks stay.
     """
     if text.isprintable():
         return text
     spaced = "".join(" " if char.isspace() else char for char in text)
-    return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cs"))
+    return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cs") and char not in _NO_XML)
 
 
 def join_words(words: Iterable[HasText]) -> str:

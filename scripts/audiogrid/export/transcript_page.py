@@ -68,8 +68,8 @@ def speakers(document: Mapping[str, Any]) -> list[str]:
     return sorted({name for name in named if name})
 
 
-def render_page(document: Mapping[str, Any], formats: Sequence[str], media: str) -> str:
-    """Returns the page. ``formats``: those in the same folder, to link to; ``media``: address of the recording."""
+def render_page(document: Mapping[str, Any], files: Mapping[str, str], media: str) -> str:
+    """Returns the page. ``files``: of the other formats, by name, to link to; ``media``: address of the recording."""
     found = make_paragraphs(document)
     data = {
         "words": [word_numbers(paragraph.words) for paragraph in found],
@@ -84,7 +84,7 @@ def render_page(document: Mapping[str, Any], formats: Sequence[str], media: str)
         name=clean_text(path.replace("\\", "/").rsplit("/", 1)[-1]),
         paragraphs=found,
         speakers=speakers(document),
-        formats=formats,
+        files=files,
         media=media,
         picture=may_have_picture(path),
         data=data,

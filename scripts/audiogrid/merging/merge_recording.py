@@ -12,7 +12,7 @@ from audiogrid.core.errors import RetryableError
 from audiogrid.core.text import clean_text
 from audiogrid.core.tsv import write_table
 from audiogrid.export.cues import CueOptions
-from audiogrid.export.formats import render_all
+from audiogrid.export.formats import file_name, render_all
 from audiogrid.export.media_links import media_url
 from audiogrid.export.provenance import model_names
 from audiogrid.merging.document import build_document
@@ -183,7 +183,7 @@ def merge_recording(
     document = build_document(facts, tracks, provenance, speaker_label)
     recording = str(facts["recording"])
     texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder))
-    paths = {name: folder / f"{recording}.{name}" for name in texts}
+    paths = {name: folder / file_name(recording, name) for name in texts}
     writer = writer or TranscriptWriter(folder)
     writer.write([(paths[name], text) for name, text in texts.items()])
     files = {

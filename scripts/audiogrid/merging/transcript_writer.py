@@ -46,14 +46,14 @@ class TranscriptWriter:
         self.hashes: dict[str, str] = {}
         self.edited: list[str] = []
 
-    def write(self, files: Sequence[tuple[Path, str]]) -> None:
+    def write(self, files: Sequence[tuple[Path, str | bytes]]) -> None:
         """Write several files in parallel: syncing eight takes a file system about as long as syncing one."""
         with ThreadPoolExecutor(min(8, max(1, len(files)))) as pool:
             for _ in pool.map(lambda file: self._write(*file), files):
                 pass
 
-    def _write(self, path: Path, text: str) -> None:
-        data = text.encode()
+    def _write(self, path: Path, content: str | bytes) -> None:
+        data = content if isinstance(content, bytes) else content.encode()
         name = path.relative_to(self._transcripts).as_posix()
         self.hashes[name] = hashlib.sha256(data).hexdigest()
         try:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 _LONGEST = 100
 _KEPT = frozenset("._-")
+# Formats whose files have a second part in their names (FORMATS and those to come).
+_SECOND_PARTS = "audacity|ohms|labelstudio"
 
 
 def safe_id(stem: str) -> str:
@@ -21,6 +23,8 @@ def safe_id(stem: str) -> str:
     composed = unicodedata.normalize("NFC", stem)
     name = "".join(char if char in _KEPT or unicodedata.category(char)[0] in "LMN" else "_" for char in composed)
     name = re.sub(r"^[-.]+", lambda lead: "_" * len(lead.group()), name)
+    # "talk.audacity.txt" is a file of "talk", not the text of "talk.audacity".
+    name = re.sub(rf"\.({_SECOND_PARTS})$", r"_\1", name, flags=re.IGNORECASE)
     # "call.c1" is how the second channel of "call" is called in names of chunks.
     name = re.sub(r"\.(c\d+)$", r"_\1", name)
     return _shorten(name, _LONGEST) or "recording"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from audiogrid.core.errors import InputError
 from audiogrid.core.text import clean_text
 from audiogrid.export.cues import make_cues
-from audiogrid.export.formats import FORMATS, render, render_all
+from audiogrid.export.formats import DEFAULT_FORMATS, FORMATS, render, render_all
 
 GAP = {"start": 60.0, "end": 120.0, "chunk": "talk.0001", "reason": "out of memory"}
 
@@ -50,7 +50,7 @@ def tsv_rows(text: str) -> list[list[str]]:
 
 def test_a_recording_without_speech_gives_valid_empty_files() -> None:
     empty = document()
-    files = render_all(empty, FORMATS)
+    files = render_all(empty, DEFAULT_FORMATS)
     assert files["srt"] == ""
     assert files["vtt"] == "WEBVTT\n"
     assert files["txt"] == ""
@@ -126,8 +126,8 @@ def test_speakers_are_named() -> None:
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"docx.*json, txt, srt, vtt, tsv, html"):
-        render(document(), "docx")
+    with pytest.raises(InputError, match=r"doc is not known.*json, txt, srt, vtt, tsv, html"):
+        render(document(), "doc")
 
 
 def test_clock_beyond_ten_hours() -> None:
@@ -157,7 +157,7 @@ def test_no_text_breaks_a_format(texts: list[str], speaker: str | None) -> None:
     entry = {"start": words[0]["start"], "end": words[-1]["end"], "text": text, "words": words}
     more = {} if speaker is None else {"speaker": speaker}
     spoken = document({**entry, **more}, mode="mix" if speaker is None else "split")
-    files = render_all(spoken, FORMATS)
+    files = render_all(spoken, DEFAULT_FORMATS)
     cues = make_cues(spoken)
     for content in files.values():
         content.encode()

@@ -103,13 +103,13 @@ def test_no_text_breaks_the_page(texts: list[str]) -> None:
     words = [word(f" {clean_text(text)}", n * 0.4) for n, text in enumerate(texts) if clean_text(text).strip()]
     if not words:
         return
-    page = render_page(document(segment(*words)), ["txt"], "../in/talk.mp3")
+    page = render_page(document(segment(*words)), {"txt": "talk.txt"}, "../in/talk.mp3")
     read = Reader(page)
     numbers = json.loads(read.data)["words"]
     assert [sum(part[3::4]) for part in numbers] == [len(text.encode("utf-16-le")) // 2 for text in read.texts]
     assert read.texts == [p.text for p in make_paragraphs(document(segment(*words)))]
     harmless = [word(" x", 0.4 * n) for n in range(len(words))]
-    plain = Reader(render_page(document(segment(*harmless)), ["txt"], "../in/talk.mp3"))
+    plain = Reader(render_page(document(segment(*harmless)), {"txt": "talk.txt"}, "../in/talk.mp3"))
     assert [tag for tag, _ in read.tags] == [tag for tag, _ in plain.tags]
 
 
@@ -132,7 +132,7 @@ def test_an_address_leads_back_to_the_file(name: str, tmp_path: Path) -> None:
         assert re.fullmatch(r"[\w./:%~-]+", url)
         back = unquote(url.removeprefix("file://"))
         assert (folder / back).resolve() == (Path.cwd() / path).resolve()
-    page = render_page(document(path=f"in/{name}"), [], media_url(f"in/{name}", folder))
+    page = render_page(document(path=f"in/{name}"), {}, media_url(f"in/{name}", folder))
     assert [attrs["src"] for tag, attrs in Reader(page).tags if tag in ("audio", "video")] == [
         media_url(f"in/{name}", folder)
     ]
@@ -142,13 +142,13 @@ def test_an_address_leads_back_to_the_file(name: str, tmp_path: Path) -> None:
 def test_remote_recordings_are_played_where_a_browser_can_and_signatures_stay_away() -> None:
     assert media_url("https://host/a b.mp3?Signature=secret", Path("t")) == "https://host/a%20b.mp3"
     assert media_url("s3://bucket/a.mp3", Path("t")) == ""
-    assert "<audio" in render_page(document(path="s3://bucket/a.mp3"), [], "")
+    assert "<audio" in render_page(document(path="s3://bucket/a.mp3"), {}, "")
 
 
 def test_pictures_have_a_place_and_nobody_speaking_is_said() -> None:
     assert may_have_picture("a.MP4")
     assert not may_have_picture("a.mp3")
-    page = render_page(document(path="in/a.mp4"), ["srt"], "a.mp4")
+    page = render_page(document(path="in/a.mp4"), {"srt": "talk.srt"}, "a.mp4")
     assert "<video" in page
     assert "Nobody speaks" in page
     assert 'href="talk.srt"' in page
@@ -156,4 +156,4 @@ def test_pictures_have_a_place_and_nobody_speaking_is_said() -> None:
 
 def test_the_same_document_gives_the_same_bytes() -> None:
     made = document(segment(word(" Hello", 0)))
-    assert render_page(made, ["txt"], "m") == render_page(made, ["txt"], "m")
+    assert render_page(made, {"txt": "talk.txt"}, "m") == render_page(made, {"txt": "talk.txt"}, "m")

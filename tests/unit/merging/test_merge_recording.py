@@ -12,7 +12,7 @@ import pytest
 
 from audiogrid.core.errors import EXIT_RETRY
 from audiogrid.export.cues import CueOptions
-from audiogrid.export.formats import FORMATS
+from audiogrid.export.formats import FORMATS, file_name
 from audiogrid.merging.merge_recording import (
     SUMMARY_COLUMNS,
     MergedRecording,
@@ -74,7 +74,7 @@ def merge(folder: Path, results: dict[str, ChunkResult] | None = None, **more: A
 
 def test_every_format_is_written_and_listed_with_its_hash(tmp_path: Path) -> None:
     merged = merge(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"talk.{name}" for name in FORMATS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(file_name("talk", name) for name in FORMATS)
     for entry in merged.files.values():
         assert hashlib.sha256(Path(entry["path"]).read_bytes()).hexdigest() == entry["sha256"]
     assert (tmp_path / "talk.txt").read_text() == "Good morning.\n\nAnd good night.\n"

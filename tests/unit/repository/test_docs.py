@@ -46,7 +46,7 @@ def test_a_block_is_replaced_and_an_unknown_one_is_an_error(docs: ModuleType) ->
     assert filled.startswith("above\n<!-- formats:begin -->\n| format ") and filled.endswith(
         "<!-- formats:end -->\nbelow\n"
     )
-    assert "old" not in filled and docs.filled(filled, "x.md") == filled
+    assert "\nold\n" not in filled and docs.filled(filled, "x.md") == filled
     with pytest.raises(InputError, match=r"x\.md: there is no block 'colours'"):
         docs.filled("<!-- colours:begin -->\n<!-- colours:end -->\n", "x.md")
 

@@ -1,0 +1,286 @@
+"""Every further format read back by a reader of somebody else: words, times and speakers are those of the document."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from docx import Document
+from docx.enum.text import WD_COLOR_INDEX
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from praatio import textgrid
+from pympi import Elan
+from ttconv.imsc import reader as imsc_reader
+from ttconv.model import Br, P, Text
+
+from audiogrid.core.text import clean_text
+from audiogrid.export.cues import make_cues
+from audiogrid.export.formats import FORMATS, file_name, render, render_all
+
+GAP = {"start": 60.0, "end": 120.0, "chunk": "talk.0001", "reason": "out of memory"}
+NEW = [name for name, one in FORMATS.items() if not one.by_default]
+
+
+def segment(text: str, start: float = 0.0, probability: float = 0.9, **more: Any) -> dict[str, Any]:
+    words = [
+        {"start": round(start + 0.4 * n, 3), "end": round(start + 0.4 * n + 0.35, 3), "word": f" {word}"}
+        for n, word in enumerate(text.split(" "))
+    ]
+    for word in words:
+        word["probability"] = probability
+    return {"start": words[0]["start"], "end": words[-1]["end"], "text": text, "language": "en", "words": words, **more}
+
+
+def document(*segments: dict[str, Any], gaps: tuple[dict[str, Any], ...] = (), mode: str = "mix") -> dict[str, Any]:
+    return {
+        "recording": "my talk",
+        "path": "in/my talk.wav",
+        "language": "en",
+        "channels_mode": mode,
+        "duration": 200.0,
+        "segments": list(segments),
+        "gaps": list(gaps),
+        "seams": [],
+    }
+
+
+CALL = document(
+    segment("Good morning, who is there?", 1.0, speaker="Channel 1"),
+    segment("It is me.", 3.5, probability=0.3, speaker="Channel 2"),
+    segment("Oh, hello!", 130.0, speaker="Channel 1"),
+    gaps=({**GAP, "speaker": "Channel 1"},),
+    mode="split",
+)
+
+
+def words_of(spoken: dict[str, Any], speaker: str | None = None) -> list[tuple[int, int, str]]:
+    return [
+        (round(1000 * word["start"]), round(1000 * word["end"]), word["word"].strip())
+        for one in spoken["segments"]
+        if speaker is None or one["speaker"] == speaker
+        for word in one["words"]
+    ]
+
+
+def read_eaf(text: str, tmp: Any) -> Any:
+    path = tmp / "x.eaf"
+    path.write_text(text, encoding="utf-8")
+    return Elan.Eaf(str(path))
+
+
+def read_textgrid(text: str, tmp: Any) -> Any:
+    path = tmp / "x.TextGrid"
+    path.write_text(text, encoding="utf-8")
+    return textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
+
+
+def test_elan(tmp_path: Any) -> None:
+    eaf = read_eaf(render(CALL, "eaf"), tmp_path)
+    assert sorted(eaf.get_tier_names()) == sorted(
+        f"Channel {n}{part}" for n in (1, 2) for part in ("", " words", " confidence")
+    )
+    for name in ("Channel 1", "Channel 2"):
+        assert [entry[:3] for entry in eaf.get_annotation_data_for_tier(f"{name} words")] == words_of(CALL, name)
+        assert eaf.get_parameters_for_tier(f"{name} words")["PARENT_REF"] == name
+        assert eaf.get_parameters_for_tier(name)["PARTICIPANT"] == name
+    texts = [entry[2] for entry in eaf.get_annotation_data_for_tier("Channel 1")]
+    assert texts == [
+        "Good morning, who is there?",
+        "[not transcribed 0:01:00-0:02:00: out of memory]",
+        "Oh, hello!",
+    ]
+    assert {entry[2] for entry in eaf.get_annotation_data_for_tier("Channel 2 confidence")} == {"0.300"}
+
+
+def test_praat(tmp_path: Any) -> None:
+    grid = read_textgrid(render(CALL, "textgrid"), tmp_path)
+    assert grid.maxTimestamp == 200.0
+    assert list(grid.tierNames) == ["Channel 1", "Channel 1 words", "Channel 2", "Channel 2 words"]
+    for name in ("Channel 1", "Channel 2"):
+        found = [
+            (round(1000 * one.start), round(1000 * one.end), one.label) for one in grid.getTier(f"{name} words").entries
+        ]
+        assert found == words_of(CALL, name)
+    assert [one.label for one in grid.getTier("Channel 2").entries] == ["It is me."]
+
+
+def test_audacity_labels() -> None:
+    rows = [row.split("\t") for row in render(CALL, "audacity").splitlines()]
+    assert [(float(start), float(end)) for start, end, _ in rows] == [
+        (1.0, 2.95),
+        (3.5, 4.65),
+        (60.0, 120.0),
+        (130.0, 130.75),
+    ]
+    assert rows[1][2] == "Channel 2: It is me."
+
+
+def test_ctm_stm_and_rttm_have_the_fields_of_their_definitions() -> None:
+    ctm = [line.split() for line in render(CALL, "ctm").splitlines()]
+    assert all(len(fields) == 6 for fields in ctm)
+    found = {(round(1000 * float(start)), word) for _, _, start, _, word, _ in ctm}
+    assert found == {(start, word) for start, _, word in words_of(CALL)}
+    assert {(fields[0], fields[1], fields[5]) for fields in ctm} == {
+        ("my_talk", "1", "0.900"),
+        ("my_talk", "2", "0.300"),
+    }
+    stm = [line.split(maxsplit=5) for line in render(CALL, "stm").splitlines()]
+    assert [(fields[2], fields[3], fields[5]) for fields in stm] == [
+        ("Channel_1", "1.000", "Good morning, who is there?"),
+        ("Channel_2", "3.500", "It is me."),
+        ("Channel_1", "60.000", "IGNORE_TIME_SEGMENT_IN_SCORING"),
+        ("Channel_1", "130.000", "Oh, hello!"),
+    ]
+    rttm = [line.split() for line in render(CALL, "rttm").splitlines()]
+    assert [(fields[0], fields[1], fields[3], fields[4], fields[7]) for fields in rttm] == [
+        ("SPEAKER", "my_talk", "1.000", "1.950", "Channel_1"),
+        ("SPEAKER", "my_talk", "3.500", "1.150", "Channel_2"),
+        ("SPEAKER", "my_talk", "130.000", "0.750", "Channel_1"),
+    ]
+    assert {len(fields) for fields in rttm} == {10}
+
+
+def test_meeteval_reads_ctm_stm_and_rttm() -> None:
+    # It has no wheel, so that the tests' environment is without it unless somebody has built it.
+    io_ = pytest.importorskip("meeteval.io")
+    stm = io_.STM.parse(render(CALL, "stm"))
+    first = stm.lines[0]
+    assert (first.speaker_id, float(first.begin_time), first.transcript) == (
+        "Channel_1",
+        1.0,
+        "Good morning, who is there?",
+    )
+    ctm = io_.CTM.parse(render(CALL, "ctm"))
+    assert sorted((round(1000 * float(line.begin_time)), line.word) for line in ctm.lines) == sorted(
+        (start, word) for start, _, word in words_of(CALL)
+    )
+    rttm = io_.RTTM.parse(render(CALL, "rttm"))
+    assert [(line.speaker_id, float(line.begin_time), float(line.duration)) for line in rttm.lines] == [
+        ("Channel_1", 1.0, 1.95),
+        ("Channel_2", 3.5, 1.15),
+        ("Channel_1", 130.0, 0.75),
+    ]
+
+
+def read_docx(data: bytes | str) -> Any:
+    assert isinstance(data, bytes)
+    return Document(io.BytesIO(data))
+
+
+def test_word() -> None:
+    paragraphs = read_docx(render(CALL, "docx")).paragraphs
+    assert [paragraph.text for paragraph in paragraphs] == [
+        "my talk",
+        "[00:00:01] Channel 1: Good morning, who is there?",
+        "[00:00:03] Channel 2: It is me.",
+        "[00:01:00] Channel 1: [not transcribed 0:01:00-0:02:00: out of memory]",
+        "[00:02:10] Channel 1: Oh, hello!",
+    ]
+    marked = [run.text for paragraph in paragraphs for run in paragraph.runs if run.font.highlight_color]
+    assert marked == ["It is me."]
+    assert paragraphs[2].runs[-1].font.highlight_color == WD_COLOR_INDEX.YELLOW
+
+
+def read_md(text: str) -> tuple[list[str], list[str], set[str]]:
+    """The paragraphs of Markdown, its emphasised words, and the kinds of blocks."""
+    tokens = MarkdownIt("commonmark").parse(text)
+    blocks = [token for token in tokens if token.type == "inline"]
+    texts = ["".join(child.content for child in block.children if child.type == "text") for block in blocks]
+    html = ["".join(child.content for child in block.children if child.type == "html_inline") for block in blocks]
+    return texts, html, {token.type for token in tokens}
+
+
+def test_markdown() -> None:
+    texts, html, kinds = read_md(render(CALL, "md"))
+    assert texts == [
+        "my talk",
+        "[00:00:01] Channel 1: Good morning, who is there?",
+        "[00:00:03] Channel 2: It is me.",
+        "[00:01:00] Channel 1: [not transcribed 0:01:00-0:02:00: out of memory]",
+        "[00:02:10] Channel 1: Oh, hello!",
+    ]
+    assert html == ["", "", "<em></em>", "", ""]
+    assert kinds == {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline"}
+
+
+def read_ttml(text: str) -> list[tuple[int, int, list[str]]]:
+    """Cues as an IMSC processor reads them: times in milliseconds, lines."""
+    model = imsc_reader.to_model(ElementTree.ElementTree(ElementTree.fromstring(text)))
+    found = []
+    for element in model.get_body().dfs_iterator():
+        if isinstance(element, P):
+            lines = [""]
+            for inner in element.dfs_iterator():
+                if isinstance(inner, Br):
+                    lines.append("")
+                elif isinstance(inner, Text):
+                    lines[-1] += inner.get_text()
+            found.append((round(1000 * (element.get_begin() or 0)), round(1000 * element.get_end()), lines))
+    return found
+
+
+def test_ttml() -> None:
+    spoken = document(segment("Good morning, everybody. Today we talk about boats & ropes <b>.", 1.0), gaps=(GAP,))
+    assert read_ttml(render(spoken, "ttml")) == [(cue.start, cue.end, cue.lines) for cue in make_cues(spoken)]
+    assert read_ttml(render(CALL, "ttml"))[1][2] == ["Channel 2: It is me."]
+
+
+def test_a_recording_without_speech_gives_valid_empty_files(tmp_path: Any) -> None:
+    files = render_all(document(), NEW)
+    assert read_eaf(files["eaf"], tmp_path).get_annotation_data_for_tier("speech") == []
+    assert [len(tier.entries) for tier in read_textgrid(files["textgrid"], tmp_path).tiers] == [0, 0]
+    assert [files[name] for name in ("ctm", "stm", "rttm", "audacity")] == [""] * 4
+    assert [paragraph.text for paragraph in read_docx(files["docx"]).paragraphs] == ["my talk"]
+    assert read_md(files["md"])[0] == ["my talk"]
+    assert read_ttml(files["ttml"]) == []
+
+
+def test_the_same_transcript_gives_the_same_bytes() -> None:
+    assert render_all(CALL, NEW) == render_all(CALL, NEW)
+
+
+def test_files_end_as_the_interface_says() -> None:
+    endings = {"textgrid": ".TextGrid", "audacity": ".audacity.txt"}
+    for name in FORMATS:
+        assert file_name("talk", name) == f"talk{endings.get(name, f'.{name}')}"
+
+
+HOSTILE = st.text(
+    st.sampled_from("a'\"<>&-]\\[|*_`#~;:{}=!?., \t\n\u2028\u200f\u202eאبغ語😀👩\u200d👧é\u0301\ufffe\x0b0"),
+    max_size=10,
+)
+READERS: dict[str, Callable[[Any, Any], Any]] = {
+    "eaf": lambda text, tmp: [entry[2] for entry in read_eaf(text, tmp).get_annotation_data_for_tier("speech words")],
+    "textgrid": lambda text, tmp: [one.label for one in read_textgrid(text, tmp).getTier("speech words").entries],
+    "ctm": lambda text, _: [line.split(" ")[4] for line in text.splitlines()] if text else [],
+}
+
+
+@given(st.lists(HOSTILE, min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_hostile_text_survives(tmp_path_factory: Any, texts: list[str]) -> None:
+    tmp = tmp_path_factory.mktemp("hostile", numbered=True)
+    words = [clean_text(text) for text in texts]
+    timed = [
+        {"start": 0.5 * n, "end": 0.5 * n + 0.4, "word": f" {text}", "probability": 0.9} for n, text in enumerate(words)
+    ]
+    spoken = document({"start": 0.0, "end": 3.0, "text": "x", "language": "en", "words": timed})
+    files = render_all(spoken, NEW)
+    everything = "".join(re.sub(r"\s", "", text) for text in words)
+    for name, read in READERS.items():
+        found = "".join(re.sub(r"\s", "", one) for one in read(files[name], tmp))
+        assert found == everything, name
+    plain = "".join(re.sub(r"\s", "", paragraph.text) for paragraph in read_docx(files["docx"]).paragraphs[1:])
+    assert re.sub(r"\[\d\d:\d\d:\d\d\]", "", plain) == everything
+    texts_, _, kinds = read_md(files["md"])
+    assert kinds <= {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline"}
+    shown = re.sub(r"\[\d\d:\d\d:\d\d\]", "", "".join(re.sub(r"\s", "", text) for text in texts_[1:]))
+    assert shown == everything
+    lines = "".join(re.sub(r"\s", "", line) for _, _, cue in read_ttml(files["ttml"]) for line in cue)
+    assert lines == everything
