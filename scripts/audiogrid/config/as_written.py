@@ -81,7 +81,7 @@ def _respelt(value: Any, written: Any, rule: Mapping[str, Any]) -> Any:
     if isinstance(value, list) and isinstance(written, list):
         if len(value) != len(written):
             return value
-        items = next((one["items"] for one in _alternatives(rule) if "items" in one), {})
+        items: Mapping[str, Any] = next((one["items"] for one in _alternatives(rule) if "items" in one), {})
         return [_respelt(inner, raw, items) for inner, raw in zip(value, written, strict=True)]
     is_changed = not isinstance(value, str) and value is not None and isinstance(written, str)
     return written if is_changed and _wants_text(rule) and value in _readings(written) else value
