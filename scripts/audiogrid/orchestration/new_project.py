@@ -9,7 +9,7 @@ from pathlib import Path
 from audiogrid.core.atomic_files import write_new_bytes
 from audiogrid.core.errors import InputError
 from audiogrid.orchestration.installation import workflow_home
-from audiogrid.orchestration.launch import run_name
+from audiogrid.orchestration.launch import quote_config_value, run_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: Where recordings are expected unless the configuration or the command line names another place.
@@ -45,10 +45,8 @@ def lay_out(folder: Path) -> tuple[list[str], list[str]]:
     """
     made: list[str] = []
     kept: list[str] = []
-    name = run_name(str(folder.absolute()))
-    if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
-        # A name such as 2024 or no would be read as a number or a truth value.
-        name = f'"{name}"'
+    # A name such as 2024 or no would be read as a number or a truth value.
+    name = quote_config_value(run_name(str(folder.absolute()))).strip()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, contents in project_files(name):

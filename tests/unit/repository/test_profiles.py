@@ -122,5 +122,5 @@ def test_a_run_keeps_the_spelling_of_its_name(bare_workspace, name):
     file = bare_workspace.path / "batch.yaml"
     file.write_text(f"run: {name}\n")
     for options in (("--configfile", "batch.yaml"), ("--config", f"run={name}")):
-        done = bare_workspace.run("snakemake", "--profile", "profiles/local", "--dry-run", *options)
+        done = bare_workspace.run("snakemake", "--profile", "profiles/local", "--summary", *options)
         assert f"results/{name}/probe.json" in done.stdout
