@@ -23,7 +23,6 @@ COMMANDS = {
     "clips": "audiogrid.cli.clips",
     "compare": "audiogrid.cli.compare",
     "doctor": "audiogrid.cli.doctor",
-    "clips": "audiogrid.cli.clips",
     "models": "audiogrid.cli.models",
     "store": "audiogrid.cli.store",
     "init": "audiogrid.cli.init",
