@@ -234,7 +234,9 @@ def overlapping(minutes: float, seed: int = 31) -> Clip:
 def mixed(name: str, languages: str, passage: int, minutes: float, seed: int) -> Clip:
     """Several languages in one recording: they take turns, ``passage`` prompts each, half a second between any two."""
     rng = random.Random(seed)
-    items = {language: [item for item in _prompts(language) if len(item[1].split()) >= 6] for language in languages.split()}
+    items = {
+        language: [item for item in _prompts(language) if len(item[1].split()) >= 6] for language in languages.split()
+    }
     for found in items.values():
         rng.shuffle(found)
     pieces: list[np.ndarray] = []

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from audiogrid.decoding.chunk_language import choose_language, other_language, window_languages
+from audiogrid.core.timebase import to_samples
+from audiogrid.decoding.chunk_language import choose_language, other_language
 from audiogrid.decoding.judging.hypotheses import (
+    CUT,
     DecodedSpan,
     DecodingWindow,
     Hypothesis,
@@ -23,8 +25,8 @@ from audiogrid.decoding.judging.quality_rules import TYPICAL_RATE, chunk_median_
 from audiogrid.decoding.judging.scoring import is_repetitive
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.passes import second_pass
-from audiogrid.decoding.passes.careful_pass import HARMLESS_FLAGS, run_careful_pass
-from audiogrid.decoding.passes.code_switching import EncodedWindow, part_by_language
+from audiogrid.decoding.passes.careful_pass import HARMLESS_FLAGS, is_loop, run_careful_pass
+from audiogrid.decoding.passes.code_switching import EncodedWindow, split_by_language
 from audiogrid.decoding.passes.prepare import CHUNKS_AHEAD, Prepared, map_ahead, prepare
 from audiogrid.decoding.whisper.model import Model, ModelOutput
 from audiogrid.decoding.word_times import build_segment, split_sentences
@@ -140,17 +142,16 @@ class Engine:
         if language == "auto" and layouts:
             ranked = self._model.languages(encoded)
         windows = [EncodedWindow(*one) for one in zip(layouts, encoded, ranked, strict=True)]
-        switches = options.code_switching and language == "auto"
-        if switches:
-            windows = part_by_language(self._model, chunk.pcm, windows)
-            ranked = [window.language_probabilities for window in windows]
+        if language == "auto" and options.code_switching:
+            longest = to_samples(options.max_window_seconds)
+            windows = split_by_language(
+                self._model, chunk.pcm, windows, speech, prepared.probabilities, longest, options.code_switching
+            )
         voiced = [speech_and_voice(window.layout, speech, prepared.probabilities) for window in windows]
         if language == "auto" and windows:
-            language, probability = choose_language(ranked, [spans for spans, _ in voiced])
-        spoken = [language] * len(windows)
-        if switches:
-            likeliest = window_languages(ranked, language)
-            spoken = [window.language or code for window, code in zip(windows, likeliest, strict=True)]
+            probabilities = [window.language_probabilities for window in windows]
+            language, probability = choose_language(probabilities, [spans for spans, _ in voiced])
+        spoken = [window.language or language for window in windows]
         decoding_windows = [
             DecodingWindow(
                 number,
@@ -265,7 +266,11 @@ class Engine:
             flagged = list(kept.flags)
             if set(flagged) - HARMLESS_FLAGS:
                 judged = run_careful_pass(self._model, one.chunk.pcm, window, judged, median_rate, options)
-                kept = best([each for each in judged if each.words is not None])
+                kept = best([each for each in judged if each.words is not None and not is_loop(each, options)])
+                if kept.path.endswith(CUT):
+                    # What was cut off is speech without words.
+                    flagged += [flag for flag in ("loop_cut", "speech_without_words") if flag not in flagged]
+                    notes.append(f"window {window.number}: a loop was cut off, its speech has no words")
             reason = reason_to_drop(kept.evidence, options)
             if reason:
                 notes.append(f"window {window.number}: {len(kept.words or [])} words dropped: {reason}")
