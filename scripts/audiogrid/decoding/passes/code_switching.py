@@ -32,7 +32,7 @@ from audiogrid.decoding.windows import Layout, pack, seconds, speech_inside
 # A pause that parts two phrases.
 _PAUSE = to_samples(0.3)
 # Seconds of a second language that the windows must show, or that share of the speech where there is little of it.
-_SHOWN_SECONDS = 5.0
+_SHOWN_SECONDS = 2.0
 _SHOWN_SHARE = 0.15
 # A window shows a second language if it has at least this probability there.
 _SHOWN_PROBABILITY = 0.1
