@@ -126,9 +126,10 @@ def test_phrases_are_cut_in_the_middle_of_pauses() -> None:
 
 
 def test_what_the_windows_show_depends_on_how_much_is_said() -> None:
-    assert shown_languages([{"en": 0.9, "ru": 0.1}], [20.0], "en") == []
-    assert shown_languages([{"en": 0.8, "ru": 0.2}], [20.0], "en") == ["ru"]
-    assert shown_languages([{"en": 0.98, "ru": 0.02}] * 9 + [{"ru": 0.9, "en": 0.1}], [25.0] * 10, "en") == ["ru"]
+    assert shown_languages([{"en": 0.95, "ru": 0.05}], [20.0], "en") == []
+    assert shown_languages([{"en": 0.85, "ru": 0.15}], [20.0], "en") == ["ru"]
+    assert shown_languages([{"en": 0.998, "ru": 0.002}] * 9 + [{"ru": 0.09, "en": 0.9}], [25.0] * 10, "en") == ["ru"]
+    assert shown_languages([{"en": 0.8, "ru": 0.2}], [5.0], "en") == ["ru"]
 
 
 def test_certain_is_more_than_one_phrase() -> None:
