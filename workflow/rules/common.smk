@@ -30,6 +30,8 @@ from audiogrid.core.errors import AudiogridError, InputError
 from audiogrid.models.registry import load_registry, memory_of, named_folders
 from audiogrid.records.plan import PlanReader
 from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.speakers import embedded_chunks, given_turns, has_speakers
+from audiogrid.embedding.embedders import CAMPPLUS, SPEAKERS_MODEL
 from audiogrid.remote.publishing import is_published, target
 from audiogrid.probing.fingerprint import current_listing
 from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
@@ -211,6 +213,18 @@ def plan_settings(settings, **about_recordings):
     )
 
 
+def merge_settings_of(wildcards):
+    """`merge_settings`, with what is asked of speakers where any recording of the run is to have them."""
+    return merge_settings(wildcards.part) if wildcards.part else merge_settings_for(the_plan())
+
+
+def merge_settings_for(plan):
+    """`merge_settings` of the run with this plan."""
+    if not has_speakers(plan, SETTINGS["speakers"]):
+        return merge_settings()
+    return json.dumps(json.loads(merge_settings()) | {"speakers": SETTINGS["speakers"]}, sort_keys=True)
+
+
 def merge_settings(part=""):
     """What shapes the transcripts beyond their words, as JSON (tracked as a parameter)."""
     chosen = {key: SETTINGS[key] for key in ("formats", "subtitles", "chunk_texts", "allow_gaps")}
@@ -315,6 +329,36 @@ def reports_of_bundle(wildcards):
     return [str(folder.shards / f"{shard}.json") for shard in plan_of(wildcards).shards_of_bundle[wildcards.bundle]]
 
 
+def voices_of_bundle(wildcards):
+    """Reports of the `embed` jobs for chunks of a bundle, and files with turns; none where no speakers are asked for."""
+    plan = plan_of(wildcards)
+    if wildcards.part:
+        return []
+    recordings = [plan.recording[name] for name in plan.bundle[wildcards.bundle].recordings]
+    shards = plan.shards_of_bundle[wildcards.bundle]
+    embedded = [shard for shard in shards if embedded_chunks(plan, shard, SETTINGS["speakers"])]
+    return [
+        *(str(FOLDER.voices / f"{shard}.json") for shard in embedded),
+        *dict.fromkeys(given_turns(recording) for recording in recordings if given_turns(recording)),
+    ]
+
+
+def voices_spec(wildcards):
+    """What an `embed` job works on: its chunks, and the audio that they are cut from."""
+    plan = the_plan()
+    chunks = embedded_chunks(plan, wildcards.shard, SETTINGS["speakers"])
+    bundles = [plan.bundle[bundle].spec for bundle in plan.shard[wildcards.shard].bundles]
+    return [CAMPPLUS.identity, *bundles, *chunks]
+
+
+def embed_minutes(wildcards, threads, attempt):
+    """Time limit of an `embed` job; 0 on this machine, where nobody ends jobs."""
+    if not on_cluster():
+        return 0
+    audio = the_plan().shard[wildcards.shard].audio // ranks_per_job()
+    return job_resources.embed_minutes(audio, threads, attempt)
+
+
 def merged_bundles(wildcards):
     """One file per bundle of the plan."""
     folder = folder_of(wildcards)
@@ -360,7 +404,7 @@ handlers.register(
         folder=FOLDER,
         scripts=HOME / "scripts",
         settings=SETTINGS,
-        merge_settings=merge_settings(),
+        merge_settings=lambda: merge_settings_for(read_plan(FOLDER.plan)) if FOLDER.plan.is_file() else merge_settings(),
         model_dirs=[Path(path) for path in MODEL_DIRS],
         publish=PUBLISH,
         argv=sys.argv,

@@ -1,5 +1,6 @@
 # Per bundle: exactly-once stitching, every wanted format.
-# INPUTS   shards/<shard>.json of the shards that hold its chunks; results come from the store
+# INPUTS   shards/<shard>.json of the shards that hold its chunks, voices/<shard>.json where speakers are asked for;
+#          results come from the store
 # OUTPUTS  merged/<bundle>.json; transcripts/<recording>.<format> (listed there, with hashes)
 
 
@@ -10,6 +11,7 @@ localrules:
 rule merge:
     input:
         reports=reports_of_bundle,
+        voices=voices_of_bundle,
     output:
         merged=f"{RESULTS}{{part}}/merged/{{bundle}}.json",
     log:
@@ -22,7 +24,7 @@ rule merge:
         run_dir=lambda wildcards: str(folder_of(wildcards).root),
         store=SETTINGS["store"],
     params:
-        settings=lambda wildcards: merge_settings(wildcards.part),
+        settings=merge_settings_of,
         generation=lambda wildcards: merge_generation(folder_of(wildcards), wildcards.bundle),
     message:
         "Merging bundle {wildcards.bundle}{wildcards.part}."

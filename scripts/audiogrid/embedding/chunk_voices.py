@@ -10,7 +10,6 @@ from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.embedding import filterbank
 from audiogrid.embedding.segmentation import LOOK, SegmentationOptions, segment
 from audiogrid.embedding.tracklets import Stretch, TrackletOptions, tracklets
-from audiogrid.media.vad import VoiceOptions, speech_probabilities, speech_spans
 from audiogrid.records.voices import ChunkVoices, Tracklet, vector_bytes
 
 if TYPE_CHECKING:
@@ -79,6 +78,8 @@ def _weights(stretch: Stretch, first: int, last: int, clean: int) -> np.ndarray:
 def embed_chunk(pcm: np.ndarray, owned: tuple[int, int], networks: Networks) -> ChunkVoices:
     """Tracklets of a chunk: ``pcm`` int16 at 16 kHz, 1-D; ``owned``: the span whose tracklets are wanted."""
     import numpy as np
+
+    from audiogrid.media.vad import VoiceOptions, speech_probabilities, speech_spans
 
     options = networks.options
     samples = pcm.astype(np.float32) / np.float32(32768)

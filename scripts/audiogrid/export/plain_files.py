@@ -12,7 +12,7 @@ from audiogrid.export.line_breaking import milliseconds
 from audiogrid.export.rendering import Transcript
 from audiogrid.export.spoken_words import text_of
 
-_BY_ELEMENT = ("segments", "gaps", "seams", "windows")
+_BY_ELEMENT = ("segments", "speakers", "turns", "gaps", "seams", "windows")
 
 
 def one_line(text: str) -> str:
@@ -48,8 +48,8 @@ def render_txt(transcript: Transcript) -> str:
 
 
 def render_tsv(transcript: Transcript) -> str:
-    """Returns a table of start, end (milliseconds), speaker (``channels: split`` only) and text, as whisper does."""
-    speakers = transcript.document["channels_mode"] == "split"
+    """Returns a table of start, end (milliseconds), speaker (where there are any) and text, as whisper does."""
+    speakers = transcript.document["channels_mode"] == "split" or "turns" in transcript.document
     rows = ["start\tend\tspeaker\ttext" if speakers else "start\tend\ttext"]
     for _, is_gap, entry in transcript.entries:
         cells = [str(milliseconds(entry["start"])), str(milliseconds(entry["end"]))]

@@ -67,7 +67,7 @@ class Transcript:
 
     def channel_of(self, speaker: str) -> int:
         """Returns the number of a speaker's channel, from 1: that in the label of a channel, else its place."""
-        number = re.search(r"(\d+)$", speaker)
+        number = re.search(r"(\d+)(?:, speaker \d+)?$", speaker)
         return int(number[1]) if number and self.document["channels_mode"] == "split" else 1
 
 

@@ -66,8 +66,15 @@ def _turns(transcript: Transcript, speaker: str) -> Iterator[tuple[float, float]
 
 
 def render_rttm(transcript: Transcript) -> str:
-    """Returns a line per turn of a speaker (or channel): start and duration in seconds."""
-    turns = [(*turn, speaker) for speaker in transcript.speakers for turn in _turns(transcript, speaker)]
+    """Returns a line per turn of a speaker (or channel): start and duration in seconds.
+
+    Turns are those of the document, overlap included, where speakers were asked for; otherwise they follow the words.
+    """
+    found = transcript.document.get("turns")
+    if found is None:
+        turns = [(*turn, speaker) for speaker in transcript.speakers for turn in _turns(transcript, speaker)]
+    else:
+        turns = [(turn["start"], turn["end"], str(turn["speaker"])) for turn in found]
     name = _name(transcript.name)
     return "".join(
         f"SPEAKER {name} {transcript.channel_of(speaker)} {start:.3f} {end - start:.3f} "

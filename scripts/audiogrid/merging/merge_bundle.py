@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import canonical_json, read_json, write_json
-from audiogrid.core.errors import RetryableError
+from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.known_fields import from_known_fields
 from audiogrid.core.tsv import write_table
 from audiogrid.export.cues import CueOptions
 from audiogrid.merging.merge_recording import MergedRecording, MissingChunkError, merge_recording
+from audiogrid.merging.speakers import speaker_source
 from audiogrid.merging.stitch import StitchError
 from audiogrid.merging.transcript_writer import TranscriptWriter, open_writer
 from audiogrid.records.chunks import Chunk, ShardFacts
@@ -22,19 +23,23 @@ from audiogrid.records.journal import JournalFile, list_journals, read_history
 from audiogrid.records.plan import Plan, Recording, Shard
 from audiogrid.records.results import ChunkResult, empty_result
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.store import Store, Stored
+from audiogrid.records.store import Store, Stored, VoiceStore
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class MergeSettings:
-    """The part of the configuration that affects transcripts. ``subtitles``: fields of ``CueOptions``."""
+    """The part of the configuration that affects transcripts. ``subtitles``: fields of ``CueOptions``.
+
+    ``speakers``: the key of the configuration; ``None`` where no recording of the run is asked to have any.
+    """
 
     formats: list[str]
     subtitles: dict[str, Any]
     chunk_texts: bool = False
     allow_gaps: bool = False
+    speakers: Any = None
 
     @property
     def cues(self) -> CueOptions:
@@ -205,7 +210,7 @@ def merge_bundle(
         except MissingChunkError as error:
             merged.failures.append(Failure(name, recording.path, error.chunk, error.cause))
             continue
-        except StitchError as error:
+        except (StitchError, InputError) as error:
             merged.failures.append(Failure(name, recording.path, "", str(error)))
             continue
         owners.update({file: name for file in writer.hashes if file not in owners})
@@ -264,6 +269,7 @@ def _merge_one(
         provenance=provenance(plan, recording, facts, stored),
         chunk_texts=settings.chunk_texts,
         writer=writer,
+        speakers=speaker_source(recording, VoiceStore(store.root, store.own), settings.speakers),
     )
 
 
@@ -271,6 +277,7 @@ def remove_shard_reports(folder: RunFolder, plan: Plan, bundle: str) -> None:
     """Delete the shard reports of ``bundle``, so that the next run decodes the missing chunks."""
     for shard in plan.shards_of_bundle[bundle]:
         (folder.shards / f"{shard}.json").unlink(missing_ok=True)
+        (folder.voices / f"{shard}.json").unlink(missing_ok=True)
 
 
 def write_failures(path: Path, failures: Sequence[Failure]) -> None:

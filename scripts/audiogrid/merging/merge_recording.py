@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -15,8 +15,9 @@ from audiogrid.export.cues import CueOptions
 from audiogrid.export.formats import file_name, render_all
 from audiogrid.export.media_links import media_url
 from audiogrid.export.provenance import model_names
-from audiogrid.merging.document import build_document
+from audiogrid.merging.document import build_document, speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
+from audiogrid.merging.speakers import NO_VOICES, SpeakerSource, add_speakers, missing_voices, track_speakers
 from audiogrid.merging.stitch import UNKNOWN_REASON, check_track, stitch
 from audiogrid.merging.track_text import TrackText
 from audiogrid.merging.transcript_writer import TranscriptWriter
@@ -159,7 +160,7 @@ def merge_recording(
     reasons: Mapping[str, str],
     *,
     allow_gaps: bool,
-    formats: Iterable[str],
+    formats: Collection[str],
     subtitles: CueOptions,
     folder: Path,
     provenance: Mapping[str, Any],
@@ -167,6 +168,7 @@ def merge_recording(
     speaker_label: str = "Channel {}",
     lengths: Mapping[Any, int] | None = None,
     writer: TranscriptWriter | None = None,
+    speakers: SpeakerSource | None = None,
 ) -> MergedRecording:
     """Stitch, check and write one recording: ``<folder>/<recording>.<format>`` for every format.
 
@@ -175,12 +177,21 @@ def merge_recording(
     ``lengths``: samples of each channel's track, to check the chunks against. ``chunk_texts`` also writes
     ``<folder>/<recording>.chunks/<index>.txt``. Files of other formats stay as they are, and so does a file
     that holds the same bytes already. ``writer``: keeps files that somebody edited (default: nothing is kept).
+    ``speakers``: where the speakers come from, if any are asked for; the recording then also has an RTTM file.
 
     Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false (nothing is written then),
-    ``StitchError`` when chunks do not cover the recording.
+    ``InputError`` when a file with turns cannot be used, ``StitchError`` when chunks do not cover the recording.
     """
     tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
     document = build_document(facts, tracks, provenance, speaker_label)
+    if speakers is not None:
+        missing = None if allow_gaps else missing_voices(tracks, speakers)
+        if missing is not None:
+            raise MissingChunkError(missing, NO_VOICES)
+        labels = {speaker_name(track.channel, speaker_label): track for track in tracks}
+        found = {label: track_speakers(track, speakers, facts, label) for label, track in labels.items()}
+        document = add_speakers(document, found, speakers)
+        formats = list(dict.fromkeys([*formats, "rttm"]))
     recording = str(facts["recording"])
     texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder))
     paths = {name: folder / file_name(recording, name) for name in texts}

@@ -47,16 +47,16 @@ def say(sentence: str) -> None:
 class Run:
     """A run as its configuration describes it, with what only Snakemake knows while it works.
 
-    ``scripts``: folder of the commands; ``merge_settings``: JSON, as ``merge`` and ``report`` take it; ``publish``:
-    where results are copied to, if anywhere. ``on_cluster`` and ``targets`` are asked when a handler runs: while the
-    workflow is read, Snakemake does not know them. ``summarise``: reads the tables of a finished run.
-    ``quiet_terminal``: hides Snakemake's scheduling messages. ``check_machine``: raises if something is missing here.
+    ``scripts``: folder of the commands; ``merge_settings``: gives the JSON that ``merge`` and ``report`` take;
+    ``publish``: where results are copied to, if anywhere. ``on_cluster`` and ``targets`` are asked when a handler
+    runs: while the workflow is read, Snakemake does not know them. ``summarise``: reads the tables of a finished
+    run. ``quiet_terminal``: hides Snakemake's scheduling messages.
     """
 
     folder: RunFolder
     scripts: Path
     settings: Mapping[str, Any]
-    merge_settings: str
+    merge_settings: Callable[[], str]
     model_dirs: Sequence[Path]
     publish: Address | None
     argv: Sequence[str]
@@ -111,7 +111,7 @@ class Run:
         if self._is_beside_the_run():
             return
         options = ["--partial", "--run-dir", str(self.folder.root), "--store", self.settings["store"]]
-        options += ["--settings", self.merge_settings, "--prices", json.dumps(self.settings["prices"])]
+        options += ["--settings", self.merge_settings(), "--prices", json.dumps(self.settings["prices"])]
         self._script("report.py", *options)
         if self.folder.plan.is_file():
             self._publish()

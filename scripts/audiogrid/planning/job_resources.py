@@ -97,6 +97,16 @@ def transcribe_memory_mb(model_dir: Path, cores: int, attempt: int = 1, each_mb:
     return math.ceil(_AROUND_MB + workers(model_dir, cores).processes * each) * attempt
 
 
+def embed_minutes(audio: int, cores: int, attempt: int = 1) -> int:
+    """Returns the time limit, in minutes, to embed ``audio`` samples at 20 times real time a core."""
+    return (_FIXED_MINUTES + math.ceil(_MARGIN * to_seconds(audio) / (20 * cores) / 60)) * attempt
+
+
+def embed_memory_mb(cores: int, attempt: int = 1) -> int:
+    """Returns the memory, in MB, of a job with one embedding process a core (300 MB each with chunks of 5 minutes)."""
+    return (_AROUND_MB + 400 * cores) * attempt
+
+
 def split_minutes(audio: int, attempt: int = 1) -> int:
     """Returns the time limit, in minutes, to cut ``audio`` samples at 100 times real time, with a slow start."""
     return (_FIXED_MINUTES + math.ceil(to_seconds(audio) / 100 / 60)) * attempt

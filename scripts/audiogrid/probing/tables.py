@@ -115,7 +115,11 @@ def _source(
         channels=next((known for known in CHANNELS if known == own), channels),
         tracks=parse_tracks(values["tracks"]) if values.get("tracks") else tracks,
         reference=_resolve(table, values.get("reference", "")) or None,
-        columns={name: value for name, value in values.items() if name not in COLUMNS and value},
+        columns={
+            name: _resolve(table, value) if name == "rttm" else value
+            for name, value in values.items()
+            if name not in COLUMNS and value
+        },
         remote=Remote(address) if address else None,
         address_table=str(table) if address and address.is_private else None,
     )

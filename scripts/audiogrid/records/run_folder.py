@@ -18,6 +18,8 @@ class RunFolder:
         self.last_plan = root / ".state" / "plan.json"
         self.journal = root / "journal"
         self.chunks = chunks or root / "chunks"
+        self.voices = root / "voices"
+        self.voices_journal = root / "journal" / "voices"
         self.shards = root / "shards"
         # Results that a store shared with others did not let this user write.
         self.own_store = root / "store"

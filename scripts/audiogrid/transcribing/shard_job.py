@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from audiogrid.decoding.revisions import store_keys
 from audiogrid.records.chunks import BundleManifest, Chunk, ShardFacts
 from audiogrid.records.journal import Journal
 from audiogrid.records.outcome import Outcome
-from audiogrid.records.plan import Plan, Shard
-from audiogrid.records.store import Store
+from audiogrid.records.plan import Plan, Recording, Shard
+from audiogrid.records.store import ResultStore, Store
 from audiogrid.transcribing.coordinator import Coordinator
 from audiogrid.transcribing.pool import WorkerPool
 from audiogrid.transcribing.rank_state import rank_summaries
@@ -37,18 +37,19 @@ class ShardWork:
     facts: ShardFacts = field(default_factory=ShardFacts)
 
 
-def collect(plan: Plan, shard: Shard, chunks_root: Path, store: Store, accepted: Sequence[int] = ()) -> ShardWork:
-    """Returns the jobs, keys and problems of a shard, read from the manifests of its bundles.
+def chunks_to_do(
+    plan: Plan, work: ShardWork, chunks_root: Path, names: Sequence[str]
+) -> Iterator[tuple[Chunk, Path, Recording]]:
+    """Yields the chunks called ``names`` that own something, with their bundle's folder, from the bundles' manifests.
 
-    ``accepted``: earlier revisions of the decoding code; a result of theirs in ``store`` is used where there is
-    none of today. Chunks that own nothing need no decoding and have no key. Recordings that could not be split
-    are in ``problems``. Raises ``RetryableError`` when a manifest is missing.
+    What the manifests say of the chunks and their recordings is added to the facts of ``work``. Recordings that could
+    not be split are in its ``problems``. Raises ``RetryableError`` when a manifest is missing.
     """
     found: dict[str, tuple[Chunk, Path]] = {}
     problems: dict[str, str] = {}
     notes: dict[str, str] = {}
     remarks: dict[str, list[str]] = {}
-    for bundle in shard.bundles:
+    for bundle in work.shard.bundles:
         folder = chunks_root / bundle
         try:
             manifest = BundleManifest.read(folder)
@@ -58,8 +59,7 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path, store: Store, accepted:
         problems.update(manifest.problems)
         notes.update(manifest.notes)
         remarks.update(manifest.remarks)
-    work = ShardWork(shard, plan.models[shard.model])
-    for name in shard.chunks:
+    for name in names:
         recording = plan.recording_of_chunk[name]
         if recording.recording in problems:
             work.facts.problems[recording.recording] = problems[recording.recording]
@@ -70,12 +70,23 @@ def collect(plan: Plan, shard: Shard, chunks_root: Path, store: Store, accepted:
             work.facts.remarks[recording.recording] = remarks[recording.recording]
         chunk, folder = found[name]
         work.facts.chunks.append(chunk)
-        if chunk.is_empty:
-            continue
+        if not chunk.is_empty:
+            yield chunk, folder, recording
+
+
+def collect(plan: Plan, shard: Shard, chunks_root: Path, store: Store, accepted: Sequence[int] = ()) -> ShardWork:
+    """Returns the jobs, keys and problems of a shard, read from the manifests of its bundles.
+
+    ``accepted``: earlier revisions of the decoding code; a result of theirs in ``store`` is used where there is
+    none of today. Chunks that own nothing need no decoding and have no key. Recordings that could not be split
+    are in ``problems``. Raises ``RetryableError`` when a manifest is missing.
+    """
+    work = ShardWork(shard, plan.models[shard.model])
+    for chunk, folder, recording in chunks_to_do(plan, work, chunks_root, shard.chunks):
         options = plan.options_for(recording, chunk.channel)
         keys = store_keys(chunk, work.model_hash, options, accepted)
         key = next((key for key in keys if len(keys) > 1 and store.has(key)), keys[0])
-        work.facts.keys[name] = key
+        work.facts.keys[chunk.chunk] = key
         work.jobs.append(Job(chunk, key, str(folder), options))
     return work
 
@@ -94,7 +105,7 @@ class ShardReport:
 class OutcomeLog:
     """Collects the outcomes of a shard's chunks, and writes each to the journal, and failures to the store."""
 
-    def __init__(self, store: Store, journal: Journal, attempts: int, warn: Callable[[str], None]) -> None:
+    def __init__(self, store: ResultStore[Any], journal: Journal, attempts: int, warn: Callable[[str], None]) -> None:
         self._store = store
         self._journal = journal
         self._attempts = attempts
@@ -115,7 +126,7 @@ class OutcomeLog:
 
 def transcribe(
     work: ShardWork,
-    store: Store,
+    store: ResultStore[Any],
     journal: Journal,
     settings: WorkerSettings,
     processes: int,

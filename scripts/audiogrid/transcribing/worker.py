@@ -32,7 +32,8 @@ class WorkerSettings:
     ``model_hash``: of the model that the plan was made for; ``device``: ``cpu`` or ``cuda``; ``gpus``: UUIDs, of which
     each process gets one; ``batch_size``: 0 = choose; ``examine``: decode a known clip first; ``why``: the reason for
     the choice of device; ``reserve``: processes on the CPU, and threads of each, that take over when all GPUs have
-    failed (0: none); ``own_store``: takes results that ``store`` does not let this user write.
+    failed (0: none); ``own_store``: takes results that ``store`` does not let this user write. ``program``: the module
+    whose ``start``, ``ready`` and ``work`` the process runs.
     """
 
     model_dir: str
@@ -47,6 +48,7 @@ class WorkerSettings:
     gpus: tuple[str, ...] = ()
     why: str = ""
     reserve: tuple[int, int] = (0, 0)
+    program: str = __name__
 
 
 @dataclass(frozen=True)
@@ -87,14 +89,21 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def start(settings: WorkerSettings) -> None:
-    """Load the model; called once per process. ``ready`` raises what fails here."""
-    global _engine, _settings, _start_error
-    # Ctrl-C and the end of a cluster job send signals to every process of the job. The parent decides when work ends:
-    # this process may finish its task within the time of grace.
+def leave_signals_to_parent() -> None:
+    """Ignore the signals that end a job, and end when the parent has ended.
+
+    Ctrl-C and the end of a cluster job send signals to every process of the job. The parent decides when work ends:
+    this process may finish its task within the time of grace.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def start(settings: WorkerSettings) -> None:
+    """Load the model; called once per process. ``ready`` raises what fails here."""
+    global _engine, _settings, _start_error
+    leave_signals_to_parent()
     _settings = settings
     if settings.gpus:
         # Before any CUDA library is loaded: this process sees one GPU only.
@@ -176,7 +185,8 @@ def provenance(engine: AdaptiveEngine, settings: WorkerSettings) -> dict[str, An
 _manifests: dict[str, BundleManifest] = {}
 
 
-def _read(job: Job) -> Any:
+def read_chunk(job: Job) -> Any:
+    """Returns the samples of a chunk, int16. Raises ``RetryableError`` when its audio file is damaged."""
     if job.folder not in _manifests:
         _manifests.clear()
         _manifests[job.folder] = BundleManifest.read(Path(job.folder))
@@ -201,14 +211,14 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
     audio = []
     for job in jobs:
         owned = (job.chunk.start - job.chunk.context_start, job.chunk.end - job.chunk.context_start)
-        audio.append(ChunkAudio(_read(job), owned, DecodeOptions(**job.options), job.name))
+        audio.append(ChunkAudio(read_chunk(job), owned, DecodeOptions(**job.options), job.name))
     began, at = time.perf_counter(), round(time.time(), 3)
     new: dict[str, bool] = {}
     for index, result in _engine.decode(audio):
         new[jobs[index].name] = store.put(jobs[index].key, result, provenance(_engine, _settings))
     # Chunks that were decoded together share the time by their length.
     pace = (time.perf_counter() - began) / (sum(job.audio for job in jobs) or 1)
-    memory = _peak_memory_mb()
+    memory = peak_memory_mb()
     notes = (*_engine.adapted[known:], *_refusal(store))
     process = f"{socket.gethostname()}/{os.getpid()}"
     for job in jobs:
@@ -231,7 +241,7 @@ def _refusal(store: Store) -> Iterator[str]:
         )
 
 
-def _peak_memory_mb() -> int:
+def peak_memory_mb() -> int:
     """Returns the most memory that this process has held, in MB."""
     import resource
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import time
@@ -12,9 +13,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from audiogrid.decoding.whisper.device_errors import is_device_failure
-from audiogrid.transcribing import worker
 from audiogrid.transcribing.scheduler import Task
-from audiogrid.transcribing.worker import WorkerSettings
+from audiogrid.transcribing.worker import WorkerSettings, worker_environment
 
 START_SECONDS = 300.0
 
@@ -48,20 +48,25 @@ class WorkerProcess:
         """What messages call its device."""
         return f"GPU {self.gpu}" if self.gpu else "the CPU"
 
+    @property
+    def _program(self) -> Any:
+        """The module that the process runs."""
+        return importlib.import_module(self.settings.program)
+
     def may_be_gpu_failure(self, error: BaseException) -> bool:
         """Whether the GPU may have failed, not the task. The death of a process does not tell which of the two."""
         return bool(self.gpu) and (isinstance(error, BrokenProcessPool) or is_device_failure(error))
 
     def launch(self) -> None:
         """Start a process and let it load the model."""
-        os.environ.update(worker.worker_environment(self.settings.threads))
+        os.environ.update(worker_environment(self.settings.threads))
         # Only a GPU that has failed must decode the known clip again.
         settings = replace(self.settings, examine=True) if self.gpu_failures or self.failed_starts else self.settings
         before = {process.pid for process in multiprocessing.active_children()}
         context = multiprocessing.get_context("spawn")
-        self.executor = ProcessPoolExecutor(1, context, initializer=worker.start, initargs=(settings,))
+        self.executor = ProcessPoolExecutor(1, context, initializer=self._program.start, initargs=(settings,))
         self.is_ready = False
-        self.future = self.executor.submit(worker.ready)
+        self.future = self.executor.submit(self._program.ready)
         self.deadline = time.monotonic() + START_SECONDS
         fresh = [process for process in multiprocessing.active_children() if process.pid not in before]
         self.process = fresh[0] if fresh else None
@@ -70,7 +75,7 @@ class WorkerProcess:
         """Give the process a task; it is taken to hang after ``seconds``."""
         assert self.executor is not None
         self.task = task
-        self.future = self.executor.submit(worker.work, task)
+        self.future = self.executor.submit(self._program.work, task)
         self.deadline = time.monotonic() + seconds
 
     def kill(self) -> None:

@@ -45,3 +45,6 @@ class Devices:
     def wrap_engine(self, engine: AnyEngine) -> AnyEngine:
         """Returns the engine to decode with."""
         return engine
+
+    def before_chunk(self, chunk: str) -> None:
+        """Called before work on a chunk that is not decoded: tests let it fail here."""

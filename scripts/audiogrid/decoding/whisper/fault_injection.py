@@ -173,6 +173,10 @@ class FaultyDevices(Devices):
         """Returns the engine with faults of chunks."""
         return cast(AnyEngine, _FaultyEngine(engine, self._plan))
 
+    def before_chunk(self, chunk: str) -> None:
+        """Does what the file asks for ``chunk``."""
+        self._plan.inject_chunk_fault(chunk)
+
 
 class _FaultyModel:
     """CTranslate2's model, with faults before each call."""

@@ -1,0 +1,97 @@
+"""The child process in which chunks are embedded: both networks loaded once, results straight into the store.
+
+The pool of ``transcribing`` runs this module in place of its own worker: it calls ``start``, ``ready`` and ``work``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from audiogrid import __version__
+from audiogrid.core.errors import InputError
+from audiogrid.decoding.whisper.device_access import device_access
+from audiogrid.embedding.chunk_voices import Networks, embed_chunk
+from audiogrid.models.registry import open_staged, read_record
+from audiogrid.records.outcome import Outcome
+from audiogrid.records.store import VoiceStore
+from audiogrid.transcribing.worker import Job, WorkerSettings, leave_signals_to_parent, peak_memory_mb, read_chunk
+
+#: What ``WorkerSettings.program`` is set to.
+PROGRAM = __name__
+
+_networks: Networks | None = None
+_settings: WorkerSettings | None = None
+_start_error: BaseException | None = None
+
+
+def start(settings: WorkerSettings) -> None:
+    """Load the networks; called once per process. A failure is kept and raised by ``ready``."""
+    global _networks, _settings, _start_error
+    leave_signals_to_parent()
+    _settings = settings
+    try:
+        from audiogrid.embedding.networks.sessions import open_networks
+
+        folder = Path(settings.model_dir)
+        if read_record(folder).get("identity") != settings.model_hash:
+            raise InputError(f"{folder} holds other speaker networks than the run needs: delete it and run again")
+        open_staged(folder)
+        _networks = open_networks(folder)
+    except Exception as error:
+        _start_error = error
+
+
+def ready() -> dict[str, Any]:
+    """What this process embeds with. Raises what went wrong while it started."""
+    if _start_error is not None:
+        raise _start_error
+    return _made_by()
+
+
+def _made_by() -> dict[str, Any]:
+    """Provenance of a result: what may differ between machines without being part of the key."""
+    from importlib.metadata import version
+
+    return {
+        "audiogrid": __version__,
+        "onnxruntime": version("onnxruntime"),
+        "python": platform.python_version(),
+        "device": "cpu",
+        "host": socket.gethostname(),
+    }
+
+
+def work(jobs: Sequence[Job]) -> list[Outcome]:
+    """Embed ``jobs`` one after another; each result is stored as soon as it is complete."""
+    assert _networks is not None and _settings is not None
+    store = VoiceStore(Path(_settings.store), Path(_settings.own_store))
+    who = f"{socket.gethostname()}/{os.getpid()}"
+    outcomes = []
+    for job in jobs:
+        if store.has(job.key):
+            outcomes.append(Outcome(job.name, job.key, "stored", job.audio))
+            continue
+        device_access().before_chunk(f"embed:{job.name}")
+        began, at = time.perf_counter(), round(time.time(), 3)
+        owned = (job.chunk.start - job.chunk.context_start, job.chunk.end - job.chunk.context_start)
+        is_new = store.put(job.key, embed_chunk(read_chunk(job), owned, _networks), _made_by())
+        outcomes.append(
+            Outcome(
+                job.name,
+                job.key,
+                "decoded" if is_new else "stored",
+                job.audio,
+                seconds=round(time.perf_counter() - began, 3),
+                memory_mb=peak_memory_mb(),
+                began=at,
+                worker=who,
+                device="cpu",
+            )
+        )
+    return outcomes
