@@ -231,6 +231,27 @@ def overlapping(minutes: float, seed: int = 31) -> Clip:
     return Clip("overlapping", "en", np.clip(pcm[: at + RATE], -32768, 32767).astype(np.int16), " ".join(words))
 
 
+def mixed(name: str, languages: str, passage: int, minutes: float, seed: int) -> Clip:
+    """Several languages in one recording: they take turns, ``passage`` prompts each, half a second between any two."""
+    rng = random.Random(seed)
+    items = {
+        language: [item for item in _prompts(language) if len(item[1].split()) >= 6] for language in languages.split()
+    }
+    for found in items.values():
+        rng.shuffle(found)
+    pieces: list[np.ndarray] = []
+    words: list[str] = []
+    total = turn = 0
+    while total < minutes * 60 * RATE:
+        for found in items.values():
+            for path, text in found[passage * turn : passage * (turn + 1)]:
+                pieces += [read_audio(path), np.zeros(RATE // 2, np.int16)]
+                words.append(text)
+                total += len(pieces[-2]) + len(pieces[-1])
+        turn += 1
+    return Clip(name, "auto", np.concatenate(pieces), " ".join(words))
+
+
 def _empty(name: str, make: Callable[[float], np.ndarray]) -> Callable[[float], Clip]:
     return lambda minutes: Clip(name, "en", make(minutes * 60), "")
 
@@ -244,6 +265,12 @@ SETS: dict[str, Callable[[float], Clip]] = {
     "overlapping": overlapping,
     "quiet": lambda minutes: quiet(prompts("en", minutes, seed=3)),
     "telephone": lambda minutes: telephone(prompts("en", minutes, seed=4)),
+    # Five languages, half a minute each; two that take turns at every sentence, as with an interpreter; long passages.
+    "mixed": lambda minutes: mixed("mixed", "en fr es ru it", 5, minutes, 3),
+    "mixed-again": lambda minutes: mixed("mixed-again", "it ru en es fr", 4, minutes, 7),
+    "interpreted": lambda minutes: mixed("interpreted", "en ru", 1, minutes, 5),
+    "interpreted-near": lambda minutes: mixed("interpreted-near", "es it", 1, minutes, 6),
+    "two-halves": lambda minutes: mixed("two-halves", "fr en", 20, minutes, 8),
     "silence": _empty("silence", lambda seconds: np.zeros(int(seconds * RATE), np.int16)),
     "room": _empty("room", lambda seconds: room_noise(seconds, 300)),
     "music": _empty("music", music),

@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/languages.py identify              accuracy and seconds per recording
     .venv/bin/python benchmarks/languages.py routing --count 200   two models against one, from an empty store
+    .venv/bin/python benchmarks/languages.py switching             which sets count as several languages, and its cost
 
 Speech: the prompts of Debian's ``asterisk-core-sounds-*`` packages in five languages, put together to recordings of at
 least a minute (``identify``), or taken as they come, a few to a recording of about ten seconds (``routing``). The
@@ -23,7 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from decoding_sets import RATE, VOICES, prompts
+from decoding_sets import RATE, SETS, VOICES, prompts
 from overhead import measured, workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,6 +88,42 @@ def identify(per_language: int, seconds: float, windows: list[int]) -> None:
         )
 
 
+def switching(sets: list[str], minutes: float) -> None:
+    """How many chunks of each set are taken for several languages, and the CPU time that finding out costs."""
+    from decoding_sets import load
+
+    from audiogrid.decoding.options import DecodeOptions
+    from audiogrid.decoding.passes.code_switching import EncodedWindow, split_by_language
+    from audiogrid.decoding.passes.prepare import prepare
+    from audiogrid.decoding.whisper.model import Model
+    from decoding import chunks
+
+    model, options = Model(MODEL, "cpu", "auto", 1, 8), DecodeOptions()
+    print("| set | chunks | in several languages | windows before, after | encoder, CPU s | finding out, CPU s |")
+    print("|---|---|---|---|---|---|")
+    for name in sets:
+        clip = load(name, minutes, ROOT / "bench-data" / "decoding")
+        parts = chunks(clip)
+        several, before, after, encoder, finding = 0, 0, 0, 0.0, 0.0
+        for pcm in parts:
+            ready = prepare(pcm, options, model.features)
+            start = time.process_time()
+            encoded = model.encode_features(ready.features)
+            encoder += time.process_time() - start
+            windows = [
+                EncodedWindow(*one) for one in zip(ready.layouts, encoded, model.languages(encoded), strict=True)
+            ]
+            start = time.process_time()
+            found = split_by_language(model, pcm, windows, ready.speech, ready.probabilities, 30 * RATE, "auto")
+            finding += time.process_time() - start
+            several += any(window.language for window in found)
+            before, after = before + len(windows), after + len(found)
+            if not any(window.language for window in found):
+                assert found == windows, "a chunk in one language was changed"
+        counts = f"{len(parts)} | {several} | {before}, {after}"
+        print(f"| {name} | {counts} | {encoder:.1f} | {finding:.1f} |", flush=True)
+
+
 def routing(count: int, seconds: float) -> None:
     """The same recordings with one model, with two by the language that is heard, with two by a given language."""
     source = workspace("routing-in") / "in"
@@ -118,7 +155,9 @@ def routing(count: int, seconds: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["identify", "routing"], choices=["identify", "routing"])
+    parser.add_argument(
+        "what", nargs="*", default=["identify", "routing"], choices=["identify", "routing", "switching"]
+    )
     parser.add_argument("--per-language", type=int, default=6, help="recordings of each language (identify)")
     parser.add_argument(
         "--windows", type=int, nargs="+", default=[1, 6], help="stretches that are listened to (identify)"
@@ -126,10 +165,14 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=0, help="length of a recording (default 90, or 10 for routing)"
     )
+    parser.add_argument("--sets", default=",".join(SETS), help="sets of benchmarks/decoding.py (switching)")
+    parser.add_argument("--minutes", type=float, default=10, help="length of each set (switching)")
     parser.add_argument("--count", type=int, default=200, help="recordings (routing)")
     arguments = parser.parse_args()
     if "identify" in arguments.what:
         identify(arguments.per_language, arguments.seconds or 90, arguments.windows)
+    if "switching" in arguments.what:
+        switching(arguments.sets.split(","), arguments.minutes)
     if "routing" in arguments.what:
         routing(arguments.count, arguments.seconds or 10)
 

@@ -20,6 +20,7 @@ from require import require
 # What a clone needs to run the workflow; those that are not there yet are left out.
 CLONED = (
     "workflow",
+    ".test",
     "scripts",
     "config",
     "profiles",

@@ -87,11 +87,17 @@ def test_words_stay_on_their_side_of_removed_silence(engine: Engine, speech: Cal
 
 
 def test_a_result_depends_on_nothing_but_its_audio_and_options(
-    base_model: Path, engine: Engine, speech: Callable[..., made.Speech]
+    base_model: Path,
+    engine: Engine,
+    speech: Callable[..., made.Speech],
+    human_speech: Callable[..., made.Speech],
 ) -> None:
     """Not on its neighbours, the batch size or the number of threads: byte for byte."""
     told = [speech(40, seed=2).pcm, speech(7, seed=3).pcm, made.hiss(4, 400), speech(75, seed=5).pcm]
     told.append(np.concatenate([told[0], made.hiss(9, 2000)]))
+    # The hardest of all, languages in turn: read in one language, it is read in every way there is.
+    mixed = np.concatenate([human_speech(language, 9).pcm for language in ("fr", "ru", "it")])
+    told.append(mixed)
     # Rules so strict that the second and the careful pass take part.
     options = DecodeOptions(language="auto", second_look_word_logprob=0.0, min_rate_ratio=0.95, max_rate_ratio=1.05)
     together = decode(engine, *told, options=options)
@@ -103,6 +109,10 @@ def test_a_result_depends_on_nothing_but_its_audio_and_options(
     ]
     paths = {reading.path for one in together for window in one.windows for reading in window.readings}
     assert {"fast", "beam:5", "beam:5+context", "sequential"} <= paths
+    in_one_language = replace(options, code_switching=False)
+    alone = decode(engine, mixed, options=in_one_language)
+    assert spelt(alone[0]) == spelt(decode(other, told[1], mixed, options=in_one_language)[1])
+    assert not any(reading.temperature for one in alone for window in one.windows for reading in window.readings)
 
 
 def test_chunks_with_different_options_share_a_call(engine: Engine, speech: Callable[..., made.Speech]) -> None:
@@ -189,11 +199,11 @@ def test_language_comes_from_all_of_the_chunk(engine: Engine, human_speech: Call
     assert {segment.language for segment in result.segments} == {"es"}
 
 
-def test_with_code_switching_every_window_has_its_own_language(
+def test_a_recording_in_two_languages_is_found_to_be_one(
     engine: Engine, human_speech: Callable[..., made.Speech]
 ) -> None:
     pcm = np.concatenate([human_speech("en", 10).pcm, made.silence(2.0), human_speech("ru", 8).pcm])
-    together = decode(engine, pcm, options=DecodeOptions(code_switching=True))[0]
+    together = decode(engine, pcm, options=DecodeOptions())[0]
     assert {segment.language for segment in together.segments} == {"en", "ru"}
     cyrillic = [bool(set("аеионрст") & set(segment.text)) for segment in together.segments]
     assert cyrillic == [segment.language == "ru" for segment in together.segments]
@@ -201,6 +211,11 @@ def test_with_code_switching_every_window_has_its_own_language(
     english = " ".join(segment.text for segment in together.segments if segment.language == "en")
     assert error_rate(human_speech("en", 10).text, english) < 0.1
     assert together.windows == sorted(together.windows, key=lambda window: window.start)
+    assert spelt(together) == spelt(decode(engine, pcm, options=DecodeOptions(code_switching=True))[0])
+    # One in one language is read as if nobody had asked.
+    spanish = human_speech("es", 12).pcm
+    asked, unasked = (decode(engine, spanish, options=DecodeOptions(code_switching=one))[0] for one in ("auto", False))
+    assert spelt(asked) == spelt(unasked)
     # Whoever names a language gets it.
     fixed = decode(engine, pcm[: 16_000 * 20], options=DecodeOptions(language="en", code_switching=True))[0]
     assert {segment.language for segment in fixed.segments} == {"en"}

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 
 from audiogrid.decoding.windows import seconds
 
-# In a window in one language it had 0.96 and more (Whisper base, telephone prompts in five languages); in a window in
-# two languages neither had more than 0.8.
-ONE_LANGUAGE = 0.9
 # Cost of a change of language, in nats: short pieces are sometimes taken for another language.
 _CHANGE_COST = 2.0
 
@@ -31,15 +28,6 @@ def choose_language(
             total[language] = total.get(language, 0.0) + length * probability
     language = max(sorted(total), key=lambda code: total[code])
     return language, total[language] / weight
-
-
-def window_languages(language_probabilities: Sequence[dict[str, float]], language: str) -> list[str]:
-    """Returns the likeliest language of every window, or the chunk's ``language`` where none reaches 0.5."""
-    found = []
-    for probabilities in language_probabilities:
-        code = max(sorted(probabilities), key=lambda name: probabilities[name])
-        found.append(code if probabilities[code] >= 0.5 else language)
-    return found
 
 
 def language_runs(language_probabilities: Sequence[dict[str, float]]) -> list[tuple[int, int, str]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from audiogrid.decoding.chunk_language import choose_language, other_language, window_languages
 from audiogrid.decoding.judging.hypotheses import (
+    CUT,
     DecodedSpan,
     DecodingWindow,
     Hypothesis,
@@ -17,14 +17,13 @@ from audiogrid.decoding.judging.hypotheses import (
     best,
     build_hypothesis,
     judge,
-    speech_and_voice,
 )
 from audiogrid.decoding.judging.quality_rules import TYPICAL_RATE, chunk_median_rate, reason_to_drop
 from audiogrid.decoding.judging.scoring import is_repetitive
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.passes import second_pass
-from audiogrid.decoding.passes.careful_pass import HARMLESS_FLAGS, run_careful_pass
-from audiogrid.decoding.passes.code_switching import EncodedWindow, part_by_language
+from audiogrid.decoding.passes.careful_pass import HARMLESS_FLAGS, is_loop, run_careful_pass
+from audiogrid.decoding.passes.chunk_windows import encode_windows
 from audiogrid.decoding.passes.prepare import CHUNKS_AHEAD, Prepared, map_ahead, prepare
 from audiogrid.decoding.whisper.model import Model, ModelOutput
 from audiogrid.decoding.word_times import build_segment, split_sentences
@@ -133,36 +132,8 @@ class Engine:
 
     def _start(self, index: int, chunk: ChunkAudio, prepared: Prepared) -> _ChunkProgress:
         """Encodes the windows of a chunk and finds their languages."""
-        options, speech, layouts = chunk.options, prepared.speech, prepared.layouts
-        encoded = self._model.encode_features(prepared.features)
-        language, probability = options.language, 1.0
-        ranked: list[dict[str, float]] = [{}] * len(layouts)
-        if language == "auto" and layouts:
-            ranked = self._model.languages(encoded)
-        windows = [EncodedWindow(*one) for one in zip(layouts, encoded, ranked, strict=True)]
-        switches = options.code_switching and language == "auto"
-        if switches:
-            windows = part_by_language(self._model, chunk.pcm, windows)
-            ranked = [window.language_probabilities for window in windows]
-        voiced = [speech_and_voice(window.layout, speech, prepared.probabilities) for window in windows]
-        if language == "auto" and windows:
-            language, probability = choose_language(ranked, [spans for spans, _ in voiced])
-        spoken = [language] * len(windows)
-        if switches:
-            likeliest = window_languages(ranked, language)
-            spoken = [window.language or code for window, code in zip(windows, likeliest, strict=True)]
-        decoding_windows = [
-            DecodingWindow(
-                number,
-                window.layout,
-                window.encoded,
-                *voiced[number],
-                code,
-                other_language(window.language_probabilities, code),
-            )
-            for number, (window, code) in enumerate(zip(windows, spoken, strict=True))
-        ]
-        return _ChunkProgress(index, chunk, language, probability, speech, decoding_windows)
+        language, probability, windows = encode_windows(self._model, chunk.pcm, chunk.options, prepared)
+        return _ChunkProgress(index, chunk, language, probability, prepared.speech, windows)
 
     def _advance(self, waiting: list[_ChunkProgress], *, everything: bool) -> None:
         """Runs the fast pass over all full batches of windows, or over ``everything``, then the second pass."""
@@ -265,12 +236,16 @@ class Engine:
             flagged = list(kept.flags)
             if set(flagged) - HARMLESS_FLAGS:
                 judged = run_careful_pass(self._model, one.chunk.pcm, window, judged, median_rate, options)
-                kept = best([each for each in judged if each.words is not None])
+                kept = best([each for each in judged if each.words is not None and not is_loop(each, options)])
+                if kept.path.endswith(CUT):
+                    # What was cut off is speech without words.
+                    flagged += [flag for flag in ("loop_cut", "speech_without_words") if flag not in flagged]
+                    notes.append(f"window {window.number}: a loop was cut off, its speech has no words")
             reason = reason_to_drop(kept.evidence, options)
             if reason:
                 notes.append(f"window {window.number}: {len(kept.words or [])} words dropped: {reason}")
-            elif kept.temperature > 0:
-                notes.append(f"window {window.number}: needed temperature {kept.temperature:g}, not reproducible")
+            if any(each.temperature > 0 for each in judged):
+                notes.append(f"window {window.number}: sampled (decoding.temperatures), so another run may differ")
             windows.append(
                 Window(
                     start=window.layout.pieces[0].start,

@@ -15,14 +15,16 @@ class DecodeOptions:
     """Options of decoding; plain values only, because they go into the store key and the configuration.
 
     The task: ``task`` (``transcribe`` or ``translate``), ``language`` (a code or ``auto``),
-    ``prompt`` and ``hotwords`` (given before every window), ``compute_type`` (as requested). With ``code_switching``
-    and ``language`` ``auto`` every window is decoded in its own likeliest language, not in that of its chunk.
+    ``prompt`` and ``hotwords`` (given before every window), ``compute_type`` (as requested). With ``language``
+    ``auto``, ``code_switching`` decodes every passage in its own language: ``auto`` in chunks that are found to be in
+    several languages, True in all.
 
     The search: ``beam_size`` of the fast pass, for which the ``merged_pairs`` most similar pairs of encoder frames
     become one each (-1: 650 of 750 with models as narrow as tiny and base, else none); a window whose log-probability
     per word is below ``second_look_word_logprob`` is decoded again with ``second_beam_size`` and up to
     ``context_tokens`` of the text before it in the chunk; ``careful_beam_size`` of the careful pass and
-    the ``temperatures`` it may sample with; ``patience``, ``length_penalty``, ``repetition_penalty``,
+    the ``temperatures`` it may sample at (none: the same input gives the same bytes);
+    ``patience``, ``length_penalty``, ``repetition_penalty``,
     ``no_repeat_ngram_size`` and ``suppress_tokens`` as in faster-whisper; ``max_tokens`` per window
     (Whisper's whole text context is 448; half of it, the limit of OpenAI's own decoder, cuts off half a minute of quick
     speech in scripts that take a token for two letters, Cyrillic for one).
@@ -37,7 +39,7 @@ class DecodeOptions:
     prompt: str = ""
     hotwords: str = ""
     compute_type: str = "auto"
-    code_switching: bool = False
+    code_switching: bool | str = "auto"
 
     beam_size: int = 1
     merged_pairs: int = -1
@@ -45,7 +47,7 @@ class DecodeOptions:
     second_look_word_logprob: float = -0.12
     context_tokens: int = 223
     careful_beam_size: int = 5
-    temperatures: list[float] = field(default_factory=lambda: [0.2, 0.4, 0.6, 0.8, 1.0])
+    temperatures: list[float] = field(default_factory=list)
     patience: float = 1.0
     length_penalty: float = 1.0
     repetition_penalty: float = 1.0
@@ -101,6 +103,8 @@ class DecodeOptions:
         """Raises ``InputError`` for values that cannot work."""
         if self.task not in ("transcribe", "translate"):
             raise InputError(f"decoding.task is {self.task!r}; use 'transcribe' or 'translate'")
+        if self.code_switching not in (True, False, "auto"):
+            raise InputError(f"decoding.code_switching is {self.code_switching!r}; use auto, true or false")
         if not 2.0 <= self.max_window_seconds <= 30.0:
             raise InputError(
                 f"decoding.max_window_seconds is {self.max_window_seconds}; it must lie between 2 and 30, "

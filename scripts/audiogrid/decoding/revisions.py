@@ -66,7 +66,7 @@ FIRST_DEFAULTS: Mapping[str, Any] = {
 # Revision -> options that it added, with their defaults, and options whose default it changed. An option that a
 # revision removed is listed in REMOVED_OPTIONS instead.
 CHANGED_DEFAULTS: Mapping[int, Mapping[str, Any]] = {
-    1: {},
+    1: {"code_switching": "auto", "temperatures": []},
 }
 REMOVED_OPTIONS: Mapping[int, frozenset[str]] = {}
 

@@ -8,13 +8,13 @@ audio chunk belong to it.
 
 from __future__ import annotations
 
-import math
 import struct
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from audiogrid.core.timebase import clock, to_samples
+from audiogrid.media.audio_bytes import SAMPLE, goes_on
+from audiogrid.media.signatures import ends_in_tags, media_start
 
 Read = Callable[[int, int], bytes]
 
@@ -23,10 +23,12 @@ _STREAMED = 0xFFFF_FFFF
 # Sizes from here on are what programs write that cannot go back to the header.
 _UNKNOWN_FROM = 0x7FFF_0000
 _MOST_CHUNKS = 10_000
-# Bytes that are looked at to tell audio from something else, and bits per byte above which they look random.
-_SAMPLE = 1 << 16
-_RANDOM = 7.98
-_NOT_RANDOM = 7.9
+# What follows the audio in files of common programs.
+_CHUNK_NAMES = """
+    LIST id3 ID3 bext iXML cue smpl inst acid PEAK JUNK FLLR PAD fact plst _PMX umid afsp DISP axml chna levl MARK INST
+    ANNO NAME AUTH APPL MIDI free info mark regn strg uuid elm1 minf
+"""
+_KNOWN_CHUNKS = frozenset(name.ljust(4).encode() for name in _CHUNK_NAMES.split())
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
 
@@ -112,9 +114,15 @@ def _follows(read: Read, scheme: _Scheme, at: int, size: int) -> tuple[bool, int
     for _ in range(_MOST_CHUNKS):
         if size - at < scheme.header:
             return True, None
-        if is_chunked(read(at, 16)):
-            return True, at
+        begins = media_start(read, at, size)
+        if begins is not None:
+            return True, begins
+        if ends_in_tags(read, at, size):
+            return True, None
         chunk = _chunk(read, scheme, at)
+        if chunk is not None and chunk.name in _KNOWN_CHUNKS and chunk.body + chunk.size > size:
+            # The last chunk was cut off.
+            return True, None
         if chunk is None or chunk.size < 0 or chunk.body + chunk.size > size:
             return False, None
         at = min(size, _after(scheme, chunk, chunk.size))
@@ -199,10 +207,10 @@ def _payload(read: Read, header: _Header, size: int) -> Payload:
                 return Payload(body + whole, _patches(read, header, whole), next_file, remark)
     rate = _bytes_per_second(read, header)
     first, more = _time(claimed, rate), _time(rest, rate)
-    if not any(read(body + claimed + rest * index // 4, _SAMPLE // 4).strip(b"\0") for index in range(4)):
+    if not any(read(body + claimed + rest * index // 4, SAMPLE // 4).strip(b"\0") for index in range(4)):
         # Space that a recorder reserved and never used.
         return Payload(size)
-    if claimed >= _UNKNOWN_FROM or _continues(read, body, claimed, rest):
+    if claimed >= _UNKNOWN_FROM or goes_on(read, body, claimed, rest):
         remark = f"its header covers only {first}; the {more} after that are read, too"
         return Payload(size, _patches(read, header, available), remark=remark)
     note = f"{rest} bytes after {first} are not covered by its header and do not look like audio ({more} if they are)"
@@ -252,24 +260,3 @@ def _patches(read: Read, header: _Header, length: int) -> tuple[tuple[int, bytes
         width = max(1, channels * ((bits + 7) // 8))
         found.append((common.body + 2 - header.start, struct.pack(">I", min((length - 8) // width, _STREAMED))))
     return tuple(found)
-
-
-def _continues(read: Read, body: int, claimed: int, rest: int) -> bool:
-    """Whether the bytes behind the audio look like more of it: no text, and not random where the audio is not."""
-    known = read(body + max(0, (claimed - _SAMPLE) // 2), min(_SAMPLE, claimed))
-    ends = [read(body + claimed + max(0, (rest - _SAMPLE) * index // 2), min(_SAMPLE, rest)) for index in range(3)]
-    if any(_is_text(block) for block in ends):
-        return False
-    least = min(_entropy(block) for block in ends)
-    # Short blocks cannot reach the entropy of random bytes.
-    return len(ends[0]) < _SAMPLE or least < _RANDOM or _entropy(known) > _NOT_RANDOM
-
-
-def _is_text(block: bytes) -> bool:
-    return bool(block) and sum(0x20 <= byte < 0x7F or byte in b"\t\n\r" for byte in block) > 0.95 * len(block)
-
-
-def _entropy(block: bytes) -> float:
-    """Bits per byte."""
-    counts = Counter(block).values()
-    return -sum(count / len(block) * math.log2(count / len(block)) for count in counts) if block else 0.0

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import SEEK_CUR, SEEK_END, RawIOBase
 from pathlib import Path
 from typing import Any
 
 from audiogrid.media.chunk_formats import find_payload, is_chunked
 from audiogrid.media.ogg_links import link_starts, may_be_chained
+from audiogrid.media.signatures import ASF_HEADER, EBML_HEADER, media_start
 from audiogrid.remote.reader import RemoteFile
 
 MediaFile = Path | RemoteFile
 
+_SEGMENT = b"\x18\x53\x80\x67"
 _FLAC_START = b"fLaC\0\0\0\x22"
+# The size of its header, 9.
+_FLV_HEADER = b"\0\0\0\x09"
 _MP4_BOXES = (
     b"ftyp",
     b"moov",
@@ -137,6 +141,14 @@ def find_parts(path: MediaFile) -> FileParts:
             return _ogg(read, size, is_remote=not isinstance(path, Path))
         if head[4:8] in _MP4_BOXES:
             return _joined(_mp4_starts(read, size), size)
+        if head[:16] == ASF_HEADER:
+            return _joined(_asf_starts(read, size), size)
+        if head[:4] == EBML_HEADER:
+            return _joined(_ebml_starts(read, size), size)
+        if head[:4] == b"FLV\x01" and isinstance(path, Path):
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                places = _occurrences(data, b"FLV\x01")
+                return _joined([place for place in places if data[place + 5 : place + 9] == _FLV_HEADER], size)
         if head[:4] == b"fLaC" and isinstance(path, Path) and size > len(_FLAC_START):
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _joined(_occurrences(data, _FLAC_START), size)
@@ -177,6 +189,9 @@ def _mp4_starts(read: Read, size: int) -> list[int]:
     for _ in range(_MOST):
         head = read(position, 16)
         if len(head) < 8 or not all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in head[4:8]):
+            # A file of another kind may follow.
+            other = media_start(read, position, size)
+            starts += [other] if other is not None and indexed else []
             break
         length = int.from_bytes(head[:4], "big")
         if length == 1:
@@ -193,6 +208,41 @@ def _mp4_starts(read: Read, size: int) -> list[int]:
     return starts
 
 
+def _asf_starts(read: Read, size: int) -> list[int]:
+    """Where ASF files begin: objects with GUID and size, the first of which is the header."""
+    starts: list[int] = []
+    position = 0
+    while position < size and len(starts) < _MOST:
+        head = read(position, 24)
+        length = int.from_bytes(head[16:24], "little")
+        if head[:16] == ASF_HEADER:
+            starts.append(position)
+        if length < 24:
+            break
+        position += length
+    return starts
+
+
+def _ebml_starts(read: Read, size: int) -> list[int]:
+    """Where Matroska files begin: each is an EBML header and a segment, whose sizes are known unless it is live."""
+    starts: list[int] = []
+    position = 0
+    while position < size and len(starts) < _MOST:
+        head = read(position, 12)
+        if len(head) < 5 or not head[4]:
+            break
+        if head[:4] == EBML_HEADER:
+            starts.append(position)
+        elif head[:4] != _SEGMENT:
+            break
+        width = 9 - head[4].bit_length()
+        length = int.from_bytes(head[4 : 4 + width], "big") & ((1 << 7 * width) - 1)
+        if length == (1 << 7 * width) - 1:
+            break
+        position += 4 + width + length
+    return starts
+
+
 def _chunked(read: Read, size: int) -> FileParts:
     """Parts of a WAV, RF64, W64, AIFF or CAF file, or of several of them."""
     found = _Found()
@@ -205,10 +255,12 @@ def _chunked(read: Read, size: int) -> FileParts:
         found.notes += [payload.note] if payload.note else []
         found.parts.append(Part(start, payload.end, payload.patches))
         start = payload.next_file if payload.next_file is not None else size
+    if found.parts and start < size:
+        # A file of another kind.
+        found.parts.append(Part(start, size))
     joined = len(found.parts) > 1
     if not joined and not any(part.patches for part in found.parts):
         return FileParts(notes=tuple(found.notes))
     if joined:
         found.remarks.append(f"{len(found.parts)} files joined into one; all of them are read")
-    last = replace(found.parts[-1], end=max(found.parts[-1].end, min(size, found.parts[-1].end)))
-    return FileParts((*found.parts[:-1], last), tuple(dict.fromkeys(found.remarks)), tuple(found.notes))
+    return FileParts(tuple(found.parts), tuple(dict.fromkeys(found.remarks)), tuple(found.notes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audiogrid.media.demux import AudioInput
+from audiogrid.media.signatures import is_tag
 
 TOLERANCE = 0.05
 """Seconds that a timestamp may be off before audio is moved: containers round to milliseconds or frames."""
@@ -24,13 +25,7 @@ _ENOUGH = 1.0
 
 # Largest valid packet in bytes where frames follow each other without an index: a bigger one holds rubbish.
 _LARGEST_PACKET = {"mp3": 1_500, "aac": 8_191, "ac3": 3_840, "eac3": 4_096, "amr": 64}
-_TAG_STARTS = (b"ID3", b"TAG", b"APE", b"LYR")
 _ADTS_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
-
-
-def is_tag(data: bytes) -> bool:
-    """Whether bytes between frames are a tag (ID3, APE, Lyrics3), which holds no audio."""
-    return data[:3] in _TAG_STARTS
 
 
 class Timeline:

@@ -10,7 +10,8 @@ from audiogrid.core.timebase import clock, to_samples
 from audiogrid.media.demux import AudioInput, MediaError, Packets, open_audio
 from audiogrid.media.file_parts import FileParts, MediaFile, Part
 from audiogrid.media.pcm_converter import Channels, PcmConverter, Work, frame_kind
-from audiogrid.media.timeline import Timeline, is_tag
+from audiogrid.media.signatures import is_tag
+from audiogrid.media.timeline import Timeline
 
 # Containers in which audio may pause on purpose (muted calls, screen recordings); elsewhere a hole is damage.
 _MAY_PAUSE = {"matroska", "mov", "mpegts", "mpeg", "flv", "avi"}

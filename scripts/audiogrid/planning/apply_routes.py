@@ -54,7 +54,7 @@ class _RecordingFacts:
         if route.model:
             model = "" if route.model == self.settings.model else route.model
         merged = {**self.settings.options, **options}
-        if found is not None and found.language and not _fixed(merged) and not merged.get("code_switching"):
+        if found is not None and found.language and not _fixed(merged) and not _switches(merged, found):
             options["language"] = found.language
         return _Decoding(TrackSettings(model, options), found)
 
@@ -103,6 +103,12 @@ def _chosen(routes: Sequence[Route], number: int | None) -> Route:
 def _fixed(options: Mapping[str, Any]) -> str | None:
     given = options.get("language", AUTO)
     return None if given == AUTO else str(given)
+
+
+def _switches(options: Mapping[str, Any], found: Identified) -> bool:
+    """Returns whether every passage is decoded in its own language, so that none is fixed for the recording."""
+    wanted = options.get("code_switching", AUTO)
+    return found.is_multilingual if wanted == AUTO else bool(wanted)
 
 
 def _is_one(tracks: Mapping[int | None, _Decoding]) -> bool:

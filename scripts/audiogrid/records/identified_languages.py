@@ -65,7 +65,7 @@ class Identified:
         share = f"multilingual: {self.language}, and {self.second} in {self.second_share:.0%} of what was listened to"
         if decoded_as is None:
             return share
-        return f"{share}; all of it is decoded as {decoded_as} (decoding.code_switching lets every window choose)"
+        return f"{share}; all of it is decoded as {decoded_as} (code_switching: auto decodes passages in their own)"
 
 
 def judge(

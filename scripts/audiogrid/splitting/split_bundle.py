@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from audiogrid.core.timebase import clock
+from audiogrid.core.timebase import SAMPLE_RATE, clock
 from audiogrid.media.demux import MediaError
 from audiogrid.media.pcm_stream import PcmStream, stream_pcm
 from audiogrid.records.chunks import BundleManifest, Chunk, Track
@@ -22,6 +22,8 @@ from audiogrid.splitting.track_cutter import TrackCutter
 
 # A difference of more than this many chunks between planned and decoded duration is noted.
 _NOTABLE_CHUNKS = 1.5
+# So is one of more than this many seconds where less could be decoded.
+_NOTABLE_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,15 @@ class SplitJob:
 
 
 def _length_note(job: SplitJob, samples: int) -> str | None:
-    """A sentence where a recording is much longer or shorter than planned, else ``None``."""
+    """A sentence where a recording has another length than its packets said, else ``None``."""
     chunk = job.duration / job.chunks
     lengths = f"holds {clock(samples)} of audio where {clock(job.duration)} were expected"
     if samples > job.duration + _NOTABLE_CHUNKS * chunk:
         return f"{lengths}: its last chunk is longer than usual"
     if samples < job.duration - _NOTABLE_CHUNKS * chunk:
         return f"{lengths}: its last chunks are empty"
+    if samples < job.duration - _NOTABLE_SECONDS * SAMPLE_RATE:
+        return f"{lengths} by its packets"
     return None
 
 

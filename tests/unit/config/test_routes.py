@@ -127,8 +127,13 @@ def test_a_multilingual_recording_says_so():
     windows = [HeardWindow(0.0, 20.0, "hi", 0.9), HeardWindow(30.0, 10.0, "en", 0.9)]
     found = judge(windows, [{"hi": 0.9, "en": 0.1}, {"hi": 0.1, "en": 0.9}], 0.25)
     assert (found.language, found.second, found.second_share) == ("hi", "en", 0.3333)
-    (remark,) = settled(recording(), [INDIAN], found).remarks
+    fixed = replace(SETTINGS, options={**SETTINGS.options, "code_switching": False})
+    (remark,) = settled(recording(), [INDIAN], found, fixed).remarks
     assert remark.startswith("multilingual: hi, and en in 33% of what was listened to; all of it is decoded as hi")
+    # By default no language is fixed for it, so that each passage is decoded in its own.
+    by_default = settled(recording(), [INDIAN], found)
+    assert by_default.remarks == ["multilingual: hi, and en in 33% of what was listened to"]
+    assert "language" not in by_default.options
     assert settled(recording(), [INDIAN], judge(windows, [{"hi": 0.9}, {"en": 0.9}], 0.5)).remarks == []
 
 

@@ -111,4 +111,4 @@ def test_a_rollout_is_for_its_share_what_promotion_is_for_all(staged):
 
 
 def test_options_are_complete_and_as_in_keys():
-    assert complete_options({"beam_size": 2})["temperatures"] == [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert complete_options({"beam_size": 2})["careful_beam_size"] == 5

@@ -14,6 +14,7 @@ from audiogrid.decoding.judging.hypotheses import (
     DecodingWindow,
     Hypothesis,
     align,
+    best,
     build_hypothesis,
     judge,
 )
@@ -23,6 +24,7 @@ from audiogrid.decoding.passes.careful_pass import (
     cut_at_timestamp,
     decode_sequentially,
     is_confirmed,
+    is_loop,
     may_sample,
     restore_silence,
     run_careful_pass,
@@ -207,8 +209,9 @@ def test_only_repetition_and_great_doubt_are_worth_sampling() -> None:
     assert not may_sample(first(model, said(FULL, logprob=-1.1, no_speech=0.9), window())[0], DecodeOptions())
 
 
-def reading(text: str, *flags: str) -> Hypothesis:
-    return Hypothesis("fast", "en", [], text, Evidence(text, 10.0, -0.2, 2.6, 0.0), flags=flags)
+def reading(text: str, *flags: str, parts: int = 1) -> Hypothesis:
+    whole = DecodedSpan(Layout((Piece(0, SECOND),)), np.zeros(1), said(text))
+    return Hypothesis("fast", "en", [whole] * parts, text, Evidence(text, 10.0, -0.2, 2.6, 0.0), flags=flags)
 
 
 def test_repetition_that_two_readings_agree_on_is_believed() -> None:
@@ -224,9 +227,12 @@ def test_a_loop_is_believed_when_three_readings_have_it() -> None:
     one = reading(verse, "compressible", "loop")
     again = reading(verse.replace("again", "once again", 1), "compressible", "loop")
     longer = reading("we shall go home again to the sea " * 9, "compressible", "loop")
-    assert is_confirmed(one, [again, one])
-    assert not is_confirmed(one, [again])
-    assert not is_confirmed(one, [again, longer])
+    in_parts = reading(verse, "compressible", "loop", parts=2)
+    assert is_confirmed(one, [again, in_parts])
+    # Three readings of the same audio agree in their loops, too.
+    assert not is_confirmed(one, [again, one])
+    assert not is_confirmed(one, [in_parts])
+    assert not is_confirmed(one, [in_parts, longer])
 
 
 @pytest.mark.parametrize("flags", [("compressible", "loop"), ("compressible", "runaway"), ("too_few_letters",), ()])
@@ -234,3 +240,26 @@ def test_any_other_doubt_is_not_dispelled_by_agreement(flags: tuple[str, ...]) -
     form = "name and number please thank you " * 6
     assert not is_confirmed(reading(form, *flags), [reading(form, "compressible")])
     assert not is_confirmed(reading(form, "compressible"), [reading(form, *flags)])
+
+
+def test_a_loop_is_cut_off_where_every_hypothesis_is_one() -> None:
+    loop = said(0.0, "We saw " + "mice " * 60, 24.0, logprob=-0.05)
+    part = said("We saw " + "mice " * 12, logprob=-0.05)
+    model = FakeModel([loop, part, part, loop])
+    hypotheses = read(model, loop, window(), DecodeOptions())
+    kept = max((one for one in hypotheses if not is_loop(one, DecodeOptions())), key=lambda one: one.score)
+    assert kept.path.endswith(" without loop")
+    assert kept.text in ("We saw mice", "We saw mice We saw mice")
+    assert {"speech_without_words", "too_few_letters"} <= set(kept.flags)
+    assert kept.evidence.unspoken_seconds > 15
+    assert kept.score > max(one.score for one in hypotheses if is_loop(one, DecodeOptions()))
+
+
+def test_what_is_said_in_a_row_and_sounds_so_stays() -> None:
+    verse = "the committee described it " * 11
+    halves = "the committee described it " * 5 + "the committee", "described it " + "the committee described it " * 5
+    model = FakeModel([said(0.0, verse, 24.0), said(halves[0]), said(halves[1]), said(0.0, verse, 24.0)])
+    hypotheses = read(model, said(verse), window(), DecodeOptions())
+    assert hypotheses[-1].evidence.confirmed
+    assert not is_loop(hypotheses[-1], DecodeOptions())
+    assert best(hypotheses) is hypotheses[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.decoding.chunk_language import choose_language, language_runs, other_language, window_languages
+from audiogrid.decoding.chunk_language import choose_language, language_runs, other_language
 
 
 def test_windows_vote_by_their_seconds_of_speech() -> None:
@@ -23,11 +23,6 @@ def test_the_likeliest_other_language() -> None:
     assert other_language({"en": 0.1, "fr": 0.6, "es": 0.3}, "en") == ("fr", 0.6)
     assert other_language({"en": 1.0}, "en") == ("", 0.0)
     assert other_language({}, "en") == ("", 0.0)
-
-
-def test_windows_of_their_own_language() -> None:
-    language_probabilities = [{"en": 0.9, "fr": 0.1}, {"en": 0.2, "fr": 0.8}, {"en": 0.3, "fr": 0.4, "es": 0.3}]
-    assert window_languages(language_probabilities, "en") == ["en", "fr", "en"]
 
 
 def test_runs_change_where_the_language_does() -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from audiogrid.decoding.judging.scoring import Evidence, echo_share, plain_words, rate, repeats, score, spoken_length
+from audiogrid.decoding.judging.loops import has_loop, plain_words
+from audiogrid.decoding.judging.scoring import Evidence, echo_share, rate, score, spoken_length
 from audiogrid.decoding.options import DecodeOptions
 
 GOOD = Evidence(
@@ -39,18 +40,22 @@ def test_plain_words_split_scripts_without_spaces() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "count"),
+    "loop",
     [
-        ("", 1),
-        ("one two three", 1),
-        ("no no no no", 4),
-        ("thank you. thank you. thank you.", 3),
-        ("a b c d a b c d", 2),
-        ("谢谢谢谢谢谢", 6),
+        # Sure of itself, as many letters as expected, words over all of the speech: nothing but repetition is wrong.
+        replace(GOOD, text="de l'unité " * 20, speech_seconds=14.0, avg_logprob=-0.02),
+        replace(GOOD, text="mice-" * 40, speech_seconds=14.0, avg_logprob=-0.02),
+        replace(GOOD, text="The committee described it. " * 7, speech_seconds=14.0, avg_logprob=-0.02),
+        replace(GOOD, text="ха" * 80, speech_seconds=14.0, avg_logprob=-0.02),
     ],
 )
-def test_repeats(text: str, count: int) -> None:
-    assert repeats(text) == count
+def test_a_loop_never_beats_fewer_true_words(loop: Evidence) -> None:
+    options = DecodeOptions()
+    fewer = replace(GOOD, text="The committee", speech_seconds=14.0, avg_logprob=-0.7, unspoken_seconds=12.0)
+    assert has_loop(loop.text, options.min_repeats)
+    assert score(replace(loop, looped_seconds=12.0), USUAL, options) < score(fewer, USUAL, options)
+    # What others confirm is judged as it stands.
+    assert score(replace(loop, confirmed=True), USUAL, options) > score(fewer, USUAL, options)
 
 
 def test_echo_is_a_copied_run_not_a_name_that_was_announced() -> None:

@@ -30,6 +30,7 @@ def test_an_unknown_option_is_named() -> None:
         {"max_window_seconds": 0.5},
         {"beam_size": 0},
         {"max_tokens": 449},
+        {"code_switching": "sometimes"},
     ],
 )
 def test_impossible_values_are_refused(wrong: dict[str, object]) -> None:

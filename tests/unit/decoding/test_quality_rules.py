@@ -87,8 +87,8 @@ def test_fast_and_slow_speakers_are_measured_against_themselves() -> None:
 
 def test_usual_rate_is_the_median_weighted_by_speech() -> None:
     options = DecodeOptions()
-    fast = replace(GOOD, text="a" * 170, speech_seconds=10.0)
-    slow = replace(GOOD, text="a" * 100, speech_seconds=10.0)
+    fast = replace(GOOD, text="abcdefghij" * 17, speech_seconds=10.0)
+    slow = replace(GOOD, text="abcdefghij" * 10, speech_seconds=10.0)
     assert chunk_median_rate([fast] * 5 + [slow], options) == pytest.approx(17.0)
     assert chunk_median_rate([fast], options) == TYPICAL_RATE
     assert chunk_median_rate([], options) == TYPICAL_RATE
@@ -99,6 +99,8 @@ def test_windows_that_lost_their_words_do_not_set_the_usual_rate() -> None:
     lost = replace(GOOD, text="a" * 60, speech_seconds=10.0, unspoken_seconds=5.0)
     empty = replace(GOOD, text="", speech_seconds=10.0)
     assert chunk_median_rate([lost, empty] * 5, options) == TYPICAL_RATE
+    loop = replace(GOOD, text="de l'unité " * 24, speech_seconds=10.0)
+    assert chunk_median_rate([loop] * 5, options) == TYPICAL_RATE
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audiogrid.core.timebase import SAMPLE_RATE, to_samples
+from audiogrid.decoding.judging.loops import cut_loops, is_evenly_spoken, log_probability, loop_words
 from audiogrid.decoding.judging.quality_rules import flags
 from audiogrid.decoding.judging.scoring import Evidence, score
 from audiogrid.decoding.options import DecodeOptions
@@ -16,6 +17,9 @@ from audiogrid.decoding.windows import Layout, seconds, speech_inside
 from audiogrid.decoding.word_times import place_words, unheard_share, unspoken_samples
 from audiogrid.media.vad import FRAME
 from audiogrid.records.results import HypothesisRecord, Word
+
+CUT = " without loop"
+"""Ends the path of a hypothesis whose loops were cut off."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +111,53 @@ def align(model: Model, hypothesis: Hypothesis, window: DecodingWindow, options:
         aligned = model.align(span.encoded, span.output.tokens, hypothesis.language, options.task, span.layout.samples)
         words += place_words(aligned, span.layout, window.speech)
     words = _in_order(words)
+    return with_words(hypothesis, words, window, options)
+
+
+def with_words(hypothesis: Hypothesis, words: list[Word], window: DecodingWindow, options: DecodeOptions) -> Hypothesis:
+    """Returns the hypothesis with these words, and with the evidence that follows from their times."""
     least = to_samples(options.max_unspoken_seconds)
+    unspoken = unspoken_samples(words, window.speech, least)
+    # The repetitions of a loop have times like all words, so they hide that nothing was read there.
+    truly = unspoken_samples(cut_loops(words, options.min_repeats), window.speech, least)
     evidence = replace(
         hypothesis.evidence,
-        unspoken_seconds=round(unspoken_samples(words, window.speech, least) / SAMPLE_RATE, 3),
+        unspoken_seconds=round(unspoken / SAMPLE_RATE, 3),
+        looped_seconds=round((truly - unspoken) / SAMPLE_RATE, 3),
         unheard_share=round(unheard_share(words, window.speech), 3),
     )
     return replace(hypothesis, words=words, evidence=evidence)
+
+
+def confirm(hypothesis: Hypothesis) -> Hypothesis:
+    """Returns a hypothesis whose repetitions count as said; it has to be judged again."""
+    return replace(hypothesis, evidence=replace(hypothesis.evidence, confirmed=True))
+
+
+def has_sound_to_match(hypothesis: Hypothesis, options: DecodeOptions) -> bool:
+    """Returns whether all repetitions of the hypothesis's loops are spoken alike, judging by word times."""
+    words = hypothesis.words or []
+    return all(
+        is_evenly_spoken([words[index] for index in indices], loop)
+        for loop, indices in loop_words(words, options.min_repeats)
+    )
+
+
+def without_repetitions(hypothesis: Hypothesis, window: DecodingWindow, options: DecodeOptions) -> Hypothesis:
+    """Returns a hypothesis with word times without what its loops repeat; its path says so.
+
+    The model's log-probability is that of the loop, so it is replaced by that of the words that stay.
+    """
+    words = cut_loops(hypothesis.words or [], options.min_repeats)
+    text = "".join(word.text for word in words).strip()
+    evidence = replace(
+        hypothesis.evidence,
+        text=text,
+        avg_logprob=round(min(hypothesis.evidence.avg_logprob, log_probability(words)), 4),
+        compression_ratio=compression_ratio(text) if text else 0.0,
+    )
+    cut = replace(hypothesis, path=f"{hypothesis.path}{CUT}", text=text, evidence=evidence)
+    return with_words(cut, words, window, options)
 
 
 def judge(hypothesis: Hypothesis, median_rate: float, options: DecodeOptions) -> Hypothesis:

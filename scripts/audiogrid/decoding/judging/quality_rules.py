@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Callable
 from statistics import median
 
-from audiogrid.decoding.judging.scoring import Evidence, echo_share, plain_words, rate, repeats
+from audiogrid.decoding.judging.loops import has_loop, plain_words
+from audiogrid.decoding.judging.scoring import Evidence, echo_share, is_repetitive, rate
 from audiogrid.decoding.options import DecodeOptions
 
 TYPICAL_RATE = 13.0
@@ -28,12 +29,13 @@ _SHORT = 1.5
 def chunk_median_rate(evidence: list[Evidence], options: DecodeOptions) -> float:
     """Returns the median of letters per second over the windows of a chunk, weighted by seconds of speech.
 
-    Windows that lost words, judging by word times or rate, do not count. 20 s at the typical rate are added, so that
-    a chunk with nothing but bad windows does not make them look normal.
+    Windows that lost words, judging by word times or rate, and loops do not count. 20 s at the typical rate are added,
+    so that a chunk with nothing but bad windows does not make them look normal.
     """
     weighted = [TYPICAL_RATE] * 20
     for one in evidence:
-        if options.min_rate <= rate(one) <= options.max_rate and one.unspoken_seconds == 0:
+        is_plausible = options.min_rate <= rate(one) <= options.max_rate and not is_repetitive(one, options)
+        if is_plausible and one.unspoken_seconds == 0:
             weighted += [rate(one)] * round(one.speech_seconds)
     return median(weighted)
 
@@ -71,7 +73,7 @@ def loop(evidence: Evidence, median_rate: float, options: DecodeOptions) -> bool
     """A phrase is repeated in a row, or ten consecutive words occur more than three times [C]."""
     words = plain_words(evidence.text)
     tens = Counter(tuple(words[first : first + 10]) for first in range(len(words) - 9))
-    return repeats(evidence.text) >= options.min_repeats or any(count > 3 for count in tens.values())
+    return has_loop(evidence.text, options.min_repeats) or any(count > 3 for count in tens.values())
 
 
 def runaway(evidence: Evidence, median_rate: float, options: DecodeOptions) -> bool:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from audiogrid.decoding.judging.loops import DENSE, has_loop, plain_words, without_loops
 from audiogrid.decoding.options import DecodeOptions
-
-_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 @dataclass(frozen=True)
@@ -20,6 +17,8 @@ class Evidence:
     that are longer than speakers pause. ``unheard_share``: share of the words' time outside of voice activity.
     ``voice``: mean probability of the voice activity. ``other_language``: probability of the likeliest language that
     the window was not decoded in. ``capped``: whether the limit of tokens ended the text.
+    ``looped_seconds``: further speech without words if what a loop repeats is no word. ``confirmed``: whether other
+    hypotheses confirm that what the text repeats was said.
     """
 
     text: str
@@ -32,6 +31,8 @@ class Evidence:
     unheard_share: float = 0.0
     voice: float = 1.0
     other_language: float = 0.0
+    looped_seconds: float = 0.0
+    confirmed: bool = False
 
 
 def spoken_length(text: str) -> float:
@@ -44,7 +45,7 @@ def spoken_length(text: str) -> float:
     for character in text:
         if character.isdigit():
             total += 4
-        elif _DENSE.match(character):
+        elif DENSE.match(character):
             total += 2.5
         elif character.isalpha():
             total += 1
@@ -54,33 +55,6 @@ def spoken_length(text: str) -> float:
 def rate(evidence: Evidence) -> float:
     """Returns letters per second of speech; speech shorter than half a second counts as half a second."""
     return spoken_length(evidence.text) / max(0.5, evidence.speech_seconds)
-
-
-def plain_words(text: str) -> list[str]:
-    """Returns lower-case words without punctuation; Chinese, Japanese and Korean are split into characters."""
-    spaced = _DENSE.sub(lambda match: f" {match[0]} ", unicodedata.normalize("NFKC", text).lower())
-    return re.findall(r"[\w']+", spaced)
-
-
-def repeats(text: str) -> int:
-    """Returns how often a phrase of one to ten words occurs in a row at most (1: nothing is repeated).
-
-    ``one one one`` counts 3.
-    """
-    words = plain_words(text)
-    most = 1
-    for size in range(1, 11):
-        run = 1
-        first = size
-        while first + size <= len(words):
-            if words[first : first + size] == words[first - size : first]:
-                run += 1
-                most = max(most, run)
-                first += size
-            else:
-                run = 1
-                first += 1
-    return most
 
 
 def echo_share(text: str, primer: str) -> float:
@@ -98,29 +72,36 @@ def echo_share(text: str, primer: str) -> float:
 
 
 def is_repetitive(evidence: Evidence, options: DecodeOptions) -> bool:
-    """Returns whether a text repeats itself as runaway decoding does."""
-    return evidence.compression_ratio > options.max_compression_ratio or repeats(evidence.text) >= options.min_repeats
+    """Returns whether a text repeats itself as runaway decoding does, and nothing confirms that it was said so."""
+    if evidence.confirmed:
+        return False
+    return evidence.compression_ratio > options.max_compression_ratio or has_loop(evidence.text, options.min_repeats)
 
 
 def score(evidence: Evidence, median_rate: float, options: DecodeOptions) -> float:
     """Returns how well a hypothesis fits its audio; higher is better, 0 is perfect.
 
-    The score is the mean log-probability (at least -2) minus these penalties: twice the distance in octaves (two at
-    most) between its rate and the median rate, beyond a factor of 1.25 below and ``max_rate_ratio`` above, because
-    among speech words are lost more often than invented; 1.5 for text that compresses too well or repeats a phrase too
-    often; 0.2, and 0.15 per second, for speech without words; the share of the words' time outside of voice activity;
-    2 for an echo of prompt or hotwords.
+    Repetitions of a loop count for nothing: they neither cover speech nor are they probable (-2), so that a loop never
+    beats fewer true words. The score is the mean log-probability (at least -2) minus these penalties: twice the
+    distance in octaves (two at most) between its rate and the median rate, beyond a factor of 1.25 below and
+    ``max_rate_ratio`` above, because among speech words are lost more often than invented; 1.5 for text that compresses
+    too well or repeats a phrase too often; 0.2, and 0.15 per second, for speech without words; the share of the words'
+    time outside of voice activity; 2 for an echo of prompt or hotwords.
     """
     import math
 
-    value = max(-2.0, evidence.avg_logprob)
-    ratio = max(rate(evidence), 0.25 * median_rate) / median_rate
+    said = evidence.text if evidence.confirmed else without_loops(evidence.text, options.min_repeats)
+    length = spoken_length(evidence.text)
+    true_share = spoken_length(said) / length if length else 1.0
+    value = true_share * max(-2.0, evidence.avg_logprob) - (1 - true_share) * 2.0
+    ratio = max(true_share * rate(evidence), 0.25 * median_rate) / median_rate
     allowed = 1.25 if ratio < 1 else options.max_rate_ratio
     value -= 2 * min(2.0, max(0.0, abs(math.log2(ratio)) - math.log2(allowed)))
     if is_repetitive(evidence, options):
         value -= 1.5
-    if evidence.unspoken_seconds > 0:
-        value -= 0.2 + 0.15 * evidence.unspoken_seconds
+    unspoken = evidence.unspoken_seconds + (0.0 if evidence.confirmed else evidence.looped_seconds)
+    if unspoken > 0:
+        value -= 0.2 + 0.15 * unspoken
     value -= evidence.unheard_share
     if echo_share(evidence.text, f"{options.prompt} {options.hotwords}") >= options.echo_share:
         value -= 2.0

@@ -26,9 +26,12 @@ from audiogrid.decoding.judging.hypotheses import (
     align,
     best,
     build_hypothesis,
+    confirm,
+    has_sound_to_match,
     judge,
+    without_repetitions,
 )
-from audiogrid.decoding.judging.scoring import plain_words
+from audiogrid.decoding.judging.loops import has_loop, plain_words
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.model import TIMESTAMP_SAMPLES, Model
 from audiogrid.decoding.windows import Layout, Piece, seconds, speech_inside
@@ -51,32 +54,46 @@ def run_careful_pass(
     median_rate: float,
     options: DecodeOptions,
 ) -> list[Hypothesis]:
-    """Returns all hypotheses of a window: the ``first`` ones, then others up to the first one without flags."""
+    """Returns all hypotheses of a window: the ``first`` ones, then others up to the first one without flags.
+
+    If all have flags, each with a loop follows once more, without what the loop repeats.
+    """
     hypotheses = list(first)
     for one in _alternatives(model, pcm, window, hypotheses, options):
         hypotheses.append(judge(align(model, one, window, options), median_rate, options))
-        if not set(hypotheses[-1].flags) - HARMLESS_FLAGS or is_confirmed(hypotheses[-1], hypotheses[:-1]):
-            break
-    return hypotheses
+        if not set(hypotheses[-1].flags) - HARMLESS_FLAGS:
+            return hypotheses
+        if is_confirmed(hypotheses[-1], hypotheses[:-1]) and has_sound_to_match(hypotheses[-1], options):
+            return [*hypotheses[:-1], judge(confirm(hypotheses[-1]), median_rate, options)]
+    looping = [one for one in hypotheses if one.words and is_loop(one, options)]
+    cut = [without_repetitions(one, window, options) for one in looping]
+    return [*hypotheses, *(judge(one, median_rate, options) for one in cut)]
+
+
+def is_loop(one: Hypothesis, options: DecodeOptions) -> bool:
+    """Returns whether a hypothesis repeats something again and again that nothing confirms."""
+    return has_loop(one.text, options.min_repeats) and not one.evidence.confirmed
 
 
 def is_confirmed(one: Hypothesis, others: Sequence[Hypothesis]) -> bool:
     """Returns whether a hypothesis is flagged for repetition only, and others have the same words.
 
     People do repeat themselves (lists, forms, responses): what several ways of decoding agree on was said. Text that
-    compresses too well needs one other hypothesis that agrees, a loop two: one of them decoded the window in parts,
-    and a model in a loop does not repeat a phrase equally often on other audio.
+    compresses too well needs one other hypothesis that agrees, a loop two, and one of the three must have decoded the
+    window in parts: a model in a loop does not repeat a phrase equally often on other audio, but it does on the same.
     """
     doubts = frozenset(one.flags) - HARMLESS_FLAGS
     if doubts not in _AGREEMENT_NEEDED:
         return False
     words = plain_words(one.text)
-    agreeing = sum(
-        frozenset(other.flags) - HARMLESS_FLAGS == doubts
-        and SequenceMatcher(None, words, plain_words(other.text), autojunk=False).ratio() >= _SAME_WORDS
+    agreeing = [
+        other
         for other in others
-    )
-    return agreeing >= _AGREEMENT_NEEDED[doubts]
+        if frozenset(other.flags) - HARMLESS_FLAGS == doubts
+        and SequenceMatcher(None, words, plain_words(other.text), autojunk=False).ratio() >= _SAME_WORDS
+    ]
+    in_parts = any(len(each.decoded) > 1 for each in [one, *agreeing])
+    return len(agreeing) >= _AGREEMENT_NEEDED[doubts] and (in_parts or "loop" not in doubts)
 
 
 def _alternatives(

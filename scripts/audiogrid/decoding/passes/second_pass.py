@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from audiogrid.decoding.judging.hypotheses import Hypothesis, best
-from audiogrid.decoding.judging.scoring import echo_share, is_repetitive, plain_words, spoken_length
+from audiogrid.decoding.judging.loops import plain_words
+from audiogrid.decoding.judging.scoring import echo_share, is_repetitive, spoken_length
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.model import ModelOutput
 

@@ -1,0 +1,72 @@
+"""Recognises the beginning of media files and of tags inside a file, by their first bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Read = Callable[[int, int], bytes]
+
+ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+EBML_HEADER = b"\x1a\x45\xdf\xa3"
+_TAG_STARTS = (b"ID3", b"TAG", b"APE", b"LYR")
+# The rest of a file that is no longer than this may be a damaged tag.
+_LARGEST_TAG = 1_024
+
+
+def is_tag(data: bytes) -> bool:
+    """Whether bytes begin a tag (ID3, APE, Lyrics3), which holds no audio."""
+    return data[:3] in _TAG_STARTS
+
+
+def tag_length(head: bytes) -> int:
+    """Length of the tag that begins with these 32 bytes; 0 where it does not say, or is none."""
+    if head[:3] == b"ID3" and len(head) >= 10:
+        size = 0
+        for byte in head[6:10]:
+            size = size << 7 | byte & 0x7F
+        return size + 10
+    if head[:8] == b"APETAGEX" and len(head) >= 24:
+        # The header, if there is one, is not counted.
+        return int.from_bytes(head[12:16], "little") + 32
+    return 128 if head[:3] == b"TAG" else 0
+
+
+def _begins_media(head: bytes) -> bool:
+    if head[:4] in (b"fLaC", b"OggS", b"caff", EBML_HEADER) or head[:16] == ASF_HEADER or head[:4] == b"FLV\x01":
+        return True
+    if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM"):
+        return head[8:12] in (b"WAVE", b"AIFF", b"AIFC", b"AVI ")
+    return head[4:8] == b"ftyp"
+
+
+def media_start(read: Read, position: int, size: int) -> int | None:
+    """Where a media file begins at ``position`` or behind a tag there; ``None`` if none does.
+
+    An MP3 is recognised by the tag in front of it: its frames alone are too easily mistaken.
+    """
+    head = read(position, 32)
+    if _begins_media(head):
+        return position
+    length = tag_length(head)
+    behind = position + length
+    if head[:3] == b"ID3" and behind + _LARGEST_TAG < size:
+        frame = read(behind, 2)
+        if _begins_media(read(behind, 32)):
+            return behind
+        return position if len(frame) == 2 and frame[0] == 0xFF and frame[1] & 0xE0 == 0xE0 else None
+    return None
+
+
+def ends_in_tags(read: Read, position: int, size: int) -> bool:
+    """Whether nothing but tags follows ``position``."""
+    while position < size:
+        head = read(position, 32)
+        length = tag_length(head)
+        if head[:11] == b"LYRICSBEGIN":
+            # Its length stands at its end, in front of an ID3v1 tag.
+            return size - position < 1 << 20
+        if not length:
+            # Padding behind a tag.
+            return not read(position, min(size - position, 1 << 16)).strip(b"\0") and size - position < 1 << 16
+        position += length
+    return True
