@@ -35,6 +35,12 @@ def _columns() -> str:
     return _table(("column", "meaning"), COLUMNS)
 
 
+def _presets() -> str:
+    from audiogrid.export.subtitle_presets import PRESETS
+
+    return _table(("preset", "its source"), {name: one.source for name, one in PRESETS.items()})
+
+
 def _reserved_columns() -> str:
     from audiogrid.probing.reserved_columns import RESERVED
 
@@ -94,6 +100,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "formats": _formats,
     "modules": _modules,
     "reserved-columns": _reserved_columns,
+    "subtitle-presets": _presets,
     "storage-services": _storage,
     "summary": _summary,
 }

@@ -15,6 +15,7 @@ from audiogrid.config.typed_values import typed
 from audiogrid.core.errors import InputError
 from audiogrid.core.language_codes import check_language
 from audiogrid.export.formats import DEFAULT_FORMATS, FORMATS
+from audiogrid.export.subtitle_presets import PRESETS, with_preset
 from audiogrid.media.audio_tracks import parse_tracks
 
 SCHEMA_PATH = Path(__file__).parent / "config.schema.yaml"
@@ -24,11 +25,12 @@ SCHEMA_PATH = Path(__file__).parent / "config.schema.yaml"
 def load_schema(path: Path = SCHEMA_PATH) -> dict[str, Any]:
     """Returns the JSON schema of the configuration.
 
-    The names of formats and their default come from ``FORMATS``; ``x-names`` in the schema marks where they go.
+    Names of formats and presets come from ``FORMATS`` and ``PRESETS``; ``x-names`` in the schema marks where they go.
     """
     schema: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     schema["properties"]["formats"]["items"]["enum"] = list(FORMATS)
     schema["properties"]["formats"]["default"] = list(DEFAULT_FORMATS)
+    schema["properties"]["subtitles"]["properties"]["preset"]["enum"] = list(PRESETS)
     return schema
 
 
@@ -86,4 +88,5 @@ def resolve(config: Mapping[str, Any], source: str = "the configuration") -> dic
     if mistakes := _mistakes(value):
         lines = "\n  ".join(mistakes)
         raise InputError(f"{len(mistakes)} mistake(s) in {source}:\n  {lines}")
-    return value
+    defaults = with_defaults({}, schema["properties"]["subtitles"])
+    return {**value, "subtitles": with_preset(value["subtitles"], defaults)}

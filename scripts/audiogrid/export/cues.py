@@ -28,7 +28,8 @@ class CueOptions:
     """Layout of subtitles.
 
     ``max_line_chars`` counts columns: wide (East Asian) characters count twice. A cue is shown longer to keep to
-    ``max_chars_per_second`` if a pause follows it. A pause of ``pause_seconds`` always begins a new cue.
+    ``max_chars_per_second`` if a pause follows it. A pause of ``pause_seconds`` always begins a new
+    cue; ``gap_seconds`` lie between two cues.
     """
 
     max_line_chars: int = 42
@@ -37,6 +38,7 @@ class CueOptions:
     min_seconds: float = 1.0
     max_chars_per_second: float = 20.0
     pause_seconds: float = 1.5
+    gap_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -179,9 +181,11 @@ def _gap_cue(gap: Mapping[str, Any], options: CueOptions) -> Cue:
 def _timed(cues: Sequence[Cue], duration: int, options: CueOptions) -> Iterator[Cue]:
     """Yields the cues without overlaps, shown longer where there is time before the next one.
 
-    A cue is delayed only when two channels speak at once, and by ``min_seconds`` at most.
+    A cue is delayed only when two channels speak at once, and by ``min_seconds`` and
+    ``gap_seconds`` at most.
     """
     shortest, longest = milliseconds(options.min_seconds), milliseconds(options.max_seconds)
+    gap = milliseconds(options.gap_seconds)
     earliest = 0
     for index, cue in enumerate(cues):
         start = max(cue.start, earliest)
@@ -191,9 +195,9 @@ def _timed(cues: Sequence[Cue], duration: int, options: CueOptions) -> Iterator[
         if index + 1 < len(cues):
             # Show every cue for at least this long, even if the next one starts earlier.
             least = min(said, start + max(1, shortest))
-            wanted = min(wanted, max(cues[index + 1].start, least))
+            wanted = min(wanted, max(cues[index + 1].start - gap, least))
         yield replace(cue, start=start, end=wanted)
-        earliest = wanted
+        earliest = wanted + gap
 
 
 def make_cues(document: Mapping[str, Any], options: CueOptions | None = None) -> list[Cue]:

@@ -44,7 +44,7 @@ class MergeSettings:
     @property
     def cues(self) -> CueOptions:
         """Rules for subtitle cues."""
-        return CueOptions(**self.subtitles)
+        return from_known_fields(CueOptions, self.subtitles)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from audiogrid.config.resolve import load_schema
 from audiogrid.core.errors import InputError
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.formats import FORMATS
+from audiogrid.export.subtitle_presets import NONE, PRESETS
 from places import ROOT
 
 
@@ -84,7 +85,9 @@ def test_the_configuration_file_has_every_key_but_those_of_decoding() -> None:
 def test_code_and_schema_have_the_same_defaults_of_subtitles_and_formats() -> None:
     properties = load_schema()["properties"]
     defaults = {key: rule["default"] for key, rule in properties["subtitles"]["properties"].items()}
+    assert defaults.pop("preset") == NONE
     assert defaults == asdict(CueOptions())
+    assert properties["subtitles"]["properties"]["preset"]["enum"] == list(PRESETS)
     assert properties["formats"]["items"]["enum"] == list(FORMATS)
     assert set(properties["formats"]["default"]) <= set(FORMATS)
 
