@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ class AudioTrack:
     """An audio track of a file. ``number``: from 1; ``language``: as Whisper writes it, empty where not known.
 
     ``is_default``: flagged as the one to play. ``is_extra``: flagged as commentary or as made for viewers who cannot
-    see or hear.
+    see or hear. ``programme``: the number of the broadcast it belongs to, 0 where files have none.
     """
 
     number: int
@@ -36,6 +36,7 @@ class AudioTrack:
     is_default: bool = False
     is_extra: bool = False
     sound: Sound = "undecodable"
+    programme: int = 0
 
     @property
     def name(self) -> str:
@@ -83,8 +84,11 @@ def _item(item: Any) -> int | str | None:
     return None if isinstance(item, bool) or code == AUTO or check_language(text) is not None else code
 
 
-def listed_tracks(container: Any) -> list[AudioTrack]:
-    """Returns the audio tracks of an open container as its headers describe them, before anything is decoded."""
+def listed_tracks(container: Any, programmes: Mapping[int, int] | None = None) -> list[AudioTrack]:
+    """Returns the audio tracks of an open container as its headers describe them, before anything is decoded.
+
+    ``programmes``: programme numbers by stream id, of a transport stream.
+    """
     import av
 
     flags = av.stream.Disposition
@@ -105,6 +109,7 @@ def listed_tracks(container: Any) -> list[AudioTrack]:
                 title="" if title in ("SoundHandler", "Core Media Audio") else " ".join(title.split()),
                 is_default=bool(stream.disposition & flags.default),
                 is_extra=bool(stream.disposition & extra),
+                programme=(programmes or {}).get(stream.id, 0),
             )
         )
     return found
@@ -155,17 +160,17 @@ def _wanted(tracks: Sequence[AudioTrack], item: int | str, main: int) -> list[in
 
 
 def _groups(tracks: Sequence[AudioTrack]) -> list[list[AudioTrack]]:
-    """Tracks that belong together: mono ones in the same language, without those made for special viewers."""
-    mono: dict[str, list[AudioTrack]] = {}
+    """Tracks that belong together: mono ones of a programme in one language, without those for special viewers."""
+    mono: dict[tuple[str, int], list[AudioTrack]] = {}
     groups: list[list[AudioTrack]] = []
     for track in tracks:
         if track.channels == 1 and not track.is_extra:
-            known = mono.get(track.language)
+            known = mono.get((track.language, track.programme))
             if known is not None:
                 known.append(track)
                 continue
-            mono[track.language] = [track]
-            groups.append(mono[track.language])
+            mono[track.language, track.programme] = [track]
+            groups.append(mono[track.language, track.programme])
         else:
             groups.append([track])
     return groups

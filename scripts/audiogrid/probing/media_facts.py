@@ -17,8 +17,11 @@ from audiogrid.media.demux import AudioInput, MediaError, check_file, main_track
 from audiogrid.media.file_parts import FileParts, MediaFile, Part, find_parts
 from audiogrid.media.track_reader import SHORTFALL, UNDECODABLE, WITHOUT_AUDIO, shortfall_note
 from audiogrid.media.track_sounds import hear_track
+from audiogrid.media.transport_programmes import programmes
 from audiogrid.probing.packet_scan import PacketScan, scan_packets
 
+# Bytes in which a transport stream names its programmes.
+_BEGINNING = 1 << 20
 # Shorter files are rejected, in seconds.
 _SHORTEST = 0.1
 
@@ -100,7 +103,8 @@ def probe_media(path: MediaFile | str, wish: TrackWish = (AUTO,), language: str 
 def _choose(path: MediaFile, parts: FileParts, wish: TrackWish, language: str | None) -> tuple[Choice, int]:
     """The tracks to transcribe, none where that is the main one alone, and how many there are."""
     with open_container(path, _first(parts)) as container:
-        listed = listed_tracks(container)
+        several = len(container.streams.audio) > 1 and container.format.name == "mpegts"
+        listed = listed_tracks(container, programmes(_beginning(path)) if several else {})
         main = main_track(container)
         seconds = container.duration / 1e6 if container.duration else None
     if len(listed) == 1:
@@ -111,6 +115,11 @@ def _choose(path: MediaFile, parts: FileParts, wish: TrackWish, language: str | 
     sounds = [hear_track(path, track.number, seconds, until_decoded=wish != (AUTO,)) for track in listed]
     choice = choose_tracks(with_sounds(listed, sounds), wish, main, language)
     return replace(choice, tracks=()) if choice.tracks == (main,) else choice, len(listed)
+
+
+def _beginning(path: MediaFile) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_BEGINNING) or b""
 
 
 def _first(parts: FileParts) -> Part | None:

@@ -61,6 +61,9 @@ def chunks_to_do(
         remarks.update(manifest.remarks)
     for name in names:
         recording = plan.recording_of_chunk[name]
+        if name not in found and recording.recording not in problems:
+            # One recording that was cut in another way must not fail all that share its shard.
+            problems[recording.recording] = f"{recording.path} was cut into other chunks than planned: run again"
         if recording.recording in problems:
             work.facts.problems[recording.recording] = problems[recording.recording]
             continue

@@ -10,6 +10,7 @@ import pytest
 from audiogrid.media.audio_tracks import AudioTrack, choose_tracks, parse_tracks
 from audiogrid.media.demux import MediaError
 from audiogrid.media.pcm_stream import stream_pcm
+from audiogrid.media.transport_programmes import programmes
 from audiogrid.probing.media_facts import probe_media
 from bad_media import RATE, encode_tracks, tone
 from speech import say
@@ -157,3 +158,26 @@ def test_languages_of_tracks_decide_between_equal_ones(tmp_path: Path, spoken: n
     assert probe_media(path, (2,)).note is None
     with pytest.raises(MediaError, match=r"No audio track is in 'fr', only 1 \(en\), 2 \(es\)"):
         probe_media(path, ("fr",))
+
+
+def _packet(pid: int, section: bytes) -> bytes:
+    return (bytes([0x47, 0x40 | pid >> 8, pid & 255, 0x10, 0]) + section).ljust(188, b"\xff")
+
+
+def _table(kind: int, body: bytes) -> bytes:
+    length = 5 + len(body) + 4
+    return bytes([kind, 0xB0 | length >> 8, length & 255, 0, 1, 0xC1, 0, 0]) + body + bytes(4)
+
+
+def test_mono_tracks_of_two_broadcasts_are_not_channels_of_one(tmp_path: Path) -> None:
+    # Programme 1 (map in PID 0x1000) has streams 0x100 and 0x101 with a descriptor, programme 2 has 0x200.
+    first = b"\xe1\x00\xf0\x00" + b"\x0f\xe1\x00\xf0\x06\x0a\x04eng\x00" + b"\x0f\xe1\x01\xf0\x00"
+    second = b"\xe2\x00\xf0\x00" + b"\x0f\xe2\x00\xf0\x00"
+    data = _packet(0, _table(0, b"\0\1\xf0\0" + b"\0\2\xf0\1")) + _packet(0x1000, _table(2, first))
+    data += _packet(0x1001, _table(2, second)) + _packet(0x1FFF, b"") * 3
+    timed = b"".join(b"\0\0\0\0" + data[at : at + 188] for at in range(0, len(data), 188))
+
+    assert programmes(data) == programmes(timed) == {0x100: 1, 0x101: 1, 0x200: 2}
+    tracks = [AudioTrack(n, "aac", 1, sound="speech", programme=p) for n, p in ((1, 1), (2, 1), (3, 2))]
+    choice = choose_tracks(tracks, ("auto",), 1)
+    assert choice.tracks == (1, 2) and "speech on audio track 3 is left out" in (choice.note or "")

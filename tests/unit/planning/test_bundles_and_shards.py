@@ -12,6 +12,7 @@ from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.planning.bundles_and_shards import make_plan, plan_recordings
 from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
 from audiogrid.records.plan import Plan, Settings
+from audiogrid.splitting.cut_cache import cut_identity
 
 SETTINGS = Settings(
     model="base",
@@ -211,3 +212,18 @@ def test_other_rules_make_a_fresh_plan(field, value):
     first = make_plan(probed(entry("a", 7000)), SETTINGS)
     other = replace(SETTINGS, **{field: value})
     assert make_plan(probed(entry("a", 7000)), other, first) == make_plan(probed(entry("a", 7000)), other)
+
+
+def test_chosen_audio_tracks_are_part_of_what_split_does_and_nothing_else_changes():
+    old, new = entry("a", 100), entry("b", 100)
+    before = make_plan(probed(old, new), SETTINGS)
+    # Fields that came later, where they say what was always done.
+    same = make_plan(probed({**old, "tracks": [], "remarks": []}, {**new, "tracks": []}), SETTINGS)
+    other = make_plan(probed(old, {**new, "tracks": [2], "remarks": ["track 2 of 2"]}), SETTINGS)
+
+    assert same == before
+    assert [bundle.spec for bundle in other.bundles] != [bundle.spec for bundle in before.bundles]
+    assert "audio_tracks" not in before.recordings[0].to_json()
+    assert other.recording["b"].audio_tracks == [2] and other.recording["b"].remarks == ["track 2 of 2"]
+    assert cut_identity(before.recording["b"]) == ("in/b.mp3", 1000, 5, "mix", 100 * SAMPLE_RATE, 1)
+    assert cut_identity(other.recording["b"])[-1] == 2

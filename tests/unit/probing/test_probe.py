@@ -17,7 +17,7 @@ from audiogrid.probing.isolation import FileOutcome, run_isolated
 from audiogrid.probing.list_recordings import list_sources
 from audiogrid.probing.probe import known_ids, probe, write_rejected
 from audiogrid.probing.recording_source import Rejection
-from bad_media import HOSTILE_NAMES, RATE, tone, write_wav
+from bad_media import HOSTILE_NAMES, RATE, encode_tracks, tone, write_wav
 from places import SCRIPTS
 
 SCRIPT = SCRIPTS / "probe.py"
@@ -139,6 +139,48 @@ def test_unchanged_files_are_not_looked_at_again(tmp_path: Path, monkeypatch: py
     changed = probe(sources, processes=1, cache=cache)
     assert asked == ["empty.mp3", "b.wav", "empty.mp3"]
     assert [item.duration for item in changed.recordings] == [RATE, 3 * RATE]
+
+
+def test_facts_of_an_earlier_version_are_looked_up_again_and_ids_stay(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", tone(1))
+    cache = tmp_path / "cache.jsonl"
+    facts = {"size": path.stat().st_size, "mtime_ns": path.stat().st_mtime_ns, "duration": 5}
+    cache.write_text(json.dumps({"schema": 1, "path": str(path), "recording": "old_name", "facts": facts}) + "\n")
+
+    listing = list_sources(str(path), known_ids=known_ids(cache))
+
+    [found] = probe(listing.sources, processes=1, cache=cache).recordings
+    assert (found.recording, found.duration) == ("old_name", RATE)
+
+
+def test_what_is_asked_of_audio_tracks_is_part_of_what_is_remembered(tmp_path: Path) -> None:
+    path = encode_tracks(tmp_path / "two.mkv", [tone(1), tone(2)], languages=["eng", "spa"], default=0)
+    table = tmp_path / "t.tsv"
+    rows = [
+        ("recording", "path", "tracks"),
+        ("one", path, 1),
+        ("two", path, 2),
+        ("both", path, "all"),
+        ("es", path, "es"),
+    ]
+    table.write_text("".join("\t".join(map(str, row)) + "\n" for row in [*rows, ("no", path, 3)]))
+    cache = tmp_path / "cache.jsonl"
+    sources = list_sources(str(table)).sources
+
+    first = probe(sources, processes=1, cache=cache)
+    again = probe(sources, processes=1, cache=cache)
+
+    assert first == again
+    assert {one.recording: (one.tracks, one.duration) for one in first.recordings} == {
+        "one": ([], RATE),
+        "two": ([2], 2 * RATE),
+        "both": ([1, 2], 2 * RATE),
+        "es": ([2], 2 * RATE),
+    }
+    [rejection] = first.rejected
+    assert "There is no audio track 3, only 1 (en), 2 (es)" in rejection.reason
+    # The run's language decides where nothing else does.
+    assert probe(list_sources(str(path)).sources, processes=1, language="es").recordings[0].tracks == [2]
 
 
 def test_a_damaged_cache_is_only_a_slower_start(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import errno
 import importlib.util
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,20 @@ def test_channels_are_cut_each_by_itself(tmp_path: Path) -> None:
     assert np.array_equal(stored, np.concatenate([one, other, noise(2, seed=7)]))
     assert sorted(path.name for path in folder.iterdir()) == [AUDIO_NAME, MANIFEST_NAME]
     assert BundleManifest.read(folder) == manifest
+
+
+@pytest.mark.parametrize("planned", [1, 2, 3])
+def test_as_many_channels_as_planned_whatever_the_file_holds(tmp_path: Path, planned: int) -> None:
+    stereo = np.stack([noise(3, 1), noise(3, 2)], axis=1)
+    path = wav(tmp_path / "call.wav", stereo)
+
+    manifest = split_bundle([replace(job(path, mode="split"), channels=planned)], tmp_path / "b", "b0001")
+
+    # Later steps look for a chunk of every planned channel.
+    assert [chunk.channel for chunk in manifest.chunks] == list(range(planned))
+    assert not manifest.problems
+    first = read_pcm(tmp_path / "b", manifest, manifest.chunks[0])
+    assert np.array_equal(first, stereo[:, 0]) == (planned > 1)
 
 
 def test_very_short_and_silent_recordings(tmp_path: Path) -> None:
