@@ -23,6 +23,8 @@ SHORTFALL = 1.0
 
 # Damage this close to the last audio, in seconds, is a cut-off end.
 _TAIL = 0.2
+# After this many packets that cannot be decoded the rest of the file may be in another codec.
+_ERRORS_OF_ANOTHER_CODEC = 12
 # Shorter holes, in seconds, are ignored: less than a block of any codec that can be damaged.
 _HOLE = 0.09
 # Pauses that add up to less than this, in seconds, are the jitter of a live recording.
@@ -36,6 +38,22 @@ class _Problems:
     errors: int = 0
     holes: list[tuple[float, float]] = field(default_factory=list)
     last_error_at: float | None = None
+    in_a_row: int = 0
+    row_begins: int | None = None
+
+    def add(self, position: int | None, at: float) -> None:
+        """Count a packet that cannot be decoded. ``position``: its first byte; ``at``: seconds."""
+        if not self.in_a_row:
+            self.row_begins = position
+        self.errors += 1
+        self.in_a_row += 1
+        self.last_error_at = at
+
+    def forget_row(self) -> None:
+        """The last errors were none: what follows is in another codec."""
+        self.errors -= self.in_a_row
+        self.in_a_row = 0
+        self.last_error_at = None
 
 
 class TrackReader:
@@ -74,8 +92,12 @@ class TrackReader:
         for index, part in enumerate(self._parts):
             before = self._cursor
             try:
-                with open_audio(self._path, part=part, track=self._track) as source:
-                    yield from self._part(source)
+                while True:
+                    with open_audio(self._path, part=part, track=self._track) as source:
+                        change = yield from self._part(source, part)
+                    if change is None:
+                        break
+                    part = change
             except MediaError as error:
                 if index == 0:
                     raise
@@ -84,7 +106,8 @@ class TrackReader:
             raise MediaError(UNDECODABLE if self._errors else WITHOUT_AUDIO)
         yield from self._converter.flush()
 
-    def _part(self, source: AudioInput) -> Iterator[Work]:
+    def _part(self, source: AudioInput, part: Part | None) -> Generator[Work, None, Part | None]:
+        """Returns the rest of the part, where that goes on in another codec and has to be opened anew."""
         import av
 
         timeline = Timeline(source)
@@ -92,15 +115,21 @@ class TrackReader:
         problems = _Problems()
         base, cursor = self._cursor, self._sought(source, timeline)
         clean = source.stream.codec_context.name.startswith(("pcm_f", "pcm_lef", "pcm_bef"))
+        rest: Part | None = None
         for packet in packets:
             timeline.account(packet)
             try:
                 frames = packet.decode()
             except (av.error.FFmpegError, ValueError):
                 if not (packet.size and is_tag(bytes(packet))):
-                    problems.errors += 1
-                    problems.last_error_at = cursor
+                    problems.add(packet.pos, cursor)
+                    if problems.in_a_row == _ERRORS_OF_ANOTHER_CODEC:
+                        rest = self._rest_in_another_codec(source, part, problems.row_begins)
+                        if rest is not None:
+                            problems.forget_row()
+                            break
                 continue
+            problems.in_a_row = 0
             for frame in frames:
                 if not frame.samples:
                     continue
@@ -116,6 +145,20 @@ class TrackReader:
         self._cursor = base + cursor
         if not self._start:
             self.notes += _notes(source, packets, problems, base, cursor)
+        return rest
+
+    def _rest_in_another_codec(self, source: AudioInput, part: Part | None, position: int | None) -> Part | None:
+        """The rest of a file without an index from ``position`` on, if it is in another codec."""
+        if position is None or source.trusts_claim:
+            return None
+        begin, end = (part.start, part.end) if part else (0, self._path.stat().st_size)
+        rest = Part(begin + position, end)
+        try:
+            with open_audio(self._path, part=rest, track=self._track) as other:
+                changes = other.stream.codec_context.name != source.stream.codec_context.name
+        except MediaError:
+            return None
+        return rest if changes else None
 
     def _sought(self, source: AudioInput, timeline: Timeline) -> float:
         """Move to ``start`` in a file that is read as it is. Returns the time from which audio is taken as it comes."""

@@ -183,3 +183,24 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_are_heard(tmp_path: 
     assert np.array_equal(pcm[0, : len(SIX)], SIX)
     assert "part 2 of the file, at 0:00:06, cannot be read" in (facts.note or "")
     assert "part 2 of the file" in (note or "")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("1.ts", "aac"), ("2.ts", "mp2")),
+        (("1.ts", "mp2"), ("2.ts", "ac3")),
+        (("1.mp3", "libmp3lame"), ("2.aac", "aac")),
+    ],
+)
+def test_a_stream_that_goes_on_in_another_codec_is_heard_to_its_end(tmp_path: Path, first, second) -> None:
+    parts = [
+        encode(tmp_path / name, pcm, codec, rate=48_000, start=start)
+        for (name, codec), pcm, start in ((first, SIX, 0), (second, FOUR, 6))
+    ]
+    path = _joined(tmp_path / f"both{parts[0].suffix}", *parts)
+
+    stream = stream_pcm(path)
+    pcm = np.concatenate(list(stream), axis=1)
+
+    assert _bursts(pcm[0]) == 10 and stream.note is None
