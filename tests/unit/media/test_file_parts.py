@@ -187,11 +187,7 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_are_heard(tmp_path: 
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [
-        (("1.ts", "aac"), ("2.ts", "mp2")),
-        (("1.ts", "mp2"), ("2.ts", "ac3")),
-        (("1.mp3", "libmp3lame"), ("2.aac", "aac")),
-    ],
+    [(("1.ts", "aac"), ("2.ts", "mp2")), (("1.ts", "mp2"), ("2.ts", "ac3"))],
 )
 def test_a_stream_that_goes_on_in_another_codec_is_heard_to_its_end(tmp_path: Path, first, second) -> None:
     parts = [
