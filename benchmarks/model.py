@@ -32,6 +32,8 @@ SETTINGS: dict[str, tuple[dict[str, str | None], dict[str, object]]] = {
     "batch 4": ({}, {"batch": 4}),
     "batch 16": ({}, {"batch": 16}),
     "float32": ({}, {"compute_type": "float32"}),
+    "ctranslate2 encoder": ({}, {"encoder": "ctranslate2"}),
+    "openvino float32 encoder": ({}, {"encoder": "openvino", "compute_type": "float32"}),
     "mkl": ({"CT2_USE_MKL": "1"}, {}),
 }
 
@@ -49,9 +51,10 @@ def child(options: dict[str, object]) -> None:
     model = Model(MODEL, "cpu", str(options.get("compute_type", "int8")), 1, int(str(options.get("batch", 8))))
     prepared = prepare(load("reading", 10, ROOT / "bench-data" / "decoding").pcm, decoding, model.features)
     features, layouts = prepared.features[:16], prepared.layouts[:16]
-    model.encode_features(features[:1])
+    encoder = str(options.get("encoder", "auto"))
+    model.encode_features(features[:1], encoder)
     times = [time.perf_counter()]
-    encoded = model.encode_features(features)
+    encoded = model.encode_features(features, encoder)
     times.append(time.perf_counter())
     heard = model.generate(encoded, ["en"] * len(encoded), decoding, beam_size=1, merged=True)
     times.append(time.perf_counter())

@@ -107,6 +107,10 @@ class Engine:
         """What was reduced for lack of memory, in sentences."""
         return self._model.adapted
 
+    def encoder_name(self, wanted: str) -> str:
+        """Returns what the option ``encoder`` became."""
+        return self._model.encoder_name(wanted)
+
     def close(self) -> None:
         """Free the device's memory; the engine cannot be used afterwards."""
         self._model.close()

@@ -77,6 +77,10 @@ class AdaptiveEngine:
         """What it turned out to be."""
         return self._current.compute_type
 
+    def encoder_name(self, wanted: str) -> str:
+        """Returns what the option ``encoder`` became on the present device."""
+        return self._current.encoder_name(wanted)
+
     @property
     def batch_size(self) -> int:
         """Windows that are decoded at once, at this moment."""

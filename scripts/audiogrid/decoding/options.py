@@ -9,6 +9,9 @@ from typing import Any
 from audiogrid.core.errors import InputError
 from audiogrid.media.vad import VoiceOptions
 
+ENCODERS = ("auto", "ctranslate2", "openvino")
+"""What the encoder may be asked to run on."""
+
 
 @dataclass(frozen=True)
 class DecodeOptions:
@@ -17,7 +20,7 @@ class DecodeOptions:
     The task: ``task`` (``transcribe`` or ``translate``), ``language`` (a code or ``auto``),
     ``prompt`` and ``hotwords`` (given before every window), ``compute_type`` (as requested). With ``language``
     ``auto``, ``code_switching`` decodes every passage in its own language: ``auto`` in chunks that are found to be in
-    several languages, True in all.
+    several languages, True in all. ``encoder``: ``auto``, ``ctranslate2`` or ``openvino`` (``whisper/encoder.py``).
 
     The search: ``beam_size`` of the fast pass, for which the ``merged_pairs`` most similar pairs of encoder frames
     become one each (-1: 650 of 750 with models as narrow as tiny and base, else none); a window whose log-probability
@@ -40,6 +43,7 @@ class DecodeOptions:
     hotwords: str = ""
     compute_type: str = "auto"
     code_switching: bool | str = "auto"
+    encoder: str = "auto"
 
     beam_size: int = 1
     merged_pairs: int = -1
@@ -105,6 +109,8 @@ class DecodeOptions:
             raise InputError(f"decoding.task is {self.task!r}; use 'transcribe' or 'translate'")
         if self.code_switching not in (True, False, "auto"):
             raise InputError(f"decoding.code_switching is {self.code_switching!r}; use auto, true or false")
+        if self.encoder not in ENCODERS:
+            raise InputError(f"decoding.encoder is {self.encoder!r}; use one of {', '.join(ENCODERS)}")
         if not 2.0 <= self.max_window_seconds <= 30.0:
             raise InputError(
                 f"decoding.max_window_seconds is {self.max_window_seconds}; it must lie between 2 and 30, "

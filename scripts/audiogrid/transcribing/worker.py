@@ -215,7 +215,8 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
     began, at = time.perf_counter(), round(time.time(), 3)
     new: dict[str, bool] = {}
     for index, result in _engine.decode(audio):
-        new[jobs[index].name] = store.put(jobs[index].key, result, provenance(_engine, _settings))
+        made_with = provenance(_engine, _settings) | {"encoder": _engine.encoder_name(audio[index].options.encoder)}
+        new[jobs[index].name] = store.put(jobs[index].key, result, made_with)
     # Chunks that were decoded together share the time by their length.
     pace = (time.perf_counter() - began) / (sum(job.audio for job in jobs) or 1)
     memory = peak_memory_mb()

@@ -48,7 +48,7 @@ class FakeModel:
     answers: list[ModelOutput]
     calls: list[dict[str, Any]] = field(default_factory=list)
 
-    def encode(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def encode(self, audios: Sequence[np.ndarray], encoder: str = "auto") -> list[np.ndarray]:
         return [np.full((1, 1), len(audio)) for audio in audios]
 
     def generate(

@@ -33,14 +33,14 @@ class Ear:
         self.heard: list[int] = []
         self.encoded: list[int] = []
 
-    def encode(self, audios: list[np.ndarray]) -> list[np.ndarray]:
+    def encode(self, audios: list[np.ndarray], encoder: str = "auto") -> list[np.ndarray]:
         self.encoded += [len(audio) for audio in audios]
         return [np.array([audio[SECOND]]) for audio in audios]
 
     def languages(self, encoded: list[np.ndarray]) -> list[dict[str, float]]:
         return [self.phrases[int(one[0])] for one in encoded]
 
-    def languages_of_phrases(self, audios: list[np.ndarray]) -> list[dict[str, float]]:
+    def languages_of_phrases(self, audios: list[np.ndarray], encoder: str = "auto") -> list[dict[str, float]]:
         self.heard += [len(audio) for audio in audios]
         return [self.phrases[int(audio[SECOND])] for audio in audios]
 

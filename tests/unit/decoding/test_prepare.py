@@ -68,7 +68,8 @@ def test_a_fed_engine_gives_the_same_bytes(
     from audiogrid.decoding.engine import ChunkAudio, Engine
     from audiogrid.decoding.options import DecodeOptions
 
-    options = DecodeOptions(language="en")
+    # Simulated GPUs compute as CTranslate2 does on a CPU.
+    options = DecodeOptions(language="en", encoder="ctranslate2")
     chunks = [ChunkAudio(pcm, (0, len(pcm)), options) for pcm in (speech(seconds=5, seed=n).pcm for n in range(60, 64))]
     alone = dict(Engine(base_model).decode(chunks))
     (tmp_path / "faults.json").write_text(json.dumps({"gpus": {"devices": [{"uuid": "GPU-a"}]}}))

@@ -20,6 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 #: Import name -> distribution, where they differ by more than hyphens. Namespaces are told apart by two names.
 DISTRIBUTIONS = {
     "yaml": "PyYAML",
+    "docx": "python-docx",
     "azure.core": "azure-core",
     "azure.storage": "azure-storage-blob",
     "google.api_core": "google-api-core",

@@ -154,7 +154,7 @@ def decode_sequentially(
         part = layout.part(at, min(at + limit, layout.samples))
         if part.samples < to_samples(0.1) or (at and seconds(speech_inside(part, window.speech)) < 0.1):
             break
-        encoded = window.encoded if part == window.layout else model.encode([part.audio(pcm)])[0]
+        encoded = window.encoded if part == window.layout else model.encode([part.audio(pcm)], options.encoder)[0]
         # The prompt is left out: it may be the cause of the fault.
         found = model.generate(
             [encoded],
@@ -236,7 +236,7 @@ def restore_silence(window: DecodingWindow, samples: int) -> Layout:
 def _decode_parts(
     model: Model, pcm: np.ndarray, window: DecodingWindow, parts: list[Layout], options: DecodeOptions
 ) -> list[DecodedSpan]:
-    encoded = model.encode([part.audio(pcm) for part in parts])
+    encoded = model.encode([part.audio(pcm) for part in parts], options.encoder)
     found = model.generate(
         encoded, [window.language] * len(parts), options, beam_size=options.careful_beam_size, prompted=False
     )

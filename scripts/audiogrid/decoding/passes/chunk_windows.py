@@ -22,7 +22,7 @@ def encode_windows(
     given; a language that is given has probability 1.
     """
     speech, layouts = prepared.speech, prepared.layouts
-    encoded = model.encode_features(prepared.features)
+    encoded = model.encode_features(prepared.features, options.encoder)
     language, probability = options.language, 1.0
     found: list[dict[str, float]] = [{}] * len(layouts)
     if language == "auto" and layouts:
@@ -31,7 +31,7 @@ def encode_windows(
     if language == "auto" and options.code_switching:
         longest = to_samples(options.max_window_seconds)
         windows = split_by_language(
-            model, pcm, windows, speech, prepared.probabilities, longest, options.code_switching
+            model, pcm, windows, speech, prepared.probabilities, longest, options.code_switching, options.encoder
         )
     voiced = [speech_and_voice(window.layout, speech, prepared.probabilities) for window in windows]
     if language == "auto" and windows:

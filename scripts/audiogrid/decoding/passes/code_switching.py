@@ -78,8 +78,8 @@ class Phrase:
 class _Listener:
     """Identifies the language of phrases, each once."""
 
-    def __init__(self, model: Model, pcm: np.ndarray, phrases: Sequence[Phrase]) -> None:
-        self._model, self._pcm, self._phrases = model, pcm, phrases
+    def __init__(self, model: Model, pcm: np.ndarray, phrases: Sequence[Phrase], encoder: str) -> None:
+        self._model, self._pcm, self._phrases, self._encoder = model, pcm, phrases, encoder
         self._known: dict[int, dict[str, float]] = {}
 
     def languages(self, indices: Iterable[int]) -> list[dict[str, float]]:
@@ -87,7 +87,7 @@ class _Listener:
         wanted = list(indices)
         new = [index for index in wanted if index not in self._known]
         audios = [self._pcm[self._phrases[index].start : self._phrases[index].end] for index in new]
-        self._known.update(zip(new, self._model.languages_of_phrases(audios), strict=True))
+        self._known.update(zip(new, self._model.languages_of_phrases(audios, self._encoder), strict=True))
         return [self._known[index] for index in wanted]
 
 
@@ -99,19 +99,20 @@ def split_by_language(
     probabilities: np.ndarray,
     longest: int,
     wanted: bool | str,
+    encoder: str = "auto",
 ) -> list[EncodedWindow]:
     """Returns the windows of a chunk; if it is in several languages, other windows, each with its language.
 
     ``speech``: voice activity without pads, in samples. ``probabilities``: of speech in every frame. ``longest``: of a
     window, in samples. ``wanted``: ``auto``, or True to leave out the question whether the chunk is in several
-    languages.
+    languages. ``encoder``: the option.
 
     A change of language without a pause of 0.3 s is not found.
     """
     if not model.multilingual or not windows:
         return windows
     phrases = split_phrases([window.layout for window in windows], speech)
-    listener = _Listener(model, pcm, phrases)
+    listener = _Listener(model, pcm, phrases, encoder)
     if wanted is not True and not _is_in_several_languages(windows, speech, phrases, listener):
         return windows
     found = listener.languages(range(len(phrases)))
@@ -122,7 +123,7 @@ def split_by_language(
         inside = phrases[first:last]
         spans, spoken = [(one.start, one.end) for one in inside], [one.speech for one in inside]
         layouts += [(layout, language) for layout in pack(spans, spoken, probabilities, longest)]
-    new = _encode(model, pcm, [layout for layout, _ in layouts if layout not in known])
+    new = _encode(model, pcm, [layout for layout, _ in layouts if layout not in known], encoder)
     known.update({window.layout: window for window in new})
     return [replace(known[layout], language=language) for layout, language in layouts]
 
@@ -202,6 +203,6 @@ def _is_in_several_languages(
     return False
 
 
-def _encode(model: Model, pcm: np.ndarray, layouts: list[Layout]) -> list[EncodedWindow]:
-    encoded = model.encode([layout.audio(pcm) for layout in layouts])
+def _encode(model: Model, pcm: np.ndarray, layouts: list[Layout], encoder: str) -> list[EncodedWindow]:
+    encoded = model.encode([layout.audio(pcm) for layout in layouts], encoder)
     return [EncodedWindow(*one) for one in zip(layouts, encoded, model.languages(encoded), strict=True)]

@@ -20,6 +20,13 @@ import numpy as np
 
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_out_of_memory
+from audiogrid.decoding.whisper.encoder import (
+    EncoderName,
+    choose_encoder,
+    load_openvino,
+    openvino_is_installed,
+    processor_flags,
+)
 from audiogrid.decoding.whisper.frame_merging import merge_frames, pairs_to_merge
 from audiogrid.decoding.whisper.loading import as_array, load_model
 from audiogrid.decoding.whisper.mel import without_blas
@@ -77,6 +84,9 @@ class Model:
     """
 
     def __init__(self, folder: Path, device: str, compute_type: str, threads: int, batch_size: int) -> None:
+        self._folder, self._threads, self._asked_type = folder, threads, compute_type
+        self._encoders: dict[EncoderName, Callable[[np.ndarray], np.ndarray]] = {}
+        self._encoder_names: dict[str, EncoderName] = {}
         if compute_type == "auto":
             compute_type = "int8" if device == "cpu" else "auto"
         self._whisper = load_model(folder, device, compute_type, threads)
@@ -110,16 +120,22 @@ class Model:
                 self.batch_size = size // 2
         return found
 
-    def encode(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def encode(self, audios: Sequence[np.ndarray], encoder: str = "auto") -> list[np.ndarray]:
         """Returns the encoder output, shape ``(1, 1500, width)``, of each window (int16, at most 30 s)."""
-        return self.encode_features(self.features(audios))
+        return self.encode_features(self.features(audios), encoder)
 
     def features(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Returns the log-mel spectrogram, shape ``(mels, 3000)``, of each window; safe in any thread."""
         return [pad_features(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios]
 
-    def encode_features(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Returns what ``encode`` does, from the result of ``features``."""
+    def encode_features(self, features: Sequence[np.ndarray], encoder: str = "auto") -> list[np.ndarray]:
+        """Returns what ``encode`` does, from the result of ``features``.
+
+        ``encoder``: the option; see ``choose_encoder``. Raises ``InputError`` when it cannot be had.
+        """
+        name = self.encoder_name(encoder)
+        if name != "ctranslate2":
+            return [self._openvino(name)(one[np.newaxis]) for one in features]
 
         def call(first: int, last: int) -> list[np.ndarray]:
             view = self._storage(np.stack(features[first:last]))
@@ -127,6 +143,20 @@ class Model:
             return [encoded[index : index + 1] for index in range(len(encoded))]
 
         return self._in_batches(len(features), call, 1 if self.device == "cpu" else _MAX_ENCODED)
+
+    def encoder_name(self, wanted: str) -> EncoderName:
+        """Returns what the option ``encoder`` became. Raises ``InputError`` when it cannot be had."""
+        if wanted not in self._encoder_names:
+            flags, installed = processor_flags(), openvino_is_installed()
+            self._encoder_names[wanted] = choose_encoder(
+                wanted, self.device, self._asked_type, self._folder, flags, installed
+            )
+        return self._encoder_names[wanted]
+
+    def _openvino(self, name: EncoderName) -> Callable[[np.ndarray], np.ndarray]:
+        if name not in self._encoders:
+            self._encoders[name] = load_openvino(self._folder, name, self._threads)
+        return self._encoders[name]
 
     def languages(self, encoded: Sequence[np.ndarray]) -> list[dict[str, float]]:
         """Returns the probability of every language, per window."""
@@ -142,7 +172,7 @@ class Model:
 
         return self._in_batches(len(encoded), call)
 
-    def languages_of_phrases(self, audios: Sequence[np.ndarray]) -> list[dict[str, float]]:
+    def languages_of_phrases(self, audios: Sequence[np.ndarray], encoder: str = "auto") -> list[dict[str, float]]:
         """Returns the probability of every language in each phrase (int16; half a minute at most is listened to).
 
         The encoder is given 8 s or as much as the phrase has, not 30 s: a sixth of the time, and on 180 prompts in five
@@ -152,7 +182,7 @@ class Model:
         for audio in audios:
             features = self._features(audio[:_LONGEST_PHRASE].astype(np.float32) / 32768)[..., :-1]
             frames = max(_SHORTEST_FRAMES, -(-features.shape[-1] // 2) * 2)
-            (encoded,) = self.encode_features([pad_features(features)[..., :frames]])
+            (encoded,) = self.encode_features([pad_features(features)[..., :frames]], encoder)
             found += self.languages([encoded])
         return found
 

@@ -1,4 +1,4 @@
-"""Reads the size of a model from the headers in its weights file, without loading it.
+"""Reads a model's weights file: its size from the headers alone, and the tensors of the encoder.
 
 Layout of ``model.bin`` (CTranslate2 binary version 6): version, name and revision of the specification, number of
 variables; per variable its name, rank, dimensions, type, number of bytes, bytes. All numbers little-endian.
@@ -10,9 +10,12 @@ import math
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
 
 from audiogrid.core.errors import InputError
 
@@ -59,39 +62,92 @@ class ModelSize:
         return 2 * self.layers * self.width * value * (_FRAMES + beam_size * _TOKENS)
 
 
-def model_size(folder: Path) -> ModelSize:
-    """Returns the size of the model in ``folder``. Raises ``InputError`` when it is not in CTranslate2 format."""
-    width = parameters = 0
-    layers: set[int] = set()
+@dataclass(frozen=True)
+class _Variable:
+    """A variable as the file describes it; ``offset``: where its bytes begin."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: int
+    offset: int
+    bytes: int
+
+
+_NUMPY_TYPES = {0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2"}
+"""Types of variables by CTranslate2's numbers."""
+
+_BFLOAT16 = 5
+_FLOATING = {0, 4, _BFLOAT16}
+_ENCODER = "encoder/"
+
+
+def has_float_encoder(folder: Path) -> bool:
+    """Returns whether all weights of the encoder are stored in floating point (not quantised)."""
+    with _opened(folder) as file:
+        kinds = {each.kind for each in _variables(file) if re.match(r"encoder/.*/weight$", each.name)}
+    return bool(kinds) and kinds <= _FLOATING
+
+
+def encoder_tensors(folder: Path) -> dict[str, np.ndarray]:
+    """Returns the encoder's tensors by name, without ``encoder/``; bfloat16 as float32.
+
+    Raises ``InputError`` when it is damaged.
+    """
+    with _opened(folder) as file:
+        found = [each for each in _variables(file) if each.name.startswith(_ENCODER)]
+    mapped = np.memmap(folder / "model.bin", dtype=np.uint8, mode="r")
+    return {each.name.removeprefix(_ENCODER): _tensor(mapped, each) for each in found}
+
+
+def _tensor(mapped: np.ndarray, variable: _Variable) -> np.ndarray:
+    raw = mapped[variable.offset : variable.offset + variable.bytes]
+    if variable.kind == _BFLOAT16:
+        return (raw.view("<u2").astype(np.uint32) << 16).view(np.float32).reshape(variable.shape)
+    # Views want aligned addresses, and a variable may begin anywhere.
+    return np.frombuffer(raw.tobytes(), dtype=_NUMPY_TYPES[variable.kind]).reshape(variable.shape)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[BinaryIO]:
+    """The weights file, open. Raises ``InputError`` when what is read from it makes no sense."""
     try:
         with (folder / "model.bin").open("rb") as file:
-            for name, shape in _variables(file):
-                parameters += math.prod(shape)
-                layer = re.match(r"decoder/layer_(\d+)/", name)
-                if layer:
-                    layers.add(int(layer[1]))
-                if name == "encoder/conv1/weight":
-                    width = shape[0]
+            yield file
     except (OSError, struct.error, UnicodeDecodeError) as error:
         raise InputError(
             f"{folder}/model.bin is damaged, or no model in CTranslate2 format ({error}); stage the model again"
         ) from error
+
+
+def model_size(folder: Path) -> ModelSize:
+    """Returns the size of the model in ``folder``. Raises ``InputError`` when it is not in CTranslate2 format."""
+    width = parameters = 0
+    layers: set[int] = set()
+    with _opened(folder) as file:
+        for variable in _variables(file):
+            parameters += math.prod(variable.shape)
+            layer = re.match(r"decoder/layer_(\d+)/", variable.name)
+            if layer:
+                layers.add(int(layer[1]))
+            if variable.name == "encoder/conv1/weight":
+                width = variable.shape[0]
     if not (width and layers):
         raise InputError(f"{folder}/model.bin holds no Whisper model in CTranslate2 format; stage the model again")
     return ModelSize(width, len(layers), parameters)
 
 
-def _variables(file: BinaryIO) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Name and shape of every variable; their bytes are skipped."""
+def _variables(file: BinaryIO) -> Iterator[_Variable]:
+    """Every variable, in the order of the file; their bytes are skipped."""
     _number(file, "I")
     _string(file)
     _number(file, "I")
     for _ in range(_number(file, "I")):
         name = _string(file)
         shape = tuple(_number(file, "I") for _ in range(_number(file, "B")))
-        _number(file, "B")
-        file.seek(_number(file, "I"), 1)
-        yield name, shape
+        kind = _number(file, "B")
+        size = _number(file, "I")
+        yield _Variable(name, shape, kind, file.tell(), size)
+        file.seek(size, 1)
 
 
 def _number(file: BinaryIO, kind: str) -> int:
