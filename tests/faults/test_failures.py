@@ -241,3 +241,39 @@ def test_no_process_outlives_a_killed_snakemake(workspace, folder):
     while workspace.survivors() and time.monotonic() < deadline:
         time.sleep(0.2)
     assert workspace.survivors() == []
+
+
+def test_a_failed_rerun_keeps_the_last_good_transcripts_until_there_are_new_ones(workspace, speech, faults):
+    """Then: what somebody edited is kept, what no longer belongs is moved, and the last lines name all of it."""
+    here = workspace.path / "in"
+    here.mkdir()
+    for name, seed in (("good", 4), ("bad", 5)):
+        write_wav(here / f"{name}.wav", speech(seconds=8, seed=seed).pcm)
+    options = ("run=x", "recordings=in", "language=en")
+    workspace.snakemake("--config", *options, "formats=[txt,json]")
+    first = runs.transcripts(x(workspace))
+
+    # Another prompt, and it fails for one of them.
+    fault = faults({"bad.0000": {"do": "abort"}})
+    done = workspace.snakemake("--config", *options, "formats=[txt,json]", "prompt=A talk.", code=1, env=fault)
+    second = runs.transcripts(x(workspace))
+    assert set(second) == set(first)
+    assert {name for name in first if second[name] != first[name]} >= {"transcripts/good.json"}
+    assert second["transcripts/bad.json"] == first["transcripts/bad.json"]
+    assert "2 transcript(s) of an earlier run stay until there are new ones: transcripts/bad.json" in done.stdout
+    assert "of an earlier run stay" in (x(workspace) / "report.html").read_text()
+
+    (x(workspace) / "transcripts" / "good.txt").write_text("As I heard it.\n")
+    (here / "bad.wav").rename(here / "renamed.wav")
+    done = workspace.snakemake("--config", *options, "formats=[txt]", "prompt=Another talk.")
+    assert {name.removeprefix("transcripts/") for name in runs.transcripts(x(workspace))} == {
+        "good.txt",
+        "good.edited.txt",
+        "renamed.txt",
+    }
+    assert (x(workspace) / "transcripts" / "good.edited.txt").read_text() == "As I heard it.\n"
+    assert "3 file(s) of recordings or formats that are no longer wanted" in done.stdout
+    assert "1 transcript(s) that somebody had edited were kept: transcripts/good.edited.txt" in done.stdout
+    moved = runs.table(x(workspace) / "superseded" / "superseded.tsv")
+    assert {row["file"] for row in moved} == {f"transcripts/{name}" for name in ("bad.txt", "bad.json", "good.json")}
+    assert all((x(workspace) / row["moved_to"]).is_file() for row in moved)
