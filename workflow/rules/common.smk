@@ -23,11 +23,12 @@ except ImportError:
 
 from audiogrid.config import resolve as configuration
 from audiogrid.config.as_written import as_written
+from audiogrid.config.run_settings import RunSettings
 from audiogrid.decoding.revisions import REVISION, check_revisions
 from audiogrid.planning import job_resources
 from audiogrid.reporting.run_summary import read_run_summary
-from audiogrid.core.errors import AudiogridError, InputError
-from audiogrid.models.registry import load_registry, memory_of, named_folders
+from audiogrid.core.errors import AudiogridError
+from audiogrid.models.registry import load_registry, memory_of
 from audiogrid.records.plan import PlanReader
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import embedded_chunks, given_turns, has_speakers
@@ -35,13 +36,6 @@ from audiogrid.embedding.embedders import CAMPPLUS, SPEAKERS_MODEL
 from audiogrid.remote.publishing import is_published, target
 from audiogrid.probing.fingerprint import current_listing
 from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
-from audiogrid.config.routes import (
-    parse_routes,
-    configured_models,
-    identifying_model,
-    needs_identification,
-    routes_to_json,
-)
 from audiogrid.orchestration.generations import merge_generation, shard_generation
 from audiogrid.orchestration import handlers
 from audiogrid.transcribing.preflight import check_machine
@@ -49,52 +43,32 @@ from audiogrid.orchestration.tracked_files import tracked_file
 from audiogrid.models.sources import folder_state
 from audiogrid.orchestration.installation import export_commands, home_of, project_file
 from audiogrid.orchestration.snakemake_output import hide_scheduling
-from audiogrid.config.variants import CURRENT, parse_comparison, with_variant, parse_rollout
 
 try:
     HOME = home_of(RULES_FOLDER)
     # What was given on the command line comes last: it overrides the file of the working folder.
     own_files = [path for path in workflow.configfiles if path not in workflow.overwrite_configfiles]
-    WITHOUT_VARIANT = configuration.resolve(
-        as_written(
-            config,
-            map(Path, [*own_files, *workflow.overwrite_configfiles]),
-            workflow.config_settings.config_args or (),
-        )
+    RUN = RunSettings(
+        configuration.resolve(
+            as_written(
+                config,
+                map(Path, [*own_files, *workflow.overwrite_configfiles]),
+                workflow.config_settings.config_args or (),
+            )
+        ),
+        load_registry(project_file("config/models.yaml", HOME)),
     )
-    SETTINGS = with_variant(WITHOUT_VARIANT, WITHOUT_VARIANT["variant"])
+    SETTINGS = RUN.settings
     check_revisions(SETTINGS["accept_revisions"])
     RESULTS = f"results/{SETTINGS['run']}"
-    ROLLOUT = parse_rollout(WITHOUT_VARIANT)
-    COMPARISON = parse_comparison(WITHOUT_VARIANT)
+    COMPARISON = RUN.comparison
     # Where results are copied to in the end, if anywhere.
     PUBLISH = target(SETTINGS["publish"], SETTINGS["run"]) if SETTINGS["publish"] else None
-    REGISTRY = load_registry(project_file("config/models.yaml", HOME))
-    ROUTES = parse_routes(SETTINGS, REGISTRY)
-
-    def variant_settings(name):
-        """The configuration as a variant has it."""
-        return SETTINGS if name == CURRENT else with_variant(WITHOUT_VARIANT, name)
-
-    def models_for(*settings):
-        """Folder name -> what the configuration calls the model; that of the first settings comes first."""
-        return named_folders([each["model"] for each in settings], REGISTRY)
-
-    # The run's own comes first, then those of its routes.
-    MODELS = named_folders(configured_models(SETTINGS), REGISTRY) | models_for(
-        *([variant_settings(ROLLOUT.variant)] if ROLLOUT else [])
-    )
-
-    def variant_models(name):
-        """Models of a variant and of the routes. Raises ``InputError`` that names the variant."""
-        try:
-            return named_folders(configured_models(variant_settings(name)), REGISTRY)
-        except AudiogridError as error:
-            raise InputError(f"variants.{name}.{error}") from None
-
-    VARIANT_MODELS = {name: variant_models(name) for name in COMPARISON.variants}
+    # Folder name -> what the configuration calls the model.
+    ALL_MODELS = RUN.all_models
     # Tells languages apart, where a route looks at them.
-    (IDENTIFYING_MODEL,) = LISTENER = named_folders([identifying_model(SETTINGS, REGISTRY)], REGISTRY)
+    (IDENTIFYING_MODEL,) = RUN.identifying_model
+    IDENTIFIES = RUN.identifies
     # Only the main process looks at the recordings: jobs on other nodes work from the plan.
     LISTING = (
         current_listing(
@@ -110,10 +84,7 @@ except AudiogridError as error:
     raise WorkflowError(str(error))
 
 FOLDER = RunFolder(Path(RESULTS))
-IDENTIFIES = needs_identification(SETTINGS, ROUTES)
-MODEL_DIRS = [f"models/{name}" for name in MODELS]
-# Models that may have to be staged: the run's, those that are compared, and the one that listens for languages.
-ALL_MODELS = {name: value for models in (MODELS, LISTENER, *VARIANT_MODELS.values()) for name, value in models.items()}
+MODEL_DIRS = [f"models/{name}" for name in RUN.models]
 
 
 def tracked(path, value):
@@ -128,7 +99,7 @@ LISTING_FILE = tracked(f"{RESULTS}/.state/listing", LISTING)
 MODEL_SOURCES = {
     name: tracked(f"models/.sources/{name}", state)
     for name, value in ALL_MODELS.items()
-    if (state := folder_state(value, REGISTRY)) is not None
+    if (state := folder_state(value, RUN.registry)) is not None
 }
 
 export_commands(HOME, workflow.deployment_settings.deployment_method)
@@ -160,78 +131,16 @@ wildcard_constraints:
     part=r"|/compare(?:/\w[\w.-]*)?",
 
 
-def shards_at_least():
-    """`auto`: one shard is best on one machine, or one MPI job; else a cluster wants several."""
-    given = SETTINGS["shards"]["at_least"]
-    if given != "auto":
-        return given
-    return 8 if on_cluster() and ranks_per_job() == 1 else 1
-
-
-def ranks_per_job():
-    """Ranks that share the chunks of a shard: its audio is so many times as much."""
-    return max(1, SETTINGS["mpi"]["tasks"])
-
-
-def decoding_options(settings):
-    """Everything that shapes the text of a recording, besides its model."""
-    return {
-        **settings["decoding"],
-        **{key: settings[key] for key in ("language", "prompt", "hotwords", "compute_type")},
-    }
-
-
-def rollout_settings():
-    """Which share of the recordings is decoded how, if one has a way of its own."""
-    if ROLLOUT is None:
-        return {}
-    settings = variant_settings(ROLLOUT.variant)
-    (model,) = models_for(settings)
-    decided = {"variant": ROLLOUT.variant, "share": ROLLOUT.share, "model": model}
-    return {"rollout": {**decided, "options": decoding_options(settings)}}
-
-
-def route_settings():
-    """The routes, if there are any."""
-    return {"routes": routes_to_json(ROUTES)} if ROUTES else {}
-
-
-def plan_settings(settings, **about_recordings):
-    """Everything besides the recordings that shapes the plan and the text, as JSON (tracked as a parameter)."""
-    return json.dumps(
-        {
-            **about_recordings,
-            "revision": REVISION,
-            "options": decoding_options(settings),
-            "chunk_minutes": SETTINGS["chunk_minutes"],
-            "bundle_minutes": SETTINGS["bundle_minutes"],
-            "shard_minutes": SETTINGS["shards"]["minutes"] * ranks_per_job(),
-            "shards_at_least": shards_at_least(),
-            "chunks_per_shard": SETTINGS["shards"]["chunks_per_shard"],
-        },
-        sort_keys=True,
-    )
-
-
 def merge_settings_of(wildcards):
-    """`merge_settings`, with what is asked of speakers where any recording of the run is to have them."""
-    return merge_settings(wildcards.part) if wildcards.part else merge_settings_for(the_plan())
+    """`RUN.merge_settings`, with what is asked of speakers where any recording of the run is to have them."""
+    return RUN.merge_settings(wildcards.part) if wildcards.part else merge_settings_for(the_plan())
 
 
 def merge_settings_for(plan):
-    """`merge_settings` of the run with this plan."""
+    """`RUN.merge_settings` of the run with this plan."""
     if not has_speakers(plan, SETTINGS["speakers"]):
-        return merge_settings()
-    return json.dumps(json.loads(merge_settings()) | {"speakers": SETTINGS["speakers"]}, sort_keys=True)
-
-
-def merge_settings(part=""):
-    """What shapes the transcripts beyond their words, as JSON (tracked as a parameter)."""
-    chosen = {key: SETTINGS[key] for key in ("formats", "subtitles", "chunk_texts", "allow_gaps")}
-    if part:
-        # What a comparison reads and leads to.
-        chosen |= {"formats": ["json"], "chunk_texts": False}
-    return json.dumps(chosen, sort_keys=True)
+        return RUN.merge_settings()
+    return json.dumps(json.loads(RUN.merge_settings()) | {"speakers": SETTINGS["speakers"]}, sort_keys=True)
 
 
 read_plan = PlanReader()
@@ -290,14 +199,14 @@ def shard_minutes(wildcards, threads, attempt):
         return 0
     shard = plan_of(wildcards).shard[wildcards.shard]
     rate = job_rate(shard.model)
-    audio = shard.audio // ranks_per_job()
+    audio = shard.audio // RUN.ranks
     return job_resources.transcribe_minutes(audio, Path(model_dir(shard.model)), threads, rate, attempt)
 
 
 def shard_memory(wildcards, threads, attempt):
     """Memory in MB of a transcribe job."""
     shard = plan_of(wildcards).shard[wildcards.shard]
-    each = memory_of(ALL_MODELS[shard.model], REGISTRY, "cpu", shard.compute_type)
+    each = memory_of(ALL_MODELS[shard.model], RUN.registry, "cpu", shard.compute_type)
     return job_resources.transcribe_memory_mb(Path(model_dir(shard.model)), threads, attempt, each)
 
 
@@ -365,18 +274,6 @@ def merged_bundles(wildcards):
     return [str(folder.merged / f"{bundle.bundle}.json") for bundle in plan_of(wildcards).bundles]
 
 
-def compare_settings():
-    """Settings of the plan of every variant, the baseline's first, as JSON (tracked as a parameter)."""
-    return json.dumps(
-        {name: json.loads(plan_settings(variant_settings(name), **route_settings())) for name in COMPARISON.variants}
-    )
-
-
-def compared_variants():
-    """What each variant changes, the baseline first."""
-    return {name: WITHOUT_VARIANT["variants"].get(name, {}) for name in COMPARISON.variants}
-
-
 def merged_variants(wildcards):
     """One file per bundle and variant of a comparison."""
     shared = FOLDER.compare
@@ -404,7 +301,9 @@ handlers.register(
         folder=FOLDER,
         scripts=HOME / "scripts",
         settings=SETTINGS,
-        merge_settings=lambda: merge_settings_for(read_plan(FOLDER.plan)) if FOLDER.plan.is_file() else merge_settings(),
+        merge_settings=lambda: (
+            merge_settings_for(read_plan(FOLDER.plan)) if FOLDER.plan.is_file() else RUN.merge_settings()
+        ),
         model_dirs=[Path(path) for path in MODEL_DIRS],
         publish=PUBLISH,
         argv=sys.argv,

@@ -23,7 +23,7 @@ rule compare_sample:
     conda:
         "../../environment.yml"
     params:
-        sample=WITHOUT_VARIANT["compare"]["sample"],
+        sample=RUN.configuration["compare"]["sample"],
         seed=COMPARISON.seed,
         references=lambda wildcards: references_stamp(FOLDER.probe),
     message:
@@ -68,7 +68,7 @@ checkpoint compare_plan:
         sample=f"{RESULTS}/compare/sample.json",
         conditions=CONDITION_LISTS,
         languages=[f"{RESULTS}/languages.json"] if IDENTIFIES else [],
-        models=[staged(model) for models in VARIANT_MODELS.values() for model in models],
+        models=[staged(model) for models in RUN.variant_models.values() for model in models],
     output:
         shared=f"{RESULTS}/compare/plan.json",
         variants=[f"{RESULTS}/compare/{name}/plan.json" for name in COMPARISON.variants],
@@ -80,8 +80,8 @@ checkpoint compare_plan:
         # Where things lie changes no text, so it is no parameter.
         compare_dir=f"{RESULTS}/compare",
     params:
-        settings=lambda wildcards: compare_settings(),
-        models=json.dumps({name: list(map(model_dir, models)) for name, models in VARIANT_MODELS.items()}),
+        settings=lambda wildcards: RUN.compare_settings(REVISION, on_cluster=on_cluster()),
+        models=json.dumps({name: list(map(model_dir, models)) for name, models in RUN.variant_models.items()}),
     message:
         "Planning the comparison."
     shell:
@@ -112,7 +112,7 @@ rule compare:
         run_dir=RESULTS,
         store=SETTINGS["store"],
     params:
-        variants=json.dumps(compared_variants()),
+        variants=json.dumps(RUN.compared_variants()),
         prices=json.dumps(SETTINGS["prices"]),
         references=lambda wildcards: references_stamp(FOLDER.probe),
     message:

@@ -18,7 +18,7 @@ rule stage_model:
         "../../environment.yml"
     resources:
         # Where things lie changes no text, so it is no parameter.
-        registry=str(REGISTRY.source),
+        registry=str(RUN.registry.source),
     params:
         model=lambda wildcards: ALL_MODELS[wildcards.model],
     message:

@@ -12,7 +12,7 @@ checkpoint make_plan:
     input:
         probe=f"{RESULTS}/probe.json",
         languages=[f"{RESULTS}/languages.json"] if IDENTIFIES else [],
-        models=[staged(model) for model in MODELS],
+        models=[staged(model) for model in RUN.models],
     output:
         plan=f"{RESULTS}/plan.json",
         rejected=f"{RESULTS}/rejected.tsv",
@@ -24,7 +24,7 @@ checkpoint make_plan:
         # Where things lie changes no text, so it is no parameter.
         run_dir=RESULTS,
     params:
-        settings=lambda wildcards: plan_settings(SETTINGS, **rollout_settings(), **route_settings()),
+        settings=lambda wildcards: RUN.plan_settings(REVISION, on_cluster=on_cluster()),
         model_dirs=MODEL_DIRS,
     message:
         "Planning chunks, bundles and shards."

@@ -24,7 +24,7 @@ rule report:
         run_dir=RESULTS,
         store=SETTINGS["store"],
     params:
-        settings=merge_settings(),
+        settings=RUN.merge_settings(),
         prices=json.dumps(SETTINGS["prices"]),
     message:
         "Writing the report."

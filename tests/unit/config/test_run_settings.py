@@ -1,0 +1,83 @@
+"""What each stage is told, and which models a configuration needs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from audiogrid.config.resolve import resolve
+from audiogrid.config.run_settings import RunSettings
+from audiogrid.core.errors import InputError
+from audiogrid.models.registry import load_registry
+from places import ROOT
+
+
+def settings(**given: Any) -> RunSettings:
+    return RunSettings(resolve(given), load_registry(ROOT / "config" / "models.yaml"))
+
+
+def plan(run: RunSettings, *, on_cluster: bool = False) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(run.plan_settings(1, on_cluster=on_cluster))
+    return value
+
+
+def test_what_changes_text_is_in_the_plan_and_what_changes_speed_is_not() -> None:
+    before = plan(settings())
+    for change in ({"language": "en"}, {"prompt": "x"}, {"compute_type": "float32"}, {"decoding": {"beam_size": 2}}):
+        assert plan(settings(**change)) != before
+    for change in (
+        {"device": "cpu"},
+        {"workers": {"processes": 3}},
+        {"formats": ["srt"]},
+        {"prices": {"core_hour": 2}},
+    ):
+        assert plan(settings(**change)) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "on_cluster", "expected"),
+    [({}, False, 1), ({}, True, 8), ({"mpi": {"tasks": 4}}, True, 1), ({"shards": {"at_least": 3}}, True, 3)],
+)
+def test_shards_spread_over_a_cluster(given: dict[str, Any], on_cluster: bool, expected: int) -> None:
+    assert plan(settings(**given), on_cluster=on_cluster)["shards_at_least"] == expected
+
+
+def test_ranks_share_a_shard() -> None:
+    assert plan(settings(mpi={"tasks": 4}))["shard_minutes"] == 4 * plan(settings())["shard_minutes"]
+
+
+def test_a_comparison_merges_for_itself() -> None:
+    run = settings(formats=["srt"], chunk_texts=True)
+    assert json.loads(run.merge_settings())["formats"] == ["srt"]
+    assert json.loads(run.merge_settings("/compare/x")) | {"subtitles": 0} == {
+        **{"formats": ["json"], "chunk_texts": False, "allow_gaps": False},
+        "subtitles": 0,
+    }
+
+
+def test_models_of_routes_rollout_and_comparison() -> None:
+    variants = {"turbo": {"model": "turbo"}, "small": {"model": "small"}}
+    routes = [{"when": {"language": "en"}, "model": "tiny.en"}]
+    run = settings(variants=variants, rollout={"variant": "small"}, routes=routes)
+    assert list(run.models) == ["base", "tiny.en", "small"]
+    assert list(run.identifying_model) == ["base"] and run.identifies
+    assert set(run.all_models) == {"base", "tiny.en", "small", "large-v3-turbo"}
+    told = plan(run)
+    assert told["rollout"]["model"] == "small" and told["routes"][0]["model"] == "tiny.en"
+    compared = json.loads(run.compare_settings(1, on_cluster=False))
+    assert list(compared) == ["current", "turbo", "small"] == list(run.compared_variants())
+    assert "rollout" not in compared["turbo"] and compared["turbo"]["routes"] == told["routes"]
+
+
+def test_the_variant_of_a_run_changes_its_own_settings() -> None:
+    run = settings(variants={"v": {"language": "de"}}, variant="v")
+    assert plan(run)["options"]["language"] == "de"
+    assert run.of_variant("current")["language"] == "de"
+
+
+def test_an_unknown_model_of_a_variant_is_named() -> None:
+    run = settings(variants={"v": {"model": "bsae"}})
+    with pytest.raises(InputError, match=r"variants\.v\."):
+        _ = run.variant_models
