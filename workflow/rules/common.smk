@@ -264,7 +264,7 @@ def embed_minutes(wildcards, threads, attempt):
     """Time limit of an `embed` job; 0 on this machine, where nobody ends jobs."""
     if not on_cluster():
         return 0
-    audio = the_plan().shard[wildcards.shard].audio // ranks_per_job()
+    audio = the_plan().shard[wildcards.shard].audio // RUN.ranks
     return job_resources.embed_minutes(audio, threads, attempt)
 
 

@@ -36,7 +36,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> handlers.Run:
         "folder": folder,
         "scripts": scripts,
         "settings": {"store": "results/store", "prices": {"core_hour": 1}, "publish": ""},
-        "merge_settings": "{}",
+        "merge_settings": lambda: "{}",
         "model_dirs": [Path("models/base")],
         "publish": None,
         "argv": ["snakemake", "--x-token", "hidden"],
