@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiogrid.core.errors import InputError
-from audiogrid.export import annotation_files, plain_files, reading_files, scoring_files, subtitle_files, timed_text
+from audiogrid.export import (
+    annotation_files,
+    plain_files,
+    reading_files,
+    scoring_files,
+    subtitle_files,
+    timed_text,
+    transcription_files,
+)
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.rendering import Transcript
 
@@ -119,6 +127,21 @@ FORMATS: dict[str, Format] = {
         _WORDS,
         ".ttml",
         timed_text.render_ttml,
+    ),
+    "ohms": Format(
+        "text for the OHMS viewer: speakers at paragraphs, a time mark in each minute",
+        _WORDS,
+        ".ohms.txt",
+        transcription_files.render_ohms,
+    ),
+    "labelstudio": Format(
+        "a Label Studio task with predictions: a region per segment with speaker and text",
+        "words' times and probabilities",
+        ".labelstudio.json",
+        transcription_files.render_labelstudio,
+    ),
+    "otr": Format(
+        "oTranscribe: paragraphs with marks that play from there", _WORDS, ".otr", transcription_files.render_otr
     ),
 }
 #: The formats that are written unless others are asked for.

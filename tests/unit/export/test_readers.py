@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable
+from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
 
@@ -231,6 +233,80 @@ def test_ttml() -> None:
     assert read_ttml(render(CALL, "ttml"))[1][2] == ["Channel 2: It is me."]
 
 
+class Paragraphs(HTMLParser):
+    """Paragraphs of HTML with the time of their mark."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[list[Any]] = []
+        self.is_mark = False
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "p":
+            self.found.append([None, ""])
+        assert tag in ("p", "b", "span"), tag
+        if tag == "span":
+            self.is_mark = True
+            self.found[-1][0] = float(dict(attrs)["data-timestamp"] or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.is_mark = self.is_mark and tag != "span"
+
+    def handle_data(self, data: str) -> None:
+        self.found[-1][1] += "" if self.is_mark else data
+
+
+def read_otr(text: str | bytes) -> list[list[Any]]:
+    return Paragraphs(json.loads(text)["text"]).found
+
+
+def test_otranscribe() -> None:
+    assert read_otr(render(CALL, "otr")) == [
+        [1.0, " Channel 1: Good morning, who is there?"],
+        [3.5, " Channel 2: It is me."],
+        [60.0, " Channel 1: [not transcribed 0:01:00-0:02:00: out of memory]"],
+        [130.0, " Channel 1: Oh, hello!"],
+    ]
+    assert json.loads(render(CALL, "otr"))["media"] == "my talk.wav"
+
+
+def test_label_studio_tasks_have_the_fields_that_an_import_needs() -> None:
+    [task] = json.loads(render_all(CALL, ["labelstudio"], None, "../in/my%20talk.wav")["labelstudio"])
+    assert task["data"]["audio"] == "../in/my%20talk.wav"
+    [prediction] = task["predictions"]
+    regions: dict[str, dict[str, Any]] = {}
+    for result in prediction["result"]:
+        # Both results of a region share its id and span; an import joins them by that.
+        regions.setdefault(result["id"], {}).update({result["type"]: result})
+        assert (result["to_name"], result["from_name"]) in (("audio", "labels"), ("audio", "transcription"))
+    found = [
+        (one["labels"]["value"]["labels"], one["textarea"]["value"]["text"], one["labels"]["value"]["start"])
+        for one in regions.values()
+    ]
+    assert found == [
+        (["Channel 1"], ["Good morning, who is there?"], 1.0),
+        (["Channel 2"], ["It is me."], 3.5),
+        (["Channel 1"], ["[not transcribed 0:01:00-0:02:00: out of memory]"], 60.0),
+        (["Channel 1"], ["Oh, hello!"], 130.0),
+    ]
+    assert [one["labels"]["value"]["channel"] for one in regions.values()] == [0, 1, 0, 0]
+    assert [one["labels"].get("score") for one in regions.values()] == [0.9, 0.3, None, 0.9]
+
+
+def test_ohms() -> None:
+    assert str(render(CALL, "ohms")).split("\n\n") == [
+        "CHANNEL 1: Good morning, who is there?",
+        "CHANNEL 2: It is me.",
+        "CHANNEL 1: [00:01:00] [not transcribed 0:01:00-0:02:00: out of memory]",
+        "CHANNEL 1: [00:02:00] Oh, hello!\n",
+    ]
+    talk = document(*(segment("Then it rained again, very hard.", 2.4 * n) for n in range(100)))
+    marks = re.findall(r"\[(\d\d):(\d\d):(\d\d)\]", str(render(talk, "ohms")))
+    assert marks == [("00", "01", "00"), ("00", "02", "00"), ("00", "03", "00")]
+
+
 def test_a_recording_without_speech_gives_valid_empty_files(tmp_path: Any) -> None:
     files = render_all(document(), NEW)
     assert read_eaf(files["eaf"], tmp_path).get_annotation_data_for_tier("speech") == []
@@ -239,6 +315,8 @@ def test_a_recording_without_speech_gives_valid_empty_files(tmp_path: Any) -> No
     assert [paragraph.text for paragraph in read_docx(files["docx"]).paragraphs] == ["my talk"]
     assert read_md(files["md"])[0] == ["my talk"]
     assert read_ttml(files["ttml"]) == []
+    assert files["ohms"] == "" and read_otr(files["otr"]) == []
+    assert json.loads(files["labelstudio"])[0]["predictions"][0]["result"] == []
 
 
 def test_the_same_transcript_gives_the_same_bytes() -> None:
@@ -246,7 +324,12 @@ def test_the_same_transcript_gives_the_same_bytes() -> None:
 
 
 def test_files_end_as_the_interface_says() -> None:
-    endings = {"textgrid": ".TextGrid", "audacity": ".audacity.txt"}
+    endings = {
+        "textgrid": ".TextGrid",
+        "audacity": ".audacity.txt",
+        "ohms": ".ohms.txt",
+        "labelstudio": ".labelstudio.json",
+    }
     for name in FORMATS:
         assert file_name("talk", name) == f"talk{endings.get(name, f'.{name}')}"
 
@@ -281,6 +364,11 @@ def test_hostile_text_survives(tmp_path_factory: Any, texts: list[str]) -> None:
     texts_, _, kinds = read_md(files["md"])
     assert kinds <= {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline"}
     shown = re.sub(r"\[\d\d:\d\d:\d\d\]", "", "".join(re.sub(r"\s", "", text) for text in texts_[1:]))
+    assert shown == everything
+    shown = "".join(re.sub(r"\s", "", text) for _, text in read_otr(files["otr"]))
+    assert shown == everything
+    results = json.loads(files["labelstudio"])[0]["predictions"][0]["result"]
+    shown = "".join(re.sub(r"\s", "", one["value"]["text"][0]) for one in results if one["type"] == "textarea")
     assert shown == everything
     lines = "".join(re.sub(r"\s", "", line) for _, _, cue in read_ttml(files["ttml"]) for line in cue)
     assert lines == everything
