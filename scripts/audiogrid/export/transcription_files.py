@@ -67,13 +67,14 @@ def render_labelstudio(transcript: Transcript) -> str:
     ``perRegion="true"``, both with ``toName="audio"``.
     """
     regions: list[dict[str, Any]] = []
+    duration = transcript.duration
     for number, (_, is_gap, entry) in enumerate(transcript.entries, 1):
         text = one_line(gap_text(entry) if is_gap else "".join(word["word"] for word in entry["words"]))
         speaker = speaker_of(entry.get("speaker"))
         channel = transcript.channel_of(speaker) - 1
         identity = hashlib.sha256(f"{number} {entry['start']} {speaker}".encode()).hexdigest()[:10]
         span = {"start": entry["start"], "end": entry["end"], "channel": channel}
-        common = {"id": identity, "to_name": "audio", "origin": "prediction", "original_length": transcript.duration}
+        common = {"id": identity, "to_name": "audio", "origin": "prediction", "original_length": duration}
         scores = [word.get("probability", 1.0) for word in entry.get("words", [])]
         if scores:
             common["score"] = round(sum(scores) / len(scores), 4)
