@@ -28,7 +28,7 @@ _KNOWN_TOKENS = re.compile(
     r"\b(hf_[A-Za-z0-9]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}"
     r"|(?:AKIA|ASIA)[A-Z0-9]{16})\b"
 )
-_HEADER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/-]{8,}=*")
+_HEADER = re.compile(r"(?i)\b(authorization:\s*\w+|bearer)\s+(?=\S*\d)[A-Za-z0-9._~+/-]{8,}=*")
 
 
 def masked(text: str) -> str:

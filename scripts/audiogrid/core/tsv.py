@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from audiogrid.core.atomic_files import write_text
+from audiogrid.core.secrets import masked
 
 
 def escape_cell(value: str) -> str:
@@ -18,6 +19,14 @@ def escape_cell(value: str) -> str:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table with a header and tabs between its cells. Values are escaped; ``None`` is an empty cell."""
-    lines = [columns, *([escape_cell("" if value is None else str(value)) for value in row] for row in rows)]
+    """Write a table with a header and tabs between its cells. Values are escaped; ``None`` is an empty cell.
+
+    Tables of runs are published: passwords and signatures in addresses are masked.
+    """
+    lines = [columns, *([_cell("" if value is None else str(value)) for value in row] for row in rows)]
     write_text(path, "".join("\t".join(line) + "\n" for line in lines))
+
+
+def _cell(value: str) -> str:
+    # Paths of local files stay as they are.
+    return escape_cell(masked(value) if "://" in value else value)

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from audiogrid.core.secrets import masked
 from audiogrid.records.chunks import ShardFacts
 from audiogrid.records.outcome import Outcome
 
@@ -31,7 +32,8 @@ class Journal:
         self._shard, self._spec = shard, spec
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        line = json.dumps({"at": round(time.time(), 3), **entry}, ensure_ascii=False) + "\n"
+        # Errors of libraries may quote an address with its password or signature.
+        line = masked(json.dumps({"at": round(time.time(), 3), **entry}, ensure_ascii=False)) + "\n"
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from audiogrid.core.log import open_log
 from audiogrid.core.secrets import is_secret_name, masked, masked_words
+from audiogrid.core.tsv import write_table
+from audiogrid.records.journal import Journal
+from audiogrid.records.outcome import Outcome
 
 SECRET = "s3cr3tV4lue"
 NAMES = {"--s3-secret": True, "HF_TOKEN": True, "tokenizer": False, "key": False}
@@ -30,6 +34,7 @@ NAMES = {"--s3-secret": True, "HF_TOKEN": True, "tokenizer": False, "key": False
         [f"https://host/a.wav?sv=2024&sig={SECRET}"],
         [f"https://host/a.wav?access_token={SECRET}"],
         [f"Authorization: Bearer {SECRET}"],
+        [f"Bearer {SECRET}"],
         [f"s3://AKIA0:{SECRET}@bucket/prefix"],
     ],
 )
@@ -73,3 +78,24 @@ def test_logs_hold_no_secret_of_the_command_nor_of_an_error(tmp_path: Path, monk
     text = (tmp_path / "log").read_text()
     assert SECRET not in text
     assert "no answer from https://***@host/" in text
+
+
+def test_journals_and_tables_hold_no_secret(tmp_path: Path) -> None:
+    error = f"no answer from https://me:{SECRET}@host/a.wav?part=2&X-Amz-Signature={SECRET}"
+    journal = Journal(tmp_path, "s0001", "spec")
+    journal.warning(error)
+    journal.outcome(Outcome("a.0000", "key", "failed", 16_000, error=error))
+    journal.end(error)
+    entries = [json.loads(line) for line in journal.path.read_text().splitlines()]
+    assert [entry["event"] for entry in entries] == ["warning", "chunk", "end"]
+    assert entries[0]["text"] == "no answer from https://***@host/a.wav?part=2&X-Amz-Signature=***"
+    write_table(tmp_path / "failed.tsv", ("path", "cause"), [("/data/x?token=1.wav", error)])
+    written = (tmp_path / "failed.tsv").read_text()
+    assert SECRET not in journal.path.read_text() + written
+    # The name of a local file is never changed.
+    assert "/data/x?token=1.wav" in written
+
+
+def test_sentences_about_basics_stay() -> None:
+    for text in ("basic understanding of authorization: none", "a bearer of bad-news-everyone", "Basic training.wav"):
+        assert masked(text) == text
