@@ -2,6 +2,8 @@
 
     python benchmarks/decoding.py --sets reading,prompts-es --minutes 5
     python benchmarks/decoding.py --minutes 20 --contestants ours,sequential,batched
+    python benchmarks/decoding.py --sets mixed,interpreted --contestants ours      (twice: the same results?)
+    python benchmarks/decoding.py --chunk-times --minutes 5 --sets mixed,prompts-en
 
 Every contestant reads the same samples with the same weights and threads. Ours reads chunks of five minutes
 (cut in pauses), the others the whole clip. ``rate`` is seconds of audio per second of wall time. For sets in
@@ -11,6 +13,8 @@ which nobody speaks, the column of errors counts the invented words.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -108,14 +112,40 @@ def ours(model: Path, threads: int, batch: int, settings: dict[str, object]) -> 
         results = dict(engine.decode(ChunkAudio(pcm, (0, len(pcm)), options) for pcm in chunks(clip)))
         windows = [window for index in sorted(results) for window in results[index].windows]
         again = [window for window in windows if window.flags]
+        sampled = [window for window in windows if any(reading.temperature > 0 for reading in window.readings)]
+        whole = json.dumps([results[index].to_json() for index in sorted(results)], sort_keys=True)
         print(
-            f"    {len(windows)} windows, {len(again)} flagged, kept: "
-            + ", ".join(f"{kept} {count}" for kept, count in _counted(window.kept for window in windows)),
+            f"    {len(windows)} windows, {len(again)} flagged, {len(sampled)} sampled, kept: "
+            + ", ".join(f"{kept} {count}" for kept, count in _counted(window.kept for window in windows))
+            + f"; results {hashlib.sha256(whole.encode()).hexdigest()[:12]}",
             file=sys.stderr,
         )
         return " ".join(segment.text for index in sorted(results) for segment in results[index].segments)
 
     return read
+
+
+def chunk_times(model: Path, sets: list[str], minutes: float, settings: dict[str, object]) -> None:
+    """CPU seconds that each chunk takes by itself, for a minute of audio, against the mean over all of them.
+
+    The watchdog of a worker allows 20 times the mean: this shows how far the hardest chunks are from it.
+    """
+    from audiogrid.decoding.engine import ChunkAudio, Engine
+    from audiogrid.decoding.options import DecodeOptions
+
+    engine = Engine(model, threads=1, batch_size=8)
+    found: list[tuple[float, str, float]] = []
+    for name in sets:
+        clip = load(name, minutes, ROOT / "bench-data" / "decoding")
+        options = DecodeOptions.from_mapping({"language": clip.language, **settings})
+        for number, pcm in enumerate(chunks(clip)):
+            began = time.process_time()
+            list(engine.decode([ChunkAudio(pcm, (0, len(pcm)), options)]))
+            audio = len(pcm) / RATE / 60
+            found.append(((time.process_time() - began) / audio, f"{name}, chunk {number}", audio))
+    mean = sum(cost * audio for cost, _, audio in found) / sum(audio for _, _, audio in found)
+    for cost, name, _ in sorted(found, reverse=True):
+        print(f"| {name} | {cost:.1f} CPU s per minute | {cost / mean:.1f} times the mean |", flush=True)
 
 
 def _counted(items: object) -> list[tuple[str, int]]:
@@ -130,10 +160,17 @@ def sequential(model: Path, threads: int, batch: int, settings: dict[str, object
     whisper = WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
 
     def read(clip: Clip) -> str:
-        segments, _ = whisper.transcribe(clip.pcm.astype(np.float32) / 32768, language=clip.language)
+        segments, _ = whisper.transcribe(
+            clip.pcm.astype(np.float32) / 32768, language=given(clip), multilingual=not given(clip)
+        )
         return " ".join(segment.text for segment in segments)
 
     return read
+
+
+def given(clip: Clip) -> str | None:
+    """The language that faster-whisper is told, ``None`` for a set in several languages."""
+    return None if clip.language == "auto" else clip.language
 
 
 def batched(model: Path, threads: int, batch: int, settings: dict[str, object]) -> Callable[[Clip], str]:
@@ -144,7 +181,7 @@ def batched(model: Path, threads: int, batch: int, settings: dict[str, object]) 
 
     def read(clip: Clip) -> str:
         audio = clip.pcm.astype(np.float32) / 32768
-        segments, _ = pipeline.transcribe(audio, language=clip.language, batch_size=8)
+        segments, _ = pipeline.transcribe(audio, language=given(clip), multilingual=not given(clip), batch_size=8)
         return " ".join(segment.text for segment in segments)
 
     return read
@@ -162,11 +199,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8, help="windows per batch of ours")
     parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="decoding option of ours")
+    parser.add_argument("--chunk-times", action="store_true", help="only the CPU time of each chunk of ours")
     parser.add_argument("--texts", type=Path, help="folder for references and what each contestant wrote")
     arguments = parser.parse_args()
     import yaml
 
     settings = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in arguments.set)}
+    if arguments.chunk_times:
+        chunk_times(arguments.model, arguments.sets.split(","), arguments.minutes, settings)
+        return
     readers = {
         name: CONTESTANTS[name](arguments.model, arguments.threads, arguments.batch, settings)
         for name in arguments.contestants.split(",")

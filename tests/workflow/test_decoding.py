@@ -13,6 +13,7 @@ import pytest
 
 import speech as made
 from audiogrid.decoding.engine import ChunkAudio, Engine
+from audiogrid.decoding.judging.loops import has_loop
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.windows import overlap
 from audiogrid.records.results import ChunkResult, Word
@@ -96,7 +97,7 @@ def test_a_result_depends_on_nothing_but_its_audio_and_options(
     told = [speech(40, seed=2).pcm, speech(7, seed=3).pcm, made.hiss(4, 400), speech(75, seed=5).pcm]
     told.append(np.concatenate([told[0], made.hiss(9, 2000)]))
     # The hardest of all, languages in turn: read in one language, it is read in every way there is.
-    mixed = np.concatenate([human_speech(language, 9).pcm for language in ("fr", "ru", "it")])
+    mixed = np.concatenate([human_speech(language, 3).pcm for language in ("fr", "ru", "it")])
     told.append(mixed)
     # Rules so strict that the second and the careful pass take part.
     options = DecodeOptions(language="auto", second_look_word_logprob=0.0, min_rate_ratio=0.95, max_rate_ratio=1.05)
@@ -250,3 +251,29 @@ def test_a_lost_passage_is_found_again(
     assert first.kept in ("sequential", "continuous")
     assert first.readings[0].words < 0.4 * first.readings[-1].words
     assert error_rate(told.text, text(result)) < 0.03
+
+
+def test_a_loop_is_cut_off_and_its_speech_is_flagged(
+    engine: Engine, speech: Callable[..., made.Speech], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that reads a third of each window and then repeats itself to the end, and is sure of it."""
+    told = speech(20, seed=9)
+    model = engine._model
+    generate, loop = model.generate, model.tokenizer("en", "transcribe").encode(" de l'unité")
+
+    def runs_in_circles(*arguments, **search):  # type: ignore[no-untyped-def]
+        found = generate(*arguments, **search)
+        return [
+            replace(one, tokens=(*one.tokens[: len(one.tokens) // 3], *(loop * (12 + len(one.tokens)))[:100]))
+            for one in found
+        ]
+
+    monkeypatch.setattr(model, "generate", runs_in_circles)
+    result = decode(engine, told.pcm)[0]
+    (window,) = result.windows
+    assert not any(has_loop(reading.text, 4) for reading in window.readings if reading.path == window.kept)
+    assert not has_loop(text(result), 4)
+    assert {"loop", "loop_cut", "speech_without_words"} <= set(window.flags)
+    assert any("loop" in note for note in result.notes)
+    # What was read before the loop is kept, and the first time of the loop.
+    assert told.text.lower().startswith(text(result).lower().split(" de l'unité")[0][:20])
