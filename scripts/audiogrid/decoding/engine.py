@@ -36,13 +36,15 @@ class ChunkAudio:
 
     ``pcm``: int16 at 16 kHz, shape ``(samples,)``. ``owned``: the span of it that the chunk owns; all of
     ``pcm`` is decoded, because a word at the edge belongs to the owner of its midpoint. ``name``: the chunk's id, for
-    messages and tests; the result does not depend on it.
+    messages and tests; the result does not depend on it. ``louder_elsewhere``: spans of ``pcm`` that are louder on
+    another channel of the recording; they are never raised.
     """
 
     pcm: np.ndarray
     owned: tuple[int, int]
     options: DecodeOptions
     name: str = ""
+    louder_elsewhere: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass
@@ -53,6 +55,7 @@ class _ChunkProgress:
     chunk: ChunkAudio
     language: str
     language_probability: float
+    audio: np.ndarray
     speech: list[tuple[int, int]]
     windows: list[DecodingWindow]
     # Output of the fast pass by window number.
@@ -132,12 +135,12 @@ class Engine:
             yield one.index, self._finish(one)
 
     def _prepare(self, chunk: ChunkAudio) -> Prepared:
-        return prepare(chunk.pcm, chunk.options, self._model.features)
+        return prepare(chunk.pcm, chunk.options, self._model.features, chunk.louder_elsewhere)
 
     def _start(self, index: int, chunk: ChunkAudio, prepared: Prepared) -> _ChunkProgress:
         """Encodes the windows of a chunk and finds their languages."""
-        language, probability, windows = encode_windows(self._model, chunk.pcm, chunk.options, prepared)
-        return _ChunkProgress(index, chunk, language, probability, prepared.speech, windows)
+        language, probability, windows = encode_windows(self._model, prepared.audio, chunk.options, prepared)
+        return _ChunkProgress(index, chunk, language, probability, prepared.audio, prepared.speech, windows)
 
     def _advance(self, waiting: list[_ChunkProgress], *, everything: bool) -> None:
         """Runs the fast pass over all full batches of windows, or over ``everything``, then the second pass."""
@@ -239,7 +242,7 @@ class Engine:
             kept = judge(kept, median_rate, options)
             flagged = list(kept.flags)
             if set(flagged) - HARMLESS_FLAGS:
-                judged = run_careful_pass(self._model, one.chunk.pcm, window, judged, median_rate, options)
+                judged = run_careful_pass(self._model, one.audio, window, judged, median_rate, options)
                 kept = best([each for each in judged if each.words is not None and not is_loop(each, options)])
                 if kept.path.endswith(CUT):
                     # What was cut off is speech without words.

@@ -32,6 +32,8 @@ class DecodeOptions:
     (Whisper's whole text context is 448; half of it, the limit of OpenAI's own decoder, cuts off half a minute of quick
     speech in scripts that take a token for two letters, Cyrillic for one).
 
+    Audio: ``levelling`` raises quiet speakers to the level of those around them (``relative``), or does not (``none``).
+
     Windows: at most ``max_window_seconds``, made of speech as in ``VoiceOptions`` (``vad_*``).
 
     Quality rules (see ``judging/quality_rules.py`` for each): rates are in letters per second of speech.
@@ -59,6 +61,7 @@ class DecodeOptions:
     suppress_tokens: list[int] = field(default_factory=lambda: [-1])
     max_tokens: int = 448
 
+    levelling: str = "relative"
     max_window_seconds: float = 30.0
     vad_threshold: float = 0.25
     vad_neg_threshold: float = 0.15
@@ -111,6 +114,8 @@ class DecodeOptions:
             raise InputError(f"decoding.code_switching is {self.code_switching!r}; use auto, true or false")
         if self.encoder not in ENCODERS:
             raise InputError(f"decoding.encoder is {self.encoder!r}; use one of {', '.join(ENCODERS)}")
+        if self.levelling not in ("relative", "none"):
+            raise InputError(f"decoding.levelling is {self.levelling!r}; use 'relative' or 'none'")
         if not 2.0 <= self.max_window_seconds <= 30.0:
             raise InputError(
                 f"decoding.max_window_seconds is {self.max_window_seconds}; it must lie between 2 and 30, "

@@ -66,13 +66,13 @@ FIRST_DEFAULTS: Mapping[str, Any] = {
 # Revision -> options that it added, with their defaults, and options whose default it changed. An option that a
 # revision removed is listed in REMOVED_OPTIONS instead.
 CHANGED_DEFAULTS: Mapping[int, Mapping[str, Any]] = {
-    1: {"code_switching": "auto", "temperatures": [], "encoder": "auto"},
+    1: {"code_switching": "auto", "temperatures": [], "encoder": "auto", "levelling": "relative"},
 }
 REMOVED_OPTIONS: Mapping[int, frozenset[str]] = {}
 
 # The value at which an option leaves the text as it was before the option existed. Keys of earlier revisions can be
 # computed for a configuration with this value; with any value but this one and the default they cannot.
-WITHOUT_EFFECT: Mapping[str, Any] = {"code_switching": False, "encoder": "ctranslate2"}
+WITHOUT_EFFECT: Mapping[str, Any] = {"code_switching": False, "encoder": "ctranslate2", "levelling": "none"}
 
 # Options that were added within a revision: its keys do not contain them at these values.
 LEFT_OUT: Mapping[int, Mapping[str, Any]] = {0: {"code_switching": False}}

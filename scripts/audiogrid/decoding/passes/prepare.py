@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -12,6 +12,8 @@ import numpy as np
 
 from audiogrid.core.timebase import to_samples
 from audiogrid.decoding.options import DecodeOptions
+from audiogrid.decoding.passes.levelling import frame_energies, level_speech
+from audiogrid.decoding.passes.quiet_speech import add_quiet_speech, split_at
 from audiogrid.decoding.windows import Layout, pack
 from audiogrid.media.vad import speech_probabilities, speech_spans
 
@@ -24,8 +26,13 @@ CHUNKS_AHEAD = 2
 
 @dataclass(frozen=True)
 class Prepared:
-    """Voice activity and windows of a chunk; ``features``: the model's input for each window."""
+    """Voice activity and windows of a chunk.
 
+    ``audio``: what the windows are made of: the chunk's samples, with quiet speakers raised. ``features``: the model's
+    input for each window.
+    """
+
+    audio: np.ndarray
     probabilities: np.ndarray
     speech: list[tuple[int, int]]
     layouts: list[Layout]
@@ -33,18 +40,29 @@ class Prepared:
 
 
 def prepare(
-    pcm: np.ndarray, options: DecodeOptions, features: Callable[[list[np.ndarray]], list[np.ndarray]]
+    pcm: np.ndarray,
+    options: DecodeOptions,
+    features: Callable[[list[np.ndarray]], list[np.ndarray]],
+    louder_elsewhere: Sequence[tuple[int, int]] = (),
 ) -> Prepared:
     """Returns voice activity, windows and features of a chunk; needs no model.
 
     ``pcm``: int16 at 16 kHz. ``features``: turns the audio of windows into the model's input.
+    ``louder_elsewhere``: spans of ``pcm`` that are louder on another channel; speech in them is not raised.
     """
     probabilities = speech_probabilities(pcm)
     voice = options.voice()
+    without_pads = replace(voice, pad_ms=0)
+    audio, levelled = pcm, options.levelling == "relative"
+    if levelled:
+        energies = frame_energies(pcm)
+        probabilities, quiet = add_quiet_speech(pcm, energies, probabilities, without_pads)
+    speech = speech_spans(probabilities, len(pcm), without_pads)
     padded = speech_spans(probabilities, len(pcm), voice)
-    speech = speech_spans(probabilities, len(pcm), replace(voice, pad_ms=0))
+    if levelled:
+        audio = level_speech(pcm, energies, split_at(speech, quiet), louder_elsewhere)
     layouts = pack(padded, speech, probabilities, to_samples(options.max_window_seconds))
-    return Prepared(probabilities, speech, layouts, features([layout.audio(pcm) for layout in layouts]))
+    return Prepared(audio, probabilities, speech, layouts, features([layout.audio(audio) for layout in layouts]))
 
 
 def map_ahead(function: Callable[[Item], Value], items: Iterable[Item], ahead: int = 0) -> Iterator[tuple[Item, Value]]:
