@@ -70,9 +70,11 @@ def synthesised(deep: bool) -> list[tuple[str, np.ndarray]]:
 def talk(kind: str, number: int, decibels: float) -> Talk:
     """The ``number``-th talk of a kind."""
     near, far = {
-        "voices": lambda: (synthesised(False), synthesised(True)) if number % 2 else (synthesised(True), synthesised(False)),
-        "human-near": lambda: (human("en"), synthesised(bool(number % 2))),
-        "human-far": lambda: (synthesised(bool(number % 2)), human("en")),
+        "voices": lambda: (
+            (synthesised(False), synthesised(True)) if number % 2 else (synthesised(True), synthesised(False))
+        ),
+        "human-near": lambda: (human("en"), synthesised(odd)),
+        "human-far": lambda: (synthesised(odd), human("en")),
     }.get(kind, lambda: (human(kind), human(kind)))()
     chosen = [near[3 * number], far[3 * number + 1], near[3 * number + 2]]
     pieces, spans, at = [], [], 0
@@ -143,7 +145,10 @@ def main() -> None:
                     print(kind, index, one.texts[1], "->", text, [(w.flags, w.kept) for w in windows], file=sys.stderr)
         counts = " | ".join(str(lost[kind]) for kind in kinds)
         seconds = time.perf_counter() - began
-        print(f"| {decibels:g} | {counts} | {sum(lost.values())} of {len(talks)} | {untold} | {near_lost} | {seconds:.0f} |", flush=True)
+        print(
+            f"| {decibels:g} | {counts} | {sum(lost.values())} of {len(talks)} | {untold} | {near_lost} | {seconds:.0f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

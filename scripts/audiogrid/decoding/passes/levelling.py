@@ -2,8 +2,8 @@
 
 In a window with one loud and one quiet voice Whisper writes the loud one only. So each span of speech that is 6 dB or
 more below the loudest one near it is brought to 4 dB below it. Nothing else changes: a recording with one level stays
-as it is, to the bit, and so does noise. (Levelling everything to one absolute level was measured, too: with hiss and noise it made text
-worse.)
+as it is, to the bit, and so does noise. (Levelling everything to one absolute level was measured, too: with hiss and
+noise it made text worse.)
 
 All sums are of integers and all gains are whole tenths of a decibel, so that every machine computes the same.
 """
@@ -54,6 +54,7 @@ def level(energies: np.ndarray) -> int:
 
 
 def tenths(power: float) -> int:
+    """Returns a mean square as a level in tenths of a decibel; 0 for less than one step of 16 bits."""
     return max(0, round(100 * math.log10(power))) if power > 1 else 0
 
 
