@@ -69,10 +69,9 @@ def synthesised(deep: bool) -> list[tuple[str, np.ndarray]]:
 
 def talk(kind: str, number: int, decibels: float) -> Talk:
     """The ``number``-th talk of a kind."""
+    odd = bool(number % 2)
     near, far = {
-        "voices": lambda: (
-            (synthesised(False), synthesised(True)) if number % 2 else (synthesised(True), synthesised(False))
-        ),
+        "voices": lambda: (synthesised(not odd), synthesised(odd)),
         "human-near": lambda: (human("en"), synthesised(odd)),
         "human-far": lambda: (synthesised(odd), human("en")),
     }.get(kind, lambda: (human(kind), human(kind)))()
@@ -145,10 +144,8 @@ def main() -> None:
                     print(kind, index, one.texts[1], "->", text, [(w.flags, w.kept) for w in windows], file=sys.stderr)
         counts = " | ".join(str(lost[kind]) for kind in kinds)
         seconds = time.perf_counter() - began
-        print(
-            f"| {decibels:g} | {counts} | {sum(lost.values())} of {len(talks)} | {untold} | {near_lost} | {seconds:.0f} |",
-            flush=True,
-        )
+        totals = f"{sum(lost.values())} of {len(talks)} | {untold} | {near_lost} | {seconds:.0f}"
+        print(f"| {decibels:g} | {counts} | {totals} |", flush=True)
 
 
 if __name__ == "__main__":
