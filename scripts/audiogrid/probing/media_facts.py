@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from audiogrid.core.timebase import clock, to_samples
 from audiogrid.media.audio_tracks import AUTO, Choice, TrackWish, choose_tracks, listed_tracks, with_sounds
-from audiogrid.media.demux import AudioInput, MediaError, check_file, main_track, open_audio, open_container
+from audiogrid.media.demux import AudioInput, MediaError, check_file, describe, main_track, open_audio, open_container
 from audiogrid.media.file_parts import FileParts, MediaFile, Part, find_parts
 from audiogrid.media.track_reader import SHORTFALL, UNDECODABLE, WITHOUT_AUDIO, shortfall_note
 from audiogrid.media.track_sounds import hear_track
@@ -73,8 +73,9 @@ def probe_media(path: MediaFile | str, wish: TrackWish = (AUTO,), language: str 
     path = Path(path) if isinstance(path, str) else path
     status = check_file(path)
     parts = find_parts(path)
-    choice, audio_tracks = _choose(path, parts, wish, language)
-    tracks = [_track_facts(path, parts, number) for number in choice.tracks or (None,)]
+    opened = _open(path, parts, wish, language)
+    tracks = opened.facts or [_track_facts(path, parts, number) for number in opened.choice.tracks or (None,)]
+    choice, audio_tracks = opened.choice, opened.count
     longest = max(tracks, key=lambda track: track.end)
     if longest.end < _SHORTEST:
         raise MediaError(f"The file holds only {longest.end:.2f} s of audio: nothing can be said in that time.")
@@ -100,21 +101,39 @@ def probe_media(path: MediaFile | str, wish: TrackWish = (AUTO,), language: str 
     )
 
 
-def _choose(path: MediaFile, parts: FileParts, wish: TrackWish, language: str | None) -> tuple[Choice, int]:
-    """The tracks to transcribe, none where that is the main one alone, and how many there are."""
-    with open_container(path, _first(parts)) as container:
-        several = len(container.streams.audio) > 1 and container.format.name == "mpegts"
-        listed = listed_tracks(container, programmes(_beginning(path)) if several else {})
-        main = main_track(container)
-        seconds = container.duration / 1e6 if container.duration else None
-    if len(listed) == 1:
-        if wish != (AUTO,):
-            choose_tracks(with_sounds(listed, ["speech"]), wish, main)
-        return Choice(()), 1
+@dataclass(frozen=True)
+class _Opened:
+    """The tracks to transcribe, none where that is the main one alone; how many there are; facts if that is all."""
+
+    choice: Choice
+    count: int
+    facts: list[_TrackFacts]
+
+
+def _open(path: MediaFile, parts: FileParts, wish: TrackWish, language: str | None) -> _Opened:
+    """Choose tracks. A file with a single one, as nearly all have, is opened only once."""
+    first = parts.parts[0] if parts.parts else None
+    with open_container(path, first) as container:
+        count = len(container.streams.audio)
+        listed = listed_tracks(container, programmes(_beginning(path)) if _may_have_programmes(container) else {})
+        if count == 1:
+            if wish != (AUTO,):
+                choose_tracks(with_sounds(listed, ["speech"]), wish, 1)
+            found = _TrackFacts()
+            _add_part(found, describe(container, path, 1), path, first)
+        else:
+            main = main_track(container)
+            seconds = container.duration / 1e6 if container.duration else None
+    if count == 1:
+        return _Opened(Choice(()), 1, [_with_later_parts(found, path, parts, None)])
     # Only `auto` asks whether somebody speaks.
     sounds = [hear_track(path, track.number, seconds, until_decoded=wish != (AUTO,)) for track in listed]
     choice = choose_tracks(with_sounds(listed, sounds), wish, main, language)
-    return replace(choice, tracks=()) if choice.tracks == (main,) else choice, len(listed)
+    return _Opened(replace(choice, tracks=()) if choice.tracks == (main,) else choice, count, [])
+
+
+def _may_have_programmes(container: Any) -> bool:
+    return len(container.streams.audio) > 1 and container.format.name == "mpegts"
 
 
 def _beginning(path: MediaFile) -> bytes:
@@ -122,21 +141,22 @@ def _beginning(path: MediaFile) -> bytes:
         return file.read(_BEGINNING) or b""
 
 
-def _first(parts: FileParts) -> Part | None:
-    return parts.parts[0] if parts.parts else None
-
-
 def _track_facts(path: MediaFile, parts: FileParts, number: int | None) -> _TrackFacts:
     found = _TrackFacts()
-    for index, part in enumerate(parts.parts or (None,)):
+    first = parts.parts[0] if parts.parts else None
+    with open_audio(path, part=first, track=number) as source:
+        _add_part(found, source, path, first)
+    return _with_later_parts(found, path, parts, number)
+
+
+def _with_later_parts(found: _TrackFacts, path: MediaFile, parts: FileParts, number: int | None) -> _TrackFacts:
+    for index, part in enumerate(parts.parts[1:], start=2):
         try:
             with open_audio(path, part=part, track=number) as source:
                 _add_part(found, source, path, part)
         except MediaError as error:
-            if index == 0:
-                raise
             place = clock(to_samples(found.end))
-            found.notes.append(f"part {index + 1} of the file, at {place}, cannot be read: {error}")
+            found.notes.append(f"part {index} of the file, at {place}, cannot be read: {error}")
     return found
 
 

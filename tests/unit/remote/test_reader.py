@@ -9,7 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 import bad_media
-from audiogrid.probing.media_facts import MediaError, probe_media, stream_pcm
+from audiogrid.media.demux import MediaError
+from audiogrid.media.pcm_stream import stream_pcm
+from audiogrid.probing.media_facts import probe_media
 from audiogrid.remote.address import parse
 from audiogrid.remote.reader import RemoteFile
 from audiogrid.remote.service import RemoteError
