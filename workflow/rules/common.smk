@@ -6,11 +6,11 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-# This file's own folder: that of the main Snakefile is another one where this workflow is used as a module.
+# The folder of this file. `workflow.basedir` is that of the main Snakefile, which differs in a module.
 RULES_FOLDER = workflow.current_basedir.get_path_or_uri(secret_free=True)
 SNAKEFILE = Path(RULES_FOLDER).parent / "Snakefile"
 if Path(RULES_FOLDER, "../../scripts/audiogrid").is_dir():
-    # The library of this clone, whichever one the environment was installed from.
+    # Use the library of this clone, even if the environment has another audiogrid installed.
     sys.path.insert(0, str(Path(RULES_FOLDER).parent.parent / "scripts"))
 
 try:
@@ -46,7 +46,7 @@ from audiogrid.orchestration.snakemake_output import hide_scheduling
 
 try:
     HOME = home_of(RULES_FOLDER)
-    # What was given on the command line comes last: it overrides the file of the working folder.
+    # Files of the command line come last, because they override the file of the working folder.
     own_files = [path for path in workflow.configfiles if path not in workflow.overwrite_configfiles]
     RUN = RunSettings(
         configuration.resolve(
@@ -62,14 +62,14 @@ try:
     check_revisions(SETTINGS["accept_revisions"])
     RESULTS = f"results/{SETTINGS['run']}"
     COMPARISON = RUN.comparison
-    # Where results are copied to in the end, if anywhere.
+    # Address that results are copied to at the end, or None.
     PUBLISH = target(SETTINGS["publish"], SETTINGS["run"]) if SETTINGS["publish"] else None
-    # Folder name -> what the configuration calls the model.
+    # Folder name -> model as the configuration names it.
     ALL_MODELS = RUN.all_models
-    # Tells languages apart, where a route looks at them.
+    # The model that identifies languages for routes.
     (IDENTIFYING_MODEL,) = RUN.identifying_model
     IDENTIFIES = RUN.identifies
-    # Only the main process looks at the recordings: jobs on other nodes work from the plan.
+    # Only the main process lists the recordings. Jobs on other nodes read the plan.
     LISTING = (
         current_listing(
             SETTINGS["recordings"],
@@ -88,14 +88,14 @@ MODEL_DIRS = [f"models/{name}" for name in RUN.models]
 
 
 def tracked(path, value):
-    """Input of a rule that reruns when a value changes, whichever rerun triggers are chosen."""
+    """Input of a rule that has to run again when a value changes, whichever rerun triggers are chosen."""
     return tracked_file(
         Path(path), value, is_main_process=workflow.is_main_process, is_read_only=is_read_only(sys.argv)
     )
 
 
 LISTING_FILE = tracked(f"{RESULTS}/.state/listing", LISTING)
-# Local folders that models are copied from, as they are now.
+# Model -> file that describes the local folder it is copied from.
 MODEL_SOURCES = {
     name: tracked(f"models/.sources/{name}", state)
     for name, value in ALL_MODELS.items()
@@ -113,11 +113,11 @@ if workflow.is_main_process and not is_read_only(sys.argv):
 
 
 def on_cluster():
-    """Whether jobs run elsewhere. To be asked when jobs are known: while rules are read nobody knows the executor."""
+    """Whether jobs run on other machines. Only functions of rules may ask: before, the executor is unknown."""
     if workflow.remote_exec:
         return True
     if workflow.dryrun or workflow.touch:
-        # The executor only pretends; a number of jobs (not cores) is what a cluster run is started with.
+        # A dry run has no real executor. Runs on a cluster are started with a number of jobs instead of cores.
         return workflow.resource_settings.nodes is not None
     return not workflow.local_exec
 
@@ -127,12 +127,12 @@ wildcard_constraints:
     shard=r"s\d+",
     model=r"[\w.-]+",
     condition=r"[\w.-]+",
-    # Folders of the same shape as the run's, under it: nothing for the run itself, what variants share, a variant.
+    # A folder below the run's with the same files in it: empty for the run itself, /compare, /compare/<variant>.
     part=r"|/compare(?:/\w[\w.-]*)?",
 
 
 def merge_settings_of(wildcards):
-    """`RUN.merge_settings`, with what is asked of speakers where any recording of the run is to have them."""
+    """`RUN.merge_settings`, with the settings of speakers if any recording of the run has speakers."""
     return RUN.merge_settings(wildcards.part) if wildcards.part else merge_settings_for(the_plan())
 
 
@@ -147,13 +147,13 @@ read_plan = PlanReader()
 
 
 def the_plan():
-    """The run's plan. Raises what Snakemake expects while there is none yet."""
+    """The run's plan. While there is none, raises the exception that makes Snakemake run the checkpoint."""
     return read_plan(Path(checkpoints.make_plan.get().output.plan))
 
 
-# Rules whose files have the wildcard `part` work in the run's folder and in those of a comparison.
+# Rules with the wildcard `part` serve the run and its comparison.
 def plan_of(wildcards):
-    """The plan that a job belongs to. Raises what Snakemake expects while there is none yet."""
+    """The plan that a job belongs to. Raises as `the_plan` does."""
     part = wildcards.get("part", "")
     if not part:
         return the_plan()
@@ -173,7 +173,7 @@ def model_dir(name):
 
 
 def staged(name):
-    """The file that says that a model is complete."""
+    """The file that is written when a model is complete."""
     return f"{model_dir(name)}/audiogrid.json"
 
 
@@ -186,7 +186,7 @@ _noted = []
 
 
 def job_rate(model):
-    """What finished transcribe jobs did; worked out once by the main process, whose jobs inherit the figure."""
+    """Rate of finished transcribe jobs. The main process computes it once; jobs inherit it through the environment."""
     if not _noted and (workflow.is_main_process or job_resources.RATE_VARIABLE not in os.environ):
         job_resources.export_job_rates([Path(model_dir(name)) for name in ALL_MODELS], Path("results"))
         _noted.append(True)
@@ -194,7 +194,7 @@ def job_rate(model):
 
 
 def shard_minutes(wildcards, threads, attempt):
-    """Time limit of a transcribe job; 0 on this machine, where nobody ends jobs."""
+    """Time limit of a transcribe job in minutes; 0 on this machine, where no scheduler ends jobs."""
     if not on_cluster():
         return 0
     shard = plan_of(wildcards).shard[wildcards.shard]
@@ -211,7 +211,7 @@ def shard_memory(wildcards, threads, attempt):
 
 
 def shard_processes(wildcards, threads):
-    """Decoding processes of a transcribe job; 0: the command looks at the machine it is on."""
+    """Decoding processes of a transcribe job; with 0 the command decides by the machine it runs on."""
     given = SETTINGS["workers"]["processes"]
     if given or not on_cluster():
         return given
@@ -220,7 +220,7 @@ def shard_processes(wildcards, threads):
 
 
 def bundle_minutes(wildcards, attempt):
-    """Time limit of a split job."""
+    """Time limit of a split job in minutes."""
     plan = plan_of(wildcards)
     audio = sum(plan.recording[name].audio for name in plan.bundle[wildcards.bundle].recordings)
     return job_resources.split_minutes(audio, attempt)
@@ -239,7 +239,7 @@ def reports_of_bundle(wildcards):
 
 
 def voices_of_bundle(wildcards):
-    """Reports of the `embed` jobs for chunks of a bundle, and files with turns; none where no speakers are asked for."""
+    """Reports of the `embed` jobs of a bundle and files with given turns; none without speakers."""
     plan = plan_of(wildcards)
     if wildcards.part:
         return []
@@ -261,7 +261,7 @@ def voices_spec(wildcards):
 
 
 def embed_minutes(wildcards, threads, attempt):
-    """Time limit of an `embed` job; 0 on this machine, where nobody ends jobs."""
+    """Time limit of an `embed` job in minutes; 0 on this machine, where no scheduler ends jobs."""
     if not on_cluster():
         return 0
     audio = the_plan().shard[wildcards.shard].audio // RUN.ranks
@@ -283,7 +283,7 @@ def merged_variants(wildcards):
 
 
 def outstanding(wildcards):
-    """A target that is never up to date while recordings are rejected or failed, or results are not published."""
+    """A target that is out of date as long as recordings are rejected or results are not published."""
     the_plan()
     trouble = FOLDER.rejected.is_file() and len(FOLDER.rejected.read_text().splitlines()) > 1
     trouble = trouble or (PUBLISH and not is_published(FOLDER.root, PUBLISH))
@@ -291,7 +291,7 @@ def outstanding(wildcards):
 
 
 def quiet_terminal():
-    """Keep Snakemake's scheduling messages off the terminal; on a cluster, the ids of jobs are worth seeing."""
+    """Hide Snakemake's scheduling messages on the terminal, except on a cluster, where they contain the ids of jobs."""
     if not on_cluster() and not workflow.output_settings.verbose:
         hide_scheduling(logger.handlers)
 

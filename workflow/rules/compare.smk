@@ -49,7 +49,7 @@ rule compare_condition:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 600 * attempt,
-        # What is made stays: a retry goes on.
+        # Finished recordings are kept, so a retry continues.
         runtime=lambda wildcards, attempt: 120 * attempt,
         folder=lambda wildcards: f"{RESULTS}/compare/conditions/{wildcards.condition}",
     message:
@@ -77,7 +77,7 @@ checkpoint compare_plan:
     conda:
         "../../environment.yml"
     resources:
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         compare_dir=f"{RESULTS}/compare",
     params:
         settings=lambda wildcards: RUN.compare_settings(REVISION, on_cluster=on_cluster()),
@@ -108,7 +108,7 @@ rule compare:
     conda:
         "../../environment.yml"
     resources:
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=RESULTS,
         store=SETTINGS["store"],
     params:

@@ -31,7 +31,7 @@ rule stage_speakers:
 
 rule embed:
     input:
-        # Chunk folders come and go; `spec` says whether what is in them is still the same.
+        # Chunk folders are temporary. `spec` changes when their contents change.
         chunks=ancient(chunks_of_shard),
         plan=ancient(f"{RESULTS}/plan.json"),
         model=ancient(staged(SPEAKERS_MODEL)),
@@ -39,14 +39,14 @@ rule embed:
         report=f"{RESULTS}/voices/{{shard}}.json",
     log:
         f"{RESULTS}/logs/embed/{{shard}}.log",
-    # Before `transcribe`: what is split takes space until both are done.
+    # Higher than that of transcribe: chunks take space on disk until both are done.
     priority: 11
     conda:
         "../../environment.yml"
     threads: lambda wildcards: 4 if on_cluster() else workflow.cores
     resources:
         **mpi_resources(SETTINGS["mpi"]),
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=RESULTS,
         model_dir=model_dir(SPEAKERS_MODEL),
         store=SETTINGS["store"],
@@ -54,7 +54,7 @@ rule embed:
         speakers=json.dumps(SETTINGS["speakers"]),
         mem_mb=lambda wildcards, threads, attempt: job_resources.embed_memory_mb(threads, attempt),
         runtime=embed_minutes,
-        # What follows changes speed and patience, never results: as resources these are not tracked.
+        # The following change speed and time limits, never results. Resources are not tracked.
         attempts=SETTINGS["workers"]["attempts"],
         chunk_timeout_minutes=str(SETTINGS["workers"]["chunk_timeout_minutes"]),
         allow_gaps="yes" if SETTINGS["allow_gaps"] else "no",
@@ -66,7 +66,7 @@ rule embed:
     message:
         "Embedding the voices of shard {wildcards.shard}."
     shell:
-        # `exec`: signals reach the worker itself, which then stops in good order.
+        # `exec` replaces the shell, so that signals reach the worker itself and it can stop cleanly.
         'exec {resources.start} "$AUDIOGRID_SCRIPTS"/embed.py'
         " --run-dir={resources.run_dir:q}"
         " --shard={wildcards.shard}"
@@ -76,7 +76,7 @@ rule embed:
         " --cores={threads}"
         " --attempts={resources.attempts}"
         " --chunk-timeout-minutes={resources.chunk_timeout_minutes}"
-        # The worker stops in time, so that what it is at is not lost. 0: nothing ends it.
+        # The worker stops before its time limit, so that its last chunk is not lost. 0: no limit.
         " --minutes={resources.runtime}"
         " --allow-gaps={resources.allow_gaps}"
         " --mpi-tasks={resources.ranks}"

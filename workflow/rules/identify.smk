@@ -1,4 +1,4 @@
-# Which language recordings are in, where their model depends on it and nobody said.
+# Identifies the language of recordings whose model depends on it, unless it is given.
 # INPUTS   probe.json, a staged multilingual model
 # OUTPUTS  languages.json
 
@@ -15,10 +15,10 @@ rule identify:
         f"{RESULTS}/logs/identify.log",
     conda:
         "../../environment.yml"
-    # Every answer is kept at once: a retry goes on where this one ended.
+    # Every answer is stored at once, so a retry continues.
     threads: lambda wildcards: 4 if on_cluster() else workflow.cores
     resources:
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=RESULTS,
         model_dir=model_dir(IDENTIFYING_MODEL),
         mem_mb=lambda wildcards, threads, attempt: job_resources.transcribe_memory_mb(

@@ -20,7 +20,7 @@ rule merge:
     conda:
         "../../environment.yml"
     resources:
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=lambda wildcards: str(folder_of(wildcards).root),
         store=SETTINGS["store"],
     params:

@@ -17,7 +17,7 @@ rule stage_model:
     conda:
         "../../environment.yml"
     resources:
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         registry=str(RUN.registry.source),
     params:
         model=lambda wildcards: ALL_MODELS[wildcards.model],

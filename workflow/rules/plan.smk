@@ -21,7 +21,7 @@ checkpoint make_plan:
     conda:
         "../../environment.yml"
     resources:
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=RESULTS,
     params:
         settings=lambda wildcards: RUN.plan_settings(REVISION, on_cluster=on_cluster()),
@@ -47,7 +47,7 @@ rule plan:
     conda:
         "../../environment.yml"
     resources:
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=RESULTS,
         store=SETTINGS["store"],
         accept_revisions=json.dumps(SETTINGS["accept_revisions"]),

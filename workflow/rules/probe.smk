@@ -8,7 +8,7 @@ localrules:
 
 rule probe:
     input:
-        # A new, changed or removed file is a reason to look again.
+        # Changes when a file is added, changed or removed.
         LISTING_FILE,
     output:
         probe=f"{RESULTS}/probe.json",
@@ -19,7 +19,7 @@ rule probe:
     # On a cluster this runs on the login node, which is shared with others.
     threads: lambda wildcards: 2 if on_cluster() else workflow.cores
     resources:
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=RESULTS,
     params:
         recordings=json.dumps(SETTINGS["recordings"]),

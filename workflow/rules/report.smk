@@ -1,4 +1,4 @@
-# The end of a run: one row per recording, and what is missing.
+# The report of a run: one row per recording, and what is missing.
 # INPUTS   merged/<bundle>.json of all bundles
 # OUTPUTS  summary.tsv, failed.tsv, report.html
 
@@ -20,7 +20,7 @@ rule report:
     conda:
         "../../environment.yml"
     resources:
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=RESULTS,
         store=SETTINGS["store"],
     params:
@@ -38,8 +38,7 @@ rule report:
 
 
 rule outstanding:
-    # Exists so that a run with rejected recordings, or results yet to be published, never counts as finished: its end
-    # removes the file again.
+    # A run with rejected or unpublished results must never count as finished: its last handler removes this file again.
     input:
         f"{RESULTS}/summary.tsv",
     output:

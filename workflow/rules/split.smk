@@ -5,7 +5,7 @@
 
 rule split:
     input:
-        # What matters of the plan is in `spec`: a new plan alone is no reason to split again.
+        # `spec` holds what matters of the plan. A new plan alone is no reason to split again.
         plan=ancient(f"{RESULTS}{{part}}/plan.json"),
     output:
         chunks=temp(directory(f"{RESULTS}{{part}}/chunks/{{bundle}}")),

@@ -6,7 +6,7 @@ from audiogrid.transcribing.mpi_launch import is_mpi, mpi_resources, start_comma
 
 rule transcribe:
     input:
-        # Chunk folders come and go; `spec` says whether what is in them is still the same.
+        # Chunk folders are temporary. `spec` changes when their contents change.
         chunks=ancient(chunks_of_shard),
         plan=ancient(f"{RESULTS}{{part}}/plan.json"),
         model=ancient(model_of_shard),
@@ -14,15 +14,15 @@ rule transcribe:
         report=f"{RESULTS}{{part}}/shards/{{shard}}.json",
     log:
         f"{RESULTS}{{part}}/logs/transcribe/{{shard}}.log",
-    # Before another split: what is split takes space until it is transcribed.
+    # Higher than that of split: chunks take space on disk until they are transcribed.
     priority: 10
     conda:
         "../../environment.yml"
-    # A job on a node sees all cores of it; what it was given is in the profile.
+    # A job sees all cores of its node. The profile says how many it may use.
     threads: lambda wildcards: 4 if on_cluster() else workflow.cores
     resources:
         **mpi_resources(SETTINGS["mpi"]),
-        # Where things lie changes no text, so it is no parameter.
+        # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=lambda wildcards: str(folder_of(wildcards).root),
         chunks_dir=lambda wildcards: str(folder_of(wildcards).chunks),
         model_dir=lambda wildcards: model_dir(plan_of(wildcards).shard[wildcards.shard].model),
@@ -30,16 +30,16 @@ rule transcribe:
         accept_revisions=json.dumps(SETTINGS["accept_revisions"]),
         mem_mb=shard_memory,
         runtime=shard_minutes,
-        # Not a thing to run out of: how many decoding processes share the job's cores.
+        # Not a limited resource: the number of decoding processes that share the job's cores.
         processes=shard_processes,
-        # What follows changes speed and patience, never text: as resources these are not tracked.
+        # The following change speed and time limits, never text. Resources are not tracked.
         device=SETTINGS["device"],
         compute_type=lambda wildcards: plan_of(wildcards).shard[wildcards.shard].compute_type,
         worker_threads=SETTINGS["workers"]["threads"],
         batch_size=SETTINGS["workers"]["batch_size"],
         attempts=SETTINGS["workers"]["attempts"],
         chunk_timeout_minutes=str(SETTINGS["workers"]["chunk_timeout_minutes"]),
-        # A node that nobody watches is tried on a known clip before it is trusted with a shard.
+        # On a cluster, first decode a clip whose text is known, to notice a broken GPU or driver.
         examine=lambda wildcards: "yes" if on_cluster() else "no",
         allow_gaps="yes" if SETTINGS["allow_gaps"] else "no",
         start=lambda wildcards, threads: start_command(SETTINGS["mpi"], threads, on_cluster()),
@@ -51,7 +51,7 @@ rule transcribe:
     message:
         "Transcribing shard {wildcards.shard}{wildcards.part}."
     shell:
-        # `exec`: signals reach the worker itself, which then stops in good order.
+        # `exec` replaces the shell, so that signals reach the worker itself and it can stop cleanly.
         'exec {resources.start} "$AUDIOGRID_SCRIPTS"/transcribe.py'
         " --run-dir={resources.run_dir:q}"
         " --chunks-dir={resources.chunks_dir:q}"
@@ -67,7 +67,7 @@ rule transcribe:
         " --batch-size={resources.batch_size}"
         " --attempts={resources.attempts}"
         " --chunk-timeout-minutes={resources.chunk_timeout_minutes}"
-        # The worker stops in time, so that what it is at is not lost. 0: nothing ends it.
+        # The worker stops before its time limit, so that its last chunk is not lost. 0: no limit.
         " --minutes={resources.runtime}"
         " --examine={resources.examine}"
         " --allow-gaps={resources.allow_gaps}"
