@@ -14,6 +14,7 @@ from audiogrid.config.schema_errors import sentences, validator
 from audiogrid.config.typed_values import typed
 from audiogrid.core.errors import InputError
 from audiogrid.core.language_codes import check_language
+from audiogrid.export.format_options import option_mistakes
 from audiogrid.export.formats import DEFAULT_FORMATS, FORMATS
 from audiogrid.export.subtitle_presets import PRESETS, with_preset
 from audiogrid.media.audio_tracks import parse_tracks
@@ -71,6 +72,8 @@ def _mistakes(value: Mapping[str, Any]) -> list[str]:
             found.append(str(error))
     if "routes" not in broken:
         found += route_mistakes(value["routes"])
+    if "format_options" not in broken:
+        found += option_mistakes(value["format_options"])
     return found or list(variant_mistakes(value))
 
 

@@ -21,6 +21,7 @@ from audiogrid.config.routes import (
 )
 from audiogrid.config.variants import CURRENT, Comparison, Rollout, parse_comparison, parse_rollout, with_variant
 from audiogrid.core.errors import AudiogridError, InputError
+from audiogrid.export.format_options import DEFAULTS
 from audiogrid.models.registry import Registry, named_folders
 
 #: Keys outside ``decoding`` that shape the text of a recording.
@@ -128,6 +129,8 @@ class RunSettings:
     def merge_settings(self, part: str = "") -> str:
         """Returns, as JSON, what shapes the transcripts beyond their words. ``part``: of a comparison, if not empty."""
         chosen = {key: self.settings[key] for key in _MERGE_KEYS}
+        if self.settings["format_options"] != DEFAULTS:
+            chosen["format_options"] = self.settings["format_options"]
         if part:
             # What a comparison reads and leads to.
             chosen |= {"formats": ["json"], "chunk_texts": False}

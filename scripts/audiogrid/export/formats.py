@@ -20,6 +20,7 @@ from audiogrid.export import (
     transcription_files,
 )
 from audiogrid.export.cues import CueOptions
+from audiogrid.export.format_options import FormatOptions
 from audiogrid.export.rendering import Transcript
 
 Document = Mapping[str, Any]
@@ -154,11 +155,16 @@ def file_name(recording: str, name: str) -> str:
 
 
 def render_all(
-    document: Document, formats: Iterable[str], subtitles: CueOptions | None = None, media: str = ""
+    document: Document,
+    formats: Iterable[str],
+    subtitles: CueOptions | None = None,
+    media: str = "",
+    options: FormatOptions | None = None,
 ) -> dict[str, str | bytes]:
     """Returns the content of the file of each format, by name; bytes where a format is no text.
 
-    ``media``: address of the recording, for its page. Raises ``InputError`` for an unknown format.
+    ``media``: address of the recording, for its page. ``options``: of single formats.
+    Raises ``InputError`` for an unknown format.
     """
     wanted = list(dict.fromkeys(formats))
     unknown = [name for name in wanted if name not in FORMATS]
@@ -166,7 +172,7 @@ def render_all(
         raise InputError(f"formats: {', '.join(unknown)} is not known; choose from {', '.join(FORMATS)}")
     recording = str(document.get("recording", ""))
     others = {name: file_name(recording, name) for name in wanted if name != "html"}
-    transcript = Transcript(document, subtitles or CueOptions(), others, media)
+    transcript = Transcript(document, subtitles or CueOptions(), others, media, options or FormatOptions())
     return {name: FORMATS[name].render(transcript) for name in wanted}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from audiogrid.export.cues import gap_text
+from audiogrid.export.format_options import time_mark
 from audiogrid.export.paragraphs import Paragraph, texts_of
 from audiogrid.export.plain_files import one_line
 from audiogrid.export.rendering import Transcript
@@ -17,11 +18,6 @@ from audiogrid.export.rendering import Transcript
 DOUBTFUL = 0.5
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 _BLOCK_START = re.compile(r"^(\s*)([-+=]|\d+[.)])(?=\s|$|[-+=])")
-
-
-def _hours(seconds: float) -> str:
-    whole = int(seconds)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
 def _runs(words: Iterable[Mapping[str, Any]], texts: Iterable[str]) -> Iterator[tuple[bool, str]]:
@@ -60,7 +56,8 @@ def render_md(transcript: Transcript) -> str:
             inner = body.strip()
             space = body[: len(body) - len(body.lstrip())], body[len(body.rstrip()) :] if inner else ""
             text += f"{space[0]}<em>{inner}</em>{space[1]}" if doubtful and inner else body
-        lines.append(f"\\[{_hours(paragraph.start)}\\] {speaker}{text.strip()}")
+        mark = _MARKDOWN.sub(r"\\\1", time_mark(paragraph.start, transcript.options.value("md", "time_marks")))
+        lines.append(f"{mark}{speaker}{text.strip()}")
     return "\n\n".join(lines) + "\n"
 
 
@@ -75,7 +72,7 @@ def render_docx(transcript: Transcript) -> bytes:
     made.add_heading(one_line(transcript.name), level=1)
     for paragraph in transcript.paragraphs:
         block = made.add_paragraph()
-        block.add_run(f"[{_hours(paragraph.start)}] ")
+        block.add_run(time_mark(paragraph.start, transcript.options.value("docx", "time_marks")))
         if paragraph.speaker:
             block.add_run(f"{one_line(paragraph.speaker)}: ").bold = True
         for doubtful, text in _marked(paragraph):

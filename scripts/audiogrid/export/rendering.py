@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from audiogrid.export.cues import Cue, CueOptions, make_cues
+from audiogrid.export.format_options import FormatOptions
 from audiogrid.export.paragraphs import Paragraph, make_paragraphs
 from audiogrid.export.spoken_words import spoken_segments
 
@@ -25,6 +26,7 @@ class Transcript:
     subtitles: CueOptions = field(default_factory=CueOptions)
     others: Mapping[str, str] = field(default_factory=dict)
     media: str = ""
+    options: FormatOptions = field(default_factory=FormatOptions)
 
     @property
     def name(self) -> str:

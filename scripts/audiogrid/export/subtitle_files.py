@@ -29,19 +29,21 @@ def _srt_text(text: str) -> str:
 def render_srt(transcript: Transcript) -> str:
     """Returns the cues as SubRip."""
     blocks = []
+    offset = transcript.options.offset("srt")
     for number, cue in enumerate(transcript.cues, 1):
         text = _srt_text(speaker_prefix(cue.speaker) + "\n".join(cue.lines))
-        blocks.append(f"{number}\n{stamp(cue.start, ',')} --> {stamp(cue.end, ',')}\n{text}\n\n")
+        blocks.append(f"{number}\n{stamp(cue.start + offset, ',')} --> {stamp(cue.end + offset, ',')}\n{text}\n\n")
     return "".join(blocks)
 
 
 def render_vtt(transcript: Transcript) -> str:
     """Returns the cues as WebVTT, with speakers as voice tags."""
     blocks = ["WEBVTT\n"]
+    offset = transcript.options.offset("vtt")
     for cue in transcript.cues:
         text = html.escape("\n".join(cue.lines), quote=False)
         if cue.speaker is not None:
             name = one_line(html.escape(cue.speaker, quote=False))
             text = f"<v {name}>{text}</v>"
-        blocks.append(f"\n{stamp(cue.start, '.')} --> {stamp(cue.end, '.')}\n{text}\n")
+        blocks.append(f"\n{stamp(cue.start + offset, '.')} --> {stamp(cue.end + offset, '.')}\n{text}\n")
     return "".join(blocks)

@@ -36,8 +36,9 @@ def render_ttml(transcript: Transcript) -> str:
     block = ElementTree.SubElement(
         ElementTree.SubElement(root, f"{{{_TT}}}body"), f"{{{_TT}}}div", {"region": "bottom"}
     )
+    offset = transcript.options.offset("ttml")
     for number, cue in enumerate(transcript.cues, 1):
-        times = {"begin": stamp(cue.start, "."), "end": stamp(cue.end, ".")}
+        times = {"begin": stamp(cue.start + offset, "."), "end": stamp(cue.end + offset, ".")}
         shown = ElementTree.SubElement(block, f"{{{_TT}}}p", {f"{{{_XML}}}id": f"c{number}", **times})
         span = ElementTree.SubElement(shown, f"{{{_TT}}}span")
         first, *others = cue.lines

@@ -13,9 +13,6 @@ from audiogrid.export.plain_files import one_line
 from audiogrid.export.provenance import model_names
 from audiogrid.export.rendering import Transcript, speaker_of
 
-#: A time mark stands before the first words of each span of this many seconds.
-OHMS_SECONDS = 60
-
 
 def _clock(seconds: float) -> str:
     whole = int(seconds)
@@ -29,15 +26,16 @@ def _short_clock(seconds: float) -> str:
 
 
 def render_ohms(transcript: Transcript) -> str:
-    """Returns plain text for OHMS: speakers at the beginning of paragraphs, a time mark in each minute with words."""
+    """Returns plain text for OHMS: speakers at the beginning of paragraphs, a time mark in each step with words."""
     blocks = []
-    passed = 0
+    passed = 0.0
+    step = 60 * float(transcript.options.value("ohms", "minutes"))
     for paragraph in transcript.paragraphs:
         parts = [f"{one_line(paragraph.speaker).upper()}: "] if paragraph.speaker else []
         words = [(word["start"], text) for word, text in zip(paragraph.words, texts_of(paragraph.words), strict=True)]
         for start, text in [(paragraph.start, gap_text(paragraph.gap))] if paragraph.gap else words:
-            if start >= passed + OHMS_SECONDS:
-                passed = int(start // OHMS_SECONDS) * OHMS_SECONDS
+            if start >= passed + step:
+                passed = start // step * step
                 parts.append(f" [{_clock(passed)}] ")
             parts.append(text)
         blocks.append(one_line("".join(parts)))

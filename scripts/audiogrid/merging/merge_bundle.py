@@ -14,6 +14,7 @@ from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.known_fields import from_known_fields
 from audiogrid.core.tsv import write_table
 from audiogrid.export.cues import CueOptions
+from audiogrid.export.format_options import FormatOptions
 from audiogrid.merging.merge_recording import MergedRecording, MissingChunkError, merge_recording
 from audiogrid.merging.speakers import speaker_source
 from audiogrid.merging.stitch import StitchError
@@ -40,6 +41,7 @@ class MergeSettings:
     chunk_texts: bool = False
     allow_gaps: bool = False
     speakers: Any = None
+    format_options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def cues(self) -> CueOptions:
@@ -268,6 +270,7 @@ def _merge_one(
         folder=folder.transcripts,
         provenance=provenance(plan, recording, facts, stored),
         chunk_texts=settings.chunk_texts,
+        options=FormatOptions(settings.format_options),
         writer=writer,
         speakers=speaker_source(recording, VoiceStore(store.root, store.own), settings.speakers),
     )

@@ -12,6 +12,7 @@ from audiogrid.core.errors import RetryableError
 from audiogrid.core.text import clean_text
 from audiogrid.core.tsv import write_table
 from audiogrid.export.cues import CueOptions
+from audiogrid.export.format_options import FormatOptions
 from audiogrid.export.formats import file_name, render_all
 from audiogrid.export.media_links import media_url
 from audiogrid.export.provenance import model_names
@@ -165,6 +166,7 @@ def merge_recording(
     folder: Path,
     provenance: Mapping[str, Any],
     chunk_texts: bool = False,
+    options: FormatOptions | None = None,
     speaker_label: str = "Channel {}",
     lengths: Mapping[Any, int] | None = None,
     writer: TranscriptWriter | None = None,
@@ -193,7 +195,7 @@ def merge_recording(
         document = add_speakers(document, found, speakers)
         formats = list(dict.fromkeys([*formats, "rttm"]))
     recording = str(facts["recording"])
-    texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder))
+    texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder), options)
     paths = {name: folder / file_name(recording, name) for name in texts}
     writer = writer or TranscriptWriter(folder)
     writer.write([(paths[name], text) for name, text in texts.items()])
