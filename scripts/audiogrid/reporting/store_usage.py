@@ -12,7 +12,6 @@ from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.records.journal import read_entries
 from audiogrid.records.plan import Plan
-from audiogrid.records.results import SCHEMA
 from audiogrid.records.run_folder import RunFolder
 
 _RESULT = re.compile(r"([0-9a-f]{64})(\.error)?\.json")
@@ -52,26 +51,31 @@ def referenced_keys(folder: RunFolder) -> set[str]:
             f"{folder.plan} cannot be read ({type(error).__name__}), so it is not known what it refers to: "
             f"start its run again, or remove the folder {folder.root}"
         ) from error
-    noted = [*_noted_in_journals(folder), *_noted_in_reports(folder, plan)]
-    keys: set[str] = set()
+    # Decoding and voices of a shard are noted apart.
+    kinds = ((folder.journal, folder.shards), (folder.voices_journal, folder.voices))
+    return {key for journal, reports in kinds for key in _noted_keys(plan, journal, reports)}
+
+
+def _noted_keys(plan: Plan, journal: Path, reports: Path) -> Iterator[str]:
+    noted = [*_noted_in_journals(journal), *_noted_in_reports(reports, plan)]
     for shard in plan.shards:
         as_planned = [found for spec, found in noted if spec == shard.spec]
-        chosen = as_planned or [found for _, found in noted]
-        keys.update(found[chunk] for found in chosen for chunk in shard.chunks if chunk in found)
-    return keys
+        for found in as_planned or [found for _, found in noted]:
+            yield from (found[chunk] for chunk in shard.chunks if chunk in found)
 
 
-def _noted_in_journals(folder: RunFolder) -> Iterator[tuple[str, dict[str, str]]]:
-    for path in folder.journal.glob("*.jsonl"):
+def _noted_in_journals(journal: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yields spec and keys (chunk -> key) of every attempt at a shard."""
+    for path in journal.glob("*.jsonl"):
         for entry in read_entries(path):
             if entry.get("event") == "begin":
                 yield str(entry.get("spec")), dict(entry["facts"]["keys"])
 
 
-def _noted_in_reports(folder: RunFolder, plan: Plan) -> Iterator[tuple[str, dict[str, str]]]:
+def _noted_in_reports(reports: Path, plan: Plan) -> Iterator[tuple[str, dict[str, str]]]:
     for shard in plan.shards:
         try:
-            report = read_json(folder.shards / f"{shard.shard}.json")
+            report = read_json(reports / f"{shard.shard}.json")
         except (OSError, ValueError):
             continue
         yield str(report.get("spec", shard.spec)), dict(report["facts"]["keys"])
@@ -94,9 +98,9 @@ def unreferenced(store: Path, keys: Iterable[str]) -> Unreferenced:
 
 
 def _is_chunk_result(path: Path) -> bool:
-    """Whether a file is what ``transcribe`` writes: other stages keep results of their own here."""
+    """Whether a file holds the text or the voices of a chunk; what else lies in a store is not ours to judge."""
     try:
-        value = json.loads(path.read_bytes())
-        return value["schema"] <= SCHEMA and "segments" in value["result"]
+        result = json.loads(path.read_bytes())["result"]
+        return "segments" in result or "tracklets" in result
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -25,10 +25,11 @@ def put(store: Path, character: str, suffix: str = ".json", **other: object) -> 
     return path
 
 
-def note(run: RunFolder, shard: str, spec: str, keys: dict[str, str]) -> None:
-    run.journal.mkdir(parents=True, exist_ok=True)
+def note(run: RunFolder, shard: str, spec: str, keys: dict[str, str], journal: Path | None = None) -> None:
+    journal = journal or run.journal
+    journal.mkdir(parents=True, exist_ok=True)
     entry = {"event": "begin", "at": 1.0, "spec": spec, "facts": {"keys": keys}, "workers": 1}
-    with (run.journal / f"{shard}.host.1.jsonl").open("a") as file:
+    with (journal / f"{shard}.host.1.jsonl").open("a") as file:
         file.write(json.dumps(entry) + "\n")
 
 
@@ -53,6 +54,14 @@ def test_a_shard_that_has_not_run_yet_keeps_all_that_its_chunks_ever_had(run: Ru
     assert store_usage.referenced_keys(run) == {key("0")}
 
 
+def test_voices_are_noted_apart(run: RunFolder) -> None:
+    note(run, "s0001", "now", {"a.0000": key("1")})
+    note(run, "s0001", "before", {"a.0000": key("2")}, run.voices_journal)
+    assert store_usage.referenced_keys(run) == {key("1"), key("2")}
+    note(run, "s0001", "now", {"a.0000": key("3")}, run.voices_journal)
+    assert store_usage.referenced_keys(run) == {key("1"), key("3")}
+
+
 def test_reports_count_where_journals_are_gone(run: RunFolder) -> None:
     run.shards.mkdir()
     report = {"spec": "now", "facts": {"keys": {"a.0000": key("5")}}}
@@ -72,13 +81,15 @@ def test_a_plan_that_cannot_be_read_stops_everything(run: RunFolder, monkeypatch
 def test_only_results_of_chunks_are_named(tmp_path: Path) -> None:
     store = tmp_path / "store"
     kept, lost, error = put(store, "a"), put(store, "b"), put(store, "c", ".error.json")
+    voices = put(store, "f")
+    voices.write_text(json.dumps({"schema": 1, "result": {"samples": 1, "tracklets": []}}))
     foreign = put(store, "d")
-    foreign.write_text(json.dumps({"schema": 1, "result": {"turns": []}}))
+    foreign.write_text(json.dumps({"schema": 1, "result": {"something": []}}))
     (store / "ee").mkdir()
     (store / "ee" / ".tmp-host-1-x").touch()
     found = store_usage.unreferenced(store, {key("a")})
-    assert found.files == [lost, error]
-    assert found.kept == 1 and found.size == lost.stat().st_size + error.stat().st_size
+    assert found.files == [lost, error, voices]
+    assert found.kept == 1 and found.size == sum(path.stat().st_size for path in found.files)
     assert kept.exists() and foreign.exists()
 
 
