@@ -175,8 +175,8 @@ class Model:
     def languages_of_phrases(self, audios: Sequence[np.ndarray], encoder: str = "auto") -> list[dict[str, float]]:
         """Returns the probability of every language in each phrase (int16; half a minute at most is listened to).
 
-        The encoder is given 8 s or as much as the phrase has, not 30 s: a sixth of the time, and on 180 prompts in five
-        languages as often the right language.
+        The encoder is given 8 s or as much as the phrase has, not 30 s: a sixth of the time, and for 167 of
+        178 prompts in five languages the right one, as against 168.
         """
         found: list[dict[str, float]] = []
         for audio in audios:
