@@ -11,7 +11,7 @@ from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.known_fields import from_known_fields
 from audiogrid.records.chunks import Seam
 from audiogrid.records.plan import Plan, Settings
-from audiogrid.records.results import ChunkResult, Reading, Segment, Window, Word
+from audiogrid.records.results import ChunkResult, HypothesisRecord, Segment, Window, Word
 
 
 def test_unknown_fields_are_ignored_and_missing_ones_are_errors() -> None:
@@ -30,7 +30,7 @@ def with_more(value: object) -> object:
 
 
 def test_a_result_of_a_later_version_is_read() -> None:
-    reading = Reading("fast", 0.9, 1, -0.2, 1.0, 0.0, [], "hello")
+    reading = HypothesisRecord("fast", 0.9, 1, -0.2, 1.0, 0.0, [], "hello")
     window = Window(0, 10, [(0, 10)], ["low"], "fast", [reading])
     segment = Segment(0, 10, "hello", [Word(0, 10, " hello", 0.9)], -0.2, 1.0, 0.1, 0.0, "en", 0)
     result = ChunkResult(10, "en", 0.9, [(0, 10)], [window], [segment])
