@@ -17,7 +17,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 OLDEST = (3, 11)
-NEWER_NAMES = ("python3.13", "python3.12", "python3.11")
+NEWER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
 # What is installed at each level; a higher level includes the lower ones.
 EXTRAS = {"run": "", "test": "[test]", "dev": "[dev]", "bench": "[dev,bench]"}
 LEVELS = tuple(EXTRAS)
@@ -132,7 +132,7 @@ def main() -> None:
 
             fcntl.flock(lock, fcntl.LOCK_EX)
         except (ImportError, OSError):
-            # Without locks (some network file systems) two makes at once are the user's own lookout.
+            # Some network file systems have no locks: two makes at the same time would disturb each other there.
             pass
         if not is_ready(level):
             make(level)

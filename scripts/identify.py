@@ -1,4 +1,4 @@
-"""Find out the language of recordings whose language nobody gave, as far as their route depends on it."""
+"""Identify the language of recordings that have none given, if the route of a recording depends on it."""
 
 from __future__ import annotations
 
