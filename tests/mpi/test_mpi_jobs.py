@@ -243,7 +243,7 @@ def test_workers_know_nothing_of_mpi_and_ranks_nothing_of_the_model(job):
 def test_a_worker_that_dies_costs_one_attempt_at_one_chunk(job, reference):
     victim = chunks(job)[0]
     said = job.transcribe(2, faults={victim: {"do": "kill", "times": 1}})
-    assert f"chunk {victim}: the worker process died" in said or "trying them one by one" in said
+    assert f"chunk {victim}: the process died" in said or "trying them one by one" in said
     assert job.merge() == reference
     assert set(runs.decoded(job.run).values()) == {1}
 
@@ -251,7 +251,7 @@ def test_a_worker_that_dies_costs_one_attempt_at_one_chunk(job, reference):
 def test_a_chunk_that_always_fails_is_named_and_all_others_are_done(job):
     victim = chunks(job)[3]
     said = job.transcribe(3, code=1, faults={victim: {"do": "abort"}})
-    assert f"1 chunk(s) failed ({victim}: the worker process died of SIGABRT" in said
+    assert f"1 chunk(s) failed ({victim}: the process died of SIGABRT" in said
     assert "MPI_ABORT" not in said
     assert len(runs.stored(job.store)) == len(chunks(job)) - 1
     job.transcribe(2)

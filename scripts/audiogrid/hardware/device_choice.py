@@ -11,8 +11,8 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.decoding.whisper.cuda_driver import DriverError, Gpu
@@ -43,15 +43,15 @@ def is_worth_telling(cause: str) -> bool:
     return bool(cause) and cause != NO_DRIVER
 
 
-def _find_gpus(link: Connection) -> None:
-    """Send the GPUs. Runs in a child process, because the driver keeps memory of a process that has used it."""
+def _find_gpus() -> dict[str, Any]:
+    """Returns the GPUs, or the error. Runs in a child process: the driver keeps memory of a process that used it."""
     try:
         gpus = device_access().gpus()
         if gpus:
             device_access().load_cuda_libraries()
-        link.send({"gpus": gpus})
+        return {"gpus": gpus}
     except (DriverError, MissingLibraryError) as error:
-        link.send({"error": str(error), "is_setup": isinstance(error, MissingLibraryError)})
+        return {"error": str(error), "is_setup": isinstance(error, MissingLibraryError)}
 
 
 def find_gpus(environment: Mapping[str, str] = os.environ) -> GpuSearch:

@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -117,11 +116,10 @@ def check_model(engine: Decoder) -> None:
         )
 
 
-def _decode(link: Connection, model_dir: str, device: str, compute_type: str, threads: int, gpu: str) -> None:
-    """Load the model, decode the clip, and send the result; runs in the child process."""
+def _decode(model_dir: str, device: str, compute_type: str, threads: int, gpu: str) -> dict[str, Any]:
+    """Load the model and decode the clip; runs in the child process. Returns fields of ``ClipResult``."""
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    answer: dict[str, Any]
     try:
         from audiogrid.decoding.memory_fallback import AdaptiveEngine, EngineSettings
 
@@ -129,7 +127,7 @@ def _decode(link: Connection, model_dir: str, device: str, compute_type: str, th
         engine = AdaptiveEngine(Path(model_dir), EngineSettings(device, compute_type, threads, batch_size=1))
         loaded = time.perf_counter()
         text = transcribe_clip(engine)
-        answer = {
+        return {
             "text": text,
             "seconds": time.perf_counter() - loaded,
             "load_seconds": loaded - began,
@@ -138,8 +136,7 @@ def _decode(link: Connection, model_dir: str, device: str, compute_type: str, th
             "gpu": str(engine.gpu or ""),
         }
     except Exception as error:
-        answer = {"error": " ".join(f"{type(error).__name__}: {error}".split())}
-    link.send(answer)
+        return {"error": " ".join(f"{type(error).__name__}: {error}".split())}
 
 
 def try_clip(

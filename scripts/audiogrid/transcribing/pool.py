@@ -1,7 +1,7 @@
 """A pool of decoding processes that survives crashes, hangs and out-of-memory kills of its processes.
 
-Every worker process is a ``ProcessPoolExecutor`` of one spawned process, so that an abort, an out-of-memory kill or
-a hang ends one process and its task, never the others.
+Every worker process is a ``ChildProcess`` of its own, so that an abort, an out-of-memory kill or a hang ends one
+process and its task, never the others.
 
 A worker process may have a GPU of its own. When the GPU fails, the process is started again and must decode a known
 clip before it gets another task. A GPU that fails at the clip, or at several tasks in a row, is not used any more.
@@ -15,13 +15,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from audiogrid.core.child_process import ChildDiedError
 from audiogrid.core.errors import AudiogridError, InputError, RetryableError, StoreError
 from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.scheduler import Task, Wait
-from audiogrid.transcribing.worker import WorkerSettings, describe_exit
+from audiogrid.transcribing.worker import WorkerSettings
 from audiogrid.transcribing.worker_process import WorkerProcess, make_processes, reserve_processes
 
 # So many starts of worker processes that fail in a row end the job on this node.
@@ -105,7 +105,7 @@ class WorkerPool:
             worker.discard()
 
     def _assign(self, worker: WorkerProcess, task: Task) -> None:
-        if worker.executor is None:
+        if worker.process is None:
             worker.task = task
             worker.launch()
         else:
@@ -138,7 +138,7 @@ class WorkerPool:
                 worker.discard()
                 self._retry_after_gpu_failure(worker, task, cause, report)
                 return
-            if isinstance(error, BrokenProcessPool):
+            if isinstance(error, ChildDiedError):
                 worker.discard()
             self._count_failure(task, cause, report)
 
@@ -174,8 +174,8 @@ class WorkerPool:
     def _cause(self, worker: WorkerProcess, error: BaseException) -> str:
         if worker.is_overdue:
             return "decoding hung and was stopped"
-        if isinstance(error, BrokenProcessPool):
-            return describe_exit(worker.exit_code())
+        if isinstance(error, ChildDiedError):
+            return str(error)
         return f"{type(error).__name__}: {error}" if not isinstance(error, AudiogridError) else str(error)
 
     def _count_failure(self, task: Task, cause: str, report: Callable[[Outcome], None]) -> None:

@@ -251,17 +251,6 @@ def peak_memory_mb() -> int:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1_000_000)
 
 
-def describe_exit(code: int | None) -> str:
-    """Returns how a worker process ended, in words."""
-    if code is None:
-        return "the worker process was lost"
-    if code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        hint = " (out of memory?)" if -code == signal.SIGKILL else ""
-        return f"the worker process died of {name}{hint}"
-    return f"the worker process ended by itself with exit code {code}"
-
-
 def worker_environment(threads: int) -> dict[str, str]:
     """Returns environment variables of a worker process; they must be set before it starts.
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from multiprocessing.process import BaseProcess
 from typing import Any
 
+from audiogrid.core.child_process import ChildDiedError, ChildProcess
 from audiogrid.decoding.whisper.device_errors import is_device_failure
 from audiogrid.transcribing.scheduler import Task
 from audiogrid.transcribing.worker import WorkerSettings, worker_environment
@@ -27,8 +25,7 @@ class WorkerProcess:
     """
 
     settings: WorkerSettings
-    executor: ProcessPoolExecutor | None = None
-    process: BaseProcess | None = None
+    process: ChildProcess | None = None
     future: Future[Any] | None = None
     task: Task | None = None
     deadline: float = 0.0
@@ -55,50 +52,35 @@ class WorkerProcess:
 
     def may_be_gpu_failure(self, error: BaseException) -> bool:
         """Whether the GPU may have failed, not the task. The death of a process does not tell which of the two."""
-        return bool(self.gpu) and (isinstance(error, BrokenProcessPool) or is_device_failure(error))
+        return bool(self.gpu) and (isinstance(error, ChildDiedError) or is_device_failure(error))
 
     def launch(self) -> None:
         """Start a process and let it load the model."""
         os.environ.update(worker_environment(self.settings.threads))
         # Only a GPU that has failed must decode the known clip again.
         settings = replace(self.settings, examine=True) if self.gpu_failures or self.failed_starts else self.settings
-        before = {process.pid for process in multiprocessing.active_children()}
-        context = multiprocessing.get_context("spawn")
-        self.executor = ProcessPoolExecutor(1, context, initializer=self._program.start, initargs=(settings,))
+        self.process = ChildProcess(self._program.start, (settings,))
         self.is_ready = False
-        self.future = self.executor.submit(self._program.ready)
+        self.future = self.process.submit(self._program.ready)
         self.deadline = time.monotonic() + START_SECONDS
-        fresh = [process for process in multiprocessing.active_children() if process.pid not in before]
-        self.process = fresh[0] if fresh else None
 
     def submit(self, task: Task, seconds: float) -> None:
         """Give the process a task; it is taken to hang after ``seconds``."""
-        assert self.executor is not None
+        assert self.process is not None
         self.task = task
-        self.future = self.executor.submit(self._program.work, task)
+        self.future = self.process.submit(self._program.work, task)
         self.deadline = time.monotonic() + seconds
 
     def kill(self) -> None:
         """End the process at once."""
-        if self.process is not None and self.process.is_alive():
+        if self.process is not None:
             self.process.kill()
-
-    def exit_code(self) -> int | None:
-        """Returns the exit code of the dead process; ``None`` when it is not known."""
-        if self.process is None:
-            return None
-        # The executor's own thread waits for the process, too, and may be the one that learns its code.
-        deadline = time.monotonic() + 5
-        while self.process.exitcode is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return self.process.exitcode
 
     def discard(self) -> None:
         """End the process and forget it."""
-        self.kill()
-        if self.executor is not None:
-            self.executor.shutdown(wait=True, cancel_futures=True)
-        self.executor = self.process = self.future = None
+        if self.process is not None:
+            self.process.close()
+        self.process = self.future = None
         self.is_overdue = False
 
 

@@ -41,10 +41,10 @@ def test_gpus_that_read_the_clip_are_taken_by_auto_and_by_cuda():
 
 
 def test_a_broken_gpu_among_good_ones_is_left_out_and_named():
-    bad = ClipResult(error="the process was ended by SIGABRT")
+    bad = ClipResult(error="the process died of SIGABRT")
     choice = decided("cuda", GpuSearch(("GPU-a", "GPU-b")), {"GPU-a": bad, "GPU-b": GOOD})
     assert choice.gpus == ("GPU-b",)
-    assert choice.warnings == ("GPU-a cannot be used: the process was ended by SIGABRT",)
+    assert choice.warnings == ("GPU-a cannot be used: the process died of SIGABRT",)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_broken_gpu_among_good_ones_is_left_out_and_named():
     [
         (GpuSearch((), "the NVIDIA driver is too old for the libraries: it knows CUDA 11.4"), None, "CUDA 11.4"),
         (GpuSearch((), "libcublas.so.12 is not installed; run pip", True), None, "libcublas.so.12"),
-        (GpuSearch(("GPU-a",)), ClipResult(error="the process was ended by SIGABRT"), "SIGABRT"),
+        (GpuSearch(("GPU-a",)), ClipResult(error="the process died of SIGABRT"), "SIGABRT"),
         (GpuSearch(("GPU-a",)), ClipResult(error="no answer in 300 s"), "no answer"),
         (GpuSearch(("GPU-a",)), ClipResult(error="OutOfMemoryError: it has no memory left"), "no memory left"),
         (GpuSearch(("GPU-a",)), ClipResult("", 0.0, 1.0, 1.0, "cuda", "float16"), "driver and libraries do not fit"),

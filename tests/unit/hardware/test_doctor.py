@@ -76,7 +76,7 @@ def test_missing_model_is_wrong(tmp_path: Path) -> None:
     ("result", "state", "part"),
     [
         (GOOD, "ok", "90%"),
-        (ClipResult(error="the process was ended by SIGABRT"), "wrong", "SIGABRT"),
+        (ClipResult(error="the process died of SIGABRT"), "wrong", "SIGABRT"),
         (ClipResult(error="RuntimeError: CUDA failed with error out of memory"), "wrong", "smaller compute_type"),
         (ClipResult("", 0.0, 1.0, 1.0, "cuda", "float16"), "wrong", "no text at all"),
         (ClipResult("you you you", 0.0, 1.0, 1.0, "cuda", "float16"), "wrong", "you you you"),
@@ -137,15 +137,15 @@ def test_clip_is_speech_of_one_window() -> None:
     assert len(clip.CLIP_TEXT.read_text().split()) > 40
 
 
-def kill_itself(link: object, *arguments: object) -> None:
+def kill_itself(*arguments: object) -> None:
     os.kill(os.getpid(), signal.SIGABRT)
 
 
-def hang(link: object, *arguments: object) -> None:
+def hang(*arguments: object) -> None:
     time.sleep(60)
 
 
-def leave(link: object, *arguments: object) -> None:
+def leave(*arguments: object) -> None:
     os._exit(7)
 
 

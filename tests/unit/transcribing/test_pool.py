@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures.process import BrokenProcessPool
 from types import SimpleNamespace
 
 import pytest
 
+from audiogrid.core.child_process import ChildDiedError
 from audiogrid.core.errors import RetryableError
 from audiogrid.decoding.whisper.device_errors import OutOfMemoryError
 from audiogrid.records.outcome import Outcome
@@ -117,7 +117,7 @@ def test_after_the_last_gpu_comes_the_cpu_or_an_error_that_names_node_and_gpu():
 
 def test_only_gpus_are_blamed_and_only_for_what_can_be_theirs():
     gpu, cpu = Bench("GPU-a").pool._workers[0], Bench().pool._workers[0]
-    for error in (BrokenProcessPool("gone"), RuntimeError(LOST), OutOfMemoryError("full")):
+    for error in (ChildDiedError("gone"), RuntimeError(LOST), OutOfMemoryError("full")):
         assert gpu.may_be_gpu_failure(error) and not cpu.may_be_gpu_failure(error)
     assert not gpu.may_be_gpu_failure(RetryableError("the audio of chunk x is damaged"))
     assert not gpu.may_be_gpu_failure(RuntimeError("fault on request in chunk x"))

@@ -5,7 +5,7 @@ from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.scheduler import Limits, Scheduler, group
-from audiogrid.transcribing.worker import Job, describe_exit
+from audiogrid.transcribing.worker import Job
 
 
 def job(name, seconds, folder="f", options=None):
@@ -57,9 +57,3 @@ def test_the_timeout_is_generous_but_finite():
     assert scheduler.timeout([job("a", 1)]) == 120
     assert Scheduler([], Limits(chunk_timeout=7)).timeout([job("a", 300)]) == 7
     assert math.isinf(Limits().ends_at)
-
-
-def test_what_a_death_looks_like():
-    assert "SIGSEGV" in describe_exit(-11)
-    assert "memory" in describe_exit(-9)
-    assert "exit code 3" in describe_exit(3)

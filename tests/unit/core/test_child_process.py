@@ -1,0 +1,110 @@
+"""A child process answers, raises or dies; its parent goes on in every case."""
+
+import os
+import signal
+import time
+from concurrent.futures import Future
+
+import pytest
+
+from audiogrid.core.child_process import ChildDiedError, ChildProcess, describe_exit
+
+memory: list[str] = []
+
+
+class UnpicklableError(Exception):
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} {two}")
+
+
+def remember(word: str) -> None:
+    memory.append(word)
+
+
+def recall(more: str) -> list[str]:
+    return [*memory, more]
+
+
+def fail() -> None:
+    raise ValueError("wrong")
+
+
+def fail_strangely() -> None:
+    raise UnpicklableError("cannot", "travel")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGABRT)
+
+
+def leave() -> None:
+    os._exit(7)
+
+
+def wait() -> None:
+    time.sleep(60)
+
+
+@pytest.fixture
+def child():
+    child = ChildProcess(remember, ("once",))
+    yield child
+    child.close()
+
+
+def test_calls_are_answered_one_after_another_and_errors_travel(child):
+    assert child.submit(recall, "a").result(30) == ["once", "a"]
+    with pytest.raises(ValueError, match="wrong"):
+        child.submit(fail).result(30)
+    with pytest.raises(RuntimeError, match="UnpicklableError: cannot travel"):
+        child.submit(fail_strangely).result(30)
+    assert child.submit(recall, "b").result(30) == ["once", "b"]
+    assert child.exit_code is None
+
+
+@pytest.mark.parametrize(("call", "cause"), [(die, "died of SIGABRT"), (leave, "ended by itself with exit code 7")])
+def test_a_death_is_named_also_to_whoever_calls_afterwards(call, cause):
+    child = ChildProcess()
+    for function in (call, leave):
+        with pytest.raises(ChildDiedError, match=cause):
+            child.submit(function).result(30)
+    child.close()
+
+
+def test_a_child_that_died_while_idle_is_noticed_at_the_next_call(child):
+    child.submit(recall, "a").result(30)
+    child.kill()
+    with pytest.raises(ChildDiedError, match="SIGKILL"):
+        child.submit(recall, "b").result(30)
+
+
+def test_what_cannot_be_sent_is_the_error_of_the_call(child):
+    with pytest.raises(Exception, match="pickle"):
+        child.submit(lambda: None).result(30)
+    assert child.submit(recall, "a").result(30) == ["once", "a"]
+
+
+def test_closing_ends_a_call(child):
+    future: Future[None] = child.submit(wait)
+    child.close()
+    assert isinstance(future.exception(5), ChildDiedError)
+
+
+def test_no_semaphore_is_needed(child, monkeypatch):
+    """As where /dev/shm is missing or read-only."""
+    import _multiprocessing
+
+    def refuse(*given: object) -> None:
+        raise FileNotFoundError("/dev/shm")
+
+    monkeypatch.setattr(_multiprocessing, "SemLock", refuse)
+    other = ChildProcess(remember, ("again",))
+    assert other.submit(recall, "a").result(30) == ["again", "a"]
+    other.close()
+
+
+def test_exit_codes_are_put_into_words():
+    assert "SIGSEGV" in describe_exit(-signal.SIGSEGV)
+    assert "out of memory?" in describe_exit(-signal.SIGKILL)
+    assert "exit code 3" in describe_exit(3)
+    assert "lost" in describe_exit(None)
