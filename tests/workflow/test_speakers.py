@@ -1,0 +1,111 @@
+"""Speakers in a real run: who says what, what a kill costs, and what runs again after a change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import Workspace
+from runs import jobs, stored, table, text
+from speech import Speech, silence
+
+pytestmark = pytest.mark.workflow
+
+RATE = 16_000
+
+
+def conversation(first: Speech, second: Speech) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
+    """Two voices in turns of two sentences, at one level, with the noise of one room; and who speaks when."""
+    parts: list[np.ndarray] = []
+    turns = []
+    at = 0
+    for number in range(0, 8, 2):
+        for who, speech in enumerate((first, second)):
+            for start, end, _ in speech.spans[number : number + 2]:
+                pcm = speech.pcm[start:end].astype(float)
+                pcm *= 2500 / (np.sqrt((pcm**2).mean()) + 1)
+                turns.append((at, at + len(pcm), who))
+                parts += [pcm, silence(0.3).astype(float)]
+                at += len(pcm) + len(parts[-1])
+    signal = np.concatenate(parts)
+    noise = np.random.default_rng(1).normal(0, 30, len(signal))
+    return np.clip(signal + noise, -32768, 32767).astype(np.int16), turns
+
+
+def voices(store: Path) -> dict[str, tuple[int, int]]:
+    """Results of embedding in a store: key -> inode and time."""
+    return {
+        key: state
+        for key, state in stored(store).items()
+        if "tracklets" in json.loads((store / key[:2] / f"{key}.json").read_text())["result"]
+    }
+
+
+def test_speakers_of_a_run(
+    workspace: Workspace, speakers_model: Path, human_speech: Callable[..., Speech], tmp_path: Path
+) -> None:
+    (workspace.path / "models" / "speakers").symlink_to(speakers_model, target_is_directory=True)
+    pcm, turns = conversation(human_speech("fr", 8), human_speech("it", 8))
+    folder = workspace.path / "in"
+    folder.mkdir()
+    soundfile.write(folder / "two.wav", pcm, RATE)
+    soundfile.write(folder / "quiet.wav", np.zeros(3 * RATE, dtype=np.int16), RATE)
+    faults = tmp_path / "faults" / "faults.json"
+    faults.parent.mkdir()
+    faults.write_text(json.dumps({"embed:two.0000": {"do": "kill", "times": 1}}))
+    options = ("--config", "run=r", "recordings=in", "chunk_minutes=0.5", "language=it", "formats=json,txt,vtt")
+    run, store = workspace.path / "results" / "r", workspace.path / "results" / "store"
+
+    # A worker is killed at its first chunk: that chunk is tried again, nothing else is lost.
+    workspace.snakemake(*options, "speakers=auto", env={"AUDIOGRID_FAULTS": str(faults)})
+    first = voices(store)
+    assert jobs(workspace.path)["embed"] == 1
+    documents = [json.loads((run / "transcripts" / f"{name}.json").read_text()) for name in ("two", "quiet")]
+    assert len(first) == sum(len(one["provenance"]["chunks"]) for one in documents) > 2
+    assert "attempt 2 of 2 follows" in (run / "logs" / "embed" / "s0001.log").read_text()
+
+    document = json.loads((run / "transcripts" / "two.json").read_text())
+    assert [voice["speaker"] for voice in document["speakers"]] == ["Speaker 1", "Speaker 2"]
+    wrong = total = 0.0
+    for start, end, who in turns:
+        for turn in document["turns"]:
+            common = min(end / RATE, turn["end"]) - max(start / RATE, turn["start"])
+            if common > 0:
+                total += common
+                wrong += common * (turn["speaker"] != f"Speaker {who + 1}")
+    assert wrong / total < 0.02
+    assert total > 0.8 * sum(end - start for start, end, _ in turns) / RATE
+    assert "Speaker 2: " in text(run, "two")
+    assert "<v Speaker 1>" in (run / "transcripts" / "two.vtt").read_text()
+    assert (run / "transcripts" / "two.rttm").read_text().startswith("SPEAKER two 1 0.")
+    quiet = json.loads((run / "transcripts" / "quiet.json").read_text())
+    assert (quiet["speakers"], quiet["turns"]) == ([], [])
+    assert (run / "transcripts" / "quiet.rttm").read_text() == ""
+
+    # Another number of speakers, in a table: transcripts are merged again, nothing is embedded or decoded.
+    (workspace.path / "in.tsv").write_text("path\tspeakers\nin/quiet.wav\tnone\nin/two.wav\t2\n")
+    before = (run / "transcripts" / "two.rttm").read_bytes()
+    again = ("--config", "run=r", "recordings=in.tsv", *options[3:])
+    workspace.snakemake(*again)
+    assert "embed" not in jobs(workspace.path)
+    assert "transcribe" not in jobs(workspace.path)
+    assert voices(store) == first
+    assert (run / "transcripts" / "two.rttm").read_bytes() == before
+    assert "speakers" not in json.loads((run / "transcripts" / "quiet.json").read_text())
+
+    # Somebody else's turns in place of the stage, and one that is of another recording.
+    (workspace.path / "who.rttm").write_text("SPEAKER two 1 0 1000 <NA> <NA> Anna <NA> <NA>\n")
+    (workspace.path / "in.tsv").write_text("path\trttm\nin/quiet.wav\t\nin/two.wav\twho.rttm\n")
+    workspace.snakemake(*again, code=1)
+    assert [row["recording"] for row in table(run / "failed.tsv")] == ["two"]
+    assert "another recording" in table(run / "failed.tsv")[0]["cause"]
+    (workspace.path / "who.rttm").write_text("SPEAKER two 1 0 20 <NA> <NA> Anna <NA> <NA>\n")
+    workspace.snakemake(*again)
+    assert {one["speaker"] for one in json.loads((run / "transcripts" / "two.json").read_text())["segments"]} == {
+        "Anna"
+    }
