@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": "audiogrid.cli.doctor",
     "models": "audiogrid.cli.models",
     "store": "audiogrid.cli.store",
+    "speakers": "audiogrid.cli.speakers",
     "init": "audiogrid.cli.init",
 }
 _END = """start here:
