@@ -32,9 +32,14 @@
   const spans = new Array(data.words.length);
   let hits = [];
   let here = -1;
+  // Passages and seams are those of a channel, or of the whole recording; a channel may have several speakers.
+  const isOf = (part, speaker) => {
+    const channel = part.speaker ?? null;
+    return channel === null || channel === speaker || (speaker ?? "").startsWith(`${channel}, speaker `);
+  };
   const within = (passage, word, speaker) => {
     const middle = 500 * (start[word] + end[word]);
-    return passage.start <= middle && middle < passage.end && (passage.speaker ?? null) === speaker;
+    return passage.start <= middle && middle < passage.end && isOf(passage, speaker);
   };
   const dress = (n) => {
     if (spans[n]) return spans[n];
@@ -48,7 +53,7 @@
     const from = 1000 * start[first[n]];
     const to = 1000 * end[first[n + 1] - 1];
     const near = data.passages.filter((passage) => passage.start < to && passage.end > from);
-    const seams = data.seams.filter((seam) => (seam.speaker ?? null) === speaker);
+    const seams = data.seams.filter((seam) => isOf(seam, speaker));
     const parts = document.createDocumentFragment();
     let place = 0;
     for (let i = 0; i < numbers.length; i += PER_WORD) {
