@@ -85,21 +85,26 @@ def _trimmed(start: int, end: int, stretches: list[tuple[int, int]]) -> tuple[in
 
 
 def unspoken_samples(words: Sequence[Word], speech: Sequence[tuple[int, int]], least: int) -> int:
-    """Returns the samples of ``speech`` in stretches longer than ``least`` that hold no part of a word.
+    """Returns the samples of ``speech`` in stretches longer than ``least`` that hold no part of a word."""
+    return sum(end - start for start, end in unspoken_stretches(words, speech, least))
+
+
+def unspoken_stretches(words: Sequence[Word], speech: Sequence[tuple[int, int]], least: int) -> list[tuple[int, int]]:
+    """Returns the stretches of ``speech`` longer than ``least`` samples that hold no part of a word.
 
     Measured on 10 minutes of French prompts: between two words in one stretch of voice activity lie up to
     0.62 s; all stretches of 1.28 s and more were words that the fast pass had lost.
     """
-    total = 0
+    found = []
     for start, end in speech:
         at = start
         for word in [*words, Word(end, end, "", 0.0)]:
             if word.end < start or word.start > end:
                 continue
             if word.start - at > least:
-                total += word.start - at
+                found.append((at, word.start))
             at = max(at, word.end)
-    return total
+    return found
 
 
 def unheard_share(words: Sequence[Word], speech: Sequence[tuple[int, int]]) -> float:

@@ -164,9 +164,12 @@ def test_the_careful_pass_stops_at_the_first_hypothesis_without_flags() -> None:
 
 def test_the_careful_pass_tries_all_and_samples_only_repetition() -> None:
     short = said(0.0, "The committee", 24.0)
-    model = FakeModel([short, said("The"), said("end"), short])
+    # Two words in 24 s leave a hole before and one behind them, so the window is decoded in three parts, too.
+    parts = [said("no"), said("The"), said("end")]
+    model = FakeModel([short, *parts, said("The"), said("end"), short])
     hypotheses = read(model, said("The"), window(), DecodeOptions())
-    assert [one.path for one in hypotheses] == ["fast", "sequential", "halves", "continuous"]
+    assert [one.path for one in hypotheses] == ["fast", "sequential", "parts", "halves", "continuous"]
+    assert len(hypotheses[2].decoded) == 3 and not model.answers
     bad = said(0.0, "no " * 60, 24.0, logprob=-1.5)
     model = FakeModel([bad, said("no " * 30), said("no " * 30), bad, bad, said(0.0, FULL, 24.0)])
     hypotheses = read(model, bad, window(), DecodeOptions(temperatures=[0.2, 0.4, 0.6]))

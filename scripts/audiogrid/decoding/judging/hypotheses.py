@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audiogrid.core.timebase import SAMPLE_RATE, to_samples
+from audiogrid.decoding.judging.holes import credible_words
 from audiogrid.decoding.judging.loops import cut_loops, is_evenly_spoken, log_probability, loop_words
 from audiogrid.decoding.judging.quality_rules import flags
 from audiogrid.decoding.judging.scoring import Evidence, score
@@ -117,9 +118,11 @@ def align(model: Model, hypothesis: Hypothesis, window: DecodingWindow, options:
 def with_words(hypothesis: Hypothesis, words: list[Word], window: DecodingWindow, options: DecodeOptions) -> Hypothesis:
     """Returns the hypothesis with these words, and with the evidence that follows from their times."""
     least = to_samples(options.max_unspoken_seconds)
-    unspoken = unspoken_samples(words, window.speech, least)
+    # A word that is stretched over a lost sentence must not hide it.
+    credible = credible_words(words)
+    unspoken = unspoken_samples(credible, window.speech, least)
     # The repetitions of a loop have times like all words, so they hide that nothing was read there.
-    truly = unspoken_samples(cut_loops(words, options.min_repeats), window.speech, least)
+    truly = unspoken_samples(cut_loops(credible, options.min_repeats), window.speech, least)
     evidence = replace(
         hypothesis.evidence,
         unspoken_seconds=round(unspoken / SAMPLE_RATE, 3),

@@ -3,10 +3,11 @@
 1. ``sequential``: the same audio with timestamps and a wide beam; where the model stops early, decoding goes
    on from its last timestamp, as in Whisper's reference decoder. Unlike there, it also goes on when the last timestamp
    says that nothing follows but voice activity says otherwise.
-2. ``halves``: the window split at its longest inner pause; both parts without timestamps.
-3. ``continuous``: the audio as it was recorded, with the silence that had been left out and half a second on both
+2. ``parts``: the window cut where speech without words begins and ends; each part without timestamps.
+3. ``halves``: the window split at its longest inner pause; both parts without timestamps.
+4. ``continuous``: the audio as it was recorded, with the silence that had been left out and half a second on both
    sides, so that nothing depends on voice activity.
-4. ``temperature``: sampling, only where everything before is repetitive or very improbable. Not reproducible.
+5. ``temperature``: sampling, only where everything before is repetitive or very improbable. Not reproducible.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from itertools import pairwise
 import numpy as np
 
 from audiogrid.core.timebase import to_samples
+from audiogrid.decoding.judging.holes import layouts_around_holes
 from audiogrid.decoding.judging.hypotheses import (
     DecodedSpan,
     DecodingWindow,
@@ -108,6 +110,14 @@ def _alternatives(
     yield build_hypothesis(
         model, "sequential", window.language, window, decode_sequentially(model, pcm, window, window.layout, options)
     )
+    aligned = [one for one in hypotheses if one.words and one.evidence.unspoken_seconds > 0]
+    if aligned:
+        least = to_samples(options.max_unspoken_seconds)
+        parts = layouts_around_holes(window.layout, aligned[-1].words or [], window.speech, least)
+        if len(parts) > 1:
+            yield build_hypothesis(
+                model, "parts", window.language, window, _decode_parts(model, pcm, window, parts, options)
+            )
     parts = split_at_longest_pause(window)
     if len(parts) > 1:
         yield build_hypothesis(
