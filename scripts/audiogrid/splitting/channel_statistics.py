@@ -5,7 +5,7 @@ Nothing here decides anything; ``crosstalk`` does, once the last sample has arri
 
 from __future__ import annotations
 
-from itertools import pairwise, permutations
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
@@ -30,8 +30,9 @@ class ChannelStatistics:
     """Takes the samples of all channels in blocks of any length.
 
     ``levels``: dB (0 dB: one quantisation step) per frame of 512 samples and band. ``products``: per second, the sums
-    of the products of every two channels. ``spectra``: (leading, other) -> sum of the whitened cross spectra of all
-    windows in which one channel is much louder than the other one.
+    of the products of every two channels. ``likeness``: of every two channels, per window of 0.5 s: the highest
+    normalised cross-correlation, its delay in samples, and the levels of both in dB. ``spectra``: (leading, other) ->
+    sum of the whitened cross spectra of all windows in which one channel is much louder than the other one.
     """
 
     def __init__(self, channels: int) -> None:
@@ -39,6 +40,9 @@ class ChannelStatistics:
         self._held: np.ndarray = np.zeros((channels, 0), np.float32)
         self._levels: list[np.ndarray] = []
         self._products: list[np.ndarray] = []
+        self._likeness: dict[tuple[int, int], list[np.ndarray]] = {
+            pair: [] for pair in combinations(range(channels), 2)
+        }
         self.spectra = {pair: np.zeros(WINDOW // 2 + 1, np.complex128) for pair in permutations(range(channels), 2)}
         frequencies = np.fft.rfftfreq(FRAME, 1 / SAMPLE_RATE)
         self._bands = [
@@ -74,6 +78,10 @@ class ChannelStatistics:
         """Returns the sums of products, float64, shape ``(blocks, channels, channels)``."""
         return np.concatenate([np.zeros((0, self.channels, self.channels)), *self._products])
 
+    def likeness(self, source: int, channel: int) -> np.ndarray:
+        """Returns the likeness of two channels (``source`` < ``channel``), float32, shape ``(windows, 4)``."""
+        return np.concatenate([np.zeros((0, 4), np.float32), *self._likeness[source, channel]])
+
     def _take(self, pcm: np.ndarray) -> None:
         blocks = pcm.reshape(self.channels, -1, BLOCK).astype(np.float64)
         self._products.append(np.einsum("abt,cbt->bac", blocks, blocks))
@@ -89,7 +97,20 @@ class ChannelStatistics:
         windows = pcm[:, : pcm.shape[1] // WINDOW * WINDOW].reshape(self.channels, -1, WINDOW)
         level = 10 * np.log10(np.maximum(np.square(windows).mean(axis=-1), 1e-3))
         spectrum = np.fft.rfft(windows * np.hanning(WINDOW))
+        for (one, other), found in self._likeness.items():
+            found.append(_highest(spectrum[one], spectrum[other], level[one], level[other]))
         for (leading, other), total in self.spectra.items():
             leads = (level[leading] > _SILENT_DB) & (level[leading] >= level[other] + _LEADS_DB)
             cross = (np.conj(spectrum[leading]) * spectrum[other])[leads]
             total += np.where(self._correlated, cross / np.maximum(np.abs(cross), 1e-9), 0).sum(axis=0)
+
+
+def _highest(spectrum: np.ndarray, other: np.ndarray, level: np.ndarray, other_level: np.ndarray) -> np.ndarray:
+    """Returns the highest normalised cross-correlation (with its sign), its delay and both levels, per window."""
+    correlation = np.fft.irfft(np.conj(spectrum) * other, WINDOW)
+    place = np.abs(correlation).argmax(axis=-1)
+    peak = np.take_along_axis(correlation, place[:, None], axis=-1)[:, 0]
+    energy = [np.square(np.fft.irfft(one, WINDOW)).sum(axis=-1) for one in (spectrum, other)]
+    delay = np.where(place > WINDOW // 2, place - WINDOW, place)
+    share = peak / np.maximum(np.sqrt(energy[0] * energy[1]), 1e-9)
+    return np.stack([share, delay, level, other_level], axis=-1).astype(np.float32)

@@ -16,16 +16,9 @@ import numpy as np
 
 from audiogrid.core.timebase import SAMPLE_RATE, clock
 from audiogrid.media.vad import FRAME
+from audiogrid.splitting.channel_copies import LATEST, find_copies, partly_same, without_short
 from audiogrid.splitting.channel_statistics import WINDOW, ChannelStatistics
 
-# Two channels are the same where the best multiple of one leaves less than this share of the other's energy ...
-_SAME_RESIDUAL = 0.01
-# ... in this share of the seconds that are not this far below the loudest ones.
-_SAME_SHARE = 0.98
-_QUIET_DB = 40.0
-
-# A leak comes at most this much later (samples).
-_LATEST = SAMPLE_RATE // 5
 # Height of the peak of the cross-correlation over its noise (root mean square) that proves a leak.
 _PROOF = 9.0
 
@@ -73,18 +66,23 @@ class Crosstalk:
             for copy, source in sorted(self.copies.items())
         ]
         return found + [
-            f"channel {channel + 1} also holds channel {source + 1}, {quieter:.0f} dB quieter: "
+            f"channel {channel + 1} also holds channel {source + 1}, {_much_quieter(quieter)}: "
             f"{clock(round(seconds * SAMPLE_RATE))} in which nobody else speaks are left to channel {source + 1}"
             for channel, (source, quieter, seconds) in sorted(self.leaks.items())
         ]
 
 
+def _much_quieter(decibels: float) -> str:
+    return f"{decibels:.0f} dB quieter" if decibels else "word for word"
+
+
 def find_crosstalk(statistics: ChannelStatistics) -> Crosstalk:
     """Returns copies and leaks among the channels of a recording whose last sample has arrived."""
-    copies = _copies(statistics.products())
+    copies = find_copies(statistics)
     originals = [channel for channel in range(statistics.channels) if channel not in copies]
     delays = _delays(statistics, originals)
-    if not delays:
+    partly = partly_same(statistics, originals)
+    if not delays and not partly:
         return Crosstalk(copies, {}, {})
     levels = {channel: _smoothed(statistics.levels(channel)) for channel in originals}
     gains: dict[int, np.ndarray] = {}
@@ -97,39 +95,24 @@ def find_crosstalk(statistics: ChannelStatistics) -> Crosstalk:
                 quieter, leak = _leak(_later(levels[source], delays[source, channel]), levels[channel], floor)
                 if quieter is not None:
                     predicted.append((source, quieter, leak))
+        leaked = np.zeros(len(levels[channel]), bool)
+        main: tuple[int, float] | None = None
+        if channel in partly:
+            source, leaked = partly[channel]
+            main = source, 0.0
         if predicted:
             sources = np.max(
                 [_total(_decaying(_later(levels[s], delays[s, channel]))) for s, _, _ in predicted], axis=0
             )
-            leaked = _leaked(levels[channel], floor, sources, np.max([leak for _, _, leak in predicted], axis=0))
-            seconds = float(leaked.sum() * FRAME / SAMPLE_RATE)
-            if seconds >= _WORTH:
-                main = min(predicted, key=lambda item: item[1])
-                gains[channel] = _gain(statistics.levels(channel), floor, leaked)
-                leaks[channel] = main[0], main[1], seconds
+            expected = np.max([leak for _, _, leak in predicted], axis=0)
+            leaked = leaked | _leaked(levels[channel], floor, sources, expected)
+            loudest = min(predicted, key=lambda item: item[1])
+            main = main or (loudest[0], loudest[1])
+        seconds = float(leaked.sum() * FRAME / SAMPLE_RATE)
+        if main is not None and seconds >= _WORTH:
+            gains[channel] = _gain(statistics.levels(channel), floor, leaked)
+            leaks[channel] = *main, seconds
     return Crosstalk(copies, gains, leaks)
-
-
-def _copies(products: np.ndarray) -> dict[int, int]:
-    """Returns channels that are a multiple of an earlier one, second by second."""
-    copies: dict[int, int] = {}
-    if not len(products):
-        return copies
-    energy = np.einsum("bcc->cb", products)
-    for channel in range(1, len(energy)):
-        for source in range(channel):
-            if source in copies:
-                continue
-            loud = np.maximum(energy[source], energy[channel])
-            heard = loud > max(loud.max() / 10 ** (_QUIET_DB / 10), 1.0)
-            if not heard.any() or not energy[source][heard].any() or not energy[channel][heard].any():
-                continue
-            both = np.maximum(energy[source] * energy[channel], 1e-9)
-            residual = 1 - products[:, source, channel] ** 2 / both
-            if np.mean(residual[heard] < _SAME_RESIDUAL) >= _SAME_SHARE:
-                copies[channel] = source
-                break
-    return copies
 
 
 def _smoothed(levels: np.ndarray) -> np.ndarray:
@@ -157,13 +140,13 @@ def _delays(statistics: ChannelStatistics, channels: list[int]) -> dict[tuple[in
 def _delay(spectrum: np.ndarray) -> int | None:
     """Returns the delay of the one clear peak of a summed cross spectrum; ``None`` where there is none."""
     correlation = np.abs(np.fft.irfft(spectrum, WINDOW))
-    near = np.concatenate([correlation[: _LATEST + 1], correlation[-_LATEST:]])
-    far = correlation[_LATEST + 1 : -_LATEST]
+    near = np.concatenate([correlation[: LATEST + 1], correlation[-LATEST:]])
+    far = correlation[LATEST + 1 : -LATEST]
     noise = float(np.sqrt(np.square(far).mean()))
     if not noise or float(near.max()) < _PROOF * noise:
         return None
     peak = int(near.argmax())
-    return peak if peak <= _LATEST else peak - len(near)
+    return peak if peak <= LATEST else peak - len(near)
 
 
 def _later(levels: np.ndarray, delay: int) -> np.ndarray:
@@ -203,22 +186,12 @@ def _leaked(mine: np.ndarray, floor: np.ndarray, sources: np.ndarray, expected: 
     own = _total(mine) > _total(expected) + _OWN_DB
     own |= (mine > expected + _OWN_BAND_DB).sum(axis=-1) >= 2
     own &= _total(mine) > _total(floor[None]) + 2 * _NOISE_DB
-    own = _without_short(own, _SMOOTHED)
+    own = without_short(own, _SMOOTHED)
     own = np.convolve(own, np.ones(2 * _KEPT + 1), mode="same") > 0
     leaked = ~own & (sources >= _total(mine) + _LEAST_DB) & (_total(mine) > _total(floor[None]) + _NOISE_DB)
     # Breaks between two leaks: a soft sound, a pause.
-    leaked = ~_without_short(~leaked, _BREAK) & ~own
-    return _without_short(leaked, _SHORTEST)
-
-
-def _without_short(flags: np.ndarray, least: int) -> np.ndarray:
-    """Returns ``flags`` without runs of fewer than ``least`` frames."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    kept = flags.copy()
-    for start, end in edges.reshape(-1, 2):
-        if end - start < least:
-            kept[start:end] = False
-    return kept
+    leaked = ~without_short(~leaked, _BREAK) & ~own
+    return without_short(leaked, _SHORTEST)
 
 
 def _gain(levels: np.ndarray, floor: np.ndarray, leaked: np.ndarray) -> np.ndarray:

@@ -125,6 +125,33 @@ def test_a_multiple_of_a_channel_is_a_copy(factor):
     assert "channel 2 holds the same sound as channel 1: it is transcribed once" in found.remarks()[0]
 
 
+@pytest.mark.parametrize(("delay", "factor"), [(30, 1), (480, -0.5)])
+def test_a_later_copy_is_a_copy(delay, factor):
+    """A tool, or a line, that has made one channel of another: up to 30 ms later."""
+    one = call(300)[0]
+    noise = np.random.default_rng(3).normal(size=len(one)) * 3
+    found = analyse(np.stack([one, np.rint(np.roll(one, delay) * factor + noise).astype(np.int16)]))
+    assert found.copies == {1: 0}
+
+
+def test_two_microphones_in_a_room_are_two_channels():
+    """Both hear both parties, 4 dB apart, each by its own way through the room."""
+    found = analyse(call(4, 40, 0.4))
+    assert (found.copies, found.gains) == ({}, {})
+
+
+@pytest.mark.parametrize("delay", [0, 4])
+def test_parties_that_leak_into_each_other_are_no_copies(delay):
+    """Nobody speaks at the same time: each second of one channel is a multiple of the other one's."""
+    clean = call(300, noise=0)
+    clean[1, 20 * SECOND : 22 * SECOND] = 0
+    leak = np.roll(clean[::-1], delay, axis=1) * 0.1
+    found = analyse(np.rint(clean + leak).astype(np.int16))
+    assert found.copies == {}
+    assert muted(found, 1, ALONE[0]) > 0.9
+    assert muted(found, 1, ALONE[1]) == 0
+
+
 def test_copies_and_leaks_among_more_channels():
     pcm = call(25)
     found = analyse(np.stack([pcm[0], pcm[1], pcm[0], np.zeros_like(pcm[0])]))
@@ -135,7 +162,20 @@ def test_copies_and_leaks_among_more_channels():
 
 
 def test_one_sentence_of_its_own_makes_a_channel_no_copy():
+    """What is the same is left to the first channel, the sentence stays."""
     pcm = np.stack([call(300)[0]] * 2)
+    pcm[1, 24 * SECOND : 27 * SECOND] = voice(3, 9).astype(np.int16)
+    found = analyse(pcm)
+    assert found.copies == {}
+    assert muted(found, 1, [(24, 27)]) == 0
+    assert muted(found, 1, TURNS[0]) == 1
+    assert 0 not in found.gains
+    assert "channel 2 also holds channel 1, word for word" in found.remarks()[0]
+
+
+def test_one_sentence_of_its_own_makes_a_channel_no_later_copy():
+    one = call(300)[0]
+    pcm = np.stack([one, np.roll(one, 480)])
     pcm[1, 24 * SECOND : 27 * SECOND] = voice(3, 9).astype(np.int16)
     assert analyse(pcm).copies == {}
 

@@ -1,0 +1,112 @@
+"""Finds channels, and seconds of them, that hold the same sound as an earlier channel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.media.vad import FRAME
+from audiogrid.splitting.channel_statistics import BLOCK, ChannelStatistics
+
+#: What one channel has of another one comes at most this much later (samples).
+LATEST = SAMPLE_RATE // 5
+
+# Two channels are the same in a second where the best multiple of one leaves less than this share of the other's
+# energy. Seconds this far below the loudest one do not count.
+_SAME_RESIDUAL = 0.01
+_QUIET_DB = 40.0
+# The multiple may vary by this much.
+_SAME_DB = 3.0
+# Fewer same seconds in a row than this may be chance.
+_SAME_SECONDS = 2
+
+# Two channels are the same, one later than the other, where their cross-correlation is this high, at one delay give or
+# take some samples, in this share of the windows that are not this far below the loudest ones. So many windows in a row
+# that are not alike are a channel's own speech.
+_SAME_CORRELATION = 0.8
+_SAME_DELAY = 8
+_LATER_SHARE = 0.85
+_OWN_WINDOWS = 3
+_FEWEST_WINDOWS = 4
+_SILENT_DB = 20.0
+
+
+def find_copies(statistics: ChannelStatistics) -> dict[int, int]:
+    """Returns channels that are a multiple of an earlier one, perhaps a little later than it."""
+    copies: dict[int, int] = {}
+    products = statistics.products()
+    for channel in range(1, statistics.channels):
+        for source in range(channel):
+            if source in copies:
+                continue
+            heard, same = _same_seconds(products, source, channel)
+            whole = bool(heard.any()) and bool((same == heard).all())
+            if whole or _is_later(statistics.likeness(source, channel)):
+                copies[channel] = source
+                break
+    return copies
+
+
+def partly_same(statistics: ChannelStatistics, channels: list[int]) -> dict[int, tuple[int, np.ndarray]]:
+    """Returns channels that are a multiple of an earlier one for some seconds: its number, and those frames (bool)."""
+    products = statistics.products()
+    found: dict[int, tuple[int, np.ndarray]] = {}
+    for channel, source in ((c, s) for c in channels for s in channels if s < c):
+        _, same = _same_seconds(products, source, channel, factor=1.0)
+        same = without_short(same, _SAME_SECONDS)
+        if same.any():
+            frames = np.arange(len(statistics.levels(channel))) * FRAME // BLOCK
+            known = found[channel][1] if channel in found else False
+            found[channel] = source, same[np.minimum(frames, len(same) - 1)] | known
+    return found
+
+
+def _same_seconds(
+    products: np.ndarray, source: int, channel: int, factor: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the seconds in which two channels are heard, and those in which one is a multiple of the other.
+
+    ``factor``: the multiple, give or take 3 dB; ``None``: the usual one. Two parties that leak into each other's
+    channels are multiples of each other, too, but now by one factor, now by another.
+    """
+    energy, other, both = (products[:, source, source], products[:, channel, channel], products[:, source, channel])
+    loud = np.maximum(energy, other)
+    heard = loud > max(float(loud.max(initial=0)) / 10 ** (_QUIET_DB / 10), 1.0)
+    residual = 1 - both**2 / np.maximum(energy * other, 1e-9)
+    same = heard & (energy > 0) & (other > 0) & (residual < _SAME_RESIDUAL)
+    if not same.any():
+        return heard, same
+    factors = both / np.maximum(energy, 1e-9)
+    wanted = float(np.median(factors[same])) if factor is None else factor
+    apart = 20 * np.abs(np.log10(np.maximum(np.abs(factors), 1e-9) / abs(wanted)))
+    return heard, same & (apart <= _SAME_DB) & ((factors > 0) == (wanted > 0) if factor is None else True)
+
+
+def _is_later(likeness: np.ndarray) -> bool:
+    """Whether two channels are the same but for one delay. ``likeness``: as ``ChannelStatistics`` has it.
+
+    Where a sentence begins or ends in a window the correlation is lower, so not all windows have to be alike.
+    """
+    if not len(likeness):
+        return False
+    correlation, delays, level, other = likeness.T
+    loud = np.maximum(level, other)
+    heard = loud > max(float(loud.max()) - _QUIET_DB, _SILENT_DB)
+    if heard.sum() < _FEWEST_WINDOWS:
+        return False
+    delay, factor = float(np.median(delays[heard])), float(np.median((other - level)[heard]))
+    alike = (np.abs(correlation) >= _SAME_CORRELATION) & (np.abs(delays - delay) <= _SAME_DELAY)
+    alike &= np.abs(other - level - factor) <= _SAME_DB
+    own = without_short(heard & ~alike, _OWN_WINDOWS)
+    # Without a delay the seconds themselves tell, and more exactly.
+    return _SAME_DELAY < abs(delay) <= LATEST and not own.any() and bool(alike[heard].mean() >= _LATER_SHARE)
+
+
+def without_short(flags: np.ndarray, least: int) -> np.ndarray:
+    """Returns ``flags`` without runs of fewer than ``least`` frames."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    kept = flags.copy()
+    for start, end in edges.reshape(-1, 2):
+        if end - start < least:
+            kept[start:end] = False
+    return kept
