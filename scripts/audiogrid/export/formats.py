@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiogrid.core.errors import InputError
-from audiogrid.export import (
+from audiogrid.export.cues import CueOptions
+from audiogrid.export.format_options import FormatOptions
+from audiogrid.export.renderers import (
     annotation_files,
     plain_files,
     reading_files,
@@ -19,8 +21,6 @@ from audiogrid.export import (
     timed_text,
     transcription_files,
 )
-from audiogrid.export.cues import CueOptions
-from audiogrid.export.format_options import FormatOptions
 from audiogrid.export.rendering import Transcript
 
 Document = Mapping[str, Any]

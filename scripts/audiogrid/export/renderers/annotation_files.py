@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from audiogrid.export.cues import gap_text
 from audiogrid.export.line_breaking import milliseconds
-from audiogrid.export.plain_files import one_line
+from audiogrid.export.renderers.plain_files import one_line
 from audiogrid.export.rendering import Transcript, speaker_of
 
 # Start and end in milliseconds, text.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from audiogrid.export.plain_files import one_line
+from audiogrid.export.renderers.plain_files import one_line
 from audiogrid.export.rendering import Transcript, speaker_of
 
 # A pause of a speaker up to this many seconds does not end a turn.

@@ -9,8 +9,8 @@ from typing import Any
 
 from audiogrid.export.cues import gap_text
 from audiogrid.export.paragraphs import texts_of
-from audiogrid.export.plain_files import one_line
 from audiogrid.export.provenance import model_names
+from audiogrid.export.renderers.plain_files import one_line
 from audiogrid.export.rendering import Transcript, speaker_of
 
 

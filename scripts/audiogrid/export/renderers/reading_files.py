@@ -11,7 +11,7 @@ from typing import Any
 from audiogrid.export.cues import gap_text
 from audiogrid.export.format_options import time_mark
 from audiogrid.export.paragraphs import Paragraph, texts_of
-from audiogrid.export.plain_files import one_line
+from audiogrid.export.renderers.plain_files import one_line
 from audiogrid.export.rendering import Transcript
 
 #: Words below this probability are marked as doubtful.

@@ -6,7 +6,7 @@ import html
 import re
 
 from audiogrid.export.cues import speaker_prefix
-from audiogrid.export.plain_files import one_line
+from audiogrid.export.renderers.plain_files import one_line
 from audiogrid.export.rendering import Transcript
 
 _ARROW = re.compile(r"-{2,}>")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from audiogrid.export.cues import speaker_prefix
-from audiogrid.export.plain_files import one_line
+from audiogrid.export.renderers.plain_files import one_line
+from audiogrid.export.renderers.subtitle_files import stamp
 from audiogrid.export.rendering import Transcript
-from audiogrid.export.subtitle_files import stamp
 
 _TT = "http://www.w3.org/ns/ttml"
 _STYLING = "http://www.w3.org/ns/ttml#styling"
