@@ -1,4 +1,4 @@
-"""The audio tracks of a file: what they are, whether anybody speaks on them, and which of them are transcribed."""
+"""The audio tracks of a file: what they are, whether they hold speech, and which of them are transcribed."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def listed_tracks(container: Any, programmes: Mapping[int, int] | None = None) -
                 codec=context.name if context else "",
                 channels=context.channels if context else 0,
                 language=code if code in CODES else language if code else "",
-                # What FFmpeg and Apple write where nobody gave a name.
+                # What FFmpeg and Apple write where a track has no name.
                 title="" if title in ("SoundHandler", "Core Media Audio") else " ".join(title.split()),
                 is_default=bool(stream.disposition & flags.default),
                 is_extra=bool(stream.disposition & extra),
@@ -123,7 +123,7 @@ def with_sounds(tracks: Iterable[AudioTrack], sounds: Iterable[Sound]) -> list[A
 def choose_tracks(tracks: Sequence[AudioTrack], wish: TrackWish, main: int, language: str | None = None) -> Choice:
     """Returns the tracks to transcribe.
 
-    ``auto`` takes a track on which somebody speaks, if there is one; several mono tracks with speech in one language
+    ``auto`` takes a track with speech, if there is one; several mono tracks with speech in one language
     are channels of one recording. Only among tracks that are equal in this do flags decide: the recording's
     ``language``, the default flag, then ``main`` (the one that players take). Raises ``MediaError`` when a track
     that is asked for does not exist or cannot be decoded.
@@ -208,7 +208,7 @@ def _automatic(tracks: Sequence[AudioTrack], usable: Sequence[AudioTrack], main:
         remarks.append(f"audio track {taken} of {len(tracks)} is transcribed")
     silent = [track.name for track in left if track.sound in ("silence", "sound")]
     if silent:
-        remarks.append(f"nobody speaks on {', '.join(silent)}")
+        remarks.append(f"there is no speech on {', '.join(silent)}")
     notes = []
     if with_speech:
         names = ", ".join(with_speech)

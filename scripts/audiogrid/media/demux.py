@@ -177,7 +177,7 @@ def open_container(path: MediaFile, part: Part | None = None) -> Iterator[Any]:
 
 
 def main_track(container: Any) -> int:
-    """Number (from 1) of the audio track that FFmpeg and players take if nobody chooses."""
+    """Number (from 1) of the audio track that FFmpeg and players take by default."""
     tracks = list(container.streams.audio)
     best = container.streams.best("audio") or tracks[0]
     return [track.index for track in tracks].index(best.index) + 1

@@ -1,4 +1,4 @@
-"""Many channels into one, without clipping and without cancelling them against each other."""
+"""Mixes many channels into one, without clipping and without cancelling them against each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Speech is in the centre of films, the front pair of most else; nothing is left out, since
+# In films speech is in the centre channel, elsewhere mostly in the front pair. No channel is left out, because
 # microphones are recorded under any channel name.
 _WEIGHTS = {"FC": 1.41, "FL": 1.0, "FR": 1.0, "DL": 1.0, "DR": 1.0}
 _OTHER_WEIGHT = 0.71
@@ -22,7 +22,7 @@ _PROBE_POINTS = 8_192
 
 
 def channel_weights(names: list[str] | None, channels: int) -> NDArray[np.float32]:
-    """Weights by channel name (``FL``, ``FC``, ...), shape ``(channels,)``, summing to 1; equal without names."""
+    """Returns weights by channel name (``FL`` ...), shape ``(channels,)``, that add up to 1; equal without names."""
     if names is None or len(names) != channels or channels <= 2:
         return np.full(channels, 1 / channels, np.float32)
     raw = np.array([_WEIGHTS.get(name, _OTHER_WEIGHT) for name in names])
@@ -33,9 +33,8 @@ def channel_weights(names: list[str] | None, channels: int) -> NDArray[np.float3
 class Downmix:
     """Weighted sum of channels, block after block.
 
-    Channels wired with opposite polarity would cancel; where the sum has lost nearly all power,
-    such channels are turned around. The choice is made per block and kept until a block
-    clearly contradicts it, with a short fade between two choices.
+    Channels of opposite polarity would cancel. Where the sum has lost nearly all power, such channels are inverted.
+    The choice is made per block and kept until a block clearly contradicts it, with a short fade between two choices.
     """
 
     def __init__(self, weights: NDArray[np.float32]) -> None:

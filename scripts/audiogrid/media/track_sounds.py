@@ -1,4 +1,4 @@
-"""Listens to the audio tracks of a file that has several, to find out on which of them somebody speaks."""
+"""Listens to the audio tracks of a file that has several, to find out which of them hold speech."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOUD = 16_000
 def hear_track(path: MediaFile, number: int, seconds: float | None, *, until_decoded: bool = False) -> Sound:
     """Returns what is to be heard on a track (``number`` from 1) of a file of about ``seconds``.
 
-    A few places are listened to first, then all of it: only a track on which nobody speaks is read whole.
+    A few places are listened to first, then all of it: only a track without speech is read whole.
     ``until_decoded``: it is enough to know whether it can be decoded.
     """
     found: Sound = "undecodable"

@@ -1,10 +1,10 @@
-"""Where somebody speaks: frame probabilities of a small neural detector, and spans made of them.
+"""Finds speech: frame probabilities of a small neural detector, and spans made of them.
 
 The network is Silero VAD v6 (MIT licence), the ONNX file that faster-whisper ships. It is run
 here without importing faster-whisper, whose own caller needs the whole signal as floats at once
-and costs 0.2 s of imports. The network sees a frame of 512 samples behind the last 64 samples of
-the frame before, and carries an LSTM state from frame to frame; both are carried over from block
-to block here, so that the result does not depend on how the signal is cut up (bit for bit).
+and costs 0.2 s of imports. The network takes a frame of 512 samples together with the last 64 samples
+of the frame before, and carries an LSTM state from frame to frame. Both are kept from block to block
+here, so that the result does not depend on how the signal is divided (bit for bit).
 """
 
 from __future__ import annotations

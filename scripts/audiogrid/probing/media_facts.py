@@ -2,7 +2,7 @@
 
 The length in a header may be wrong (variable bit rate without an index, a file that was cut off), so the duration
 comes from the last audio packets. Of a file with one audio track only the first half second is decoded; of one with
-several as much as it takes to find out on which of them somebody speaks.
+several as much as it takes to find out which of them hold speech.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _open(path: MediaFile, parts: FileParts, wish: TrackWish, language: str | No
             seconds = container.duration / 1e6 if container.duration else None
     if count == 1:
         return _Opened(Choice(()), 1, [_with_later_parts(found, path, parts, None)])
-    # Only `auto` asks whether somebody speaks.
+    # Only `auto` depends on which tracks hold speech.
     sounds = [hear_track(path, track.number, seconds, until_decoded=wish != (AUTO,)) for track in listed]
     choice = choose_tracks(with_sounds(listed, sounds), wish, main, language)
     return _Opened(replace(choice, tracks=()) if choice.tracks == (main,) else choice, count, [])

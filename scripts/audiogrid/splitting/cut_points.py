@@ -38,7 +38,7 @@ _DISTANCE_DB = 3.0  # ... as much as a pause 3 dB louder
 _DISTANCE_HARD = 0.1  # ... as much as 0.1 more probability of speech
 # A short pause longer by one frame is worth as much as one quieter by this: in noise all are equally loud.
 _LENGTH_DB = 0.5
-# Energy counts half as much as the probability of speech where nobody pauses.
+# Energy counts half as much as the probability of speech in continuous speech.
 _ENERGY_HARD = 0.5
 _SMOOTHING = 5
 

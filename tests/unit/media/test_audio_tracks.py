@@ -107,7 +107,7 @@ def test_the_microphone_is_heard_and_not_the_silent_desktop(tmp_path: Path, name
     pcm = np.concatenate(list(stream_pcm(path, tracks=facts.tracks)), axis=1)
 
     assert (facts.tracks, facts.channels, facts.note) == ([2], 1, None)
-    assert "nobody speaks on 1" in facts.remarks[0]
+    assert "there is no speech on 1" in facts.remarks[0]
     assert np.array_equal(pcm[0], spoken)
 
 

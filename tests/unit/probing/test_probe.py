@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import bad_media
-from audiogrid.probing import isolation as guarded
+from audiogrid.probing import isolation
 from audiogrid.probing.isolation import FileOutcome, run_isolated
 from audiogrid.probing.list_recordings import list_sources
 from audiogrid.probing.probe import known_ids, probe, write_rejected
@@ -59,7 +59,7 @@ def _ends_afterwards(path: str) -> FileOutcome:
 
 def test_a_process_that_ends_while_it_waits_costs_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [f"file{index}" for index in range(3)]
-    monkeypatch.setattr(guarded, "_BATCH", 1)
+    monkeypatch.setattr(isolation, "_BATCH", 1)
 
     def pause(path: str, outcome: FileOutcome) -> None:
         # The process is gone before it is given its next file.
@@ -93,7 +93,7 @@ def test_whatever_goes_wrong_with_a_file_is_a_reason(tmp_path: Path, monkeypatch
             raise error
 
         monkeypatch.setattr("audiogrid.probing.media_facts.probe_media", fail)
-        reason = guarded.probe_file(path).reason or ""
+        reason = isolation.probe_file(path).reason or ""
         assert words in reason and "\n" not in reason
 
 

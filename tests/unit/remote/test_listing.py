@@ -9,7 +9,7 @@ import pytest
 import storages
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError, RetryableError
-from audiogrid.probing import isolation as guarded
+from audiogrid.probing import isolation
 from audiogrid.probing.fingerprint import attempts_file, current_listing, listing_hash, record_attempt
 from audiogrid.probing.list_recordings import list_sources
 from audiogrid.probing.probe import probe
@@ -192,7 +192,7 @@ def test_a_service_that_is_down_is_not_asked_for_every_recording(shelf, quick):
 
 
 def test_large_remote_files_have_the_time_they_need():
-    child = guarded._ChildProcess(guarded.probe_file, {"s3://pile/x": 2_000_000_000})
+    child = isolation._ChildProcess(isolation.probe_file, {"s3://pile/x": 2_000_000_000})
     try:
         assert child._reading("s3://pile/x") > 10_000
     finally:
