@@ -38,6 +38,18 @@ def test_bad_files_are_rejected_and_the_others_transcribed(workspace):
     whole = write_media(folder / "cut.mp3", np.concatenate([speech, silence(0.5), say("Never to be heard.", 4)]))
     data = whole.read_bytes()
     whole.write_bytes(data[: int(len(data) * 0.62)])
+    # Read whole, whatever their headers, flags and clocks say.
+    screen = bad_media.encode_tracks(folder / "screen.mkv", [np.zeros((len(speech), 2), np.int16), speech], default=0)
+    film = [speech, say("This is another sentence.", 5)]
+    bad_media.encode_tracks(folder / "film.mkv", film, languages=["eng", "spa"], default=0)
+    bad_media.write_wav(folder / "crashed.wav", speech, data_size=RATE)
+    ahead = {"output_ts_offset": "1000"}
+    splice = [
+        bad_media.encode(workspace.path / "1.ts", silence(2.0), "aac"),
+        bad_media.encode(workspace.path / "2.ts", speech, "aac", container_options=ahead),
+    ]
+    (folder / "splice.ts").write_bytes(b"".join(part.read_bytes() for part in splice))
+    odd = {screen.name: "audio track 2 of 2", "crashed.wav": "header covers only", "splice.ts": "timestamps jump"}
 
     done = go(workspace, code=1)
 
@@ -48,8 +60,16 @@ def test_bad_files_are_rejected_and_the_others_transcribed(workspace):
         assert words in rejected[name], (name, rejected[name])
     assert f"{len(reasons)} rejected" in done.stdout
     summary = {row["path"].removeprefix("in/"): row for row in runs.table(run / "summary.tsv")}
-    assert set(summary) == {"good.wav", "good.mp3", "short.wav", "silence.wav", "cut.mp3"}
-    assert len({row["recording"] for row in summary.values()}) == 5
+    names = {"good.wav", "good.mp3", "short.wav", "silence.wav", "cut.mp3", "film.mkv"}
+    assert set(summary) == names | set(odd)
+    assert len({row["recording"] for row in summary.values()}) == len(summary)
+    for name, words in odd.items():
+        assert word_error_rate(SAID, runs.text(run, summary[name]["recording"])) <= 0.1
+        assert words in summary[name]["note"] and summary[name]["status"] == "complete"
+    assert 4 < float(summary["splice.ts"]["duration_s"]) < 10
+    assert "speech on audio track 2 (es) is left out" in summary["film.mkv"]["left_out"]
+    assert summary["film.mkv"]["status"] == "partial"
+    assert "film: speech on audio track 2 (es) is left out; set tracks to all" in done.stdout
     for name in ("good.wav", "good.mp3"):
         assert word_error_rate(SAID, runs.text(run, summary[name]["recording"])) <= 0.1
     assert word_error_rate(SAID, runs.text(run, summary["cut.mp3"]["recording"])) <= 0.3
