@@ -273,7 +273,7 @@ def test_a_failed_rerun_keeps_the_last_good_transcripts_until_there_are_new_ones
     }
     assert (x(workspace) / "transcripts" / "good.edited.txt").read_text() == "As I heard it.\n"
     assert "3 file(s) of recordings or formats that are no longer wanted" in done.stdout
-    assert "1 transcript(s) that somebody had edited were kept: transcripts/good.edited.txt" in done.stdout
+    assert "1 transcript(s) edited by hand were kept: transcripts/good.edited.txt" in done.stdout
     moved = runs.table(x(workspace) / "superseded" / "superseded.tsv")
     assert {row["file"] for row in moved} == {f"transcripts/{name}" for name in ("bad.txt", "bad.json", "good.json")}
     assert all((x(workspace) / row["moved_to"]).is_file() for row in moved)

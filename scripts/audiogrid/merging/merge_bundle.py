@@ -63,7 +63,7 @@ class Failure:
 class MergedBundle:
     """Result of merging a bundle. ``files``: recording -> format -> path and SHA-256.
 
-    ``worst``: recording -> its least certain passages. ``edited``: transcripts that somebody had edited and that were
+    ``worst``: recording -> its least certain passages. ``edited``: transcripts edited by hand that were
     kept under another name.
     """
 
@@ -116,7 +116,7 @@ def facts_from_journals(
 ) -> BundleFacts:
     """Collects the facts from the journals, which also hold what failed jobs had finished.
 
-    ``journals``: a listing of them, for whoever asks for several bundles.
+    ``journals``: a listing of them, for callers that need several bundles.
     """
     listed = list_journals(folder.journal) if journals is None else journals
 

@@ -45,7 +45,7 @@ SUMMARY_COLUMNS = {
     "kept_careful": "windows whose later hypothesis was better and kept",
     "temperature_above_zero": "windows whose text was sampled at a temperature above 0",
     "seams": "boundaries between chunks",
-    "hard_seams": "boundaries at which somebody may have been speaking",
+    "hard_seams": "boundaries between chunks without a pause: there may be speech at them",
     "model": "the model, or the models of its channels",
     "variant": "the variant of a rollout that it was decoded with",
     "note": "what is odd about the file or a chunk",
@@ -178,7 +178,7 @@ def merge_recording(
     channels, in any order; empty ones are not looked up. ``reasons``: chunk -> why it has no result.
     ``lengths``: samples of each channel's track, to check the chunks against. ``chunk_texts`` also writes
     ``<folder>/<recording>.chunks/<index>.txt``. Files of other formats stay as they are, and so does a file
-    that holds the same bytes already. ``writer``: keeps files that somebody edited (default: nothing is kept).
+    that holds the same bytes already. ``writer``: keeps files edited by hand (default: nothing is kept).
     ``speakers``: where the speakers come from, if any are asked for; the recording then also has an RTTM file.
 
     Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false (nothing is written then),

@@ -281,7 +281,7 @@ def check_track(stitched: StitchedTrack, samples: int, track: str = "the track")
     expected = 0
     for chunk, start, end in stitched.spans:
         if start != expected:
-            defect = "is owned by nobody" if start > expected else "is owned twice"
+            defect = "belongs to no chunk" if start > expected else "belongs to two chunks"
             raise StitchError(f"{track}: audio at {_at(min(start, expected))} {defect} (chunk {chunk}): split again")
         expected = end
     if expected != samples:

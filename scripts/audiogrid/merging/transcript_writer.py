@@ -11,7 +11,7 @@ from audiogrid.core.atomic_files import write_bytes
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import WrittenFiles, read_written
 
-# What stands in the name of a transcript that somebody has edited.
+# Part of the name of a transcript that was edited by hand.
 _EDITED = "edited"
 
 

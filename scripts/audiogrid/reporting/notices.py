@@ -37,7 +37,7 @@ class Notices:
                 f"{folder.superseded}/: {_names(self.superseded)}"
             )
         if self.edited:
-            found.append(f"{len(self.edited)} transcript(s) that somebody had edited were kept: {_names(self.edited)}")
+            found.append(f"{len(self.edited)} transcript(s) edited by hand were kept: {_names(self.edited)}")
         if self.kept:
             found.append(
                 f"{len(self.kept)} transcript(s) of an earlier run stay until there are new ones: {_names(self.kept)}"

@@ -67,7 +67,7 @@ class Crosstalk:
         ]
         return found + [
             f"channel {channel + 1} also holds channel {source + 1}, {_much_quieter(quieter)}: "
-            f"{clock(round(seconds * SAMPLE_RATE))} in which nobody else speaks are left to channel {source + 1}"
+            f"{clock(round(seconds * SAMPLE_RATE))} of it, without other speech, are left to channel {source + 1}"
             for channel, (source, quieter, seconds) in sorted(self.leaks.items())
         ]
 

@@ -192,9 +192,9 @@ def test_check_names_what_is_wrong() -> None:
     check_track(whole, to_samples(20))
     with pytest.raises(StitchError, match="the audio at"):
         check_track(whole, to_samples(21))
-    with pytest.raises(StitchError, match="owned by nobody"):
+    with pytest.raises(StitchError, match="belongs to no chunk"):
         check_track(replace(whole, spans=whole.spans[1:]), to_samples(20))
-    with pytest.raises(StitchError, match="owned twice"):
+    with pytest.raises(StitchError, match="belongs to two chunks"):
         check_track(replace(whole, spans=[whole.spans[0], ("x", 0, to_samples(20))]), to_samples(20))
     with pytest.raises(StitchError, match="out of order"):
         check_track(replace(whole, segments=whole.segments[::-1]), to_samples(20))

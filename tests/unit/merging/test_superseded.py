@@ -151,7 +151,7 @@ def test_an_edited_transcript_is_kept_beside_the_new_one(run: Run) -> None:
     assert merged.edited == ["transcripts/talk.edited.txt"]
     files = run.files()
     assert (files["talk.txt"], files["talk.edited.txt"]) == ("two\n", "One, corrected.\n")
-    assert "1 transcript(s) that somebody had edited were kept: transcripts/talk.edited.txt" in run.said()
+    assert "1 transcript(s) edited by hand were kept: transcripts/talk.edited.txt" in run.said()
     # It is not the run's: it is neither published nor moved.
     assert "transcripts/talk.edited.txt" not in dict(result_files(run.folder.root))
     (run.folder.transcripts / "talk.txt").write_text("Two, corrected.\n")
