@@ -1,7 +1,7 @@
 """The revision of the decoding code: a number in the key of every stored result.
 
-Whoever changes what decoding writes, be it through code or through the default of an option, raises ``REVISION``
-and adds an entry to ``CHANGED_DEFAULTS``. Results of earlier revisions are then decoded again, unless the
+Any change of what decoding writes, through code or through the default of an option, raises ``REVISION``
+and needs an entry in ``CHANGED_DEFAULTS``. Results of earlier revisions are then decoded again, unless the
 configuration accepts them (``accept_revisions``). To find those, each revision's defaults are kept here: a key of
 revision 0 can still be computed from a configuration of today.
 """

@@ -15,7 +15,7 @@ from audiogrid.records.voices import VOICES_SCHEMA
 #: Folder under ``models/``.
 SPEAKERS_MODEL = "speakers"
 
-#: Raised by whoever changes what the graphs or the steps up to the vectors compute.
+#: To be raised with every change of what the graphs or the steps up to the vectors compute.
 EMBEDDING_REVISION = 1
 
 

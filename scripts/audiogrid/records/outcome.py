@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Outcome:
     """How one chunk went. ``status``: ``decoded``, ``stored`` (it was there already) or ``failed``.
 
-    ``notes``: what the worker had to do without from then on, for a person; ``memory_mb``: the most
+    ``notes``: sentences on what the worker did without from then on; ``memory_mb``: the most
     that its process has held so far. ``began``: seconds since 1970 when its task began; chunks that were
     decoded together share it. ``worker``: host and pid of the process; ``device``: its device.
     """

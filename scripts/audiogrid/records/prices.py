@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Prices:
-    """What an hour costs, 0 where that is nobody's business; ``currency`` is only printed."""
+    """What an hour costs; 0: no cost is shown. ``currency`` is only printed."""
 
     core_hour: float = 0.0
     gpu_hour: float = 0.0

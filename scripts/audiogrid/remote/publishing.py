@@ -197,5 +197,5 @@ def _upload(waiting: list[tuple[str, Path, Uploaded]], to: Address, done: Publis
 
 
 def media_type(path: Path) -> str:
-    """What kind of file a browser is told that it gets."""
+    """The media type of a file, for browsers."""
     return _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"

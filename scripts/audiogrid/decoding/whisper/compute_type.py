@@ -56,12 +56,12 @@ def choose_type(device: str, supported: Collection[str], size: ModelSize, free: 
 
     ``free``: free bytes of the device's memory; ``None``: not limited.
     """
-    language_probabilities = ranked_types(device, supported)
+    ranked = ranked_types(device, supported)
     if free is None:
-        return language_probabilities[0]
-    fits = {each: batch_that_fits(size, each, free) for each in language_probabilities}
-    roomy = [each for each in language_probabilities if fits[each] >= ENOUGH_WINDOWS]
-    return roomy[0] if roomy else max(language_probabilities, key=lambda each: (fits[each], -_needs(size, each)))
+        return ranked[0]
+    fits = {each: batch_that_fits(size, each, free) for each in ranked}
+    roomy = [each for each in ranked if fits[each] >= ENOUGH_WINDOWS]
+    return roomy[0] if roomy else max(ranked, key=lambda each: (fits[each], -_needs(size, each)))
 
 
 def smaller_types(device: str, supported: Collection[str], present: str, size: ModelSize) -> list[str]:
