@@ -114,8 +114,8 @@ class JournalFile:
 def list_journals(folder: Path) -> dict[str, list[JournalFile]]:
     """Returns the journals of all shards, by shard, from one listing of their folder.
 
-    A caller that wants several histories passes them to ``read_history``: a listing for each would take a time that grows
-    with the square of the number of shards.
+    A caller that wants several histories passes them to ``read_history``: a listing for each would take a time that
+    grows with the square of the number of shards.
     """
     found: dict[str, list[JournalFile]] = {}
     try:
