@@ -127,7 +127,10 @@ def test_doubtful_words_marks_passages_and_speakers_are_told_apart(browser, tmp_
     gap = {"start": 60.0, "end": 65.0, "chunk": "talk.0001", "reason": "out of <memory>"}
     segments = spoken(120, speakers=True)
     seams = [{"at": 4.95, "kind": "hard", "margin": 1.0, "speaker": "Channel 2"}]
-    page = write_page(tmp_path, str(tmp_path / "talk.mp3"), segments=segments, gaps=[gap], seams=seams)
+    # A passage of a channel that says nothing here tints no word of another one.
+    windows = [{**window, "speaker": "Channel 3"} for window in document("")["windows"]]
+    more = {"segments": segments, "gaps": [gap], "seams": seams, "windows": windows}
+    page = write_page(tmp_path, str(tmp_path / "talk.mp3"), **more)
     browser.open(page)
     low = [word for part in segments for word in part["words"] if word["probability"] < 0.5]
     browser.until("document.querySelectorAll('#text .w').length === 120")
