@@ -3,13 +3,14 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from snakemake.cli import parse_config
 
 from audiogrid.config.resolve import load_schema
 from audiogrid.core.errors import InputError
 from audiogrid.orchestration import launch
+from audiogrid.remote.address import is_remote
 
 
 @given(st.text(st.characters(exclude_characters="\0"), max_size=40))
@@ -70,9 +71,17 @@ def test_folder_with_glob_characters_keeps_its_name(tmp_path: Path) -> None:
 
 @given(st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=60))
 def test_run_name_is_always_one_safe_folder_name(text: str) -> None:
+    # Addresses without a host or bucket are refused, see below.
+    assume(not is_remote(text))
     name = launch.run_name(text)
     assert re.fullmatch(load_schema()["properties"]["run"]["pattern"], name)
     assert Path("results", name).name == name
+
+
+@pytest.mark.parametrize("address", ["HTTP://", "s3://"])
+def test_an_address_that_names_nothing_is_refused(address: str) -> None:
+    with pytest.raises(InputError, match=re.escape(address)):
+        launch.run_name(address)
 
 
 def test_same_name_of_another_folder_gets_a_run_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
