@@ -185,12 +185,12 @@ def model_of_shard(wildcards):
 _noted = []
 
 
-def job_rate(model):
-    """Rate of finished transcribe jobs. The main process computes it once; jobs inherit it through the environment."""
+def job_rates(model):
+    """Rates of finished transcribe jobs. The main process computes them once; jobs inherit its environment."""
     if not _noted and (workflow.is_main_process or job_resources.RATE_VARIABLE not in os.environ):
         job_resources.export_job_rates([Path(model_dir(name)) for name in ALL_MODELS], Path("results"))
         _noted.append(True)
-    return job_resources.exported_job_rate(model)
+    return job_resources.exported_job_rates(model)
 
 
 def shard_minutes(wildcards, threads, attempt):
@@ -198,9 +198,15 @@ def shard_minutes(wildcards, threads, attempt):
     if not on_cluster():
         return 0
     shard = plan_of(wildcards).shard[wildcards.shard]
-    rate = job_rate(shard.model)
-    audio = shard.audio // RUN.ranks
-    return job_resources.transcribe_minutes(audio, Path(model_dir(shard.model)), threads, rate, attempt)
+    return job_resources.transcribe_minutes(
+        shard.audio // RUN.ranks,
+        Path(model_dir(shard.model)),
+        threads,
+        job_rates(shard.model),
+        SETTINGS["device"],
+        shard.compute_type,
+        attempt,
+    )
 
 
 def shard_memory(wildcards, threads, attempt):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, MutableMapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from audiogrid.core.errors import AudiogridError
 from audiogrid.core.timebase import to_seconds
@@ -31,39 +33,85 @@ _WORKER_MB = 700
 _AROUND_MB = 1000
 
 
-def job_rate(results: Path, model_hash: str) -> float | None:
-    """Returns seconds of audio per second of a transcribe job, over a model's newest finished shards in ``results``.
+@dataclass(frozen=True)
+class Rate:
+    """What finished shards did on one kind of device. ``audio``, ``seconds``: decoded, and the time of workers.
 
-    Loading the model counts, waiting in the queue does not. ``None`` when nothing was decoded yet.
+    ``threads``: of each worker process; on a GPU their number means nothing.
     """
-    reports = newest_reports(results, model_hash)
-    # The ranks of an MPI job share its chunks: this is the rate of one.
-    seconds = sum(report["seconds"] * len(report.get("made", {}).get("ranks", "1")) for report in reports)
-    return sum(report["audio_seconds"] for report in reports) / seconds if seconds else None
+
+    device: str
+    compute_type: str
+    threads: int
+    audio: float
+    seconds: float
+
+
+def job_rates(results: Path, model_hash: str) -> list[Rate]:
+    """Returns the rates of a model's newest finished shards in ``results``, one for each kind of device."""
+    found: dict[tuple[str, str, int], Rate] = {}
+    for report in newest_reports(results, model_hash):
+        made = report.get("made", {})
+        if not made.get("device"):
+            continue
+        # Ranks of an MPI job may have had different devices: what each of them did is not known.
+        if len({rank["device"] for rank in made.get("ranks", ()) if rank["device"]}) > 1:
+            continue
+        kind = (str(made["device"]), str(made.get("compute_type", "")), int(made.get("threads", 1)))
+        before = found.get(kind, Rate(*kind, 0.0, 0.0))
+        audio, seconds = before.audio + report["audio_seconds"], before.seconds + report["worker_seconds"]
+        found[kind] = Rate(*kind, round(audio, 1), round(seconds, 1))
+    return list(found.values())
+
+
+def job_speed(
+    rates: Sequence[Rate], device: str, compute_type: str, division: Division, attempt: int = 1
+) -> float | None:
+    """Returns seconds of audio per second that a job will decode; ``None`` where nothing comparable was measured.
+
+    ``device``, ``compute_type``: as configured; ``division``: the job's processes and threads on a CPU. With ``auto``
+    the slower of the measured devices counts; from the second attempt on a GPU does not, because the job may have
+    come to a node without one.
+    """
+    alike = [rate for rate in rates if compute_type in ("auto", rate.compute_type)]
+    speeds = []
+    if device != "cpu" and (device == "cuda" or attempt == 1):
+        speeds.append(_speed([rate for rate in alike if rate.device == "cuda"]))
+    if device != "cuda":
+        on_cpu = [rate for rate in alike if rate.device == "cpu"]
+        same = _speed([rate for rate in on_cpu if rate.threads == division.threads])
+        others = _speed([replace(rate, seconds=rate.seconds * rate.threads) for rate in on_cpu])
+        each = same or (others and others * division.threads)
+        speeds.append(each and each * division.processes)
+    return min((speed for speed in speeds if speed), default=None)
+
+
+def _speed(rates: Sequence[Rate]) -> float | None:
+    seconds = sum(rate.seconds for rate in rates)
+    return sum(rate.audio for rate in rates) / seconds if seconds else None
 
 
 def export_job_rates(
     model_dirs: Iterable[Path], results: Path, environment: MutableMapping[str, str] = os.environ
 ) -> None:
-    """Export the rates of all models to the environment, which all jobs of this run inherit (0: unknown)."""
+    """Export the rates of all models to the environment, which all jobs of this run inherit."""
     from audiogrid.models.registry import model_hash
 
-    rates = {}
+    rates: dict[str, list[Any]] = {}
     for model_dir in model_dirs:
         try:
-            rate = job_rate(results, model_hash(model_dir))
-        except (AudiogridError, OSError):
-            rate = None
-        rates[model_dir.name] = round(rate or 0, 4)
+            rates[model_dir.name] = [asdict(rate) for rate in job_rates(results, model_hash(model_dir))]
+        except (AudiogridError, OSError, KeyError, TypeError, ValueError):
+            rates[model_dir.name] = []
     environment[RATE_VARIABLE] = json.dumps(rates)
 
 
-def exported_job_rate(model: str, environment: MutableMapping[str, str] = os.environ) -> float | None:
-    """Returns the exported rate of a model, by the name of its folder; ``None`` where it is unknown."""
+def exported_job_rates(model: str, environment: MutableMapping[str, str] = os.environ) -> list[Rate]:
+    """Returns the exported rates of a model, by the name of its folder; empty where none are known."""
     try:
-        return float(json.loads(environment.get(RATE_VARIABLE, "{}")).get(model, 0)) or None
+        return [Rate(**rate) for rate in json.loads(environment.get(RATE_VARIABLE, "{}")).get(model, [])]
     except (ValueError, TypeError, AttributeError):
-        return None
+        return []
 
 
 def _model_bytes(model_dir: Path) -> int:
@@ -79,12 +127,21 @@ def workers(model_dir: Path, cores: int) -> Division:
     return divide(cores, _model_bytes(model_dir), _MODEST_MEMORY)
 
 
-def transcribe_minutes(audio: int, model_dir: Path, cores: int, rate: float | None, attempt: int = 1) -> int:
+def transcribe_minutes(
+    audio: int,
+    model_dir: Path,
+    cores: int,
+    rates: Sequence[Rate],
+    device: str = "auto",
+    compute_type: str = "auto",
+    attempt: int = 1,
+) -> int:
     """Returns the time limit, in minutes, of a job that decodes ``audio`` samples.
 
-    ``rate``: of finished jobs (see ``job_rate``); ``None``: a rule of thumb for ``cores`` cores.
+    ``rates``: of finished jobs (see ``job_rates``); without one of the kind: a rule of thumb for ``cores`` cores.
     """
-    expected = to_seconds(audio) / (rate or rule_of_thumb(_model_bytes(model_dir)) * cores)
+    speed = job_speed(rates, device, compute_type, workers(model_dir, cores), attempt)
+    expected = to_seconds(audio) / (speed or rule_of_thumb(_model_bytes(model_dir)) * cores)
     return (_FIXED_MINUTES + math.ceil(_MARGIN * expected / 60)) * attempt
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.hardware.cores import Division
 from audiogrid.models.registry import load_registry, memory_of, model_hash
 from audiogrid.planning import job_resources as resources
+from audiogrid.planning.job_resources import Rate
 from places import ROOT
 
 HOUR = 3600 * SAMPLE_RATE
@@ -24,65 +26,104 @@ def model(folder: Path, megabytes: int) -> Path:
     return folder
 
 
-def report(results: Path, name: str, *, audio: float, seconds: float, model_hash: str = "m", decoded: int = 3) -> None:
+def report(results: Path, name: str, *, audio: float, seconds: float, model_hash: str = "m", **made: object) -> None:
+    """A finished shard; by default of one-threaded workers on a CPU."""
     path = results / "x" / "shards" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {"model_hash": model_hash, "decoded": decoded, "audio_seconds": audio, "seconds": seconds}
-    facts["worker_seconds"] = seconds if decoded else 0
-    path.write_text(json.dumps(facts))
+    facts = {"model_hash": model_hash, "decoded": int(audio > 0), "audio_seconds": audio, "seconds": seconds}
+    made = {"device": "cpu", "compute_type": "int8", "threads": 1, **made}
+    path.write_text(json.dumps({**facts, "worker_seconds": seconds, "made": made}))
+
+
+def speed(
+    rates: list[Rate], device: str = "cpu", compute_type: str = "auto", processes: int = 1, **more: int
+) -> object:
+    return resources.job_speed(rates, device, compute_type, Division(processes, more.pop("threads", 1)), **more)
 
 
 def test_the_rate_is_what_finished_jobs_of_this_model_did(tmp_path):
     report(tmp_path, "s0001", audio=600, seconds=20)
     report(tmp_path, "s0002", audio=300, seconds=25)
     report(tmp_path, "s0003", audio=9000, seconds=1, model_hash="another")
-    report(tmp_path, "s0004", audio=0, seconds=3, decoded=0)
-    (tmp_path / "x" / "shards" / "s0005.json").write_text("{broken")
-    assert resources.job_rate(tmp_path, "m") == pytest.approx(900 / 45)
-    assert resources.job_rate(tmp_path, "new") is None
-    assert resources.job_rate(tmp_path / "nothing", "m") is None
+    report(tmp_path, "s0004", audio=0, seconds=3)
+    report(tmp_path, "s0005", audio=9000, seconds=1, device=None)
+    (tmp_path / "x" / "shards" / "s0006.json").write_text("{broken")
+    assert speed(resources.job_rates(tmp_path, "m")) == pytest.approx(900 / 45)
+    assert resources.job_rates(tmp_path, "new") == resources.job_rates(tmp_path / "nothing", "m") == []
+
+
+def test_a_gpu_says_nothing_about_a_cpu_nor_one_kind_of_arithmetic_about_another(tmp_path):
+    report(tmp_path, "s0001", audio=20_000, seconds=100, device="cuda", compute_type="float16")
+    only_gpu = resources.job_rates(tmp_path, "m")
+    assert speed(only_gpu, "cpu") is None
+    assert speed(only_gpu, "cuda") == speed(only_gpu, "auto") == 200
+    # Whoever came to a node without a GPU gets time for it at the second attempt.
+    assert speed(only_gpu, "auto", attempt=2) is None
+    report(tmp_path, "s0002", audio=1000, seconds=100)
+    report(tmp_path, "s0003", audio=1600, seconds=100, threads=2)
+    both = resources.job_rates(tmp_path, "m")
+    assert speed(both, "cuda", attempt=2) == 200
+    assert speed(both, "auto") == speed(both, "cpu") == 10
+    assert speed(both, "cpu", processes=4) == 40 and speed(both, "cpu", threads=2) == 16
+    # Of workers with four threads nothing is known: as many as others have in all.
+    assert speed(both, "cpu", threads=4) == pytest.approx(4 * 2600 / 300)
+    assert speed(both, "cpu", "float32") is None and speed(both, "cuda", "float16") == 200
+    assert speed(both, "cuda", "int8") is None
+
+
+def test_ranks_on_different_devices_are_left_out(tmp_path):
+    ranks = [{"device": "cuda"}, {"device": "cpu"}]
+    report(tmp_path, "s0001", audio=1000, seconds=10, ranks=ranks)
+    assert resources.job_rates(tmp_path, "m") == []
+    report(tmp_path, "s0001", audio=1000, seconds=10, ranks=[{"device": "cpu"}, {"device": None}])
+    assert speed(resources.job_rates(tmp_path, "m")) == 100
 
 
 def test_only_the_newest_reports_count(tmp_path):
     for number in range(30):
         report(tmp_path, f"s{number:04d}", audio=100, seconds=100 if number < 10 else 10)
         os.utime(tmp_path / "x" / "shards" / f"s{number:04d}.json", (number, number))
-    assert resources.job_rate(tmp_path, "m") == pytest.approx(10)
+    assert speed(resources.job_rates(tmp_path, "m")) == pytest.approx(10)
 
 
-def test_the_rate_travels_in_the_environment(tmp_path):
+def test_rates_travel_in_the_environment(tmp_path):
     environment: dict[str, str] = {}
-    assert resources.exported_job_rate("base", environment) is None
-    assert resources.exported_job_rate("base", {resources.RATE_VARIABLE: '{"base": 12.5}'}) == 12.5
+    assert resources.exported_job_rates("base", environment) == []
     # One model is not staged: nothing is known of it.
     fast = model(tmp_path / "fast", 1)
     for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
         (fast / name).write_text("{}")
     report(tmp_path, "s0001", audio=600, seconds=20, model_hash=model_hash(fast))
     resources.export_job_rates([fast, tmp_path / "absent"], tmp_path, environment)
-    assert resources.exported_job_rate("fast", environment) == 30
-    assert resources.exported_job_rate("absent", environment) is None
-    assert resources.exported_job_rate("never heard of", environment) is None
-    for damaged in ("?", "[]", '{"fast": "many"}'):
-        assert resources.exported_job_rate("fast", {resources.RATE_VARIABLE: damaged}) is None
+    assert resources.exported_job_rates("fast", environment) == [Rate("cpu", "int8", 1, 600, 20)]
+    for unknown in ("absent", "never heard of"):
+        assert resources.exported_job_rates(unknown, environment) == []
+    for damaged in ("?", "[]", '{"fast": "many"}', '{"fast": [{"device": "cpu"}]}'):
+        assert resources.exported_job_rates("fast", {resources.RATE_VARIABLE: damaged}) == []
 
 
 def test_minutes_follow_audio_rate_and_attempt(tmp_path):
     folder = model(tmp_path / "base", 145)
-    # An hour at 60 times real time takes one minute; twice that, and ten for the start.
-    assert resources.transcribe_minutes(HOUR, folder, 4, 60.0) == 12
-    assert resources.transcribe_minutes(HOUR, folder, 4, 60.0, attempt=3) == 36
-    assert resources.transcribe_minutes(10 * HOUR, folder, 4, 60.0) == 30
+    # An hour at 60 times real time (four workers at 15) takes one minute; twice that, and ten for the start.
+    rates = [Rate("cpu", "int8", 1, 15, 1)]
+    assert resources.transcribe_minutes(HOUR, folder, 4, rates) == 12
+    assert resources.transcribe_minutes(HOUR, folder, 4, rates, attempt=3) == 36
+    assert resources.transcribe_minutes(10 * HOUR, folder, 4, rates) == 30
     # Nothing measured: by the size of the weights and the cores.
-    assert resources.transcribe_minutes(HOUR, folder, 4, None) < resources.transcribe_minutes(HOUR, folder, 1, None)
+    assert resources.transcribe_minutes(HOUR, folder, 4, []) < resources.transcribe_minutes(HOUR, folder, 1, [])
     large = model(tmp_path / "large", 3090)
-    assert resources.transcribe_minutes(HOUR, large, 4, None) > resources.transcribe_minutes(HOUR, folder, 4, None)
+    assert resources.transcribe_minutes(HOUR, large, 4, []) > resources.transcribe_minutes(HOUR, folder, 4, [])
+    # The shard of ten hours on a CPU after a run on a GPU at 200 times real time.
+    gpu = [Rate("cuda", "float16", 1, 200, 1)]
+    assert resources.transcribe_minutes(10 * HOUR, folder, 4, gpu, "cuda") == 16
+    unmeasured = resources.transcribe_minutes(10 * HOUR, folder, 4, [], "cpu")
+    assert resources.transcribe_minutes(10 * HOUR, folder, 4, gpu, "cpu") == unmeasured == 25
 
 
 def test_a_model_that_is_not_staged_counts_as_a_large_one(tmp_path):
     large = model(tmp_path / "large", 3090)
     nothing = tmp_path / "nothing"
-    assert resources.transcribe_minutes(HOUR, nothing, 4, None) == resources.transcribe_minutes(HOUR, large, 4, None)
+    assert resources.transcribe_minutes(HOUR, nothing, 4, []) == resources.transcribe_minutes(HOUR, large, 4, [])
     assert resources.transcribe_memory_mb(nothing, 4) == resources.transcribe_memory_mb(large, 4)
 
 
