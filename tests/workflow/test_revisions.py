@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import runs
+from audiogrid.decoding.revisions import REVISION
 
 pytestmark = pytest.mark.workflow
 
@@ -45,3 +46,21 @@ def test_accepted_results_of_before_are_used_as_they_are(old_store):
     assert "to decode    nothing" in old_store.snakemake("plan", *config, "accept_revisions=[0]").stdout
     # Whoever accepts them no longer keeps the transcripts: the key changes no rule's parameters.
     assert "Nothing to be done" in old_store.snakemake(*config).stdout
+
+
+def test_a_changed_text_needs_a_revision(base_model):
+    """The known clip, and once more 20 dB more quietly, with all defaults."""
+    import numpy as np
+
+    from audiogrid.decoding.engine import ChunkAudio, Engine
+    from audiogrid.decoding.options import DecodeOptions
+    from audiogrid.hardware.known_clip import read_clip
+
+    pcm = read_clip()
+    both = np.concatenate([pcm, (pcm * 0.1).astype("<i2")])
+    ((_, result),) = Engine(base_model, threads=1).decode([ChunkAudio(both, (0, len(both)), DecodeOptions())])
+    texts = json.loads((Path(__file__).parent / "exact_texts.json").read_text())
+    assert [segment.text for segment in result.segments] == texts.get(str(REVISION)), (
+        "decoding writes another text: raise REVISION in decoding/revisions.py, add an entry to CHANGED_DEFAULTS, and "
+        "record the new text under the new revision in exact_texts.json, beside those of before"
+    )
