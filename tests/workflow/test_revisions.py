@@ -40,7 +40,8 @@ def test_accepted_results_of_before_are_used_as_they_are(old_store):
     assert sum(runs.decoded(run).values()) == 0
     assert runs.stored(old_store.path / "results" / "store") == before
     for name in SAMPLES:
-        assert runs.text(run, name) == (STORE / f"{name}.txt").read_text()
+        # Where paragraphs begin is decided when texts are merged.
+        assert runs.text(run, name).split() == (STORE / f"{name}.txt").read_text().split()
     report = json.loads((run / "shards" / "s0001.json").read_text())
     assert set(report["facts"]["keys"].values()) == before.keys()
     assert "to decode    nothing" in old_store.snakemake("plan", *config, "accept_revisions=[0]").stdout
