@@ -277,3 +277,24 @@ def test_a_loop_is_cut_off_and_its_speech_is_flagged(
     assert any("loop" in note for note in result.notes)
     # What was read before the loop is kept, and the first time of the loop.
     assert told.text.lower().startswith(text(result).lower().split(" de l'unité")[0][:20])
+
+
+def sentence(text: str, below: float = 0.0, **voice: float) -> np.ndarray:
+    """A sentence without silence around it, so many decibels below full level."""
+    pcm = made.say(text, **voice)  # type: ignore[arg-type]
+    loud = np.flatnonzero(np.abs(pcm) > 0.03 * np.abs(pcm).max())
+    return np.rint(pcm[loud[0] : loud[-1]] / 10 ** (below / 20)).astype(np.int16)
+
+
+def test_a_far_speaker_between_near_sentences_is_heard_and_so_is_a_recording_at_60_dbfs(engine: Engine) -> None:
+    near, far = "The engineers say it must be closed before winter.", "My neighbours paid much more than last year."
+    again = "Next spring we will plant stronger trees along the road."
+    gap = made.silence(0.3)
+    deep = sentence(far, 30, seed=2, pitch=0.8)
+    talk = np.concatenate([sentence(near), gap, deep, gap, sentence(again, seed=3)])
+    talk = (talk + made.hiss(len(talk) / made.RATE, 2.0)[: len(talk)]).astype(np.int16)
+    faint = np.concatenate([gap, sentence(near, 60), gap])
+    faint = (faint + made.hiss(len(faint) / made.RATE, 0.5)[: len(faint)]).astype(np.int16)
+    both = decode(engine, talk, faint)
+    assert error_rate(f"{near} {far} {again}", text(both[0])) < 0.1, both[0].windows
+    assert error_rate(near, text(both[1])) < 0.15

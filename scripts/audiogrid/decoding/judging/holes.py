@@ -1,7 +1,8 @@
 """Holes: speech without words, also where the alignment hides it.
 
 The alignment has to give all of a window's time to the words that it is given. Where a sentence was lost, it stretches
-a neighbouring word over it: "After", 4.7 s long. So a word counts for no longer than its letters can take.
+a neighbouring word over it: "After", 4.7 s long. So a word that is too long for its letters counts for a
+word of usual length.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from audiogrid.records.results import Word
 # Russian, the longest of their words stay below it.
 _LONGEST_START = to_samples(0.7)
 _LONGEST_LETTER = to_samples(0.12)
+# What a word that is too long counts for: this, and this for every letter, as words ordinarily take.
+_USUAL_START = to_samples(0.2)
+_USUAL_LETTER = to_samples(0.08)
 # A cut between the parts of a window moves to the middle of a pause that is as near as this.
 _NEAR = to_samples(0.6)
 _SHORTEST_PART = to_samples(0.3)
@@ -27,19 +31,20 @@ _SENTENCE_END = (".", "?", "!", "…", "。", "？", "！")
 
 
 def credible_words(words: Sequence[Word]) -> list[Word]:
-    """Returns the words, those that are too long for their letters cut to the longest that they can take.
+    """Returns the words, those that are too long for their letters cut to what words of so many letters usually take.
 
     A word that begins a sentence keeps its end, any other its beginning: the lost sentence lies between.
     """
     found: list[Word] = []
     for index, word in enumerate(words):
-        longest = _LONGEST_START + round(_LONGEST_LETTER * spoken_length(word.text))
-        if word.end - word.start <= longest:
+        letters = spoken_length(word.text)
+        usual = _USUAL_START + round(_USUAL_LETTER * letters)
+        if word.end - word.start <= _LONGEST_START + round(_LONGEST_LETTER * letters):
             found.append(word)
         elif not index or words[index - 1].text.rstrip().endswith(_SENTENCE_END):
-            found.append(replace(word, start=word.end - longest))
+            found.append(replace(word, start=word.end - usual))
         else:
-            found.append(replace(word, end=word.start + longest))
+            found.append(replace(word, end=word.start + usual))
     return found
 
 
