@@ -29,7 +29,7 @@ class Seam:
     """The boundary of a chunk.
 
     ``kind``: ``edge`` (the recording begins or ends), ``pause`` (>= 0.5 s), ``short_pause``
-    (>= 0.1 s) or ``hard`` (somebody may be speaking). ``at``: the first sample owned by the
+    (>= 0.1 s) or ``hard`` (there may be speech). ``at``: the first sample owned by the
     right-hand chunk. ``margin``: samples on each side of ``at`` without speech, or, at a
     ``hard`` seam, of overlap.
     """

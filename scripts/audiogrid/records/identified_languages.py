@@ -17,7 +17,7 @@ _KEPT = 5
 
 @dataclass(frozen=True)
 class HeardWindow:
-    """One window that was listened to. ``at``: its start, ``speech``: how much somebody speaks in it, in seconds."""
+    """One window that was listened to. ``at``: its start, ``speech``: how much of it is speech; both in seconds."""
 
     at: float
     speech: float
@@ -27,7 +27,7 @@ class HeardWindow:
 
 @dataclass(frozen=True)
 class Identified:
-    """The language of a recording; empty where nobody could tell, and then ``problem`` says why.
+    """The language of a recording; empty where it could not be found out, for the reason in ``problem``.
 
     ``languages``: mean probability of the likeliest languages, every window weighing as much as it has speech.
     ``second``: the language in which most of the other windows are, with its share of the speech (empty: none).
@@ -77,7 +77,7 @@ def judge(
     language from which a recording counts as multilingual.
     """
     if not windows:
-        return unknown("nobody seems to speak in it")
+        return unknown("no speech was found in it")
     total = sum(window.speech for window in windows)
     means: dict[str, float] = {}
     for window, probabilities in zip(windows, ranked, strict=True):
