@@ -96,6 +96,13 @@ def test_stretches_are_half_a_second_and_without_loud_frames() -> None:
     assert quiet_stretches(energies, []) == [(0, 200)]
 
 
+@pytest.mark.parametrize("samples", [0, 1, 100, 511, 513, 20_000])
+def test_chunks_of_any_length_are_examined(samples: int) -> None:
+    pcm = np.zeros(samples, np.int16)
+    pcm[samples // 2 : samples // 2 + 1] = 7
+    assert voiced(pcm)[1:] == ([], []) if samples else quiet_stretches(frame_energies(pcm), []) == []
+
+
 def test_blocks_have_their_own_gains_within_bounds() -> None:
     energies = np.concatenate([np.full(63, FRAME * 200**2), np.full(63, FRAME * 20**2), np.zeros(40, np.int64)])
     gains = block_gains(energies)

@@ -75,6 +75,8 @@ def quiet_stretches(energies: np.ndarray, speech: Sequence[tuple[int, int]]) -> 
 
     A stretch lasts half a second or longer. Where no speech is near, everything is one.
     """
+    if not len(energies):
+        return []
     reference = np.full(len(energies), np.iinfo(np.int64).max)
     loudest = np.zeros(len(energies), np.int64)
     for start, end in speech:
