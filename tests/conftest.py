@@ -32,6 +32,7 @@ CLONED = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share fixtures run in one process: those of a file, and all that share the one Slurm.
 
