@@ -43,11 +43,11 @@ batch: ## run every config/batches/*.yaml, or those in BATCH="one other"; ARGS g
 
 test: ## run the tests; ARGS go to pytest, e.g. ARGS=tests/unit
 	@$(SETUP) test
-	@$(ENV) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $$AUDIOGRID_ARGS
+	@$(ENV) -m pytest -n 2 --no-loadscope-reorder $$AUDIOGRID_ARGS
 
 test-fast: ## the unit tests only (under two minutes)
 	@$(SETUP) test
-	@$(ENV) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests/unit
+	@$(ENV) -m pytest -n 2 --no-loadscope-reorder tests/unit
 
 cases: ## run audiogrid on the awkward inputs of CASES=folder (default: ../shared/cases), a verdict each; ARGS name single ones
 	@$(SETUP) test
