@@ -48,7 +48,7 @@ def _reserved_columns() -> str:
 
 
 def _summary() -> str:
-    from audiogrid.merging.merge_recording import SUMMARY_COLUMNS
+    from audiogrid.merging.summary_table import SUMMARY_COLUMNS
 
     return _table(("column", "meaning"), SUMMARY_COLUMNS)
 
@@ -63,7 +63,7 @@ def _formats() -> str:
 
 
 def _storage() -> str:
-    from audiogrid.remote.schemes import STORAGE
+    from audiogrid.remote.storage_services import STORAGE
 
     rows = {
         f"{name}://{one.container}/": f"{one.name}; needs `pip install '.[{one.extra}]'`"

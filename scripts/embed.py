@@ -25,9 +25,9 @@ from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import embedded_chunks
 from audiogrid.records.store import VoiceStore
 from audiogrid.transcribing.coordinator import Coordinator
-from audiogrid.transcribing.pool import WorkerPool
 from audiogrid.transcribing.protocol import Link, Registration
 from audiogrid.transcribing.rank import WorkerRank
+from audiogrid.transcribing.retrying_pool import WorkerPool
 from audiogrid.transcribing.scheduler import Limits
 from audiogrid.transcribing.shard_job import transcribe, write_report
 from audiogrid.transcribing.signals import TerminatedError, handle_signals

@@ -10,7 +10,7 @@ from audiogrid.core.command import run
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.log import open_log
 from audiogrid.remote.publishing import publish, target
-from audiogrid.remote.schemes import storage_addresses
+from audiogrid.remote.storage_services import storage_addresses
 
 _SHOWN = 3
 

@@ -20,7 +20,7 @@ from audiogrid.merging.merge_bundle import (
     merge_bundle,
     write_failures,
 )
-from audiogrid.merging.merge_recording import write_summary
+from audiogrid.merging.summary_table import write_summary
 from audiogrid.merging.superseded import supersede
 from audiogrid.orchestration.generations import is_intact
 from audiogrid.records.journal import list_journals
@@ -28,10 +28,10 @@ from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
+from audiogrid.reporting.last_lines import read_run_summary
 from audiogrid.reporting.notices import write_notices
 from audiogrid.reporting.report_data import read_report_data
 from audiogrid.reporting.report_page import render_report
-from audiogrid.reporting.run_summary import read_run_summary
 
 
 def _up_to_date(folder: RunFolder, plan: Plan, bundle: str) -> bool:

@@ -28,9 +28,9 @@ from audiogrid.records.store import Store
 from audiogrid.reporting.progress import RunProgress
 from audiogrid.reporting.progress_bar import ProgressDisplay
 from audiogrid.transcribing.coordinator import Coordinator
-from audiogrid.transcribing.pool import WorkerPool
 from audiogrid.transcribing.protocol import Link, Registration
 from audiogrid.transcribing.rank import WorkerRank
+from audiogrid.transcribing.retrying_pool import WorkerPool
 from audiogrid.transcribing.scheduler import Limits
 from audiogrid.transcribing.shard_job import collect, transcribe, write_report
 from audiogrid.transcribing.signals import TerminatedError, handle_signals

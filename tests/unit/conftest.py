@@ -7,9 +7,9 @@ import pytest
 
 import storages
 from audiogrid.media.vad import FRAME
+from audiogrid.remote import connections as service_module
 from audiogrid.remote import reader, web
-from audiogrid.remote import services as service_module
-from audiogrid.remote.services import service
+from audiogrid.remote.connections import service
 from audiogrid.splitting import track_cutter
 
 

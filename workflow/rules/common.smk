@@ -26,7 +26,7 @@ from audiogrid.config.as_written import as_written
 from audiogrid.config.run_settings import RunSettings
 from audiogrid.decoding.revisions import REVISION, check_revisions
 from audiogrid.planning import job_resources
-from audiogrid.reporting.run_summary import read_run_summary
+from audiogrid.reporting.last_lines import read_run_summary
 from audiogrid.core.errors import AudiogridError
 from audiogrid.models.registry import load_registry, memory_of
 from audiogrid.records.plan import PlanReader

@@ -15,7 +15,7 @@ from audiogrid.core.atomic_files import canonical_json, read_json, write_json
 from audiogrid.media.demux import MediaError
 from audiogrid.media.file_parts import MediaFile
 from audiogrid.probing.media_facts import probe_media
-from audiogrid.remote.service import RemoteError
+from audiogrid.remote.service_protocol import RemoteError
 from audiogrid.splitting.opening import UnusableRecordingError, open_recording
 from audiogrid.splitting.split_bundle import SplitJob
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from audiogrid.core.timebase import SAMPLE_RATE, clock
-from audiogrid.export.line_breaking import Token, append_token, break_lines, fill_lines, make_tokens, milliseconds
+from audiogrid.export.cue_lines import Token, append_token, break_lines, fill_lines, make_tokens, milliseconds
 from audiogrid.export.spoken_words import spoken_segments
 
 # Costs of a cut after a word by its kind, of every cue, of a sentence end inside a cue, of poor reading times.

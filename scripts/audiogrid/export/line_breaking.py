@@ -1,172 +1,167 @@
-"""Breaks words into subtitle lines: the width of a text, where a cut is easy to read, balanced lines."""
+"""Says where text may be broken, how wide it is, and what joins two texts, by the rules of Unicode and of languages.
+
+Breaks follow UAX #14 (line breaking) and UAX #29 (grapheme clusters) as ``uniseg`` implements them. For Thai, Lao,
+Burmese and Khmer these rules want a dictionary. Without one a line may be broken between syllables as far as the
+letters tell: never before a vowel or tone mark that belongs to the letter before it, and never after a vowel that is
+written before its consonant.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+import unicodedata
+from functools import lru_cache
+from itertools import pairwise
 
-from audiogrid.export.text_breaks import can_break, pieces, width
-
-Cut = Literal["sentence", "clause", "pause", "none"]
-
-_CLOSING = re.escape("\"'”’»)]}」』）】")
-_SENTENCE_END = re.compile(rf"[.!?…。！？؟।॥։။។።]+[{_CLOSING}]*$")
-_CLAUSE_END = re.compile(rf"[,;:—–、，；：،؛]+[{_CLOSING}]*$")
-_ABBREVIATION = re.compile(r"(?:^|\W)(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|[a-z])\.$", re.IGNORECASE)
-#: A pause after a word without punctuation from which it is a good place for a cut, in ms.
-_SMALL_PAUSE = 300
-#: A line break at the end of a clause may make lines differ by so many columns more.
-_CLAUSE_BREAK_WORTH = 6
+# Vowels of Thai and Lao that are written before their consonant (Unicode: Logical_Order_Exception).
+_LEADING_VOWELS = frozenset("เแโใไເແໂໃໄ")
+# Vowels and signs of Thai and Lao that follow a consonant although Unicode calls them letters.
+_FOLLOWING = frozenset("ะาำๅๆฯະາຳຽໆຯ")
+# Signs of Burmese and Khmer that stack the next consonant below; signs of Burmese after the last letter of a syllable.
+_STACKERS = frozenset("\u1039\u17d2")
+_SYLLABLE_ENDS = frozenset("\u1039\u103a")
+_ZWJ = "\u200d"
+# UAX #14 looks at few characters; so many on each side decide all cases but long numbers.
+_BEFORE, _AFTER = 4, 2
 
 
-@dataclass(frozen=True)
-class Token:
-    """A word, or a part of one that is longer than a line.
+def is_wide(char: str) -> bool:
+    """Returns whether a character takes two columns."""
+    return not char.isascii() and unicodedata.east_asian_width(char) in "WF"
 
-    ``start``, ``end`` in ms; ``space``: whether a space stands before it; ``width`` in columns;
-    ``cut``: what kind of place for a cut its end is.
+
+@lru_cache(maxsize=1 << 14)
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf") or "\U0001f3fb" <= char <= "\U0001f3ff":
+        return 0
+    return 2 if is_wide(char) else 1
+
+
+def width(text: str) -> int:
+    """Returns the columns that a text takes: wide (East Asian) characters count twice, combining marks not at all."""
+    if text.isascii():
+        return len(text)
+    columns = sum(map(_columns, text))
+    if _ZWJ in text:
+        # A sequence such as a family of emoji is drawn in the place of its first character.
+        columns -= sum(_columns(char) for before, char in pairwise(text) if before == _ZWJ)
+    return columns
+
+
+@lru_cache(maxsize=1 << 14)
+def _writes_no_spaces(char: str) -> bool:
+    """Returns whether a character belongs to Chinese or Japanese: their letters and wide punctuation."""
+    is_symbol = unicodedata.category(char) in ("So", "Sk")
+    return is_wide(char) and not is_symbol and "HANGUL" not in unicodedata.name(char, "")
+
+
+def separator(before: str, after: str, *languages: str | None) -> str:
+    """Returns what stands between two texts of a speaker: nothing within Chinese or Japanese, else a space.
+
+    Also nothing where the second begins with a mark that belongs to the first. ``languages``: of the two texts; Korean
+    sets spaces between its words, also where it writes Chinese letters.
     """
-
-    start: int
-    end: int
-    text: str
-    space: bool
-    width: int
-    cut: Cut
-
-
-def milliseconds(seconds: float) -> int:
-    """Returns whole milliseconds, the unit of subtitle formats."""
-    return round(seconds * 1000)
+    if not before or not after:
+        return ""
+    if after[0].isascii() and not before.endswith(_ZWJ):
+        return " "
+    if not is_cluster_start(before, after):
+        return ""
+    without = _writes_no_spaces(before[-1]) and _writes_no_spaces(after[0]) and "ko" not in languages
+    return "" if without else " "
 
 
-def cut_kind(text: str, following: str) -> Cut:
-    """Returns how good the end of a word is for a cut, given the word that follows."""
-    if text[-1].isalnum():
-        return "none"
-    if _SENTENCE_END.search(text):
-        # "approx. five" goes on, "Mr. Smith" too.
-        is_end = not following[:1].islower() and not _ABBREVIATION.search(text)
-        return "sentence" if is_end else "none"
-    return "clause" if _CLAUSE_END.search(text) else "none"
+@lru_cache(maxsize=1 << 16)
+def _is_cluster_start(before: str, after: str) -> bool:
+    from uniseg.graphemecluster import grapheme_cluster_boundaries
+
+    return len(before) in grapheme_cluster_boundaries(before + after)
 
 
-def ends_sentence(text: str) -> bool:
-    """Returns whether a word looks like the last one of a sentence."""
-    return cut_kind(text, "") == "sentence"
+def is_cluster_start(before: str, after: str) -> bool:
+    """Returns whether a text can begin with ``after`` when ``before`` stands in front of it.
 
-
-def make_tokens(words: Sequence[Mapping[str, Any]], columns: int) -> list[Token]:
-    """Returns words as tokens of at most ``columns`` columns, in order: a line may be broken between any two of them.
-
-    ``words``: as in ``spoken_segments``. Words between which no line may be broken are one token.
+    It cannot in the middle of what a reader takes for one letter: before a mark, or a vowel that hangs on a letter.
     """
-    spoken = [(word, word["word"].strip()) for word in words if word["word"].strip()]
-    tokens: list[Token] = []
-    for index, (word, text) in enumerate(spoken):
-        start, end = milliseconds(word["start"]), milliseconds(word["end"])
-        if index + 1 < len(spoken):
-            after, following = spoken[index + 1]
-            cut = cut_kind(text, following)
-            if cut == "none" and milliseconds(after["start"]) - end >= _SMALL_PAUSE:
-                cut = "pause"
-        else:
-            cut = cut_kind(text, "")
-            # The decoder ended a segment here, which makes it a better place than most.
-            cut = "pause" if cut == "none" else cut
-        token = Token(start, end, text, word["word"][0].isspace(), width(text), cut)
-        if token.width <= columns and not any(map(str.isspace, text)):
-            append_token(tokens, token, columns)
-        else:
-            for part in _split(token, columns):
-                append_token(tokens, part, columns)
-    return tokens
+    first, last = after[:1], before[-1:]
+    if not first or not last or first.isspace() or last.isspace():
+        return True
+    if first.isascii() and last.isascii():
+        return True
+    if unicodedata.category(first).startswith("M") or first in _FOLLOWING or first == _ZWJ:
+        return False
+    if last in _LEADING_VOWELS or last in _STACKERS:
+        return False
+    return _is_cluster_start(before[-_BEFORE:], first)
 
 
-def append_token(tokens: list[Token], token: Token, columns: int) -> None:
-    """Append a token, or join it to the last one where no line may be broken between them and both fit a line."""
-    last = tokens[-1] if tokens else None
-    if last is not None and last.width + token.space + token.width <= columns:
-        before = f"{last.text} " if token.space else last.text
-        if not can_break(before, token.text):
-            text = before + token.text
-            tokens[-1] = replace(token, start=last.start, text=text, space=last.space, width=width(text))
-            return
-    tokens.append(token)
+@lru_cache(maxsize=1 << 14)
+def _line_class(char: str) -> str:
+    from uniseg.linebreak import line_break
+
+    return str(line_break(char))
 
 
-def _split(token: Token, columns: int) -> Iterator[Token]:
-    """Yields the parts of a token that is longer than a line or contains spaces. They share its time by length."""
-    parts = [
-        (part, number == 0 and (token.space or piece_number > 0))
-        for piece_number, piece in enumerate(token.text.split())
-        for number, part in enumerate(pieces(piece, columns))
-    ]
-    done, total = 0, sum(len(part) for part, _ in parts)
-    for part, space in parts:
-        start = token.start + (token.end - token.start) * done // total
-        done += len(part)
-        end = token.start + (token.end - token.start) * done // total
-        cut = token.cut if done == total else "none"
-        yield replace(token, start=start, end=end, text=part, space=space, width=width(part), cut=cut)
+@lru_cache(maxsize=1 << 14)
+def _representative(char: str) -> str:
+    """Returns one character for all that UAX #14 treats alike, so that few pairs need to be looked at."""
+    if char.isascii():
+        return "a" if char.isalpha() else "1" if char.isdigit() else char
+    if _line_class(char) == "ID" and unicodedata.category(char) == "Lo":
+        return "一"
+    return char
 
 
-def join_tokens(tokens: Sequence[Token]) -> str:
-    """Returns the tokens as running text."""
-    return "".join(f" {token.text}" if token.space and index else token.text for index, token in enumerate(tokens))
+@lru_cache(maxsize=1 << 16)
+def _breaks_by_rule(before: str, after: str) -> bool:
+    from uniseg.linebreak import line_break_boundaries
+
+    return len(before) in line_break_boundaries(before + after)
 
 
-def fill_lines(tokens: Sequence[Token], first: int, reserved: int, limit: int, lines: int) -> int:
-    """Returns the index after the last token, from ``first`` on, that fits into ``lines`` lines; at least one fits.
+def can_break(before: str, after: str) -> bool:
+    """Returns whether a line may end with ``before`` and the next one begin with ``after`` (as they are in the text).
 
-    ``reserved``: columns of the first line already in use; ``limit``: columns of a line.
+    A space between the two is part of ``before``. Hangul is broken at spaces only, as Korean subtitles are.
     """
-    line, column = 1, reserved
-    for index in range(first, len(tokens)):
-        token = tokens[index]
-        need = token.width + (token.space and index > first and column > 0)
-        if index > first and column + need > limit:
-            line, column, need = line + 1, 0, token.width
-            if line > lines:
-                return index
-        column += need
-    return len(tokens)
+    first, last = after[:1], before[-1:]
+    if not first or not last:
+        return False
+    if last == " " and first.isalnum():
+        return True
+    if not is_cluster_start(before, after):
+        return False
+    classes = _line_class(last), _line_class(first)
+    if classes == ("SA", "SA") or (classes[1] == "SA" and unicodedata.category(last).startswith("M")):
+        # A consonant that ends a syllable stays with it.
+        return after[1:2] not in _SYLLABLE_ENDS
+    if classes[0] in ("H2", "H3") and classes[1] in ("H2", "H3"):
+        return False
+    context = "".join(map(_representative, before[-_BEFORE:])), "".join(map(_representative, after[:_AFTER]))
+    return _breaks_by_rule(*context)
 
 
-def lines_needed(tokens: Sequence[Token], reserved: int, limit: int) -> int:
-    """Returns the smallest number of lines that hold the tokens."""
-    count, first = 0, 0
-    while first < len(tokens):
-        first = fill_lines(tokens, first, reserved if count == 0 else 0, limit, 1)
-        count += 1
-    return count
-
-
-def break_lines(tokens: Sequence[Token], reserved: int, limit: int) -> list[str]:
-    """Returns as few lines as possible, of similar length. A break at the end of a clause may unbalance them a little.
-
-    ``reserved``: columns of the first line already in use (a speaker's name).
-    """
-    whole = reserved + sum(token.width + token.space for token in tokens) - tokens[0].space
-    if whole <= limit:
-        return [join_tokens(tokens)]
-    left = lines_needed(tokens, reserved, limit)
-    column = reserved - tokens[0].space
-    best, place = float("inf"), 1
-    for index in range(1, len(tokens)):
-        token = tokens[index - 1]
-        column += token.width + token.space
-        if column > limit and index > 1:
-            break
-        if left == 2:
-            fits = whole - column - tokens[index].space <= limit
-        else:
-            fits = lines_needed(tokens[index:], 0, limit) < left
-        if not fits:
+def pieces(text: str, columns: int) -> list[str]:
+    """Returns a text longer than a line in pieces that fit one, broken where that is allowed, else between letters."""
+    found, start, at, good = [], 0, 1, 0
+    while at <= len(text):
+        if at < len(text) and not is_cluster_start(text[:at][-_BEFORE:], text[at : at + _AFTER]):
+            at += 1
             continue
-        score = abs(column - whole / left) - (_CLAUSE_BREAK_WORTH if token.cut in ("sentence", "clause") else 0)
-        if score < best:
-            best, place = score, index
-    return [join_tokens(tokens[:place]), *break_lines(tokens[place:], 0, limit)]
+        if width(text[start:at]) > columns and at > start + 1:
+            cut = good if good > start else _last_start(text, start, at)
+            found.append(text[start:cut])
+            start, at = cut, cut + 1
+            continue
+        if can_break(text[max(0, at - _BEFORE) : at], text[at : at + _AFTER]):
+            good = at
+        at += 1
+    found.append(text[start:])
+    return [piece for piece in found if piece]
+
+
+def _last_start(text: str, start: int, at: int) -> int:
+    """Returns where the last letter before ``at`` begins; ``at`` itself when it is the only one of the piece."""
+    for cut in range(at - 1, start, -1):
+        if is_cluster_start(text[max(0, cut - _BEFORE) : cut], text[cut : cut + _AFTER]):
+            return cut
+    return at

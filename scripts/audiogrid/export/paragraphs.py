@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiogrid.export.line_breaking import ends_sentence
+from audiogrid.export.cue_lines import ends_sentence
 from audiogrid.export.spoken_words import spoken_segments, text_of
 
 #: A pause after which a new paragraph begins, in seconds.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiogrid.core.text import clean_text
-from audiogrid.export.text_breaks import can_break, is_cluster_start, separator
+from audiogrid.export.line_breaking import can_break, is_cluster_start, separator
 
 Entry = Mapping[str, Any]
 # A mark that comes later than this after its letter is a word of its own (seconds).

@@ -22,7 +22,7 @@ from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import adopt_merged
 from audiogrid.remote.address import Address
 from audiogrid.remote.publishing import check_target
-from audiogrid.remote.service import RemoteError
+from audiogrid.remote.service_protocol import RemoteError
 
 #: Targets that look ahead or compare. How the run itself ended is not reported after them.
 BESIDE_THE_RUN = frozenset({"plan", "compare"})

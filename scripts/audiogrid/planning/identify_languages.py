@@ -194,7 +194,7 @@ class IdentifyTask:
     def __call__(self, path: str) -> FileOutcome:
         """Returns ``Identified`` as plain values, or the reason why there is none; raises nothing."""
         from audiogrid.media.demux import MediaError
-        from audiogrid.remote.service import RemoteError
+        from audiogrid.remote.service_protocol import RemoteError
         from audiogrid.splitting.opening import UnusableRecordingError, open_recording
 
         settings = self.settings

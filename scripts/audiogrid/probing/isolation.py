@@ -64,7 +64,7 @@ def probe_file(path: str, wish: TrackWish = (AUTO,), language: str | None = None
     from audiogrid.media.demux import MediaError
     from audiogrid.probing.media_facts import probe_media
     from audiogrid.remote.reader import RemoteFile
-    from audiogrid.remote.service import RemoteError
+    from audiogrid.remote.service_protocol import RemoteError
 
     try:
         return FileOutcome(

@@ -22,7 +22,7 @@ from audiogrid.probing.recording_source import (
 from audiogrid.probing.tables import read_table
 from audiogrid.remote.address import is_remote, parse, unknown_scheme
 from audiogrid.remote.listing import found_at, look_at_all
-from audiogrid.remote.schemes import readable_schemes
+from audiogrid.remote.storage_services import readable_schemes
 
 TABLE_SUFFIXES = (".tsv", ".csv")
 

@@ -25,7 +25,7 @@ from audiogrid.probing.recording_source import (
 from audiogrid.probing.reserved_columns import reserved_column_problem
 from audiogrid.remote.address import Address, is_remote, parse, unknown_scheme
 from audiogrid.remote.listing import Remote
-from audiogrid.remote.schemes import readable_schemes
+from audiogrid.remote.storage_services import readable_schemes
 
 #: Columns of a table: name and meaning. docs/recordings.md lists them (``make docs``).
 COLUMNS = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from audiogrid.core.errors import InputError
-from audiogrid.remote.schemes import SPELLINGS, WEB
+from audiogrid.remote.storage_services import SPELLINGS, WEB
 
 _REMOTE = re.compile(rf"({'|'.join(SPELLINGS)})://", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")

@@ -18,7 +18,7 @@ from azure.core import exceptions as service_errors
 from azure.storage.blob import ContentSettings
 
 from audiogrid.remote.address import Address
-from audiogrid.remote.service import (
+from audiogrid.remote.service_protocol import (
     Body,
     LibraryCalls,
     RemoteError,

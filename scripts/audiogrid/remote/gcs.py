@@ -14,7 +14,7 @@ from google.api_core import exceptions as service_errors
 from google.auth import exceptions as auth_errors
 
 from audiogrid.remote.address import Address
-from audiogrid.remote.service import (
+from audiogrid.remote.service_protocol import (
     Body,
     LibraryCalls,
     RemoteError,

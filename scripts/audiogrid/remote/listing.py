@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from audiogrid.core.errors import AudiogridError, InputError, RetryableError
 from audiogrid.remote.address import Address, parse_public
-from audiogrid.remote.service import RemoteError, RemoteFacts
-from audiogrid.remote.services import facts_of, service
+from audiogrid.remote.connections import facts_of, service
+from audiogrid.remote.service_protocol import RemoteError, RemoteFacts
 
 # What some programs store to show that there is a folder.
 _FOLDERS = ("/", "_$folder$")

@@ -16,9 +16,9 @@ from typing import Any
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.errors import InputError
 from audiogrid.remote.address import Address, is_remote, parse
-from audiogrid.remote.schemes import storage_addresses
-from audiogrid.remote.service import RemoteError
-from audiogrid.remote.services import service
+from audiogrid.remote.connections import service
+from audiogrid.remote.service_protocol import RemoteError
+from audiogrid.remote.storage_services import storage_addresses
 
 # What people want to have elsewhere: tables, pages and the configuration beside the transcripts.
 _SUFFIXES = {".tsv", ".html", ".yaml"}

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 
 from audiogrid.remote.address import Address
-from audiogrid.remote.service import ByteStream, RemoteError
-from audiogrid.remote.services import facts_of, service
+from audiogrid.remote.connections import facts_of, service
+from audiogrid.remote.service_protocol import ByteStream, RemoteError
 
 # Jumps ahead up to this far read on: a new request costs more than what lies between two pieces of sound in a video.
 _READ_ON = 8 << 20

@@ -14,7 +14,7 @@ import botocore.exceptions
 import snakemake_storage_plugin_s3 as plugin
 
 from audiogrid.remote.address import Address
-from audiogrid.remote.service import (
+from audiogrid.remote.service_protocol import (
     Body,
     LibraryCalls,
     RemoteError,

@@ -16,8 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from audiogrid.remote.address import Address
-from audiogrid.remote.schemes import storage_addresses
-from audiogrid.remote.service import (
+from audiogrid.remote.service_protocol import (
     CONNECT_SECONDS,
     READ_SECONDS,
     RemoteError,
@@ -27,6 +26,7 @@ from audiogrid.remote.service import (
     refused,
     unreachable,
 )
+from audiogrid.remote.storage_services import storage_addresses
 
 # 0.5, 1 and 2 seconds between the tries.
 _TRIES = Retry(

@@ -13,8 +13,8 @@ from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, read_attempts, spans_at_work
+from audiogrid.reporting.last_lines import read_rows
 from audiogrid.reporting.notices import read_notices
-from audiogrid.reporting.run_summary import read_rows
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from audiogrid.records.plan import Plan
 from audiogrid.records.results import ChunkResult
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
+from audiogrid.reporting.last_lines import read_run_summary
 from audiogrid.reporting.progress import RunProgress, is_idle
-from audiogrid.reporting.run_summary import read_run_summary
 
 
 def chunk_paragraphs(result: ChunkResult) -> list[str]:

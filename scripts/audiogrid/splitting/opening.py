@@ -14,7 +14,7 @@ from audiogrid.media.file_parts import MediaFile
 from audiogrid.probing.tables import private_addresses
 from audiogrid.remote.address import Address, is_remote, parse
 from audiogrid.remote.reader import RemoteFile
-from audiogrid.remote.service import RemoteError
+from audiogrid.remote.service_protocol import RemoteError
 
 
 class UnusableRecordingError(Exception):

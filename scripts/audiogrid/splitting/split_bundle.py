@@ -13,7 +13,7 @@ from audiogrid.core.timebase import SAMPLE_RATE, clock
 from audiogrid.media.demux import MediaError
 from audiogrid.media.pcm_stream import PcmStream, stream_pcm
 from audiogrid.records.chunks import BundleManifest, Chunk, Track
-from audiogrid.remote.service import RemoteError
+from audiogrid.remote.service_protocol import RemoteError
 from audiogrid.splitting.bundle_writer import BundleWriter
 from audiogrid.splitting.channel_statistics import ChannelStatistics
 from audiogrid.splitting.crosstalk import Crosstalk, attenuated, find_crosstalk

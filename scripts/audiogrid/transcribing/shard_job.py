@@ -18,8 +18,8 @@ from audiogrid.records.outcome import Outcome
 from audiogrid.records.plan import Plan, Recording, Shard
 from audiogrid.records.store import ResultStore, Store
 from audiogrid.transcribing.coordinator import Coordinator
-from audiogrid.transcribing.pool import WorkerPool
 from audiogrid.transcribing.rank_state import rank_summaries
+from audiogrid.transcribing.retrying_pool import WorkerPool
 from audiogrid.transcribing.scheduler import GPU_GROUP_SECONDS, GROUP_SECONDS, Limits, Scheduler, group
 from audiogrid.transcribing.signals import TerminatedError, handle_signals
 from audiogrid.transcribing.worker import Job, WorkerSettings

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiogrid.export.cues import Cue, CueOptions, gap_text, make_cues
-from audiogrid.export.text_breaks import width
+from audiogrid.export.line_breaking import width
 
 SENTENCES = (
     "We came to the harbour before the sun was up, and nobody was there. "

@@ -1,69 +1,162 @@
-"""Where a cut reads well, how wide text is, and how it breaks into lines."""
+"""Where text may be broken, what joins two texts, and the same seen through every format."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from itertools import pairwise
+from typing import Any
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from audiogrid.export.line_breaking import (
-    break_lines,
-    cut_kind,
-    fill_lines,
-    join_tokens,
-    lines_needed,
-    make_tokens,
-)
-from audiogrid.export.text_breaks import width
+from audiogrid.export.cues import CueOptions, make_cues
+from audiogrid.export.formats import render_all
+from audiogrid.export.line_breaking import can_break, is_cluster_start, pieces, separator, width
+
+SPEECH = {
+    "th": "สวัสดีครับวันนี้เราจะพูดเรื่องน้ำในแม่น้ำเจ้าพระยาและการเดินทางไปเชียงใหม่ของพวกเขา",
+    "lo": "ສະບາຍດີມື້ນີ້ພວກເຮົາຈະເວົ້າກ່ຽວກັບນ້ຳໃນແມ່ນ້ຳຂອງແລະການເດີນທາງໄປຫຼວງພະບາງ",
+    "my": "မင်္ဂလာပါဒီနေ့ကျွန်တော်တို့မြန်မာနိုင်ငံရဲ့မြစ်တွေအကြောင်းပြောကြမယ်",
+    "ja": "今日は、川について話します。「橋」は、とても古いです！そうですか？はい。",
+    "zh": "今天，我们谈谈这条河。“桥”非常古老！是吗？是的。",
+}
 
 
-def words(text: str) -> list[dict[str, object]]:
-    return [{"start": float(n), "end": n + 0.9, "word": f" {word}"} for n, word in enumerate(text.split())]
+def broken(text: str) -> str:
+    """A text with a bar at every place where a line may be broken."""
+    found = text[:1]
+    for at in range(1, len(text)):
+        found += ("|" if can_break(text[:at], text[at:]) else "") + text[at]
+    return found
 
 
 @pytest.mark.parametrize(
-    ("text", "following", "kind"),
+    ("text", "expected"),
     [
-        ("end.", "Then", "sentence"),
-        ("end.”", "Then", "sentence"),
-        ("really?!", "", "sentence"),
-        ("approx.", "five", "none"),
-        ("Mr.", "Smith", "none"),
-        ("J.", "Smith", "none"),
-        ("well,", "then", "clause"),
-        ("plain", "word", "none"),
-        ("走吧。", "好", "sentence"),
-        ("انتهى؟", "ثم", "sentence"),
+        ("今日は、「元気」です。", "今|日|は、|「元|気」|で|す。"),
+        ("Bonjour ! well-known", "Bonjour ! |well-|known"),
+        ("네 알겠습니다", "네 |알겠습니다"),
+        # Marks stay with their letter, vowels before a consonant with what follows.
+        ("ไปเด่นกำลัง", "ไป|เด่|น|กำ|ลั|ง"),
+        ("ເຈົ້າຊື່", "ເຈົ້າ|ຊື່"),
+        # The consonant at the end of a Burmese syllable stays with it.
+        ("မြန်မာနိုင်ငံ", "မြန်|မာ|နိုင်|ငံ"),
+        ("བོད་སྐད་ཡིག", "བོད་|སྐད་|ཡིག"),
+        ("नमस्ते दुनिया", "नमस्ते |दुनिया"),
+        ("👨‍👩‍👧x", "👨‍👩‍👧|x"),
     ],
 )
-def test_what_kind_of_place_a_words_end_is(text: str, following: str, kind: str) -> None:
-    assert cut_kind(text, following) == kind
+def test_places_for_a_break(text: str, expected: str) -> None:
+    assert broken(text) == expected
 
 
-def test_wide_characters_take_two_columns() -> None:
-    assert (width("plain"), width("é"), width("今天"), width("")) == (5, 1, 4, 0)
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("今天", 4), ("é", 1), ("e\u0301", 1), ("กำ", 2), ("ดี", 1), ("👨‍👩‍👧", 2), ("👍🏽", 2), ("한국", 4)],
+)
+def test_width_counts_what_is_seen(text: str, columns: int) -> None:
+    assert width(text) == columns
 
 
-def test_a_word_longer_than_a_line_is_shared_out_in_time_and_text() -> None:
-    tokens = make_tokens([{"start": 0.0, "end": 3.0, "word": " " + "ab" * 15}], 12)
-    assert [token.text for token in tokens] == ["ab" * 6, "ab" * 6, "ab" * 3]
-    assert [token.space for token in tokens] == [True, False, False]
-    assert (tokens[0].start, tokens[0].end, tokens[1].start, tokens[2].end) == (0, 1200, 1200, 3000)
+@pytest.mark.parametrize(
+    ("before", "after", "languages", "joint"),
+    [
+        ("알겠습니다", "내일", ("ko", "ko"), " "),
+        ("漢字", "漢字", ("ko", "ko"), " "),
+        ("今天", "很好", ("zh", "zh"), ""),
+        ("です。", "はい", ("ja", "ja"), ""),
+        ("好", "OK", ("zh", "zh"), " "),
+        ("很好", "Good", ("zh", "en"), " "),
+        ("done 😀", "😀 next", ("en", "en"), " "),
+        ("one", "two", (None, None), " "),
+        ("สวัส", "ดี", ("th", "th"), " "),
+        ("กล", "ัง", ("th", "th"), ""),
+        ("", "start", (), ""),
+    ],
+)
+def test_what_joins_two_texts(before: str, after: str, languages: tuple[str | None, ...], joint: str) -> None:
+    assert separator(before, after, *languages) == joint
 
 
-def test_spaces_inside_a_word_separate_tokens() -> None:
-    assert join_tokens(make_tokens([{"start": 0.0, "end": 1.0, "word": "  one \u3000two "}], 20)) == "one two"
+def test_a_long_word_is_broken_between_letters_and_better_at_a_hyphen() -> None:
+    assert pieces("abcdefg-hijklmnop", 10) == ["abcdefg-", "hijklmnop"]
+    assert pieces("ก" + "\u0e49" * 30, 5) == ["ก" + "\u0e49" * 30]
+    assert pieces("นานาน้ำน้ำ", 3) == ["นา", "นา", "น้ำ", "น้ำ"]
 
 
-def test_lines_are_as_few_as_possible_and_a_clause_end_is_a_good_place() -> None:
-    tokens = make_tokens(words("when it rained hard, they stayed inside all day"), 30)
-    assert break_lines(tokens, 0, 30) == ["when it rained hard,", "they stayed inside all day"]
-    assert break_lines(tokens, 0, 60) == ["when it rained hard, they stayed inside all day"]
-    three = break_lines(tokens, 0, 20)
-    assert len(three) == lines_needed(tokens, 0, 20) == 3
-    assert max(map(len, three)) <= 20
+@given(st.text(min_size=1, max_size=30).filter(str.strip), st.integers(2, 12))
+@settings(max_examples=80, deadline=None)
+def test_pieces_are_the_text_and_fit(text: str, columns: int) -> None:
+    found = pieces(text, columns)
+    assert "".join(found) == text
+    for before, piece in pairwise(found):
+        assert is_cluster_start(before, piece)
 
 
-def test_a_speakers_name_takes_room_on_the_first_line_only() -> None:
-    tokens = make_tokens(words("aaaa bbbb cccc dddd"), 10)
-    assert fill_lines(tokens, 0, 0, 10, 1) == 2
-    assert fill_lines(tokens, 0, 5, 10, 1) == 1
-    assert break_lines(tokens, 5, 10)[0] == "aaaa"
+def document(language: str, texts: list[list[str]]) -> dict[str, Any]:
+    """A document with a segment per list, its words as the decoder gives them."""
+    segments, at = [], 0.0
+    for words in texts:
+        timed = []
+        for word in words:
+            timed.append({"start": round(at, 2), "end": round(at + 0.1, 2), "word": word, "probability": 0.9})
+            at += 0.1
+        segments.append(
+            {
+                "start": timed[0]["start"],
+                "end": timed[-1]["end"],
+                "text": "".join(words).strip(),
+                "language": language,
+                "words": timed,
+            }
+        )
+        at += 0.1
+    return {"channels_mode": "mix", "duration": at, "segments": segments, "gaps": [], "seams": [], "path": "x.wav"}
+
+
+def lines_of(files: dict[str, str]) -> list[str]:
+    """All lines of text in the files that a reader sees."""
+    srt = [line for line in files["srt"].splitlines() if line and "-->" not in line and not line.isdigit()]
+    vtt = [line for line in files["vtt"].splitlines()[1:] if line and "-->" not in line]
+    tsv = [row.split("\t")[2] for row in files["tsv"].splitlines()[1:]]
+    txt = [line for line in files["txt"].splitlines() if line]
+    return [*srt, *vtt, *tsv, *txt]
+
+
+@pytest.mark.parametrize("language", SPEECH)
+@pytest.mark.parametrize("size", [1, 7])
+def test_no_line_of_any_format_begins_with_a_detached_mark(language: str, size: int) -> None:
+    # The decoder's words are single code points in these languages, and its segments end anywhere.
+    text = SPEECH[language] * 3
+    parts = [list(text[n : n + 10 * size]) for n in range(0, len(text), 10 * size)]
+    files = render_all(document(language, parts), ["srt", "vtt", "tsv", "txt"], CueOptions(max_line_chars=20))
+    lines = lines_of(files)
+    assert len(lines) > 10
+    for line in lines:
+        assert unicodedata.category(line[0])[0] != "M", line
+        assert line[0] not in "ะาำๅๆ、。！？」”，", line
+        assert line[-1] not in "เแโใไເແໂໃໄ「“", line
+    assert "".join(files["txt"].split()) == text
+    cues = make_cues(document(language, parts), CueOptions(max_line_chars=20))
+    assert all(width(line) <= 20 for cue in cues for line in cue.lines)
+
+
+def test_korean_has_spaces_between_segments_in_every_format() -> None:
+    spoken = document("ko", [[" 네", " 알겠습니다"], [" 내일", " 다시", " 만나요"], ["감사합니다"]])
+    files = render_all(spoken, ["txt", "srt", "vtt", "html"])
+    whole = "네 알겠습니다 내일 다시 만나요 감사합니다"
+    assert files["txt"] == whole + "\n"
+    assert whole in files["srt"] and whole in files["vtt"] and whole in files["html"]
+
+
+def test_japanese_and_chinese_have_none() -> None:
+    for language, texts, whole in (
+        ("ja", [["はい", "。"], [" そう", "です"]], "はい。そうです"),
+        ("zh", [["今", "天"], ["很", "好"]], "今天很好"),
+    ):
+        files = render_all(document(language, texts), ["txt", "srt", "html"])
+        assert files["txt"] == whole + "\n"
+        assert whole in re.sub(r"\s", "", files["srt"])
+        assert whole in files["html"]

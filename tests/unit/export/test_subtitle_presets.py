@@ -12,8 +12,8 @@ from audiogrid.config.resolve import resolve
 from audiogrid.core.errors import InputError
 from audiogrid.core.known_fields import from_known_fields
 from audiogrid.export.cues import CueOptions, make_cues
+from audiogrid.export.line_breaking import width
 from audiogrid.export.subtitle_presets import PRESETS
-from audiogrid.export.text_breaks import width
 
 
 def document() -> dict[str, Any]:

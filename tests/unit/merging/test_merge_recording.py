@@ -14,13 +14,12 @@ from audiogrid.core.errors import EXIT_RETRY
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.formats import FORMATS, file_name
 from audiogrid.merging.merge_recording import (
-    SUMMARY_COLUMNS,
     MergedRecording,
     MissingChunkError,
     merge_recording,
-    write_summary,
 )
 from audiogrid.merging.stitch import StitchError
+from audiogrid.merging.summary_table import SUMMARY_COLUMNS, write_summary
 from audiogrid.records.chunks import Chunk, Seam, chunk_id
 from audiogrid.records.results import ChunkResult, Segment, Word
 

@@ -9,7 +9,7 @@ import pytest
 from audiogrid.core.errors import InputError
 from audiogrid.remote.address import parse, parse_public
 from audiogrid.remote.listing import glob_pattern
-from audiogrid.remote.service import RemoteFacts
+from audiogrid.remote.service_protocol import RemoteFacts
 
 SIGNED = "X-Amz-Algorithm=A&X-Amz-Credential=c&X-Amz-Signature=5ec4e7"
 

@@ -15,8 +15,8 @@ from audiogrid.probing.list_recordings import list_sources
 from audiogrid.probing.probe import probe
 from audiogrid.probing.tables import private_addresses
 from audiogrid.remote.address import parse
+from audiogrid.remote.connections import service
 from audiogrid.remote.listing import look_at_all
-from audiogrid.remote.services import service
 from bad_media import tone, write_wav
 
 SIGNED = "X-Amz-Algorithm=A&X-Amz-Credential=c&X-Amz-Signature=5ec4e7"

@@ -6,7 +6,7 @@ import pytest
 
 from audiogrid.core.errors import InputError
 from audiogrid.remote.publishing import check_target, is_published, publish, target
-from audiogrid.remote.service import RemoteError
+from audiogrid.remote.service_protocol import RemoteError
 
 
 def test_publishing_sends_what_changed(buckets, published):

@@ -14,7 +14,7 @@ from audiogrid.media.pcm_stream import stream_pcm
 from audiogrid.probing.media_facts import probe_media
 from audiogrid.remote.address import parse
 from audiogrid.remote.reader import RemoteFile
-from audiogrid.remote.service import RemoteError
+from audiogrid.remote.service_protocol import RemoteError
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 from bad_media import tone, write_wav
 from media import write_media

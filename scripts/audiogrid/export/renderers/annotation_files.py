@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape, quoteattr
 
+from audiogrid.export.cue_lines import milliseconds
 from audiogrid.export.cues import gap_text
-from audiogrid.export.line_breaking import milliseconds
 from audiogrid.export.renderers.plain_files import one_line
 from audiogrid.export.rendering import Transcript, speaker_of
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from audiogrid.core.text import clean_text
+from audiogrid.export.cue_lines import milliseconds
 from audiogrid.export.cues import gap_text, speaker_prefix
-from audiogrid.export.line_breaking import milliseconds
 from audiogrid.export.rendering import Transcript
 from audiogrid.export.spoken_words import text_of
 

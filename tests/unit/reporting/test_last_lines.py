@@ -7,7 +7,7 @@ from audiogrid.merging.merge_bundle import Failure, MergedBundle, write_failures
 from audiogrid.orchestration.generations import merge_generation, shard_generation
 from audiogrid.orchestration.snakemake_output import STREAM_HANDLER, hide_scheduling
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.reporting.run_summary import read_run_summary
+from audiogrid.reporting.last_lines import read_run_summary
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from audiogrid.core.errors import InputError
 from audiogrid.probing.list_recordings import list_sources
 from audiogrid.probing.probe import probe
 from audiogrid.remote.address import parse
+from audiogrid.remote.connections import service
 from audiogrid.remote.publishing import publish, target
 from audiogrid.remote.reader import RemoteFile
-from audiogrid.remote.service import RemoteError
-from audiogrid.remote.services import service
+from audiogrid.remote.service_protocol import RemoteError
 from bad_media import tone, write_wav
 from require import require
 

@@ -8,8 +8,8 @@ from importlib import import_module
 
 from audiogrid.core.errors import InputError
 from audiogrid.remote.address import Address
-from audiogrid.remote.schemes import STORAGE, WEB
-from audiogrid.remote.service import RemoteError, RemoteFacts, Service, unreachable
+from audiogrid.remote.service_protocol import RemoteError, RemoteFacts, Service, unreachable
+from audiogrid.remote.storage_services import STORAGE, WEB
 
 
 @cache

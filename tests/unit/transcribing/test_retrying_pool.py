@@ -10,7 +10,7 @@ from audiogrid.core.child_process import ChildDiedError
 from audiogrid.core.errors import RetryableError
 from audiogrid.decoding.whisper.device_errors import OutOfMemoryError
 from audiogrid.records.outcome import Outcome
-from audiogrid.transcribing.pool import WorkerPool
+from audiogrid.transcribing.retrying_pool import WorkerPool
 from audiogrid.transcribing.worker import Job, WorkerSettings
 from audiogrid.transcribing.worker_process import make_processes, reserve_processes
 

@@ -1,0 +1,78 @@
+"""The rows and columns of ``summary.tsv``: one row per recording with a transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from audiogrid.core.text import clean_text
+from audiogrid.core.tsv import write_table
+from audiogrid.export.provenance import model_names
+
+#: Columns of ``summary.tsv``: name and meaning. docs/results.md lists them (``make docs``).
+SUMMARY_COLUMNS = {
+    "recording": "id of the recording, the stem of its files",
+    "path": "the file, as it was given",
+    "status": "`complete`; `partial`: something is odd about the file, see `note`; `gaps`: chunks are missing",
+    "duration_s": "length of the audio that could be read, in seconds",
+    "speech_s": "speech in it, in seconds, summed over channels",
+    "language": "the language with the most speech",
+    "words": "words of the transcript",
+    "mean_probability": "mean probability of a word",
+    "low_confidence_share": "share of words with a probability below 0.5",
+    "windows": "windows decoded",
+    "flagged": "windows whose first hypothesis looked wrong",
+    "redecoded": "windows decoded more than once",
+    "kept_careful": "windows whose later hypothesis was better and kept",
+    "temperature_above_zero": "windows whose text was sampled at a temperature above 0",
+    "seams": "boundaries between chunks",
+    "hard_seams": "boundaries between chunks without a pause: there may be speech at them",
+    "model": "the model, or the models of its channels",
+    "variant": "the variant of a rollout that it was decoded with",
+    "note": "what is odd about the file or a chunk",
+    "left_out": "what the transcript lacks or could not heed: unreadable audio, gaps, hotwords that do not fit",
+}
+
+
+def _left_out(facts: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+    """Returns what a transcript lacks or could not heed, a sentence each."""
+    odd = [facts["note"]] if facts.get("note") else []
+    odd += [*(facts.get("notes") or []), *(facts.get("left_out") or [])]
+    gaps = document["gaps"]
+    seconds = sum(gap["end"] - gap["start"] for gap in gaps)
+    missing = [f"{seconds:.1f} s in {len(gaps)} chunk(s) are not transcribed"] if gaps else []
+    return [clean_text(str(sentence)) for sentence in dict.fromkeys([*odd, *missing])]
+
+
+def summary_row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the row of a recording: column -> value. ``facts``: of its plan; ``document``: its transcript."""
+    quality = document["quality"]
+    odd = facts.get("note") or facts.get("notes")
+    return {
+        "recording": document["recording"],
+        "path": document["path"],
+        "status": "gaps" if document["gaps"] else "partial" if odd else "complete",
+        "duration_s": document["duration"],
+        "speech_s": quality["speech_seconds"],
+        "language": document["language"] or "",
+        "words": quality["words"],
+        "mean_probability": quality["mean_probability"],
+        "low_confidence_share": quality["low_confidence_share"],
+        "windows": quality["windows"],
+        "flagged": quality["flagged_windows"],
+        "redecoded": quality["redecoded_windows"],
+        "kept_careful": quality["kept_careful"],
+        "temperature_above_zero": quality["temperature_above_zero"],
+        "seams": len(document["seams"]),
+        "hard_seams": sum(seam["kind"] == "hard" for seam in document["seams"]),
+        "model": model_names(document),
+        "variant": facts.get("variant", ""),
+        "note": "; ".join(document["notes"]),
+        "left_out": "; ".join(_left_out(facts, document)),
+    }
+
+
+def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """``summary.tsv``: a row per recording in the order given."""
+    write_table(path, list(SUMMARY_COLUMNS), ([row.get(column) for column in SUMMARY_COLUMNS] for row in rows))
