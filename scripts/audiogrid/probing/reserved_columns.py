@@ -1,4 +1,4 @@
-"""Columns of a table that are reserved for settings of a later version, and the values that they may have.
+"""Columns of a table that are reserved for settings, whether or not they have an effect yet, and their values.
 
 A table may have had such a column for a purpose of its own. Its values would change meaning with an upgrade, so a
 value that cannot be such a setting rejects the row and says how to rename the column.
