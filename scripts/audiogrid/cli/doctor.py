@@ -15,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to examine."""
     parser.add_argument("--model-dir", type=Path, default=Path("models/base"), help="default: models/base")
     parser.add_argument("--folder", type=Path, default=Path("results"), help="where results and store will be")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--compute-type", default="auto")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="as in the configuration")
+    parser.add_argument("--compute-type", default="auto", metavar="TYPE", help="as in the configuration")
     parser.add_argument("--short", action="store_true", help="leave out what takes time: full hashes, file system")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the verdicts to this file")
 

@@ -33,7 +33,6 @@ def run(options: argparse.Namespace, rest: list[str]) -> None:
     if is_locked(Path.cwd()):
         raise InputError("a run is going on here, or was killed: wait for its end, or finish it, before you prune")
     keys = {key for run in runs for folder in plan_folders(run) for key in referenced_keys(folder)}
-    keys = {key for run in runs for folder in plan_folders(run) for key in referenced_keys(folder)}
     found = unreferenced(store, keys)
     names = ", ".join(run.root.name for run in runs)
     print(f"{store}: {found.kept} result(s) that the plans of {names} refer to")
