@@ -243,7 +243,8 @@ class Engine:
             flagged = list(kept.flags)
             if set(flagged) - HARMLESS_FLAGS:
                 judged = run_careful_pass(self._model, one.audio, window, judged, median_rate, options)
-                kept = best([each for each in judged if each.words is not None and not is_loop(each, options)])
+                complete = [each for each in judged if each.words is not None]
+                kept = best([each for each in complete if not is_loop(each, options)] or complete)
                 if kept.path.endswith(CUT):
                     # What was cut off is speech without words.
                     flagged += [flag for flag in ("loop_cut", "speech_without_words") if flag not in flagged]

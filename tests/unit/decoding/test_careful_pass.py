@@ -220,9 +220,11 @@ def reading(text: str, *flags: str, parts: int = 1) -> Hypothesis:
 def test_repetition_that_two_readings_agree_on_is_believed() -> None:
     form = "name and number please thank you " * 6
     one = reading(form, "compressible")
-    assert is_confirmed(one, [reading(form.replace("please", "please,", 1), "compressible", "maybe_invented")])
-    assert not is_confirmed(one, [reading("name and number please thank you " * 3, "compressible")])
-    assert not is_confirmed(one, [])
+    assert is_confirmed(
+        one, [reading(form.replace("please", "please,", 1), "compressible", "maybe_invented")], DecodeOptions()
+    )
+    assert not is_confirmed(one, [reading("name and number please thank you " * 3, "compressible")], DecodeOptions())
+    assert not is_confirmed(one, [], DecodeOptions())
 
 
 def test_a_loop_is_believed_when_three_readings_have_it() -> None:
@@ -231,18 +233,18 @@ def test_a_loop_is_believed_when_three_readings_have_it() -> None:
     again = reading(verse.replace("again", "once again", 1), "compressible", "loop")
     longer = reading("we shall go home again to the sea " * 9, "compressible", "loop")
     in_parts = reading(verse, "compressible", "loop", parts=2)
-    assert is_confirmed(one, [again, in_parts])
+    assert is_confirmed(one, [again, in_parts], DecodeOptions())
     # Three readings of the same audio agree in their loops, too.
-    assert not is_confirmed(one, [again, one])
-    assert not is_confirmed(one, [in_parts])
-    assert not is_confirmed(one, [in_parts, longer])
+    assert not is_confirmed(one, [again, one], DecodeOptions())
+    assert not is_confirmed(one, [in_parts], DecodeOptions())
+    assert not is_confirmed(one, [in_parts, longer], DecodeOptions())
 
 
 @pytest.mark.parametrize("flags", [("compressible", "loop"), ("compressible", "runaway"), ("too_few_letters",), ()])
 def test_any_other_doubt_is_not_dispelled_by_agreement(flags: tuple[str, ...]) -> None:
     form = "name and number please thank you " * 6
-    assert not is_confirmed(reading(form, *flags), [reading(form, "compressible")])
-    assert not is_confirmed(reading(form, "compressible"), [reading(form, *flags)])
+    assert not is_confirmed(reading(form, *flags), [reading(form, "compressible")], DecodeOptions())
+    assert not is_confirmed(reading(form, "compressible"), [reading(form, *flags)], DecodeOptions())
 
 
 def test_a_loop_is_cut_off_where_every_hypothesis_is_one() -> None:

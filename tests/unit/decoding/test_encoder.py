@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from audiogrid.core.errors import InputError
-from audiogrid.decoding.whisper.encoder import choose_encoder, load_openvino, processor_flags
+from audiogrid.decoding.whisper.encoder import choose_encoder, load_openvino, openvino_is_installed, processor_flags
 from audiogrid.decoding.whisper.encoder_graph import layer_names
 from audiogrid.decoding.whisper.weights import encoder_tensors, has_float_encoder
 
@@ -59,20 +60,20 @@ def test_the_encoder_follows_from_processor_model_and_installation(
     tmp_path: Path, wanted: str, device: str, compute_type: str, flags: set[str], installed: bool, became: str
 ) -> None:
     folder = weights_file(tmp_path, "float16")
-    assert choose_encoder(wanted, device, compute_type, folder, flags, installed) == became
+    assert choose_encoder(wanted, device, compute_type, folder, flags, lambda: installed) == became
 
 
 def test_quantised_weights_keep_ctranslate2(tmp_path: Path) -> None:
     folder = weights_file(tmp_path, "int8")
     assert not has_float_encoder(folder)
-    assert choose_encoder("auto", "cpu", "auto", folder, AMX, True) == "ctranslate2"
+    assert choose_encoder("auto", "cpu", "auto", folder, AMX, lambda: True) == "ctranslate2"
     with pytest.raises(InputError, match=r"stored in int8: use 'auto' or 'ctranslate2'"):
-        choose_encoder("openvino", "cpu", "auto", folder, AMX, True)
+        choose_encoder("openvino", "cpu", "auto", folder, AMX, lambda: True)
 
 
 def test_asking_for_what_is_not_installed_is_an_error_with_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="pip install openvino, or use 'auto'"):
-        choose_encoder("openvino", "cpu", "auto", weights_file(tmp_path, "float16"), AMX, False)
+        choose_encoder("openvino", "cpu", "auto", weights_file(tmp_path, "float16"), AMX, lambda: False)
 
 
 @pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16"])
@@ -114,3 +115,11 @@ def test_both_encoders_compute_the_same(base_model: Path) -> None:
     # One thread or two: the same bits.
     again = load_openvino(base_model, "openvino float32", 2)(features)
     assert np.array_equal(found, again)
+
+
+def test_an_openvino_that_does_not_load_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    openvino_is_installed.cache_clear()
+    # What an import of a package without its shared libraries does.
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert not openvino_is_installed()
+    openvino_is_installed.cache_clear()

@@ -9,6 +9,7 @@ from audiogrid.decoding.judging.loops import (
     find_loops,
     has_loop,
     is_evenly_spoken,
+    is_short,
     log_probability,
     loop_words,
     plain_words,
@@ -91,3 +92,21 @@ def test_letters_that_come_again_and_again_in_a_word_are_a_loop_too() -> None:
 def test_log_probability_of_words() -> None:
     assert log_probability(timed("a b c", probability=0.5)) == pytest.approx(-0.693, abs=0.001)
     assert log_probability(timed("a", probability=0.0)) == log_probability([]) == -2.0
+
+
+def test_what_repeats_itself_again_after_a_cut_is_cut_again() -> None:
+    for text in ("no no no no yes " * 4, ("ha " * 9 + "oh ") * 5):
+        left = " ".join(word.text for word in cut_loops(timed(text), 4))
+        assert left and not has_loop(left, 4), left
+
+
+def test_a_word_that_holds_all_repetitions_stays() -> None:
+    words = [Word(0, SECOND, " no\u2013no\u2013no\u2013no\u2013no\u2013no\u2013no\u2013no\u2013no", 0.9)]
+    assert cut_loops(words, 4) == words
+
+
+def test_few_repetitions_within_seconds_are_short() -> None:
+    assert is_short(timed("dial 8 8 8 8 now"), 4)
+    assert not is_short(timed("dial 8 8 8 8 8 now"), 4)
+    assert not is_short(timed("dial 8 8 8 8 now", seconds=2.0), 4)
+    assert not is_short(timed("dial 8 now"), 4)

@@ -114,3 +114,9 @@ def test_blocks_have_their_own_gains_within_bounds() -> None:
 def test_spans_are_split_at_the_edges_inside_of_them() -> None:
     assert split_at([(0, 10), (20, 30)], [(5, 20), (25, 40)]) == [(0, 5), (5, 10), (20, 25), (25, 30)]
     assert split_at([(0, 10)], []) == [(0, 10)]
+
+
+@pytest.mark.parametrize("frames", range(1, 17))
+def test_the_end_of_a_word_and_a_little_silence_are_examined(frames: int) -> None:
+    energies = np.where(np.arange(frames) < frames // 2, 10**9, 0)
+    assert quiet_stretches(energies, [(0, max(1, frames // 2) * FRAME)]) == []

@@ -88,24 +88,42 @@ def cut_loops(words: Sequence[Word], least: int) -> list[Word]:
     """Returns ``words`` without repetitions of what is said at least ``least`` times in a row.
 
     Of a loop of at most 5 s and ``2 * least`` repetitions that are evenly spoken, ``least - 1`` stay, of any other the
-    first. Of letters that come eight times in a row inside a word, three times stay.
+    first. Of letters that come eight times in a row inside a word, three times stay. What is left may repeat itself
+    again (``no no no no yes`` several times), so it is cut until nothing changes.
     """
+    cut = _cut_once(words, least, keep_short=True)
+    while len(shorter := _cut_once(cut, least, keep_short=False)) < len(cut):
+        cut = shorter
+    return cut
+
+
+def _cut_once(words: Sequence[Word], least: int, *, keep_short: bool) -> list[Word]:
     dropped: set[int] = set()
     for loop, indices in loop_words(words, least):
         inside = [words[index] for index in indices]
         length = (inside[-1].end - inside[0].start) / SAMPLE_RATE
         is_short = length <= _SHORT_SECONDS and loop.count <= 2 * least
-        keep = least - 1 if is_short and is_evenly_spoken(inside, loop) else 1
+        keep = least - 1 if keep_short and is_short and is_evenly_spoken(inside, loop) else 1
         room = keep * loop.size
         for index in indices:
             room -= len(plain_words(words[index].text))
-            if room < 0:
+            # A word may hold all repetitions (`no–no–no–no`): the first always stays.
+            if room < 0 and index != indices[0]:
                 dropped.add(index)
     return [
         replace(word, text=_STUTTER.sub(r"\1\1\1", word.text))
         for index, word in enumerate(words)
         if index not in dropped
     ]
+
+
+def is_short(words: Sequence[Word], least: int) -> bool:
+    """Returns whether ``words`` has loops, each said ``least`` times only and within 5 s, as in ``8.8.8.8``."""
+    loops = loop_words(words, least)
+    return bool(loops) and all(
+        loop.count <= least and words[indices[-1]].end - words[indices[0]].start <= _SHORT_SECONDS * SAMPLE_RATE
+        for loop, indices in loops
+    )
 
 
 def is_evenly_spoken(words: Sequence[Word], loop: Loop) -> bool:

@@ -33,7 +33,7 @@ from audiogrid.decoding.judging.hypotheses import (
     judge,
     without_repetitions,
 )
-from audiogrid.decoding.judging.loops import has_loop, plain_words
+from audiogrid.decoding.judging.loops import has_loop, is_short, plain_words
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.model import TIMESTAMP_SAMPLES, Model
 from audiogrid.decoding.windows import Layout, Piece, seconds, speech_inside
@@ -65,7 +65,7 @@ def run_careful_pass(
         hypotheses.append(judge(align(model, one, window, options), median_rate, options))
         if not set(hypotheses[-1].flags) - HARMLESS_FLAGS:
             return hypotheses
-        if is_confirmed(hypotheses[-1], hypotheses[:-1]) and has_sound_to_match(hypotheses[-1], options):
+        if is_confirmed(hypotheses[-1], hypotheses[:-1], options) and has_sound_to_match(hypotheses[-1], options):
             return [*hypotheses[:-1], judge(confirm(hypotheses[-1]), median_rate, options)]
     looping = [one for one in hypotheses if one.words and is_loop(one, options)]
     cut = [without_repetitions(one, window, options) for one in looping]
@@ -77,12 +77,13 @@ def is_loop(one: Hypothesis, options: DecodeOptions) -> bool:
     return has_loop(one.text, options.min_repeats) and not one.evidence.confirmed
 
 
-def is_confirmed(one: Hypothesis, others: Sequence[Hypothesis]) -> bool:
+def is_confirmed(one: Hypothesis, others: Sequence[Hypothesis], options: DecodeOptions) -> bool:
     """Returns whether a hypothesis is flagged for repetition only, and others have the same words.
 
     People do repeat themselves (lists, forms, responses): what several ways of decoding agree on was said. Text that
     compresses too well needs one other hypothesis that agrees, a loop two, and one of the three must have decoded the
     window in parts: a model in a loop does not repeat a phrase equally often on other audio, but it does on the same.
+    A loop of the fewest repetitions that lasts a few seconds is no such loop, and needs no parts.
     """
     doubts = frozenset(one.flags) - HARMLESS_FLAGS
     if doubts not in _AGREEMENT_NEEDED:
@@ -95,7 +96,8 @@ def is_confirmed(one: Hypothesis, others: Sequence[Hypothesis]) -> bool:
         and SequenceMatcher(None, words, plain_words(other.text), autojunk=False).ratio() >= _SAME_WORDS
     ]
     in_parts = any(len(each.decoded) > 1 for each in [one, *agreeing])
-    return len(agreeing) >= _AGREEMENT_NEEDED[doubts] and (in_parts or "loop" not in doubts)
+    plausible = in_parts or "loop" not in doubts or is_short(one.words or [], options.min_repeats)
+    return len(agreeing) >= _AGREEMENT_NEEDED[doubts] and plausible
 
 
 def _alternatives(

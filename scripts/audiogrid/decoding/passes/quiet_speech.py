@@ -75,7 +75,7 @@ def quiet_stretches(energies: np.ndarray, speech: Sequence[tuple[int, int]]) -> 
 
     A stretch lasts half a second or longer. Where no speech is near, everything is one.
     """
-    if not len(energies):
+    if len(energies) < _SHORTEST_STRETCH:
         return []
     reference = np.full(len(energies), np.iinfo(np.int64).max)
     loudest = np.zeros(len(energies), np.int64)

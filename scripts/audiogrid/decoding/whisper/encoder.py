@@ -10,9 +10,9 @@ OpenVINO gives the same bits for any number of threads, and one window at a time
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 from collections.abc import Callable, Collection
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,27 +39,33 @@ def processor_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
     return set(line.partition(":")[2].split())
 
 
+@cache
 def openvino_is_installed() -> bool:
-    """Returns whether OpenVINO can be imported; does not import it."""
-    return importlib.util.find_spec("openvino") is not None
+    """Returns whether OpenVINO can be imported here; a package whose libraries do not load is as good as none."""
+    try:
+        import openvino  # noqa: F401
+    except Exception:
+        return False
+    return True
 
 
 def choose_encoder(
-    wanted: str, device: str, compute_type: str, folder: Path, flags: Collection[str], installed: bool
+    wanted: str, device: str, compute_type: str, folder: Path, flags: Collection[str], installed: Callable[[], bool]
 ) -> EncoderName:
     """Returns what ``decoding.encoder`` becomes: by a fixed rule, so that equal machines decide alike.
 
     ``wanted``: ``auto``, ``ctranslate2`` or ``openvino``; ``compute_type``: as asked of CTranslate2; ``flags``: of the
-    processor. ``auto`` is OpenVINO in bfloat16 where the processor has that and the model's encoder is stored in
-    floating point, else CTranslate2. Raises ``InputError`` when ``openvino`` was asked for and cannot be had.
+    processor; ``installed``: tells whether OpenVINO is, and is called only where it matters, because it takes a moment.
+    ``auto`` is OpenVINO in bfloat16 where the processor has that and the model's encoder is stored in floating point,
+    else CTranslate2. Raises ``InputError`` when ``openvino`` was asked for and cannot be had.
     """
     if wanted == "ctranslate2" or device != "cpu":
         return "ctranslate2"
     has_bfloat16 = bool(_BFLOAT16_FLAGS & set(flags))
     if wanted == "auto":
-        pays = installed and has_bfloat16 and compute_type in _REDUCED_TYPES and has_float_encoder(folder)
+        pays = has_bfloat16 and compute_type in _REDUCED_TYPES and has_float_encoder(folder) and installed()
         return "openvino bfloat16" if pays else "ctranslate2"
-    if not installed:
+    if not installed():
         raise InputError(
             f"decoding.encoder is openvino, which is not installed on {platform.node()}: "
             "pip install openvino, or use 'auto'"

@@ -147,9 +147,8 @@ class Model:
     def encoder_name(self, wanted: str) -> EncoderName:
         """Returns what the option ``encoder`` became. Raises ``InputError`` when it cannot be had."""
         if wanted not in self._encoder_names:
-            flags, installed = processor_flags(), openvino_is_installed()
             self._encoder_names[wanted] = choose_encoder(
-                wanted, self.device, self._asked_type, self._folder, flags, installed
+                wanted, self.device, self._asked_type, self._folder, processor_flags(), openvino_is_installed
             )
         return self._encoder_names[wanted]
 
