@@ -21,6 +21,10 @@ from audiogrid.core.secrets import masked
 from audiogrid.records.chunks import ShardFacts
 from audiogrid.records.outcome import Outcome
 
+# Fields that hold sentences. Errors of libraries may quote an address with its password or signature. Other fields
+# are names, keys and numbers by which entries are found again, so they stay as they are.
+_SENTENCES = frozenset({"text", "error", "reason", "why", "notes", "problems", "remarks"})
+
 
 class Journal:
     """Appends to the journal of one attempt at a shard."""
@@ -32,8 +36,7 @@ class Journal:
         self._shard, self._spec = shard, spec
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        # Errors of libraries may quote an address with its password or signature.
-        line = masked(json.dumps({"at": round(time.time(), 3), **entry}, ensure_ascii=False)) + "\n"
+        line = json.dumps({"at": round(time.time(), 3), **_masked_sentences(entry)}, ensure_ascii=False) + "\n"
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line)
 
@@ -68,6 +71,15 @@ class Journal:
         self._append({"event": "end", "reason": reason})
 
 
+def _masked_sentences(value: Any, is_sentence: bool = False) -> Any:
+    """Returns a JSON value with the secrets in its sentences masked; the names of its fields stay."""
+    if isinstance(value, Mapping):
+        return {name: _masked_sentences(one, is_sentence or name in _SENTENCES) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked_sentences(one, is_sentence) for one in value]
+    return masked(value) if is_sentence and isinstance(value, str) else value
+
+
 @dataclass
 class ShardHistory:
     """All that the journals say of one shard, for its present spec."""
@@ -87,7 +99,8 @@ def read_entries(path: Path) -> Iterator[dict[str, Any]]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
-    for line in text.splitlines():
+    # Only a line feed ends an entry: texts may hold other characters that str.splitlines() splits at.
+    for line in text.split("\n"):
         try:
             entry = json.loads(line)
         except ValueError:
