@@ -20,7 +20,7 @@ from audiogrid.merging.speakers import NO_VOICES, SpeakerSource, add_speakers, m
 from audiogrid.merging.stitch import UNKNOWN_REASON, check_track, stitch
 from audiogrid.merging.summary_table import summary_row
 from audiogrid.merging.track_text import TrackText
-from audiogrid.merging.transcript_writer import TranscriptWriter
+from audiogrid.merging.transcript_writer import TranscriptWriter, is_edited_copy
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.results import ChunkResult
 
@@ -88,7 +88,7 @@ def _write_chunk_texts(folder: Path, tracks: Sequence[TrackText], writer: Transc
     writer.write(list(files.items()))
     if folder.is_dir():
         for old in folder.glob("*.txt"):
-            if old not in files:
+            if old not in files and not is_edited_copy(old):
                 writer.supersede(old)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +12,9 @@ from audiogrid.core.atomic_files import write_bytes
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import WrittenFiles, read_written
 
-# Part of the name of a transcript that was edited by hand.
+# Part of the name of a transcript that was edited by hand: `talk.edited.txt`, `talk.edited.2.txt`.
 _EDITED = "edited"
+_EDITED_NAME = re.compile(rf"\.{_EDITED}(\.\d+)?\.[^.]+$")
 
 
 def free_path(path: Path) -> Path:
@@ -22,6 +24,11 @@ def free_path(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.stem}.{number}{path.suffix}")
     return free
+
+
+def is_edited_copy(path: Path) -> bool:
+    """Whether ``path`` has the name that ``TranscriptWriter`` gives to a file edited by hand."""
+    return _EDITED_NAME.search(path.name) is not None
 
 
 class TranscriptWriter:

@@ -158,6 +158,22 @@ def test_an_edited_transcript_is_kept_beside_the_new_one(run: Run) -> None:
     assert run.merge(plan, {"talk.0000": "three"}).edited == ["transcripts/talk.edited.2.txt"]
 
 
+def test_an_edited_chunk_text_is_kept_beside_the_new_one(run: Run) -> None:
+    plan = run.plan("talk", chunks=2)
+    run.merge(plan, {"talk.0000": "one", "talk.0001": "two"}, ("txt",), chunk_texts=True)
+    for number, new in (("", "three"), (".2", "four")):
+        (run.folder.transcripts / "talk.chunks" / "0001.txt").write_text(f"Edited before {new}.\n")
+        merged = run.merge(plan, {"talk.0000": "one", "talk.0001": new}, ("txt",), chunk_texts=True)
+        assert merged.edited == [f"transcripts/talk.chunks/0001.edited{number}.txt"]
+    run.merge(run.plan("talk"), {"talk.0000": "one"}, ("txt",), chunk_texts=True)
+    files = run.files()
+    assert files["talk.chunks/0001.edited.txt"] == "Edited before three.\n"
+    assert files["talk.chunks/0001.edited.2.txt"] == "Edited before four.\n"
+    # Files of chunks that no longer exist still go.
+    assert "talk.chunks/0001.txt" not in files
+    assert run.files("superseded") == {"talk.chunks/0001.txt": "four\n"}
+
+
 def test_an_edited_transcript_that_no_merge_replaces_is_published_as_it_is(run: Run) -> None:
     plan = run.plan("talk")
     run.merge(plan, {"talk.0000": "one"}, ("txt",))
