@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from audiogrid.core.errors import EXIT_RETRY, AudiogridError, InputError
+from audiogrid.core.secrets import masked
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.hardware.device_choice import find_gpus
 from audiogrid.hardware.node_share import NodeShare, share_node, usable_core_numbers
@@ -136,10 +137,10 @@ class World:
             return
         where = f"rank {self.rank} on {self.host}"
         if isinstance(error, AudiogridError):
-            print(f"error: {where}: {error}", file=sys.stderr, flush=True)
+            print(f"error: {where}: {masked(str(error))}", file=sys.stderr, flush=True)
             code = error.exit_code
         else:
-            traceback.print_exception(error)
+            print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
             print(f"error: {where} failed (see above), which ends the job", file=sys.stderr, flush=True)
             code = EXIT_RETRY
         self._comm.Abort(code)
