@@ -120,11 +120,17 @@ class WorkerPool:
             return
         future, worker.future = worker.future, None
         error = future.exception()
+        # A process may answer just before it is killed for being late. Its answer counts, but the process is gone.
+        is_killed = worker.is_overdue
         if not worker.is_ready:
+            if error is None and is_killed:
+                error = ChildDiedError("the process was stopped")
             self._after_start(worker, future, error)
         elif error is None:
             worker.task = None
             worker.gpu_failures = 0
+            if is_killed:
+                worker.discard()
             for outcome in future.result():
                 self._warn_of(worker, outcome.notes)
                 report(outcome)
@@ -138,7 +144,7 @@ class WorkerPool:
                 worker.discard()
                 self._retry_after_gpu_failure(worker, task, cause, report)
                 return
-            if isinstance(error, ChildDiedError):
+            if is_killed or isinstance(error, ChildDiedError):
                 worker.discard()
             self._count_failure(task, cause, report)
 
@@ -172,10 +178,8 @@ class WorkerPool:
         self._warn(f"a decoding process could not start: {cause}; starting another")
 
     def _cause(self, worker: WorkerProcess, error: BaseException) -> str:
-        if worker.is_overdue:
-            return "decoding hung and was stopped"
         if isinstance(error, ChildDiedError):
-            return str(error)
+            return "decoding hung and was stopped" if worker.is_overdue else str(error)
         return f"{type(error).__name__}: {error}" if not isinstance(error, AudiogridError) else str(error)
 
     def _count_failure(self, task: Task, cause: str, report: Callable[[Outcome], None]) -> None:

@@ -70,6 +70,7 @@ class WorkerProcess:
         self.task = task
         self.future = self.process.submit(self._program.work, task)
         self.deadline = time.monotonic() + seconds
+        self.is_overdue = False
 
     def kill(self) -> None:
         """End the process at once."""

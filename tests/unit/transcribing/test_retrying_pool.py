@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from audiogrid.decoding.whisper.device_errors import OutOfMemoryError
 from audiogrid.records.outcome import Outcome
 from audiogrid.transcribing.retrying_pool import WorkerPool
 from audiogrid.transcribing.worker import Job, WorkerSettings
-from audiogrid.transcribing.worker_process import make_processes, reserve_processes
+from audiogrid.transcribing.worker_process import WorkerProcess, make_processes, reserve_processes
 
 LOST = "RuntimeError: CUDA failed with error no CUDA-capable device is detected"
 
@@ -121,3 +123,65 @@ def test_only_gpus_are_blamed_and_only_for_what_can_be_theirs():
         assert gpu.may_be_gpu_failure(error) and not cpu.may_be_gpu_failure(error)
     assert not gpu.may_be_gpu_failure(RetryableError("the audio of chunk x is damaged"))
     assert not gpu.may_be_gpu_failure(RuntimeError("fault on request in chunk x"))
+
+
+class LateProcess:
+    """A process that gives its answer at the moment at which it is killed for being late."""
+
+    def __init__(self, answer: Any) -> None:
+        self.future: Future[Any] = Future()
+        self.is_closed = False
+        self._answer = answer
+
+    def kill(self) -> None:
+        if isinstance(self._answer, BaseException):
+            self.future.set_exception(self._answer)
+        else:
+            self.future.set_result(self._answer)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def late(bench: Bench, answer: Any, is_ready: bool = True) -> WorkerProcess:
+    """A worker of ``bench`` whose process has answered, but too late."""
+    (worker,) = bench.pool._workers
+    process = LateProcess(answer)
+    worker.process, worker.future, worker.task = process, process.future, [job("x")]  # type: ignore[assignment]
+    worker.is_ready, worker.deadline = is_ready, -1.0
+    bench.pool._check(worker, bench.outcomes.append)
+    assert worker.is_overdue and not bench.outcomes
+    bench.pool._check(worker, bench.outcomes.append)
+    assert process.is_closed and worker.process is None and worker.task is None and not worker.is_overdue
+    return worker
+
+
+def test_an_answer_that_arrives_as_its_process_is_killed_counts_and_the_next_chunk_gets_another_process():
+    bench = Bench()
+    late(bench, [Outcome("x", "key-x", "decoded", 16_000)])
+    assert [outcome.status for outcome in bench.outcomes] == ["decoded"]
+    assert not bench.said and not bench.waiting
+
+
+def test_an_error_that_arrives_as_its_process_is_killed_is_the_cause_that_is_told():
+    bench = Bench()
+    late(bench, RetryableError("the audio is damaged"))
+    assert bench.waiting == [["x"]]
+    assert "the audio is damaged" in bench.said[0] and "hung" not in bench.said[0]
+
+
+def test_a_process_that_is_killed_as_it_becomes_ready_gets_no_task():
+    bench = Bench()
+    late(bench, {}, is_ready=False)
+    assert bench.waiting == [["x"]] and not bench.outcomes
+    assert "hung and was stopped; starting another" in bench.said[0]
+
+
+def test_a_process_that_is_killed_for_being_late_is_blamed_for_its_own_chunk_only():
+    bench = Bench()
+    worker = late(bench, ChildDiedError("the process died of SIGKILL"))
+    assert bench.said == ["chunk x: decoding hung and was stopped; attempt 2 of 2 follows"]
+    worker.process = SimpleNamespace(submit=lambda *call: Future())  # type: ignore[assignment]
+    worker.is_overdue = True
+    worker.submit([job("y")], 60.0)
+    assert not worker.is_overdue
