@@ -132,7 +132,7 @@ def facts_from_journals(
 
 
 # What of a result's origin decides, or may decide, its text.
-_VERSIONS = ("audiogrid", "revision", "faster_whisper", "ctranslate2")
+_VERSIONS = ("audiogrid", "revision", "faster_whisper", "ctranslate2", "encoder")
 
 
 def _versions(stored: Stored[ChunkResult]) -> dict[str, Any]:

@@ -21,7 +21,14 @@ from audiogrid.remote.publishing import result_files
 from audiogrid.reporting.notices import read_notices, write_notices
 
 SECOND = 16_000
-VERSIONS = {"audiogrid": "0.1.0", "revision": 1, "faster_whisper": "1.2.1", "ctranslate2": "4.8.5", "host": "node1"}
+VERSIONS = {
+    "audiogrid": "0.1.0",
+    "revision": 1,
+    "faster_whisper": "1.2.1",
+    "ctranslate2": "4.8.5",
+    "encoder": "openvino bfloat16",
+    "host": "node1",
+}
 
 
 def result(text: str) -> ChunkResult:
@@ -220,10 +227,11 @@ def test_provenance_names_the_versions_that_decoded(run: Run) -> None:
     other = {**VERSIONS, "ctranslate2": "4.7.0", "host": "node2"}
     run.merge(plan, texts, ("json",), {"talk.0001": other})
     made = json.loads(run.files()["talk.json"])["provenance"]
-    assert {name: made[name] for name in ("audiogrid", "revision", "ctranslate2")} == {
+    assert {name: made[name] for name in ("audiogrid", "revision", "ctranslate2", "encoder")} == {
         "audiogrid": "0.1.0",
         "revision": 1,
         "ctranslate2": "4.8.5",
+        "encoder": "openvino bfloat16",
     }
     differing = {one["chunk"]: one["versions"] for one in made["chunks"] if "versions" in one}
     assert set(differing) == {"talk.0001"}
