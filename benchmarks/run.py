@@ -20,6 +20,8 @@ BENCHMARKS = {
     "decoding": [["decoding.py"]],
     "occupancy": [["occupancy.py"]],
     "languages": [["languages.py"]],
+    "quiet_speakers": [["quiet_speakers.py"]],
+    "speakers": [["speakers.py"]],
     "slurm": [["slurm.py", "hour", "plan"], ["slurm.py", "failures"]],
     "mpi": [["mpi.py", "handout"], ["mpi.py", "real"]],
     "gpu": [["gpu.py"]],
