@@ -47,6 +47,7 @@ class AudioInput:
 
     ``origin``: the container's clock at the recording's zero, in seconds. ``claimed_end``: seconds from zero at which
     the header says the audio (``claims_audio``) or the whole file ends. ``tracks``: number of audio streams.
+    ``offset``: byte of the file at which the container begins; positions of packets count from there.
     """
 
     container: Any
@@ -57,6 +58,7 @@ class AudioInput:
     claimed_end: float | None
     claims_audio: bool
     tracks: int
+    offset: int = 0
 
     @property
     def clock_restarts(self) -> bool:
@@ -192,11 +194,14 @@ def open_audio(path: MediaFile, *, part: Part | None = None, track: int | None =
     with open_container(path, part) as container:
         count = len(container.streams.audio)
         number = track if track is not None and track <= count else main_track(container)
-        yield describe(container, path, number)
+        yield describe(container, path, number, part)
 
 
-def describe(container: Any, path: MediaFile, number: int) -> AudioInput:
-    """One audio track (``number`` from 1) of an open container. Raises ``MediaError`` when it has no decoder."""
+def describe(container: Any, path: MediaFile, number: int, part: Part | None = None) -> AudioInput:
+    """One audio track (``number`` from 1) of an open container, which is a whole file or a ``part`` of it.
+
+    Raises ``MediaError`` when the track has no decoder.
+    """
     stream = container.streams.audio[number - 1]
     context = stream.codec_context
     if context is not None and str(context.codec_tag) in _DRM_TAGS:
@@ -214,7 +219,9 @@ def describe(container: Any, path: MediaFile, number: int) -> AudioInput:
         claimed: float | None = ((stream.start_time or 0) + stream.duration) * time_base - origin
     else:
         claimed = None if container.duration is None else container.duration / 1e6
-    return AudioInput(container, stream, path, origin, time_base, claimed, claims_audio, len(container.streams.audio))
+    count = len(container.streams.audio)
+    offset = part.start if part is not None else 0
+    return AudioInput(container, stream, path, origin, time_base, claimed, claims_audio, count, offset)
 
 
 class Packets:

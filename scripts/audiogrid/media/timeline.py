@@ -38,6 +38,7 @@ class Timeline:
     def __init__(self, source: AudioInput) -> None:
         self._largest = _LARGEST_PACKET.get(source.format)
         self._path = source.path
+        self._offset = source.offset
         self._time_base = source.time_base
         self._shift = -source.origin
         self._longest = _LONGEST_PAUSE_ON_JUMPING_CLOCKS if source.clock_restarts else _LONGEST_PAUSE
@@ -125,7 +126,7 @@ class Timeline:
 
     def _is_tag_at(self, position: int) -> bool:
         with self._path.open("rb") as file:
-            file.seek(position)
+            file.seek(self._offset + position)
             return is_tag(file.read(3))
 
     def place(self, timestamp: int) -> float:

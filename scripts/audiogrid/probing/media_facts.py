@@ -120,7 +120,7 @@ def _open(path: MediaFile, parts: FileParts, wish: TrackWish, language: str | No
             if wish != (AUTO,):
                 choose_tracks(with_sounds(listed, ["speech"]), wish, 1)
             found = _TrackFacts()
-            _add_part(found, describe(container, path, 1), path, first)
+            _add_part(found, describe(container, path, 1, first), path, first)
         else:
             main = main_track(container)
             seconds = container.duration / 1e6 if container.duration else None

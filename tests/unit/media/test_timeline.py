@@ -5,11 +5,15 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from audiogrid.media.demux import AudioInput, open_audio
+from audiogrid.media.file_parts import find_parts
 from audiogrid.media.pcm_stream import stream_pcm
+from audiogrid.media.timeline import Timeline
 from audiogrid.probing.media_facts import probe_media
 from bad_media import RATE, bursts, encode
 
@@ -152,3 +156,39 @@ def test_tags_inside_a_podcast_are_no_damage(tmp_path: Path, kind: str, suffix: 
 
     assert note is None
     assert packets == pytest.approx(12, abs=0.3) and decoded == pytest.approx(12, abs=0.3)
+
+
+@pytest.mark.parametrize("between", [TAGS["large id3v2"], bytes(9_010)])
+@pytest.mark.parametrize("offset", [0, 5_000])
+def test_bytes_that_a_demuxer_passes_over_are_looked_at_where_they_lie(
+    tmp_path: Path, offset: int, between: bytes
+) -> None:
+    """``offset``: where the MP3 begins in a file of several. 40 frames of 25 ms and 200 bytes surround the bytes."""
+    frames = bytes(20 * 200)
+    path = tmp_path / "joined.mp3"
+    is_tag = between[:3] == b"ID3"
+    # The file in front of the MP3 holds the other kind of bytes at the same place.
+    other = bytes(len(frames)) + (bytes(1_000) if is_tag else b"ID3".ljust(1_000))
+    path.write_bytes(other[:offset] + frames + between + frames)
+    container = SimpleNamespace(format=SimpleNamespace(name="mp3", flags=0))
+    timeline = Timeline(AudioInput(container, None, path, 0.0, 0.001, None, False, 1, offset))
+
+    for number in range(40):
+        position = number * 200 + (len(between) if number >= 20 else 0)
+        timeline.account(SimpleNamespace(size=200, pos=position, duration=25, pts=number * 25, dts=None))
+
+    lost = 0.0 if is_tag else len(between) / 200 * 0.025
+    assert timeline.place(1_000) == pytest.approx(1.0 + lost)
+
+
+def test_the_parts_of_a_joined_file_know_where_they_begin(tmp_path: Path) -> None:
+    first = encode(tmp_path / "1.m4a", bursts(1), "aac")
+    second = encode(tmp_path / "2.mp3", bursts(1), "libmp3lame")
+    path = _joined(tmp_path / "joined.m4a", first, second)
+    offsets = []
+    for part in find_parts(path).parts:
+        with open_audio(path, part=part) as source:
+            offsets.append(source.offset)
+    assert offsets == [0, first.stat().st_size]
+    with open_audio(first) as source:
+        assert source.offset == 0
