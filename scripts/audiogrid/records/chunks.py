@@ -8,6 +8,7 @@ A *track* is a recording mixed down to one channel, or one channel of it (``chan
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -70,6 +71,12 @@ def chunk_id(recording: str, channel: int | None, index: int) -> str:
     """Name of a chunk, known before anything is cut: ``talk.0003``, ``call.c1.0000``."""
     middle = "" if channel is None else f".c{channel}"
     return f"{recording}{middle}.{index:04d}"
+
+
+def channel_of_chunk(recording: str, chunk: str) -> int | None:
+    """Inverse of ``chunk_id``: the channel (from 0) of a chunk of ``recording``; ``None`` for the mix."""
+    found = re.fullmatch(r"\.c(\d+)\.\d+", chunk.removeprefix(recording))
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True)

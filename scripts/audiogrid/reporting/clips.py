@@ -69,6 +69,9 @@ class _Passage:
     @property
     def channel(self) -> int | None:
         """The channel it is on, from 0; ``None`` for the mix."""
+        if "channel" in self.facts:
+            return int(self.facts["channel"])
+        # Noted by an earlier version, which named channels as speakers only.
         named = {speaker_name(channel, "Channel {}"): channel for channel in self.recording.tracks}
         return named.get(self.facts.get("speaker"))
 

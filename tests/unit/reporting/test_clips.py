@@ -83,6 +83,18 @@ def test_clips_are_the_passages_at_one_loudness(run: RunFolder, tmp_path: Path, 
     assert [(row["clip"], row["speaker"], row["text"]) for row in rows][1] == (done.clips[1], "Channel 2", "a\\tb")
 
 
+@pytest.mark.parametrize("names", [("Channel 1, speaker 1", "Channel 2, speaker 1"), ("Anna", "Anna")])
+def test_clips_come_from_the_channel_whatever_the_speakers_are_called(
+    run: RunFolder, tmp_path: Path, names: tuple[str, str]
+) -> None:
+    said = [passage(1.0, 2.0, 0.1 + n / 10, speaker=name, channel=n) for n, name in enumerate(names)]
+    MergedBundle("b0001", {"call": {}}, worst={"call": said}).write(run.merged / "b0001.json", 2)
+    done = write_clips(run, tmp_path / "clips", padding=0.0)
+    assert done.clips == ["call.c0.000001000.wav", "call.c1.000001000.wav"]
+    assert [round(pitch(tmp_path / "clips" / name)[0], -1) for name in done.clips] == [300, 700]
+    assert [row["speaker"] for row in table(tmp_path / "clips")] == list(names)
+
+
 def test_padding_and_counts(run: RunFolder, tmp_path: Path) -> None:
     done = write_clips(run, tmp_path / "clips", count=3, per_recording=1, padding=0.25)
     assert done.clips == ["talk.000004000.wav", "call.c1.000001000.wav"]

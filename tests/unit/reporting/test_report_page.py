@@ -172,10 +172,10 @@ def test_fifty_thousand_recordings_are_a_page_that_opens() -> None:
 def test_the_worst_passages_are_the_least_certain_ones() -> None:
     def segment(start: float, *probabilities: float) -> dict[str, Any]:
         words = [{"start": start, "end": start + 1, "word": " w", "probability": p} for p in probabilities]
-        return {"start": start, "end": start + 1, "text": "w w w", "words": words}
+        return {"start": start, "end": start + 1, "text": "w w w", "words": words, "chunk": "talk.0000"}
 
-    windows = [{"start": 9.0, "end": 20.0, "flags": ["low_logprob"]}]
+    windows = [{"start": 9.0, "end": 20.0, "flags": ["low_logprob"], "chunk": "talk.0000"}]
     segments = [segment(0, 0.9, 0.9, 0.9), segment(10, 0.2, 0.3, 0.4), segment(30, 0.1), segment(40, 0.6, 0.6, 0.6)]
-    found = worst_passages({"segments": segments, "windows": windows})
+    found = worst_passages({"recording": "talk", "segments": segments, "windows": windows})
     assert [(passage["start"], passage["flags"]) for passage in found] == [(10, ["low_logprob"]), (40, [])]
     assert json.dumps(found)
