@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +12,7 @@ import numpy as np
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import to_samples
-from audiogrid.core.tsv import write_table
+from audiogrid.core.tsv import read_table, write_table
 from audiogrid.media.demux import MediaError
 from audiogrid.media.pcm_stream import stream_pcm
 from audiogrid.media.short_audio import samples_of, sound_of, write_audio
@@ -38,6 +38,7 @@ KINDS: dict[str, tuple[str, str, float]] = {
 TABLE = "clips.tsv"
 #: The last column is for the person who listens.
 COLUMNS = ("clip", "recording", "path", "start_s", "end_s", "speaker", "probability", "flags", "text", "correct_text")
+_TYPED = COLUMNS[-1]
 
 # Loudness of a clip, what it is raised by at most, and the distance of its peaks from the limit (dB).
 _LEVEL_DBFS, _MOST_GAIN_DB, _HEADROOM_DB = -20.0, 30.0, 1.0
@@ -96,12 +97,14 @@ def write_clips(
     """Write the ``count`` most doubtful passages of a run as files into ``out``, and a table of them (``clips.tsv``).
 
     ``per_recording``: most passages of one recording; ``padding``: seconds before and after a passage. Clips are
-    brought to one loudness. A recording that cannot be read becomes a problem, and the others go on. Raises
-    ``InputError`` where the run has no transcripts, or for an unknown kind of file.
+    brought to one loudness. A recording that cannot be read becomes a problem, and the others go on. What a person
+    typed into the table stays in it, also for passages that are not cut any more. Raises ``InputError`` where the run
+    has no transcripts, for an unknown kind of file, or when the table that is there cannot be read.
     """
     if kind not in KINDS:
         raise InputError(f"{kind!r} is not a kind of clip; choose from {', '.join(KINDS)}")
     passages = _doubtful(run, per_recording)[:count]
+    columns, typed = _typed_rows(out / TABLE)
     out.mkdir(parents=True, exist_ok=True)
     written: set[str] = set()
     problems: dict[str, str] = {}
@@ -113,16 +116,41 @@ def write_clips(
                 written.add(passage.name)
         except (MediaError, InputError, OSError, ValueError) as error:
             problems[name] = f"{mine[0].recording.path}: {error}"
-    rows = [_row(passage, kind) for passage in passages if passage.name in written]
-    write_table(out / TABLE, COLUMNS, rows)
-    return Clips([str(row[0]) for row in rows], problems)
+    cut = [passage for passage in passages if passage.name in written]
+    rows = [{**typed.pop(passage.name, {}), **_row(passage, kind)} for passage in cut]
+    clips = [str(row["clip"]) for row in rows]
+    write_table(out / TABLE, columns, [[row.get(column) for column in columns] for row in [*rows, *typed.values()]])
+    return Clips(clips, problems)
 
 
-def _row(passage: _Passage, kind: Kind) -> tuple[object, ...]:
+def _row(passage: _Passage, kind: Kind) -> dict[str, object]:
+    """Returns the columns of a passage that are not for the person who listens."""
     facts, recording = passage.facts, passage.recording
     about = (f"{passage.name}.{kind}", recording.recording, recording.path, facts["start"], facts["end"])
     said = (facts.get("speaker", ""), facts["probability"], ", ".join(facts["flags"]), facts["text"])
-    return (*about, *said, "")
+    return dict(zip(COLUMNS, (*about, *said), strict=False))
+
+
+def _typed_rows(table: Path) -> tuple[list[str], dict[str, Mapping[str, object]]]:
+    """Returns the columns of a table and the rows into which a person has typed, by the name of the clip's file.
+
+    Names are without suffix, so that another kind of file keeps the text. Columns that a person added count, too.
+    Raises ``InputError`` when a table is there and cannot be read.
+    """
+    if not table.exists():
+        return list(COLUMNS), {}
+    try:
+        columns, rows = read_table(table)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{table} cannot be read ({error}): save it as UTF-8 text with tabs, or move it") from None
+    if not {"clip", _TYPED} <= set(columns):
+        raise InputError(f"{table} has no columns clip and {_TYPED} any more: save it as text with tabs, or move it")
+    added = [column for column in dict.fromkeys(columns) if column and column not in COLUMNS]
+    typed: dict[str, Mapping[str, object]] = {}
+    for row in rows:
+        if any(row[column].strip() for column in (_TYPED, *added)):
+            typed[Path(row["clip"]).stem] = row
+    return [*COLUMNS, *added], typed
 
 
 def _doubtful(run: RunFolder, per_recording: int) -> list[_Passage]:

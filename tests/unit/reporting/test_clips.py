@@ -95,6 +95,34 @@ def test_clips_come_from_the_channel_whatever_the_speakers_are_called(
     assert [row["speaker"] for row in table(tmp_path / "clips")] == list(names)
 
 
+def test_what_a_person_typed_stays_in_the_table(run: RunFolder, tmp_path: Path) -> None:
+    out = tmp_path / "clips"
+    write_clips(run, out, padding=0.0)
+    lines = (out / "clips.tsv").read_text().splitlines()
+    typed = ['Right, "quoted" C:\\\\x', "", "Fine"]
+    texts = [f"{line}{text}\tme" for line, text in zip(lines[1:], typed, strict=True)]
+    (out / "clips.tsv").write_text("\n".join([f"{lines[0]}\tby", *texts]) + "\n")
+    before = table(out)
+
+    write_clips(run, out, kind="mp3", padding=0.0)
+    after = table(out)
+    assert [row["clip"] for row in after] == [row["clip"].replace(".wav", ".mp3") for row in before]
+    assert [row["correct_text"] for row in after] == [row["correct_text"] for row in before]
+    assert [row["by"] for row in after] == ["me", "me", "me"]
+    # Passages that are not listed any more keep their row, behind the others.
+    done = write_clips(run, out, kind="mp3", count=3, per_recording=1, padding=0.0)
+    assert len(done.clips) == 2
+    assert table(out) == after
+
+
+def test_a_table_that_cannot_be_read_is_not_replaced(run: RunFolder, tmp_path: Path) -> None:
+    for content, problem in ((b"clip\tcorrect_text\nx\t\xff\n", "UTF-8"), (b"clip,correct_text\nx,y\n", "no columns")):
+        (tmp_path / "clips.tsv").write_bytes(content)
+        with pytest.raises(InputError, match=problem):
+            write_clips(run, tmp_path)
+        assert (tmp_path / "clips.tsv").read_bytes() == content
+
+
 def test_padding_and_counts(run: RunFolder, tmp_path: Path) -> None:
     done = write_clips(run, tmp_path / "clips", count=3, per_recording=1, padding=0.25)
     assert done.clips == ["talk.000004000.wav", "call.c1.000001000.wav"]
