@@ -36,15 +36,13 @@ class ChunkAudio:
 
     ``pcm``: int16 at 16 kHz, shape ``(samples,)``. ``owned``: the span of it that the chunk owns; all of
     ``pcm`` is decoded, because a word at the edge belongs to the owner of its midpoint. ``name``: the chunk's id, for
-    messages and tests; the result does not depend on it. ``louder_elsewhere``: spans of ``pcm`` that are louder on
-    another channel of the recording; they are never raised.
+    messages and tests; the result does not depend on it.
     """
 
     pcm: np.ndarray
     owned: tuple[int, int]
     options: DecodeOptions
     name: str = ""
-    louder_elsewhere: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass
@@ -135,7 +133,7 @@ class Engine:
             yield one.index, self._finish(one)
 
     def _prepare(self, chunk: ChunkAudio) -> Prepared:
-        return prepare(chunk.pcm, chunk.options, self._model.features, chunk.louder_elsewhere)
+        return prepare(chunk.pcm, chunk.options, self._model.features)
 
     def _start(self, index: int, chunk: ChunkAudio, prepared: Prepared) -> _ChunkProgress:
         """Encodes the windows of a chunk and finds their languages."""

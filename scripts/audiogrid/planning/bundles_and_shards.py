@@ -20,7 +20,7 @@ from audiogrid.splitting.cut_points import chunk_count
 
 SPLIT_SCHEMA = 1
 # Raise this number when crosstalk is found in another way: recordings with split channels are then split again.
-CROSSTALK_SCHEMA = 1
+CROSSTALK_SCHEMA = 2
 # Bundles are also limited by count, so that thousands of tiny files do not become one job.
 MAX_RECORDINGS_PER_BUNDLE = 500
 # With fewer chunks than this per shard, loading the model would dominate.

@@ -6,6 +6,7 @@ import numpy as np
 
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.media.vad import FRAME
+from audiogrid.splitting.channel_levels import decaying, noise_floor, total_level
 from audiogrid.splitting.channel_statistics import BLOCK, ChannelStatistics
 
 #: What one channel has of another one comes at most this much later (samples).
@@ -30,6 +31,14 @@ _OWN_WINDOWS = 3
 _FEWEST_WINDOWS = 4
 _SILENT_DB = 20.0
 
+# A short answer fills too few windows, so frames (32 ms) are compared as well. So many frames in a row that are louder
+# than the other channel explains, by this much and this far above the channel's noise, are a channel's own speech. The
+# delay may be this many frames off: a codec smears what begins.
+_OWN_FRAMES = 5
+_OWN_DB = 8.0
+_ABOVE_NOISE_DB = 10.0
+_LOOSE_FRAMES = 2
+
 
 def find_copies(statistics: ChannelStatistics) -> dict[int, int]:
     """Returns channels that are a multiple of an earlier one, perhaps a little later than it."""
@@ -41,7 +50,7 @@ def find_copies(statistics: ChannelStatistics) -> dict[int, int]:
                 continue
             heard, same = _same_seconds(products, source, channel)
             whole = bool(heard.any()) and bool((same == heard).all())
-            if whole or _is_later(statistics.likeness(source, channel)):
+            if whole or _is_later_copy(statistics, source, channel):
                 copies[channel] = source
                 break
     return copies
@@ -82,24 +91,50 @@ def _same_seconds(
     return heard, same & (apart <= _SAME_DB) & ((factors > 0) == (wanted > 0) if factor is None else True)
 
 
-def _is_later(likeness: np.ndarray) -> bool:
-    """Whether two channels are the same but for one delay. ``likeness``: as ``ChannelStatistics`` has it.
+def _is_later_copy(statistics: ChannelStatistics, source: int, channel: int) -> bool:
+    """Whether ``channel`` is ``source`` but for one delay, and holds nothing that ``source`` does not explain."""
+    found = _delay_and_factor(statistics.likeness(source, channel))
+    if found is None:
+        return False
+    return not _own_frames(statistics.levels(channel), statistics.levels(source), *found).any()
 
-    Where a sentence begins or ends in a window the correlation is lower, so not all windows have to be alike.
+
+def _delay_and_factor(likeness: np.ndarray) -> tuple[float, float] | None:
+    """Returns the delay (samples) and the factor (dB) by which two channels differ all the time, or ``None``.
+
+    ``likeness``: as ``ChannelStatistics`` has it. Where a sentence begins or ends in a window the correlation is lower,
+    so not all windows have to be alike.
     """
     if not len(likeness):
-        return False
+        return None
     correlation, delays, level, other = likeness.T
     loud = np.maximum(level, other)
     heard = loud > max(float(loud.max()) - _QUIET_DB, _SILENT_DB)
     if heard.sum() < _FEWEST_WINDOWS:
-        return False
+        return None
     delay, factor = float(np.median(delays[heard])), float(np.median((other - level)[heard]))
     alike = (np.abs(correlation) >= _SAME_CORRELATION) & (np.abs(delays - delay) <= _SAME_DELAY)
     alike &= np.abs(other - level - factor) <= _SAME_DB
     own = without_short(heard & ~alike, _OWN_WINDOWS)
     # Without a delay the seconds themselves tell, and more exactly.
-    return _SAME_DELAY < abs(delay) <= LATEST and not own.any() and bool(alike[heard].mean() >= _LATER_SHARE)
+    later = _SAME_DELAY < abs(delay) <= LATEST and not own.any() and bool(alike[heard].mean() >= _LATER_SHARE)
+    return (delay, factor) if later else None
+
+
+def _own_frames(mine: np.ndarray, source: np.ndarray, delay: float, factor: float) -> np.ndarray:
+    """Returns the frames in which a channel is louder than its source explains, bool, shape ``(frames,)``.
+
+    ``mine``, ``source``: levels in dB, shape ``(frames, bands)``; ``delay``: by how many samples the channel is later
+    (negative: earlier); ``factor``: by how many dB it is louder.
+    """
+    noise = float(total_level(noise_floor(mine)[None])[0])
+    mine, explained = total_level(mine), total_level(decaying(source))
+    # The loudest of the frames from which the sound may come.
+    place = np.arange(len(mine)) - round(delay / FRAME)
+    reach = range(-_LOOSE_FRAMES, _LOOSE_FRAMES + 1)
+    explained = np.max([explained[np.clip(place + shift, 0, len(mine) - 1)] for shift in reach], axis=0)
+    heard = mine > max(noise + _ABOVE_NOISE_DB, float(mine.max()) - _QUIET_DB, _SILENT_DB)
+    return without_short(heard & (mine > explained + factor + _OWN_DB), _OWN_FRAMES)
 
 
 def without_short(flags: np.ndarray, least: int) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 from audiogrid.core.timebase import SAMPLE_RATE, clock
 from audiogrid.media.vad import FRAME
 from audiogrid.splitting.channel_copies import LATEST, find_copies, partly_same, without_short
+from audiogrid.splitting.channel_levels import decaying, delayed, noise_floor, total_level
 from audiogrid.splitting.channel_statistics import WINDOW, ChannelStatistics
 
 # Height of the peak of the cross-correlation over its noise (root mean square) that proves a leak.
@@ -24,8 +25,6 @@ _PROOF = 9.0
 
 # Frames over which levels are averaged (0.16 s).
 _SMOOTHED = 5
-# A room's echo decays by this much per frame: 60 dB in 0.5 s.
-_DECAY_DB = 60 * FRAME / (0.5 * SAMPLE_RATE)
 # What leaks is this much quieter than its source at least, and at most.
 _LEAST_DB, _MOST_DB = 6.0, 50.0
 # A channel that is louder by this much than the leak explains holds speech of its own.
@@ -33,8 +32,6 @@ _OWN_DB = 6.0
 _OWN_BAND_DB = 11.0
 # Own speech keeps this many frames (0.26 s) on both sides: soft sounds begin and end it.
 _KEPT = 8
-# A leak is attenuated to this far below the noise of its channel.
-_BELOW_DB = 15.0
 # Shorter leaks (frames) are left alone, shorter breaks in a leak belong to it.
 _SHORTEST = 6
 _BREAK = 8
@@ -88,11 +85,11 @@ def find_crosstalk(statistics: ChannelStatistics) -> Crosstalk:
     gains: dict[int, np.ndarray] = {}
     leaks: dict[int, tuple[int, float, float]] = {}
     for channel in originals:
-        floor = _floor(levels[channel])
+        floor = noise_floor(levels[channel])
         predicted: list[tuple[int, float, np.ndarray]] = []
         for source in originals:
             if (source, channel) in delays:
-                quieter, leak = _leak(_later(levels[source], delays[source, channel]), levels[channel], floor)
+                quieter, leak = _leak(delayed(levels[source], delays[source, channel]), levels[channel], floor)
                 if quieter is not None:
                     predicted.append((source, quieter, leak))
         leaked = np.zeros(len(levels[channel]), bool)
@@ -102,7 +99,7 @@ def find_crosstalk(statistics: ChannelStatistics) -> Crosstalk:
             main = source, 0.0
         if predicted:
             sources = np.max(
-                [_total(_decaying(_later(levels[s], delays[s, channel]))) for s, _, _ in predicted], axis=0
+                [total_level(decaying(delayed(levels[s], delays[s, channel]))) for s, _, _ in predicted], axis=0
             )
             expected = np.max([leak for _, _, leak in predicted], axis=0)
             leaked = leaked | _leaked(levels[channel], floor, sources, expected)
@@ -110,7 +107,7 @@ def find_crosstalk(statistics: ChannelStatistics) -> Crosstalk:
             main = main or (loudest[0], loudest[1])
         seconds = float(leaked.sum() * FRAME / SAMPLE_RATE)
         if main is not None and seconds >= _WORTH:
-            gains[channel] = _gain(statistics.levels(channel), floor, leaked)
+            gains[channel] = _gain(leaked)
             leaks[channel] = *main, seconds
     return Crosstalk(copies, gains, leaks)
 
@@ -120,15 +117,6 @@ def _smoothed(levels: np.ndarray) -> np.ndarray:
     power = np.pad(10 ** (levels / 10), ((_SMOOTHED // 2, _SMOOTHED // 2), (0, 0)), mode="edge")
     mean = sum(power[shift : shift + len(levels)] for shift in range(_SMOOTHED)) / _SMOOTHED
     return np.asarray(10 * np.log10(np.maximum(mean, 1e-3)), dtype=np.float32)
-
-
-def _total(levels: np.ndarray) -> np.ndarray:
-    return np.asarray(10 * np.log10((10 ** (levels / 10)).sum(axis=-1)))
-
-
-def _floor(levels: np.ndarray) -> np.ndarray:
-    """Returns the noise of a channel in dB, shape ``(bands,)``."""
-    return np.asarray(np.quantile(levels, 0.1, axis=0)) if len(levels) else np.zeros(levels.shape[1])
 
 
 def _delays(statistics: ChannelStatistics, channels: list[int]) -> dict[tuple[int, int], int]:
@@ -149,23 +137,11 @@ def _delay(spectrum: np.ndarray) -> int | None:
     return peak if peak <= LATEST else peak - len(near)
 
 
-def _later(levels: np.ndarray, delay: int) -> np.ndarray:
-    """Returns levels as they are ``delay`` samples later."""
-    frames = round(delay / FRAME)
-    return levels[np.clip(np.arange(len(levels)) - frames, 0, None)] if frames > 0 else levels
-
-
-def _decaying(levels: np.ndarray) -> np.ndarray:
-    """Returns levels as an echo has them: rising at once, falling no faster than a room lets them."""
-    ramp = _DECAY_DB * np.arange(len(levels), dtype=np.float64)[:, None]
-    return np.asarray(np.maximum.accumulate(levels + ramp, axis=0) - ramp, dtype=np.float32)
-
-
 def _leak(source: np.ndarray, channel: np.ndarray, floor: np.ndarray) -> tuple[float | None, np.ndarray]:
     """Returns how much quieter the leak is (dB; ``None``: it is no leak) and its expected level per frame and band."""
-    echo = _decaying(source)
-    dominant = _total(echo) >= _total(channel) + _LEAST_DB
-    dominant &= _total(source) > _total(_floor(source)[None]) + 2 * _LEAST_DB
+    echo = decaying(source)
+    dominant = total_level(echo) >= total_level(channel) + _LEAST_DB
+    dominant &= total_level(source) > total_level(noise_floor(source)[None]) + 2 * _LEAST_DB
     loss = np.zeros(channel.shape[1], np.float32)
     if dominant.sum() < _SHORTEST:
         return None, echo
@@ -173,8 +149,8 @@ def _leak(source: np.ndarray, channel: np.ndarray, floor: np.ndarray) -> tuple[f
         strong = dominant & (echo[:, band] >= np.quantile(echo[dominant, band], 0.5))
         loss[band] = np.median(echo[strong, band] - channel[strong, band])
     expected = np.maximum(echo - loss, floor + _NOISE_DB)
-    loud = dominant & (_total(echo) >= np.quantile(_total(echo)[dominant], 0.5))
-    quieter = float(np.median(_total(echo)[loud] - _total(channel)[loud]))
+    loud = dominant & (total_level(echo) >= np.quantile(total_level(echo)[dominant], 0.5))
+    quieter = float(np.median(total_level(echo)[loud] - total_level(channel)[loud]))
     return (quieter if _LEAST_DB <= quieter <= _MOST_DB else None), expected
 
 
@@ -183,21 +159,24 @@ def _leaked(mine: np.ndarray, floor: np.ndarray, sources: np.ndarray, expected: 
 
     ``mine``, ``expected``: levels of the channel and of the leaks, per band; ``sources``: of the loudest source.
     """
-    own = _total(mine) > _total(expected) + _OWN_DB
+    own = total_level(mine) > total_level(expected) + _OWN_DB
     own |= (mine > expected + _OWN_BAND_DB).sum(axis=-1) >= 2
-    own &= _total(mine) > _total(floor[None]) + 2 * _NOISE_DB
+    own &= total_level(mine) > total_level(floor[None]) + 2 * _NOISE_DB
     own = without_short(own, _SMOOTHED)
     own = np.convolve(own, np.ones(2 * _KEPT + 1), mode="same") > 0
-    leaked = ~own & (sources >= _total(mine) + _LEAST_DB) & (_total(mine) > _total(floor[None]) + _NOISE_DB)
+    leaked = ~own & (sources >= total_level(mine) + _LEAST_DB)
+    leaked &= total_level(mine) > total_level(floor[None]) + _NOISE_DB
     # Breaks between two leaks: a soft sound, a pause.
     leaked = ~without_short(~leaked, _BREAK) & ~own
     return without_short(leaked, _SHORTEST)
 
 
-def _gain(levels: np.ndarray, floor: np.ndarray, leaked: np.ndarray) -> np.ndarray:
-    """Returns the factor per frame that brings leaks below the noise of their channel: speech in it would be heard."""
-    excess = np.maximum(_total(levels) - _total(floor[None]), 0) + _BELOW_DB
-    return np.where(leaked, 10 ** (-excess / 20), 1.0).astype(np.float32)
+def _gain(leaked: np.ndarray) -> np.ndarray:
+    """Returns the factor per frame that removes leaks.
+
+    It is zero: decoding amplifies quiet stretches in search of quiet speakers and would find whatever is left.
+    """
+    return np.where(leaked, 0.0, 1.0).astype(np.float32)
 
 
 def attenuated(pcm: np.ndarray, gains: np.ndarray, start: int) -> np.ndarray:

@@ -37,9 +37,9 @@ def talk(*decibels: float, noise: float = 1.0) -> tuple[np.ndarray, list[tuple[i
     return np.concatenate(pieces), spans
 
 
-def gains(*decibels: float, noise: float = 1.0, **leak: list[tuple[int, int]]) -> list[int]:
+def gains(*decibels: float, noise: float = 1.0) -> list[int]:
     pcm, spans = talk(*decibels, noise=noise)
-    return span_gains(frame_energies(pcm), spans, **leak)
+    return span_gains(frame_energies(pcm), spans)
 
 
 def test_energies_are_exact_at_full_scale() -> None:
@@ -76,13 +76,6 @@ def test_a_click_is_no_measure() -> None:
     pcm, spans = talk(50, 50)
     pcm[spans[0][1] + 2000 : spans[0][1] + 3000] = 30_000
     assert span_gains(frame_energies(pcm), [spans[0], (spans[0][1] + 2000, spans[0][1] + 3000), spans[1]]) == [0, 0, 0]
-
-
-def test_what_another_channel_has_louder_is_never_raised() -> None:
-    _, spans = talk(70, 40, 70)
-    assert gains(70, 40, 70, louder_elsewhere=[spans[1]]) == [0, 0, 0]
-    start, end = spans[1]
-    assert gains(70, 40, 70, louder_elsewhere=[(start, start + (end - start) // 4)])[1] > 0
 
 
 def test_one_level_leaves_the_very_same_samples() -> None:

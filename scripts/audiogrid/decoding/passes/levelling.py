@@ -58,14 +58,10 @@ def tenths(power: float) -> int:
     return max(0, round(100 * math.log10(power))) if power > 1 else 0
 
 
-def span_gains(
-    energies: np.ndarray, speech: Sequence[tuple[int, int]], louder_elsewhere: Sequence[tuple[int, int]] = ()
-) -> list[int]:
+def span_gains(energies: np.ndarray, speech: Sequence[tuple[int, int]]) -> list[int]:
     """Returns the gain of every span of ``speech`` in tenths of a decibel, 0 or from 20 to 400.
 
     ``energies``: from ``frame_energies``. ``speech``: voice activity without pads, in samples.
-    ``louder_elsewhere``: spans, in samples, that are louder on another channel of the recording; speech of which they
-    cover half or more is another speaker's leak and stays as it is.
     """
     frames = [(start // FRAME, max(start // FRAME + 1, -(-end // FRAME))) for start, end in speech]
     levels = [level(energies[first:last]) for first, last in frames]
@@ -80,8 +76,7 @@ def span_gains(
             if begin - end <= REACH and start - finish <= REACH and finish - begin >= _SHORTEST_REFERENCE
         ]
         gain = min(_MAX_GAIN, max([0, *near]) - _BELOW_LOUDEST - levels[index])
-        leaked = sum(max(0, min(end, b) - max(start, a)) for a, b in louder_elsewhere)
-        if gain < _LEAST_RAISE or 2 * leaked >= end - start:
+        if gain < _LEAST_RAISE:
             gains.append(0)
             continue
         first, last = frames[index]
@@ -128,19 +123,14 @@ def apply_gains(pcm: np.ndarray, curve: np.ndarray) -> np.ndarray:
     return result
 
 
-def level_speech(
-    pcm: np.ndarray,
-    energies: np.ndarray,
-    speech: Sequence[tuple[int, int]],
-    louder_elsewhere: Sequence[tuple[int, int]] = (),
-) -> np.ndarray:
+def level_speech(pcm: np.ndarray, energies: np.ndarray, speech: Sequence[tuple[int, int]]) -> np.ndarray:
     """Returns a chunk's audio with quiet speakers raised; ``pcm`` itself (int16) where there is nothing to raise.
 
     Arguments as in ``span_gains``.
     """
     if len(speech) < 2:
         return pcm
-    gains = span_gains(energies, speech, louder_elsewhere)
+    gains = span_gains(energies, speech)
     if not any(gains):
         return pcm
     return apply_gains(pcm, gain_curve(gains, speech, -(-len(pcm) // FRAME)))

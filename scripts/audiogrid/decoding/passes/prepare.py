@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -43,12 +43,10 @@ def prepare(
     pcm: np.ndarray,
     options: DecodeOptions,
     features: Callable[[list[np.ndarray]], list[np.ndarray]],
-    louder_elsewhere: Sequence[tuple[int, int]] = (),
 ) -> Prepared:
     """Returns voice activity, windows and features of a chunk; needs no model.
 
     ``pcm``: int16 at 16 kHz. ``features``: turns the audio of windows into the model's input.
-    ``louder_elsewhere``: spans of ``pcm`` that are louder on another channel; speech in them is not raised.
     """
     probabilities = speech_probabilities(pcm)
     voice = options.voice()
@@ -60,7 +58,7 @@ def prepare(
     speech = speech_spans(probabilities, len(pcm), without_pads)
     padded = speech_spans(probabilities, len(pcm), voice)
     if levelled:
-        audio = level_speech(pcm, energies, split_at(speech, quiet), louder_elsewhere)
+        audio = level_speech(pcm, energies, split_at(speech, quiet))
     layouts = pack(padded, speech, probabilities, to_samples(options.max_window_seconds))
     return Prepared(audio, probabilities, speech, layouts, features([layout.audio(audio) for layout in layouts]))
 
