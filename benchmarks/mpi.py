@@ -109,18 +109,18 @@ def handout_rank(ranks: int, ideal: float, chunks: int, store: Path) -> None:
     """One rank of the hand-out benchmark; rank 0 prints what it measured, as JSON."""
     from audiogrid.core.timebase import to_samples
     from audiogrid.records.chunks import Chunk, Seam
-    from audiogrid.transcribing.coordinator import Team
+    from audiogrid.transcribing.coordinator import Coordinator
     from audiogrid.transcribing.mpi import World
-    from audiogrid.transcribing.protocol import Hello
-    from audiogrid.transcribing.rank import Follower
-    from audiogrid.transcribing.scheduler import Dealer, Limits
+    from audiogrid.transcribing.protocol import Registration
+    from audiogrid.transcribing.rank import WorkerRank
+    from audiogrid.transcribing.scheduler import Limits, Scheduler
     from audiogrid.transcribing.worker import Job
 
     with World(ranks) as world:
         pool = SleepingPool(speeds(ranks)[world.rank], store)
-        hello = Hello("here", os.getpid(), 1, 1)
+        registration = Registration("here", os.getpid(), 1, 1)
         if world.rank:
-            Follower(world.link, hello, Limits()).run(lambda count: pool, lambda: None, RuntimeError)
+            WorkerRank(world.link, registration, Limits()).run(lambda count: pool, lambda: None, RuntimeError)
             world.is_closed = True
             return
         edge = Seam("edge", 0, 0)
@@ -133,21 +133,21 @@ def handout_rank(ranks: int, ideal: float, chunks: int, store: Path) -> None:
         total = ideal * sum(speeds(ranks))
         tasks = [task(number, length * total) for number, length in enumerate(heavy_tailed(chunks))]
         tasks.sort(key=lambda one: -one[0].audio)
-        team = Team(world.link)
-        team.gather(hello)
+        coordinator = Coordinator(world.link)
+        coordinator.wait_for_ranks(registration)
         done: list[str] = []
         cpu, began = time.process_time(), time.monotonic()
-        team.open(Dealer(tasks, Limits()), lambda outcome: done.append(outcome.chunk), print)
+        coordinator.start(Scheduler(tasks, Limits()), lambda outcome: done.append(outcome.chunk), print)
 
         def turn() -> None:
-            team.serve()
+            coordinator.poll()
 
-        pool.run(team.take, team.done, lambda: False, turn, team.pause)
-        while team.is_busy():
+        pool.run(coordinator.next_task, coordinator.record, lambda: False, turn, coordinator.poll_seconds)
+        while coordinator.is_busy():
             turn()
-            time.sleep(team.pause())
+            time.sleep(coordinator.poll_seconds())
         seconds, cpu = time.monotonic() - began, time.process_time() - cpu
-        world.is_closed = not team.close()
+        world.is_closed = not coordinator.close()
         assert sorted(done) == sorted(f"c{number}" for number in range(chunks))
         print(json.dumps({"seconds": seconds, "cpu": cpu}))
 

@@ -51,7 +51,7 @@ def follow(model: Path, store: Path, work: SimpleQueue[Any], told: SimpleQueue[A
     Model._in_batches = timed("model", Model._in_batches)  # type: ignore[method-assign]
     Model.features = timed("mel features", Model.features)  # type: ignore[method-assign]
     preparing.speech_probabilities = timed("voice activity", preparing.speech_probabilities)
-    worker._read = timed("reading", worker._read)
+    worker.read_chunk = timed("reading", worker.read_chunk)
     worker.start(worker.WorkerSettings(str(model), model_hash(model), "cpu", "auto", 1, 0, str(store), str(store)))
     worker.ready()
     while (job := work.get()) is not None:
@@ -61,13 +61,16 @@ def follow(model: Path, store: Path, work: SimpleQueue[Any], told: SimpleQueue[A
 
 def measure(model: Path, hours: float) -> None:
     from audiogrid.records.plan import Plan
+    from audiogrid.records.store import Store
     from audiogrid.transcribing.shard_job import collect
 
     folder = DATA / "occupancy"
     prepare(folder, spoken(hours), model)
     os.chdir(folder)
     plan = Plan.read(Path("run/plan.json"))
-    jobs = sorted(collect(plan, plan.shards[0], Path("run/chunks")).jobs, key=lambda job: -job.audio)
+    jobs = sorted(
+        collect(plan, plan.shards[0], Path("run/chunks"), Store(Path("store"))).jobs, key=lambda job: -job.audio
+    )
     context = multiprocessing.get_context("spawn")
     work, told = context.SimpleQueue(), context.SimpleQueue()
     for job in [*jobs, *[None] * CORES]:

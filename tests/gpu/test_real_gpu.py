@@ -37,9 +37,9 @@ print(json.dumps({"text": text, "batch_size": engine.batch_size, "compute_type":
 @pytest.fixture(scope="module")
 def gpu() -> str:
     """UUID of a GPU that can be used."""
-    sight = devices.look()
-    require("gpu", sight.gpus, sight.cause or "an NVIDIA GPU and pip install '.[cuda]'")
-    return sight.gpus[0]
+    search = devices.find_gpus()
+    require("gpu", search.gpus, search.cause or "an NVIDIA GPU and pip install '.[cuda]'")
+    return search.gpus[0]
 
 
 def decode(model: Path, pcm: Path, batch_size: int, compute_type: str = "auto", **more: str) -> dict[str, object]:

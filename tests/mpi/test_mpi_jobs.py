@@ -214,11 +214,11 @@ def test_any_number_of_ranks_gives_the_same_transcripts(job, reference, ranks, o
     # One line of progress, not one per rank.
     assert said.count("chunk(s) in") == 1, said
     if ranks > 1:
-        ranks = job.report["made"]["ranks"]
-        assert [rank["rank"] for rank in ranks] == list(range(ranks))
-        assert sum(rank["decoded"] for rank in ranks) == len(chunks(job))
-        assert sum(rank["decoded"] > 0 for rank in ranks) > 1
-        assert {rank["processes"] for rank in ranks} <= {1, 2}
+        report = job.report["made"]["ranks"]
+        assert [rank["rank"] for rank in report] == list(range(ranks))
+        assert sum(rank["decoded"] for rank in report) == len(chunks(job))
+        assert sum(rank["decoded"] > 0 for rank in report) > 1
+        assert {rank["processes"] for rank in report} <= {1, 2}
     assert job.nobody_is_left()
 
 
