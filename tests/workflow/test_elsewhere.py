@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import runs
-from conftest import Workspace
 from media import write_wav
 from places import ROOT
+from workspaces import Workspace
 
 pytestmark = pytest.mark.workflow
 

@@ -43,3 +43,9 @@ def test_folders_stay_small_enough_to_be_read() -> None:
     folders = Counter(path.parent for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
     assert folders[LIBRARY] <= 4
     assert {str(folder): count for folder, count in folders.items() if count > 20} == {}
+
+
+def test_test_modules_have_names_of_their_own() -> None:
+    """pytest imports them by their names alone."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from conftest import Workspace
 from runs import jobs, stored, table, text
 from speech import Speech, silence
+from workspaces import Workspace
 
 pytestmark = pytest.mark.workflow
 
