@@ -50,7 +50,7 @@ class Run:
     ``scripts``: folder of the commands; ``merge_settings``: gives the JSON that ``merge`` and ``report`` take;
     ``publish``: where results are copied to, if anywhere. ``on_cluster`` and ``targets`` are asked when a handler
     runs: while the workflow is read, Snakemake does not know them. ``summarise``: reads the tables of a finished
-    run. ``quiet_terminal``: hides Snakemake's scheduling messages.
+    run. ``quiet_terminal``: hides Snakemake's scheduling messages. ``check_machine``: raises if something is missing.
     """
 
     folder: RunFolder
