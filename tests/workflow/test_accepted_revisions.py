@@ -50,7 +50,11 @@ def test_accepted_results_of_before_are_used_as_they_are(old_store):
 
 
 def test_a_changed_text_needs_a_revision(base_model):
-    """The known clip, and once more 20 dB more quietly, with all defaults."""
+    """The known clip, and once more 20 dB more quietly, with all defaults but those that depend on the processor.
+
+    In float32 and with one runtime, the same text was measured with AVX-512, AVX2, AVX and without either. In int8,
+    and with OpenVINO in bfloat16, words at the limit of certainty differ between processors.
+    """
     import numpy as np
 
     from audiogrid.decoding.engine import ChunkAudio, Engine
@@ -59,7 +63,8 @@ def test_a_changed_text_needs_a_revision(base_model):
 
     pcm = read_clip()
     both = np.concatenate([pcm, (pcm * 0.1).astype("<i2")])
-    ((_, result),) = Engine(base_model, threads=1).decode([ChunkAudio(both, (0, len(both)), DecodeOptions())])
+    chunk = ChunkAudio(both, (0, len(both)), DecodeOptions(encoder="ctranslate2"))
+    ((_, result),) = Engine(base_model, threads=1, compute_type="float32").decode([chunk])
     texts = json.loads((Path(__file__).parent / "exact_texts.json").read_text())
     assert [segment.text for segment in result.segments] == texts.get(str(REVISION)), (
         "decoding writes another text: raise REVISION in decoding/revisions.py, add an entry to CHANGED_DEFAULTS, and "
