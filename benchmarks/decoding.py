@@ -102,6 +102,7 @@ def chunks(clip: Clip, minutes: float = 5.0) -> list[np.ndarray]:
 
 
 def ours(model: Path, threads: int, batch: int, settings: dict[str, object]) -> Callable[[Clip], str]:
+    from audiogrid.core.json_values import to_json
     from audiogrid.decoding.engine import ChunkAudio, Engine
     from audiogrid.decoding.options import DecodeOptions
 
@@ -113,7 +114,7 @@ def ours(model: Path, threads: int, batch: int, settings: dict[str, object]) -> 
         windows = [window for index in sorted(results) for window in results[index].windows]
         again = [window for window in windows if window.flags]
         sampled = [window for window in windows if any(reading.temperature > 0 for reading in window.readings)]
-        whole = json.dumps([results[index].to_json() for index in sorted(results)], sort_keys=True)
+        whole = json.dumps(to_json([results[index] for index in sorted(results)]), sort_keys=True)
         print(
             f"    {len(windows)} windows, {len(again)} flagged, {len(sampled)} sampled, kept: "
             + ", ".join(f"{kept} {count}" for kept, count in _counted(window.kept for window in windows))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.command import run
+from audiogrid.core.json_values import to_json
 from audiogrid.core.log import open_log
 from audiogrid.core.tsv import escape_cell
 from audiogrid.hardware.cores import usable_cores
@@ -106,8 +106,7 @@ def main(argv: list[str]) -> None:
     for line in plan_summary_lines(plan, speeds, usable_cores()):
         log.info(line)
     # What was expected, for the report to compare with.
-    figures = {name: asdict(speed) for name, speed in speeds.items()}
-    write_json(folder.estimate, {"speeds": figures, "cores": usable_cores()})
+    write_json(folder.estimate, {"speeds": to_json(speeds), "cores": usable_cores()})
     print(f"planned {len(plan.recordings)} recording(s), {len(plan.shards)} shard(s)", file=sys.stderr)
 
 

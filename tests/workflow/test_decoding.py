@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import speech as made
+from audiogrid.core.json_values import from_json, to_json
 from audiogrid.decoding.engine import ChunkAudio, Engine
 from audiogrid.decoding.judging.loops import has_loop
 from audiogrid.decoding.options import DecodeOptions
@@ -50,7 +51,7 @@ def error_rate(wanted: str, found: str) -> float:
 
 
 def spelt(result: ChunkResult) -> str:
-    return json.dumps(result.to_json(), ensure_ascii=False)
+    return json.dumps(to_json(result), ensure_ascii=False)
 
 
 def test_speech_is_read_word_for_word(engine: Engine, speech: Callable[..., made.Speech]) -> None:
@@ -148,7 +149,7 @@ def test_nobody_speaks(engine: Engine, nobody: np.ndarray) -> None:
     for options in (ENGLISH, DecodeOptions()):
         result = decode(engine, nobody, options=options)[0]
         assert text(result) == ""
-        assert ChunkResult.from_json(result.to_json()) == result
+        assert from_json(ChunkResult, to_json(result)) == result
 
 
 def test_hold_music_has_no_words(engine: Engine) -> None:

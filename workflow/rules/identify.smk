@@ -2,7 +2,7 @@
 # INPUTS   probe.json, a staged multilingual model
 # OUTPUTS  languages.json
 
-from audiogrid.config.routes import routes_to_json
+from audiogrid.core.json_values import to_json
 
 
 rule identify:
@@ -26,7 +26,7 @@ rule identify:
         ),
         runtime=lambda wildcards, attempt: 120 * attempt if on_cluster() else 0,
     params:
-        routes=json.dumps(routes_to_json(RUN.routes), sort_keys=True),
+        routes=json.dumps(to_json(RUN.routes), sort_keys=True),
         all="yes" if SETTINGS["identify"]["always"] else "no",
         windows=SETTINGS["identify"]["windows"],
         multilingual_share=SETTINGS["identify"]["multilingual_share"],

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 
 from audiogrid.cli.command import Command
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE
+from audiogrid.core.json_values import to_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
         print(verdict, flush=True)
         verdicts.append(verdict)
     if options.json:
-        write_json(options.json, [asdict(verdict) for verdict in verdicts], indent=1)
+        write_json(options.json, to_json(verdicts), indent=1)
     return EXIT_BAD_INPUT if any(verdict.state == "wrong" for verdict in verdicts) else EXIT_DONE
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from audiogrid.comparing.degrading import degrade, schema, suffix
 from audiogrid.config.conditions import ORIGINAL, Condition
-from audiogrid.core.atomic_files import canonical_json, read_json, write_json
+from audiogrid.core.atomic_files import canonical_json, write_json
+from audiogrid.core.json_values import read_document, to_json
 from audiogrid.media.demux import MediaError
 from audiogrid.media.file_parts import MediaFile
 from audiogrid.probing.media_facts import probe_media
@@ -45,14 +46,12 @@ class ConditionOutput:
 
     def write(self, path: Path) -> None:
         """Write the declared output of a condition's job."""
-        write_json(
-            path, {"condition": self.condition, "recordings": self.recordings, "problems": self.problems}, indent=1
-        )
+        write_json(path, to_json(self), indent=1)
 
     @classmethod
     def read(cls, path: Path) -> ConditionOutput:
         """Inverse of ``write``."""
-        return cls(**read_json(path))
+        return read_document(cls, path)
 
 
 def _recipe(source: Mapping[str, Any], condition: Condition) -> str:

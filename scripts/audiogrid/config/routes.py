@@ -8,7 +8,7 @@ split: there the first route whose conditions a channel meets applies to it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from audiogrid.core.errors import InputError
@@ -122,11 +122,6 @@ def parse_routes(config: Mapping[str, Any], registry: Registry) -> list[Route]:
         model = folder_name(given["model"], registry) if given.get("model") else ""
         routes.append(Route(dict(given.get("when") or {}), model, options))
     return routes
-
-
-def routes_to_json(routes: Iterable[Route]) -> list[dict[str, Any]]:
-    """Returns plain JSON values; ``Route(**item)`` reads one back."""
-    return [asdict(route) for route in routes]
 
 
 def route_mistakes(routes: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -17,10 +17,10 @@ from audiogrid.config.routes import (
     identifying_model,
     needs_identification,
     parse_routes,
-    routes_to_json,
 )
 from audiogrid.config.variants import CURRENT, Comparison, Rollout, parse_comparison, parse_rollout, with_variant
 from audiogrid.core.errors import AudiogridError, InputError
+from audiogrid.core.json_values import to_json
 from audiogrid.export.format_options import DEFAULTS
 from audiogrid.models.registry import Registry, named_folders
 
@@ -161,7 +161,7 @@ class RunSettings:
         return {"rollout": decided | {"options": decoding_options(settings)}}
 
     def _routes(self) -> dict[str, Any]:
-        return {"routes": routes_to_json(self.routes)} if self.routes else {}
+        return {"routes": to_json(self.routes)} if self.routes else {}
 
 
 def decoding_options(settings: Mapping[str, Any]) -> dict[str, Any]:

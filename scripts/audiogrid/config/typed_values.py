@@ -65,6 +65,8 @@ def typed(value: Any, rule: Mapping[str, Any], schema: Mapping[str, Any], key: s
         return [typed(item, items, schema) for item in value]
     if _allows_text(rule) and type(value) in (int, float) and not _allows_number(rule):
         return str(value)
+    if rule.get("type") == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
     if _allows_text(rule) and isinstance(value, datetime.date):
         return value.isoformat()
     return value

@@ -9,10 +9,10 @@ revision 0 can still be computed from a configuration of today.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from audiogrid.core.errors import InputError
+from audiogrid.core.json_values import to_json
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.store import chunk_key, storable_options
@@ -90,7 +90,7 @@ def defaults(revision: int) -> dict[str, Any]:
 
 def complete_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """``options`` with the defaults of today for all others, spelt as in store keys."""
-    return storable_options(asdict(DecodeOptions(**options)))
+    return storable_options(to_json(DecodeOptions(**options)))
 
 
 def options_in(revision: int, options: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from audiogrid.core.json_values import to_json
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.embedding import filterbank
 from audiogrid.embedding.segmentation import LOOK, SegmentationOptions, segment
@@ -35,9 +36,9 @@ class EmbeddingOptions:
     clean_samples: int = 4 * SAMPLE_RATE // 10
     least_samples: int = 3 * SAMPLE_RATE // 10
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON value, for the store's key."""
-        return {**asdict(self), "look": LOOK}
+    def identity(self) -> dict[str, Any]:
+        """Returns the options as the store's key contains them."""
+        return {**to_json(self), "look": LOOK}
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,6 @@ def embed_chunk(pcm: np.ndarray, owned: tuple[int, int], networks: Networks) -> 
         part = features[first:last]
         weights = _weights(stretch, first, first + len(part), options.clean_samples)
         vector = networks.embedder((part - part.mean(axis=0))[None], weights)[0]
-        band = filterbank.high_band_level(part)
+        band = round(filterbank.high_band_level(part), 3)
         found.append(Tracklet(stretch.start, stretch.end, stretch.clean_samples, band, vector_bytes(vector)))
     return ChunkVoices(len(pcm), found)

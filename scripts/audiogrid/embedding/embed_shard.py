@@ -23,7 +23,7 @@ def collect_voices(plan: Plan, shard: Shard, chunks_root: Path, wanted: Sequence
     Raises ``RetryableError`` when a manifest is missing.
     """
     work = ShardWork(shard, CAMPPLUS.identity)
-    options = EmbeddingOptions().to_json()
+    options = EmbeddingOptions().identity()
     for chunk, folder, _ in chunks_to_do(plan, work, chunks_root, wanted):
         key = voices_key(chunk, CAMPPLUS.identity, options)
         work.facts.keys[chunk.chunk] = key

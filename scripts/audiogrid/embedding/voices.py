@@ -9,6 +9,8 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.embedding.clustering import ClusterOptions, Count, find_voices, unit
 from audiogrid.records.chunks import Chunk
@@ -66,7 +68,9 @@ def band_means() -> tuple[np.ndarray, np.ndarray]:
 def in_track_time(pieces: Sequence[tuple[Chunk, ChunkVoices]]) -> list[Tracklet]:
     """Tracklets of all chunks of a track, in its own time, in order."""
     found = [
-        replace(tracklet, start=tracklet.start + chunk.context_start, end=tracklet.end + chunk.context_start)
+        msgspec.structs.replace(
+            tracklet, start=tracklet.start + chunk.context_start, end=tracklet.end + chunk.context_start
+        )
         for chunk, voices in pieces
         for tracklet in voices.tracklets
     ]

@@ -8,9 +8,9 @@ audio with the same options give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
+from audiogrid.core.json_values import to_json
 from audiogrid.core.text import clean_text
 from audiogrid.core.timebase import to_seconds
 from audiogrid.merging.interleave import interleave
@@ -70,7 +70,7 @@ def _flagged(chunk: Chunk, window: Window, speaker: str | None) -> dict[str, Any
         "kept": window.kept,
         "readings": [
             {
-                **asdict(reading),
+                **to_json(reading),
                 "score": round(reading.score, 4),
                 "avg_logprob": round(reading.avg_logprob, 4),
                 "compression_ratio": round(reading.compression_ratio, 3),
@@ -163,7 +163,7 @@ def _gaps(tracks: Sequence[TrackText], names: Mapping[int | None, str | None]) -
 def _seams(tracks: Sequence[TrackText], names: Mapping[int | None, str | None]) -> list[dict[str, Any]]:
     return [
         {
-            **{key: value for key, value in asdict(seam).items() if value is not None},
+            **{key: value for key, value in to_json(seam).items() if value is not None},
             "at": to_seconds(seam.at),
             "margin": to_seconds(seam.margin),
             **_speaker(names[track.channel]),

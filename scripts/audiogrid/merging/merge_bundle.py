@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import canonical_json, read_json, write_json
 from audiogrid.core.errors import InputError, RetryableError
-from audiogrid.core.known_fields import from_known_fields
+from audiogrid.core.json_values import from_json, read_document, to_json
 from audiogrid.core.tsv import write_table
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.format_options import FormatOptions
@@ -46,7 +46,7 @@ class MergeSettings:
     @property
     def cues(self) -> CueOptions:
         """Rules for subtitle cues."""
-        return from_known_fields(CueOptions, self.subtitles)
+        return from_json(CueOptions, self.subtitles)
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,12 @@ class MergedBundle:
 
     def write(self, path: Path, generation: int) -> None:
         """Write ``merged/<bundle>.json``."""
-        write_json(path, {"schema": SCHEMA, "generation": generation, **asdict(self)}, indent=1)
+        write_json(path, {"schema": SCHEMA, "generation": generation, **to_json(self)}, indent=1)
 
     @classmethod
     def read(cls, path: Path) -> MergedBundle:
         """Inverse of ``write``."""
-        raw = read_json(path)
-        failures = [from_known_fields(Failure, failure) for failure in raw["failures"]]
-        return cls(raw["bundle"], raw["files"], raw["rows"], failures, raw.get("worst", {}), raw.get("edited", []))
+        return read_document(cls, path)
 
 
 class BundleFacts:
@@ -108,7 +106,7 @@ class BundleFacts:
 def facts_from_reports(folder: RunFolder, plan: Plan, bundle: str) -> BundleFacts:
     """Collects the facts from the shard reports, which are the declared outputs of ``transcribe``."""
     reports = [read_json(folder.shards / f"{shard}.json") for shard in plan.shards_of_bundle[bundle]]
-    return BundleFacts((ShardFacts.from_json(report["facts"]), report["failed"]) for report in reports)
+    return BundleFacts((from_json(ShardFacts, report["facts"]), report["failed"]) for report in reports)
 
 
 def facts_from_journals(
@@ -256,7 +254,7 @@ def _merge_one(
     note = "; ".join(dict.fromkeys(note for note in (recording.note, facts.notes.get(name)) if note))
     return merge_recording(
         {
-            **asdict(recording),
+            **to_json(recording),
             "language": recording.language,
             "note": note or None,
             "remarks": [*recording.remarks, *facts.remarks.get(name, [])],

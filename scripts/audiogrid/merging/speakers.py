@@ -54,7 +54,7 @@ def speaker_source(recording: Recording, voices: VoiceStore, default: Any) -> Sp
     count, rttm = speakers_of(recording, default), given_turns(recording)
     if count is None and not rttm:
         return None
-    options = EmbeddingOptions().to_json()
+    options = EmbeddingOptions().identity()
 
     @cache
     def lookup(chunk: Chunk) -> ChunkVoices | None:

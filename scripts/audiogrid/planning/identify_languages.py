@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiogrid.core.atomic_files import write_text
 from audiogrid.core.errors import AudiogridError
+from audiogrid.core.json_values import from_json, to_json
 from audiogrid.core.timebase import to_samples, to_seconds
 from audiogrid.probing.isolation import FileOutcome, run_isolated
 from audiogrid.records.identified_languages import HeardWindow, Identified, judge, unknown
@@ -218,7 +219,7 @@ class IdentifyTask:
             # Error messages of libraries may quote an address with its secrets.
             what = "" if is_remote(path) else f": {error}"
             return FileOutcome(None, " ".join(f"{type(error).__name__}{what}".split()))
-        return FileOutcome(asdict(found), None)
+        return FileOutcome(to_json(found), None)
 
 
 class LanguageCache:
@@ -238,7 +239,7 @@ class LanguageCache:
             try:
                 entry = json.loads(line)
                 if entry["schema"] == _CACHE_SCHEMA and entry["listening"] == self._identity:
-                    Identified.from_json(entry["found"])
+                    from_json(Identified, entry["found"])
                     self.answers[entry["path"], entry["size"], entry["mtime_ns"]] = entry["found"]
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue
@@ -304,7 +305,7 @@ def identify(
     for recording in recordings:
         facts = remembered.get(recording)
         reason = looked[recording.path].reason if facts is None else None
-        found[recording.recording] = unknown(reason or "") if facts is None else Identified.from_json(facts)
+        found[recording.recording] = unknown(reason or "") if facts is None else from_json(Identified, facts)
     return found
 
 

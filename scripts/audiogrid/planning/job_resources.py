@@ -10,11 +10,12 @@ import json
 import math
 import os
 from collections.abc import Iterable, MutableMapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.errors import AudiogridError
+from audiogrid.core.json_values import to_json
 from audiogrid.core.timebase import to_seconds
 from audiogrid.hardware.cores import Division, divide
 from audiogrid.planning.throughput import newest_reports, rule_of_thumb
@@ -100,7 +101,7 @@ def export_job_rates(
     rates: dict[str, list[Any]] = {}
     for model_dir in model_dirs:
         try:
-            rates[model_dir.name] = [asdict(rate) for rate in job_rates(results, model_hash(model_dir))]
+            rates[model_dir.name] = to_json(job_rates(results, model_hash(model_dir)))
         except (AudiogridError, OSError, KeyError, TypeError, ValueError):
             rates[model_dir.name] = []
     environment[RATE_VARIABLE] = json.dumps(rates)

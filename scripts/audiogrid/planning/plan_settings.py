@@ -9,7 +9,7 @@ from typing import Any
 
 from audiogrid.config.routes import Route
 from audiogrid.config.sampling import is_rolled_out
-from audiogrid.core.known_fields import from_known_fields
+from audiogrid.core.json_values import from_json
 from audiogrid.decoding.revisions import complete_options
 from audiogrid.models.registry import model_hash
 from audiogrid.planning.apply_routes import RoutedRecordings, apply_routes
@@ -49,7 +49,7 @@ def settle_recordings(
     """
     return apply_routes(
         apply_rollout(recordings, settings, wanted),
-        [from_known_fields(Route, item) for item in wanted.get("routes", [])],
+        from_json(list[Route], wanted.get("routes", [])),
         identified,
         settings,
         known,

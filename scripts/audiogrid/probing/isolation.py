@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.errors import RetryableError
+from audiogrid.core.json_values import to_json
 from audiogrid.media.audio_tracks import AUTO, TrackWish
 from audiogrid.remote.address import is_remote, parse
 
@@ -68,7 +69,7 @@ def probe_file(path: str, wish: TrackWish = (AUTO,), language: str | None = None
 
     try:
         return FileOutcome(
-            asdict(probe_media(RemoteFile(parse(path)) if is_remote(path) else path, wish, language)), None
+            to_json(probe_media(RemoteFile(parse(path)) if is_remote(path) else path, wish, language)), None
         )
     except RemoteError as error:
         return FileOutcome(None, str(error), error.is_transient)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import write_json, write_text
+from audiogrid.core.json_values import to_json
 from audiogrid.core.tsv import write_table
 from audiogrid.media.audio_tracks import AUTO, TrackWish
 from audiogrid.probing.isolation import FileOutcome, ProbeTask, run_isolated
@@ -61,8 +62,8 @@ class ProbeReport:
             path,
             {
                 "schema": SCHEMA,
-                "recordings": [asdict(recording) for recording in self.recordings],
-                "rejected": [asdict(rejection) for rejection in self.rejected],
+                "recordings": to_json(self.recordings),
+                "rejected": to_json(self.rejected),
             },
         )
 

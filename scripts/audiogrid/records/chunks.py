@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from audiogrid.core.atomic_files import read_json, write_json
-from audiogrid.core.known_fields import from_known_fields
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.json_values import read_document, to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,32 +107,12 @@ class BundleManifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a bundle's folder."""
-        write_json(folder / MANIFEST_NAME, asdict(self))
+        write_json(folder / MANIFEST_NAME, to_json(self))
 
     @classmethod
     def read(cls, folder: Path) -> BundleManifest:
         """Read the manifest of a bundle's folder."""
-        raw: dict[str, Any] = read_json(folder / MANIFEST_NAME)
-        return cls(
-            bundle=raw["bundle"],
-            tracks=[from_known_fields(Track, track) for track in raw["tracks"]],
-            chunks=[chunk_from_json(chunk) for chunk in raw["chunks"]],
-            problems=raw["problems"],
-            notes=raw["notes"],
-            remarks=raw.get("remarks", {}),
-        )
-
-
-def chunk_from_json(raw: dict[str, Any]) -> Chunk:
-    """Inverse of ``dataclasses.asdict`` for a chunk."""
-    return from_known_fields(
-        Chunk,
-        {
-            **raw,
-            "left": from_known_fields(Seam, raw["left"]),
-            "right": from_known_fields(Seam, raw["right"]),
-        },
-    )
+        return read_document(cls, folder / MANIFEST_NAME)
 
 
 @dataclass
@@ -148,16 +128,6 @@ class ShardFacts:
     problems: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON value."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> ShardFacts:
-        """Inverse of ``to_json``."""
-        chunks = [chunk_from_json(chunk) for chunk in raw["chunks"]]
-        return cls(chunks, raw["keys"], raw["problems"], raw["notes"], raw.get("remarks", {}))
 
 
 def read_pcm(folder: Path, manifest: BundleManifest, chunk: Chunk) -> np.ndarray:

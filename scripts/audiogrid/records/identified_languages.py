@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import read_json, write_json
-from audiogrid.core.known_fields import from_known_fields
+from audiogrid.core.json_values import from_json, to_json
 
 SCHEMA = 1
 # Languages that are recorded with their probabilities.
@@ -41,13 +41,6 @@ class Identified:
     second_share: float = 0.0
     is_multilingual: bool = False
     problem: str = ""
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Identified:
-        """Inverse of ``dataclasses.asdict``."""
-        return from_known_fields(
-            cls, {**raw, "windows": [from_known_fields(HeardWindow, window) for window in raw["windows"]]}
-        )
 
     def summary(self) -> dict[str, Any]:
         """What a transcript records of it."""
@@ -110,11 +103,9 @@ def unknown(problem: str) -> Identified:
 
 def write_identified(path: Path, found: Mapping[str, Identified], made: Mapping[str, Any]) -> None:
     """Write ``languages.json``; ``made``: the model and the settings."""
-    write_json(
-        path, {"schema": SCHEMA, **made, "recordings": {name: asdict(one) for name, one in found.items()}}, indent=1
-    )
+    write_json(path, {"schema": SCHEMA, **made, "recordings": to_json(dict(found))}, indent=1)
 
 
 def read_identified(path: Path) -> dict[str, Identified]:
     """What ``write_identified`` wrote, by recording."""
-    return {name: Identified.from_json(raw) for name, raw in read_json(path)["recordings"].items()}
+    return from_json(dict[str, Identified], read_json(path)["recordings"])

@@ -13,10 +13,11 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from audiogrid.core.json_values import from_json, to_json
 from audiogrid.core.secrets import masked
 from audiogrid.records.chunks import ShardFacts
 from audiogrid.records.outcome import Outcome
@@ -54,13 +55,13 @@ class Journal:
                 "workers": workers,
                 "threads": threads,
                 **({"device": dict(device)} if device else {}),
-                "facts": facts.to_json(),
+                "facts": to_json(facts),
             }
         )
 
     def outcome(self, outcome: Outcome) -> None:
         """Note how one chunk went."""
-        self._append({"event": "chunk", **asdict(outcome)})
+        self._append({"event": "chunk", **to_json(outcome)})
 
     def warning(self, sentence: str) -> None:
         """Note something that went wrong and is dealt with."""
@@ -165,15 +166,14 @@ def read_history(
                 attempts.append(entries[start:stop])
     for entries in sorted(attempts, key=lambda entries: entries[0]["at"]):
         history.attempts += 1
-        history.facts = ShardFacts.from_json(entries[0]["facts"])
+        history.facts = from_json(ShardFacts, entries[0]["facts"])
         history.workers = entries[0]["workers"]
         history.first = history.first or entries[0]["at"]
         history.ended = None
         for entry in entries:
             history.last = max(history.last, entry["at"])
             if entry["event"] == "chunk":
-                facts = {name: entry[name] for name in ("chunk", "key", "status", "audio", "seconds", "error")}
-                history.outcomes[entry["chunk"]] = Outcome(**facts)
+                history.outcomes[entry["chunk"]] = from_json(Outcome, entry)
             elif entry["event"] == "end":
                 history.ended = entry["reason"]
     return history

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from audiogrid.core.atomic_files import read_json, write_json
-from audiogrid.core.errors import InputError
-from audiogrid.core.known_fields import from_known_fields
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.json_values import read_document, to_json
 from audiogrid.core.language_codes import AUTO
 from audiogrid.records.chunks import chunk_id
 from audiogrid.records.store import storable_options
@@ -89,22 +87,6 @@ class Recording:
         """The language that was fixed for this recording, if one was."""
         given = self.options.get("language")
         return None if given in (None, AUTO) else str(given)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON value; without lists that are nearly always empty."""
-        value = asdict(self)
-        for name in ("by_channel", "left_out", "audio_tracks"):
-            if not value[name]:
-                del value[name]
-        return value
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Recording:
-        """Inverse of ``to_json``."""
-        channels = {
-            channel: from_known_fields(TrackSettings, own) for channel, own in raw.get("by_channel", {}).items()
-        }
-        return from_known_fields(cls, {**raw, "by_channel": channels})
 
 
 @dataclass(frozen=True)
@@ -221,25 +203,31 @@ class Plan:
 
     def write(self, path: Path) -> None:
         """Write ``plan.json``."""
-        recordings = [recording.to_json() for recording in self.recordings]
-        write_json(path, {"schema": SCHEMA, **asdict(replace(self, recordings=[])), "recordings": recordings})
+        plan = to_json(self)
+        recordings = [_without_empty(recording) for recording in plan["recordings"]]
+        write_json(path, {"schema": SCHEMA, **plan, "recordings": recordings})
 
     @classmethod
     def read(cls, path: Path) -> Plan:
         """Read ``plan.json``, also of an earlier version; raises ``InputError`` when it is of a later one."""
-        raw = read_json(path)
-        if raw.get("schema") == 1:
-            raw = _from_schema_1(raw)
-        if raw.get("schema") != SCHEMA:
-            raise InputError(f"{path} was written by another version of audiogrid; delete it and run again")
-        return cls(
-            settings=from_known_fields(Settings, raw["settings"]),
-            recordings=[Recording.from_json(item) for item in raw["recordings"]],
-            bundles=[from_known_fields(Bundle, item) for item in raw["bundles"]],
-            shards=[from_known_fields(Shard, item) for item in raw["shards"]],
-            rejected=raw["rejected"],
-            warnings=raw.get("warnings", []),
-        )
+        return read_document(cls, path, _upgraded)
+
+
+# Lists of recordings that are empty in nearly all plans.
+_RARE = ("by_channel", "left_out", "audio_tracks")
+
+
+def _without_empty(recording: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in recording.items() if value or name not in _RARE}
+
+
+def _upgraded(raw: dict[str, Any]) -> dict[str, Any]:
+    """The JSON value of a plan of any earlier version as that of the present one. Raises ``ValueError``."""
+    if raw["schema"] == 1:
+        return _from_schema_1(raw)
+    if raw["schema"] != SCHEMA:
+        raise ValueError(f"its schema is {raw['schema']}, not {SCHEMA}")
+    return raw
 
 
 def _from_schema_1(raw: dict[str, Any]) -> dict[str, Any]:

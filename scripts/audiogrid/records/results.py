@@ -6,15 +6,12 @@ All times are samples at 16 kHz counted from the first sample that was decoded
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
-
-from audiogrid.core.known_fields import from_known_fields
+from dataclasses import dataclass, field
 
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Word:
     """A word with its span in samples. ``text`` keeps the leading space Whisper writes."""
 
@@ -24,7 +21,7 @@ class Word:
     probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Consecutive words of one decoded window."""
 
@@ -40,7 +37,7 @@ class Segment:
     window: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class HypothesisRecord:
     """One hypothesis of a window: how it was decoded (``path``), its score and its text."""
 
@@ -54,7 +51,7 @@ class HypothesisRecord:
     text: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Window:
     """At most 30 s of speech that the model decoded at once.
 
@@ -81,38 +78,6 @@ class ChunkResult:
     windows: list[Window]
     segments: list[Segment]
     notes: list[str] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON value."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> ChunkResult:
-        """Inverse of ``to_json``."""
-        return cls(
-            samples=raw["samples"],
-            language=raw["language"],
-            language_probability=raw["language_probability"],
-            speech=[(start, end) for start, end in raw["speech"]],
-            windows=[
-                from_known_fields(
-                    Window,
-                    {
-                        **window,
-                        "speech": [(start, end) for start, end in window["speech"]],
-                        "readings": [from_known_fields(HypothesisRecord, reading) for reading in window["readings"]],
-                    },
-                )
-                for window in raw["windows"]
-            ],
-            segments=[
-                from_known_fields(
-                    Segment, {**segment, "words": [from_known_fields(Word, word) for word in segment["words"]]}
-                )
-                for segment in raw["segments"]
-            ],
-            notes=list(raw["notes"]),
-        )
 
 
 def empty_result(samples: int, language: str) -> ChunkResult:

@@ -19,23 +19,16 @@ import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from audiogrid.core.atomic_files import canonical_json, write_bytes, write_json, write_new_bytes
 from audiogrid.core.errors import StoreError
+from audiogrid.core.json_values import from_json, to_json
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.results import SCHEMA, ChunkResult
 from audiogrid.records.voices import VOICES_SCHEMA, ChunkVoices
 
-
-class Result(Protocol):
-    """A result of a chunk that can be stored."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON value."""
-
-
-R = TypeVar("R", bound=Result)
+R = TypeVar("R")
 
 
 def chunk_key(chunk: Chunk, model_hash: str, options: Mapping[str, Any], revision: int) -> str:
@@ -104,17 +97,17 @@ def _share(path: Path, root: Path) -> None:
 
 
 class ResultStore(Generic[R]):
-    """Reads and writes results of one kind under ``root``. ``schema``: of that kind; ``parse``: from its JSON value.
+    """Reads and writes results of one kind under ``root``. ``kind``: its dataclass, ``schema``: of that kind.
 
     ``own``: the folder that takes results which ``root`` refuses; also read from. ``refused``: why it was used.
     """
 
-    def __init__(self, root: Path, schema: int, parse: Callable[[dict[str, Any]], R], own: Path | None = None) -> None:
+    def __init__(self, root: Path, kind: type[R], schema: int, own: Path | None = None) -> None:
         self.root = root
         self.own = own
         self.refused = ""
         self._schema = schema
-        self._parse = parse
+        self._kind = kind
 
     def path(self, key: str) -> Path:
         """Returns the path of the result with this key, whether it exists or not."""
@@ -142,7 +135,7 @@ class ResultStore(Generic[R]):
             body = {"result": raw["result"], "made": raw["made"]}
             if raw["schema"] != self._schema or raw["key"] != key or raw["sha256"] != _seal(key, body):
                 return None
-            return Stored(self._parse(raw["result"]), raw["made"])
+            return Stored(from_json(self._kind, raw["result"]), raw["made"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -155,7 +148,7 @@ class ResultStore(Generic[R]):
 
         Raises ``StoreError`` when it cannot be written (a full disk, for example).
         """
-        body = {"result": result.to_json(), "made": dict(made)}
+        body = {"result": to_json(result), "made": dict(made)}
         document = {"schema": self._schema, "key": key, "sha256": _seal(key, body), **body}
         data = (json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
@@ -217,14 +210,14 @@ class Store(ResultStore[ChunkResult]):
     """Results of decoding."""
 
     def __init__(self, root: Path, own: Path | None = None) -> None:
-        super().__init__(root, SCHEMA, ChunkResult.from_json, own)
+        super().__init__(root, ChunkResult, SCHEMA, own)
 
 
 class VoiceStore(ResultStore[ChunkVoices]):
     """Results of embedding, in the same folder. They hold voice vectors, which are biometric data."""
 
     def __init__(self, root: Path, own: Path | None = None) -> None:
-        super().__init__(root, VOICES_SCHEMA, ChunkVoices.from_json, own)
+        super().__init__(root, ChunkVoices, VOICES_SCHEMA, own)
 
 
 def storable_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,11 @@ deletes it. A file whose hash is not in it was not written by the run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from audiogrid.core.atomic_files import read_json, write_json
-from audiogrid.core.known_fields import from_known_fields
+from audiogrid.core.json_values import read_document, to_json
 from audiogrid.records.run_folder import RunFolder
 
 SCHEMA = 1
@@ -45,7 +44,7 @@ class WrittenFiles:
 
     def write(self, folder: RunFolder) -> None:
         """Write the list of the bundle."""
-        write_json(_path(folder, self.bundle), {"schema": SCHEMA, **asdict(self)}, indent=1)
+        write_json(_path(folder, self.bundle), {"schema": SCHEMA, **to_json(self)}, indent=1)
 
     def merged(self, hashes: Mapping[str, tuple[str, str]]) -> WrittenFiles:
         """Returns the list after a merge. ``hashes``: file -> recording and SHA-256, of all that it wrote.
@@ -67,18 +66,13 @@ def _path(folder: RunFolder, bundle: str) -> Path:
     return folder.written / f"{bundle}.json"
 
 
-def _from_json(raw: Mapping[str, Any]) -> WrittenFiles:
-    files = {name: from_known_fields(WrittenFile, file) for name, file in raw["files"].items()}
-    return WrittenFiles(raw["bundle"], raw["complete"], files)
-
-
 def read_written(folder: RunFolder) -> dict[str, WrittenFiles]:
     """Returns the lists of all bundles that were ever merged in a run; one that cannot be read counts as none."""
     found = {}
     for path in sorted(folder.written.glob("*.json")):
         try:
-            found[path.stem] = _from_json(read_json(path))
-        except (OSError, ValueError, KeyError, TypeError):
+            found[path.stem] = read_document(WrittenFiles, path)
+        except (OSError, ValueError):
             continue
     return found
 

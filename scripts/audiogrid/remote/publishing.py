@@ -9,12 +9,13 @@ import hashlib
 import mimetypes
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.errors import InputError
+from audiogrid.core.json_values import from_json, to_json
 from audiogrid.remote.address import Address, is_remote, parse
 from audiogrid.remote.connections import service
 from audiogrid.remote.service_protocol import RemoteError
@@ -141,7 +142,7 @@ def is_published(root: Path, to: Address) -> bool:
 
 def publish(root: Path, to: Address) -> Published:
     """Upload what ``to`` does not hold; never raises for a file that cannot be, which ``failed`` then names."""
-    before = {name: Uploaded(**entry) for name, entry in _manifest(root, to).get("files", {}).items()}
+    before = from_json(dict[str, Uploaded], _manifest(root, to).get("files", {}))
     there: dict[str, str] | None
     try:
         there = {key: facts.tag for key, facts in service(to.scheme).list(to)}
@@ -159,8 +160,7 @@ def publish(root: Path, to: Address) -> Published:
             waiting.append((name, path, local))
     _upload(waiting, to, done)
     complete = not done.failed
-    files = {name: asdict(entry) for name, entry in done.files.items()}
-    write_json(manifest_path(root), {"to": to.public, "complete": complete, "files": files})
+    write_json(manifest_path(root), {"to": to.public, "complete": complete, "files": to_json(done.files)})
     return done
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
-from audiogrid.core.atomic_files import read_json, write_json
-from audiogrid.core.known_fields import from_known_fields
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.json_values import read_document, to_json
 from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.merging.superseded import Superseded
 from audiogrid.records.plan import Plan
@@ -63,13 +63,13 @@ def write_notices(
     ]
     edited = [name for merged in bundles for name in merged.edited if (folder.root / name).is_file()]
     notices = Notices([one.file for one in moved], sorted(edited), sorted(set(kept)))
-    write_json(folder.notices, asdict(notices), indent=1)
+    write_json(folder.notices, to_json(notices), indent=1)
     return notices
 
 
 def read_notices(folder: RunFolder) -> Notices:
     """Returns the notices of the last end of a run; none where there are none."""
     try:
-        return from_known_fields(Notices, read_json(folder.notices))
-    except (OSError, ValueError, TypeError):
+        return read_document(Notices, folder.notices)
+    except (OSError, ValueError):
         return Notices()

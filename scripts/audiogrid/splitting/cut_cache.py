@@ -7,12 +7,12 @@ decoded again, but ``snakemake plan`` counts fewer finished chunks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
 from audiogrid.core.atomic_files import read_json, write_json
-from audiogrid.records.chunks import BundleManifest, Chunk, chunk_from_json
+from audiogrid.core.json_values import from_json, to_json
+from audiogrid.records.chunks import BundleManifest, Chunk
 
 SCHEMA = 1
 #: Everything that decides how a file is cut: path, size, mtime, channels mode, duration, chunks per track,
@@ -52,9 +52,7 @@ def write_cuts(run: Path, jobs: Sequence[CutRecording], manifest: BundleManifest
     for chunk in manifest.chunks:
         chunks.setdefault(chunk.recording, []).append(chunk)
     recordings = [
-        {"file": cut_identity(job), "chunks": [asdict(chunk) for chunk in chunks[job.recording]]}
-        for job in jobs
-        if job.recording in chunks
+        {"file": cut_identity(job), "chunks": to_json(chunks[job.recording])} for job in jobs if job.recording in chunks
     ]
     path = run / ".state" / "cuts" / f"{manifest.bundle}.json"
     write_json(path, {"schema": SCHEMA, "recordings": recordings})
@@ -77,5 +75,5 @@ def read_cuts(results: Path, recordings: Sequence[CutRecording]) -> Mapping[CutI
     found: dict[CutIdentity, list[Chunk]] = {}
     for file, chunks in _entries(results):
         if file in wanted and file not in found:
-            found[file] = [chunk_from_json(dict(chunk)) for chunk in chunks]
+            found[file] = from_json(list[Chunk], chunks)
     return found

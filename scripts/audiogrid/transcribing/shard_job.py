@@ -10,6 +10,7 @@ from typing import Any
 
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import AudiogridError, RetryableError, StoreError
+from audiogrid.core.json_values import to_json
 from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
 from audiogrid.decoding.revisions import store_keys
 from audiogrid.records.chunks import BundleManifest, Chunk, ShardFacts
@@ -223,7 +224,7 @@ def write_report(path: Path, work: ShardWork, report: ShardReport, generation: i
             "spec": work.shard.spec,
             "generation": generation,
             "model_hash": work.model_hash,
-            "facts": work.facts.to_json(),
+            "facts": to_json(work.facts),
             "failed": report.failed,
             "decoded": sum(outcome.status == "decoded" for outcome in outcomes),
             "stored": sum(outcome.status == "stored" for outcome in outcomes),

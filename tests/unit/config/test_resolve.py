@@ -40,6 +40,11 @@ def test_a_folder_named_like_a_number():
     assert resolve({"recordings": 2024})["recordings"] == "2024"
 
 
+def test_a_whole_number_with_a_decimal_point_is_a_whole_number():
+    found = resolve({"subtitles": {"max_line_chars": 40.0}})["subtitles"]["max_line_chars"]
+    assert (found, type(found)) == (40, int)
+
+
 def test_norwegian_survives_yaml():
     assert resolve(yaml.safe_load("language: no"))["language"] == "no"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from audiogrid.core.json_values import from_json, to_json
 from audiogrid.embedding.clustering import Count
 from audiogrid.embedding.voices import band_means, centred, find_speakers, in_track_time, turns_of
 from audiogrid.records.chunks import Chunk, Seam
@@ -52,7 +53,7 @@ def talk(*who: int, step: float = 2.0, length: float = 1.6, **more: float) -> li
 
 def test_results_are_the_same_after_the_store() -> None:
     before = ChunkVoices(1000, talk(0, 1))
-    after = ChunkVoices.from_json(before.to_json())
+    after = from_json(ChunkVoices, to_json(before))
     assert after == before
     assert vector_of(after.tracklets[0]).shape == (192,)
 

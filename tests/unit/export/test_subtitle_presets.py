@@ -10,7 +10,7 @@ import pytest
 
 from audiogrid.config.resolve import resolve
 from audiogrid.core.errors import InputError
-from audiogrid.core.known_fields import from_known_fields
+from audiogrid.core.json_values import from_json
 from audiogrid.export.cues import CueOptions, make_cues
 from audiogrid.export.line_breaking import width
 from audiogrid.export.subtitle_presets import PRESETS
@@ -28,7 +28,7 @@ def document() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_cues_keep_to_the_rules_of_a_preset(name: str) -> None:
-    options = from_known_fields(CueOptions, resolve({"subtitles": {"preset": name}})["subtitles"])
+    options = from_json(CueOptions, resolve({"subtitles": {"preset": name}})["subtitles"])
     assert {key: asdict(options)[key] for key in PRESETS[name].values} == PRESETS[name].values
     cues = make_cues(document(), options)
     assert len(cues) > 5

@@ -12,9 +12,10 @@ import pytest
 
 from audiogrid.comparing.comparison import _models, _same_keys
 from audiogrid.config.resolve import resolve
-from audiogrid.config.routes import Route, routes_to_json, unknown_languages
+from audiogrid.config.routes import Route, unknown_languages
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import InputError
+from audiogrid.core.json_values import to_json
 from audiogrid.core.language_codes import CODES
 from audiogrid.decoding.revisions import complete_options, store_keys
 from audiogrid.export.provenance import model_names
@@ -214,7 +215,7 @@ def test_plans_without_such_routes_are_to_the_byte_what_they_were(tmp_path):
         "ec7d071c4ebb9a09753f846bd49696ba",
     ]
     assert plan.options_for(done[1], 1) == plan.options_for(done[1])
-    assert routes_to_json(routes)[0] == {
+    assert to_json(routes)[0] == {
         "when": {"channels": 2, "max_minutes": 1},
         "model": "big",
         "options": {"beam_size": 5},

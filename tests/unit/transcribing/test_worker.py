@@ -18,12 +18,13 @@ DECODE = """
 import json, sys
 from pathlib import Path
 import numpy as np
+from audiogrid.core.json_values import to_json
 from audiogrid.decoding.engine import ChunkAudio, Engine
 from audiogrid.decoding.options import DecodeOptions
 folder, pcm, threads = sys.argv[1], np.load(sys.argv[2]), int(sys.argv[3])
 engine = Engine(Path(folder), threads=threads)
 (_, result), = engine.decode([ChunkAudio(pcm, (0, len(pcm)), DecodeOptions(language="es"))])
-print(json.dumps(result.to_json()))
+print(json.dumps(to_json(result)))
 """
 
 
