@@ -1,8 +1,8 @@
 """A child process that runs one call after another and may crash, hang or be killed without harm to its parent.
 
-It is one mechanism for all code that is not trusted to return: decoding, CUDA drivers, the known clip. Only a pipe
-connects the two processes. The executors of the standard library (and pebble's) also need semaphores, which do not
-exist where ``/dev/shm`` is missing or read-only.
+It is the one mechanism for all code that is not trusted to return: media files, decoding, CUDA drivers, the known clip.
+Only a pipe connects the two processes. The executors of the standard library (and pebble's) also need semaphores,
+which do not exist where ``/dev/shm`` is missing or read-only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ _EXIT_SECONDS = 5.0
 
 
 class ChildDiedError(Exception):
-    """The child process ended before it answered; the message says how."""
+    """The child process ended before it answered; the message says how.
+
+    ``was_idle``: it had ended before it was given the call, which is thus not the cause.
+    """
+
+    def __init__(self, message: str, was_idle: bool = False) -> None:
+        super().__init__(message)
+        self.was_idle = was_idle
 
 
 def describe_exit(code: int | None) -> str:
@@ -67,13 +74,15 @@ class ChildProcess:
         return future
 
     def _call(self, future: Future[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        is_sent = False
         try:
             self._link.send((function, arguments))
+            is_sent = True
             is_right, answer = self._link.recv()
         except (OSError, EOFError):
             # A pipe that is closed or reset is the end of the process, whichever side notices it.
             self._process.join(_EXIT_SECONDS)
-            future.set_exception(ChildDiedError(describe_exit(self._process.exitcode)))
+            future.set_exception(ChildDiedError(describe_exit(self._process.exitcode), was_idle=not is_sent))
         except Exception as error:
             # What was sent or received cannot be pickled.
             future.set_exception(error)

@@ -298,7 +298,7 @@ def identify(
 
     sizes = {path: by_path[path].size for path in fresh}
     looked = run_isolated(
-        fresh, processes=processes, inspect=task, timeout=_TIMEOUT, sizes=sizes, one_by_one=True, on_outcome=store
+        fresh, processes=processes, inspect=task, timeout=_TIMEOUT, sizes=sizes, is_long=True, on_outcome=store
     )
     remembered.keep_only(list(by_path.values()))
     found = {}

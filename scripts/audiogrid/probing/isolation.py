@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from audiogrid.core.child_process import ChildDiedError, ChildProcess
 from audiogrid.core.errors import RetryableError
 from audiogrid.core.json_values import to_json
 from audiogrid.media.audio_tracks import AUTO, TrackWish
 from audiogrid.remote.address import is_remote, parse
 
-# Files per message to a child process.
-_BATCH = 32
-_REMOTE_BATCH = 2
 # Files that justify another child process (it takes 0.2 s to start, a file 2 ms).
 _FILES_PER_CHILD = 100
 # Seconds a file may take, and the slowest reading speed (bytes per second), which gives large files more time.
@@ -87,60 +85,70 @@ def probe_file(path: str, wish: TrackWish = (AUTO,), language: str | None = None
         return FileOutcome(None, f"The decoder failed on this file ({what}): convert it to WAV, FLAC or MP3.")
 
 
-def _serve(link: Connection, inspect: Callable[[str], FileOutcome]) -> None:
-    """Run in the child: receive batches of paths, send one outcome per path, until the parent closes the pipe."""
-    try:
-        while True:
-            for path in link.recv():
-                link.send(inspect(path))
-    except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
-        return
+# The function that this process runs for paths, if it is a child process.
+_inspect: Callable[[str], FileOutcome]
 
 
-class _ChildProcess:
-    """A child process and the files it was sent and has not answered yet; it works on the first of them."""
+def _start(inspect: Callable[[str], FileOutcome]) -> None:
+    """Prepare a child process. An interrupt from the keyboard is its parent's affair."""
+    global _inspect
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _inspect = inspect
+
+
+def _answer(path: str) -> FileOutcome:
+    return _inspect(path)
+
+
+class _Child:
+    """A child process and the file that it works on."""
 
     def __init__(self, inspect: Callable[[str], FileOutcome], sizes: Mapping[str, int]) -> None:
+        self._process = ChildProcess(_start, (inspect,))
         self._sizes = sizes
-        context = get_context("spawn")
-        self.link, other = context.Pipe()
-        self.process = context.Process(target=_serve, args=(other, inspect), daemon=True)
-        self.process.start()
-        other.close()
-        self.pending: deque[str] = deque()
-        self.deadline = 0.0
         self._allowance = _START
+        self.path = ""
+        self.answer: Future[FileOutcome] = Future()
+        self.deadline = 0.0
 
-    def send(self, paths: list[str], timeout: float) -> bool:
-        """Give the process its next files. Returns false if it has ended."""
-        try:
-            self.link.send(paths)
-        except (BrokenPipeError, ConnectionResetError):
-            return False
-        self.pending.extend(paths)
-        self.set_deadline(timeout + self._allowance)
+    def give(self, path: str, timeout: float) -> None:
+        """Let the process look at a file; ``deadline`` is when it is taken to hang."""
+        self.path = path
+        self.answer = self._process.submit(_answer, path)
+        self.deadline = time.monotonic() + self._allowance + timeout + self._reading()
         self._allowance = 0.0
-        return True
 
-    def set_deadline(self, timeout: float) -> None:
-        """Start the time limit of the next file."""
-        if self.pending:
-            self.deadline = time.monotonic() + timeout + self._reading(self.pending[0])
-
-    def _reading(self, path: str) -> float:
-        """Seconds that reading a whole file may take."""
-        if is_remote(path):
-            return _RETRY_SECONDS + self._sizes.get(path, 0) / _SLOWEST_NETWORK
+    def _reading(self) -> float:
+        """Seconds that reading the whole file may take."""
+        if is_remote(self.path):
+            return _RETRY_SECONDS + self._sizes.get(self.path, 0) / _SLOWEST_NETWORK
         try:
-            return Path(path).stat().st_size / _SLOWEST_DISK
+            return Path(self.path).stat().st_size / _SLOWEST_DISK
         except (OSError, ValueError):
             return 0.0
 
+    def is_due(self) -> bool:
+        """Returns whether the process has answered or ended, or is taken to hang."""
+        return self.answer.done() or time.monotonic() >= self.deadline
+
+    def outcome(self) -> tuple[FileOutcome | None, bool]:
+        """Returns what came of the file, and whether the process can go on; ends the process if not.
+
+        The outcome is ``None`` where the process had ended before it was given the file.
+        """
+        if not self.answer.done():
+            self.end()
+            return FileOutcome(None, "The decoder hangs on this file: convert it to WAV, FLAC or MP3."), False
+        try:
+            return self.answer.result(), True
+        except ChildDiedError as error:
+            self.end()
+            if error.was_idle:
+                return None, False
+            return FileOutcome(None, "The decoder crashes on this file: convert it to WAV, FLAC or MP3."), False
+
     def end(self) -> None:
-        self.link.close()
-        self.process.kill()
-        self.process.join()
-        self.process.close()
+        self._process.close()
 
 
 def run_isolated(
@@ -150,78 +158,54 @@ def run_isolated(
     inspect: Callable[[str], FileOutcome] = probe_file,
     timeout: float = TIMEOUT,
     sizes: Mapping[str, int] | None = None,
-    one_by_one: bool = False,
+    is_long: bool = False,
     on_outcome: Callable[[str, FileOutcome], None] = lambda path, outcome: None,
 ) -> dict[str, FileOutcome]:
     """Call ``inspect`` for every path in up to ``processes`` child processes. Returns the outcomes by path.
 
     A file that ends its process, or takes more than ``timeout`` seconds (plus reading it at 5 MB/s), gets a reason
     instead of facts, and a new process continues with the next file. ``sizes``: bytes of remote files, which
-    lengthen their time limit. ``one_by_one``: each file is much work, so start all processes and send them one file
-    at a time. ``on_outcome`` is called in this process with every outcome as it arrives.
+    lengthen their time limit. ``is_long``: each file is much work, so that a process for each is worth its start.
+    ``on_outcome`` is called in this process with every outcome as it arrives.
     Raises ``RetryableError`` if processes keep ending although they work on no file.
     """
+    count = min(max(1, processes), len(paths)) if is_long else _process_count(paths, processes)
     waiting = deque(paths)
     found: dict[str, FileOutcome] = {}
-    remote = sum(map(is_remote, paths))
-    count = min(max(1, processes), -(-(len(waiting) - remote) // _FILES_PER_CHILD))
-    count = max(count, min(max(processes, _REMOTE_CHILDREN), -(-remote // _REMOTE_FILES_PER_CHILD)))
-    batch = _REMOTE_BATCH if remote else _BATCH
-    if one_by_one:
-        count, batch = min(max(1, processes), len(waiting)), 1
-    children = [_ChildProcess(inspect, sizes or {}) for _ in range(count)]
+    idle: list[_Child] = []
+    busy: list[_Child] = []
     ended = 0
     try:
-        while len(found) < len(paths):
-            for child in children:
-                if not child.pending and waiting:
-                    some = [waiting.popleft() for _ in range(min(batch, len(waiting)))]
-                    if not child.send(some, timeout):
-                        # It ended between two files: none of them is to blame.
-                        ended += 1
-                        if ended > _MOST_ENDED:
-                            raise RetryableError(
-                                "processes that look at files keep ending by themselves: check this machine's memory"
-                            )
-                        waiting.extendleft(reversed(some))
-                        children[children.index(child)] = _replaced(child, inspect, sizes or {})
-            busy = [child for child in children if child.pending]
-            if not busy:
-                continue
+        while waiting or busy:
+            while waiting and len(busy) < count:
+                child = idle.pop() if idle else _Child(inspect, sizes or {})
+                busy.append(child)
+                child.give(waiting.popleft(), timeout)
             pause = max(0.0, min(child.deadline for child in busy) - time.monotonic())
-            ready = set(wait([child.link for child in busy], timeout=pause))
-            for child in busy:
-                reason = None
-                if child.link in ready:
-                    reason = _receive(child, found, timeout, on_outcome)
-                elif time.monotonic() >= child.deadline:
-                    reason = "The decoder hangs on this file: convert it to WAV, FLAC or MP3."
-                if reason is not None:
-                    found[child.pending.popleft()] = FileOutcome(None, reason)
-                    waiting.extendleft(reversed(child.pending))
-                    children[children.index(child)] = _replaced(child, inspect, sizes or {})
+            wait([child.answer for child in busy], pause, FIRST_COMPLETED)
+            for child in [child for child in busy if child.is_due()]:
+                busy.remove(child)
+                outcome, goes_on = child.outcome()
+                if goes_on:
+                    idle.append(child)
+                if outcome is None:
+                    ended += 1
+                    if ended > _MOST_ENDED:
+                        raise RetryableError(
+                            "processes that look at files keep ending by themselves: check this machine's memory"
+                        )
+                    waiting.appendleft(child.path)
+                else:
+                    found[child.path] = outcome
+                    on_outcome(child.path, outcome)
     finally:
-        for child in children:
+        for child in [*idle, *busy]:
             child.end()
     return found
 
 
-def _replaced(child: _ChildProcess, inspect: Callable[[str], FileOutcome], sizes: Mapping[str, int]) -> _ChildProcess:
-    """End a process and start another."""
-    child.end()
-    return _ChildProcess(inspect, sizes)
-
-
-def _receive(
-    child: _ChildProcess, found: dict[str, FileOutcome], timeout: float, on_outcome: Callable[[str, FileOutcome], None]
-) -> str | None:
-    """Receive all outcomes that are there. Returns a reason if the process died while it worked on the next file."""
-    try:
-        while child.pending and child.link.poll():
-            found[child.pending[0]] = child.link.recv()
-            path = child.pending.popleft()
-            on_outcome(path, found[path])
-        child.set_deadline(timeout)
-    except (EOFError, OSError):
-        return "The decoder crashes on this file: convert it to WAV, FLAC or MP3."
-    return None
+def _process_count(paths: Sequence[str], processes: int) -> int:
+    """Returns how many child processes are worth their start for files that take milliseconds."""
+    remote = sum(map(is_remote, paths))
+    count = min(max(1, processes), -(-(len(paths) - remote) // _FILES_PER_CHILD))
+    return max(count, min(max(processes, _REMOTE_CHILDREN), -(-remote // _REMOTE_FILES_PER_CHILD)))

@@ -65,9 +65,10 @@ def test_calls_are_answered_one_after_another_and_errors_travel(child):
 @pytest.mark.parametrize(("call", "cause"), [(die, "died of SIGABRT"), (leave, "ended by itself with exit code 7")])
 def test_a_death_is_named_also_to_whoever_calls_afterwards(call, cause):
     child = ChildProcess()
-    for function in (call, leave):
-        with pytest.raises(ChildDiedError, match=cause):
+    for function, was_idle in ((call, False), (leave, True)):
+        with pytest.raises(ChildDiedError, match=cause) as caught:
             child.submit(function).result(30)
+        assert caught.value.was_idle == was_idle
     child.close()
 
 

@@ -57,9 +57,8 @@ def _ends_afterwards(path: str) -> FileOutcome:
     return FileOutcome({"name": path}, None)
 
 
-def test_a_process_that_ends_while_it_waits_costs_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_ends_while_it_waits_costs_no_file() -> None:
     paths = [f"file{index}" for index in range(3)]
-    monkeypatch.setattr(isolation, "_BATCH", 1)
 
     def pause(path: str, outcome: FileOutcome) -> None:
         # The process is gone before it is given its next file.
