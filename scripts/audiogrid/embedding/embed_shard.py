@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,8 +11,11 @@ from audiogrid.embedding.chunk_voices import EmbeddingOptions
 from audiogrid.embedding.embedders import CAMPPLUS, voices_key
 from audiogrid.embedding.worker import PROGRAM
 from audiogrid.hardware.cores import usable_memory
+from audiogrid.hardware.node_share import NodeShare
 from audiogrid.records.plan import Plan, Shard
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.transcribing.shard_job import ShardWork, chunks_to_do
+from audiogrid.transcribing.shard_workers import Workers
 from audiogrid.transcribing.worker import Job, WorkerSettings
 
 #: The most that one process holds, with a chunk of half an hour.
@@ -31,21 +36,39 @@ def collect_voices(plan: Plan, shard: Shard, chunks_root: Path, wanted: Sequence
     return work
 
 
-def worker_settings(model_dir: Path, store: Path, own_store: Path) -> WorkerSettings:
-    """Settings of the processes that embed: one thread each."""
-    return WorkerSettings(
-        model_dir=str(model_dir),
+def embedding_workers(arguments: argparse.Namespace, share: NodeShare) -> Workers:
+    """Returns the processes that embed on this rank: one a core, of one thread each, as far as the memory goes.
+
+    ``arguments``: of the command `embed`.
+    """
+    cores = min(arguments.cores or share.cores, share.cores)
+    settings = WorkerSettings(
+        model_dir=str(arguments.model_dir),
         model_hash=CAMPPLUS.identity,
         device="cpu",
         compute_type="",
         threads=1,
         batch_size=1,
-        store=str(store),
-        own_store=str(own_store),
+        store=str(arguments.store),
+        own_store=str(RunFolder(arguments.run_dir).own_store),
         program=PROGRAM,
     )
+    memory = usable_memory() // share.ranks
+    return Workers(max(1, min(cores, memory // (WORKER_MEMORY_MB * 1_000_000))), settings)
 
 
-def process_count(cores: int, ranks: int = 1) -> int:
-    """Processes for this job on this machine: one a core, as far as the memory goes."""
-    return max(1, min(cores, usable_memory() // ranks // (WORKER_MEMORY_MB * 1_000_000)))
+class Sentences:
+    """Prints what a job has to say on standard error; a run shows the progress of its transcribe jobs only."""
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence."""
+        print(sentence, file=sys.stderr, flush=True)
+
+    def tick(self) -> None:
+        """Nothing changes between sentences."""
+
+    def __enter__(self) -> Sentences:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass

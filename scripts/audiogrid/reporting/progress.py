@@ -77,12 +77,12 @@ class RunProgress:
     """Reads the progress of the run in ``folder``.
 
     Each call lists the folders of reports and journals once, and reads only files that are new or have changed: the
-    time grows with the number of shards, not with its square.
+    time grows with the number of shards, not with its square. ``plan``: the run's, for callers that have read it.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, plan: Plan | None = None) -> None:
         self._folder = folder
-        self.plan = Plan.read(folder.plan)
+        self.plan = plan or Plan.read(folder.plan)
         self._reports: dict[str, tuple[int, str]] = {}
         self._histories: dict[str, tuple[Sequence[JournalFile], _ShardProgress]] = {}
 
