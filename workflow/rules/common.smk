@@ -24,25 +24,28 @@ except ImportError:
 from audiogrid.config import resolve as configuration
 from audiogrid.config.as_written import as_written
 from audiogrid.config.run_settings import RunSettings
-from audiogrid.decoding.revisions import REVISION, check_revisions
-from audiogrid.planning import job_resources
-from audiogrid.reporting.last_lines import read_run_summary
 from audiogrid.core.errors import AudiogridError
-from audiogrid.models.registry import load_registry, memory_of
+from audiogrid.decoding.revisions import REVISION, check_revisions
+from audiogrid.embedding.embedders import CAMPPLUS, SPEAKERS_MODEL
+from audiogrid.models.registry import load_registry
+from audiogrid.models.sources import folder_state
+from audiogrid.orchestration import handlers
+from audiogrid.orchestration.executor import runs_on_cluster
+from audiogrid.orchestration.generations import merge_generation, shard_generation
+from audiogrid.orchestration.installation import export_commands, home_of, project_file
+from audiogrid.orchestration.outstanding import is_outstanding
+from audiogrid.orchestration.snakemake_output import hide_scheduling
+from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
+from audiogrid.orchestration.tracked_files import tracked_file
+from audiogrid.planning import job_resources
+from audiogrid.planning.job_resources import JobResources
+from audiogrid.probing.fingerprint import current_listing
+from audiogrid.records import job_inputs
 from audiogrid.records.plan import PlanReader
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.speakers import embedded_chunks, given_turns, has_speakers
-from audiogrid.embedding.embedders import CAMPPLUS, SPEAKERS_MODEL
-from audiogrid.remote.publishing import is_published, target
-from audiogrid.probing.fingerprint import current_listing
-from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
-from audiogrid.orchestration.generations import merge_generation, shard_generation
-from audiogrid.orchestration import handlers
+from audiogrid.remote.publishing import target
+from audiogrid.reporting.last_lines import read_run_summary
 from audiogrid.transcribing.preflight import check_machine
-from audiogrid.orchestration.tracked_files import tracked_file
-from audiogrid.models.sources import folder_state
-from audiogrid.orchestration.installation import export_commands, home_of, project_file
-from audiogrid.orchestration.snakemake_output import hide_scheduling
 
 try:
     HOME = home_of(RULES_FOLDER)
@@ -114,12 +117,7 @@ if workflow.is_main_process and not is_read_only(sys.argv):
 
 def on_cluster():
     """Whether jobs run on other machines. Only functions of rules may ask: before, the executor is unknown."""
-    if workflow.remote_exec:
-        return True
-    if workflow.dryrun or workflow.touch:
-        # A dry run has no real executor. Runs on a cluster are started with a number of jobs instead of cores.
-        return workflow.resource_settings.nodes is not None
-    return not workflow.local_exec
+    return runs_on_cluster(workflow)
 
 
 wildcard_constraints:
@@ -129,18 +127,6 @@ wildcard_constraints:
     condition=r"[\w.-]+",
     # A folder below the run's with the same files in it: empty for the run itself, /compare, /compare/<variant>.
     part=r"|/compare(?:/\w[\w.-]*)?",
-
-
-def merge_settings_of(wildcards):
-    """`RUN.merge_settings`, with the settings of speakers if any recording of the run has speakers."""
-    return RUN.merge_settings(wildcards.part) if wildcards.part else merge_settings_for(the_plan())
-
-
-def merge_settings_for(plan):
-    """`RUN.merge_settings` of the run with this plan."""
-    if not has_speakers(plan, SETTINGS["speakers"]):
-        return RUN.merge_settings()
-    return json.dumps(json.loads(RUN.merge_settings()) | {"speakers": SETTINGS["speakers"]}, sort_keys=True)
 
 
 read_plan = PlanReader()
@@ -182,118 +168,77 @@ def model_of_shard(wildcards):
     return staged(plan_of(wildcards).shard[wildcards.shard].model)
 
 
-_noted = []
-
-
-def job_rates(model):
-    """Rates of finished transcribe jobs. The main process computes them once; jobs inherit its environment."""
-    if not _noted and (workflow.is_main_process or job_resources.RATE_VARIABLE not in os.environ):
-        job_resources.export_job_rates([Path(model_dir(name)) for name in ALL_MODELS], Path("results"))
-        _noted.append(True)
-    return job_resources.exported_job_rates(model)
-
-
-def shard_minutes(wildcards, threads, attempt):
-    """Time limit of a transcribe job in minutes; 0 on this machine, where no scheduler ends jobs."""
-    if not on_cluster():
-        return 0
-    shard = plan_of(wildcards).shard[wildcards.shard]
-    return job_resources.transcribe_minutes(
-        shard.audio // RUN.ranks,
-        Path(model_dir(shard.model)),
-        threads,
-        job_rates(shard.model),
-        SETTINGS["device"],
-        shard.compute_type,
-        attempt,
-    )
-
-
-def shard_memory(wildcards, threads, attempt):
-    """Memory in MB of a transcribe job."""
-    shard = plan_of(wildcards).shard[wildcards.shard]
-    each = memory_of(ALL_MODELS[shard.model], RUN.registry, "cpu", shard.compute_type)
-    return job_resources.transcribe_memory_mb(Path(model_dir(shard.model)), threads, attempt, each)
-
-
-def shard_processes(wildcards, threads):
-    """Decoding processes of a transcribe job; with 0 the command decides by the machine it runs on."""
-    given = SETTINGS["workers"]["processes"]
-    if given or not on_cluster():
-        return given
-    model = plan_of(wildcards).shard[wildcards.shard].model
-    return job_resources.workers(Path(model_dir(model)), threads).processes
-
-
-def bundle_minutes(wildcards, attempt):
-    """Time limit of a split job in minutes."""
-    plan = plan_of(wildcards)
-    audio = sum(plan.recording[name].audio for name in plan.bundle[wildcards.bundle].recordings)
-    return job_resources.split_minutes(audio, attempt)
-
-
 def chunks_of_shard(wildcards):
     """Bundle folders that a shard reads."""
-    folder = folder_of(wildcards)
-    return [str(folder.chunks / bundle) for bundle in plan_of(wildcards).shard[wildcards.shard].bundles]
+    return job_inputs.chunk_folders(folder_of(wildcards), plan_of(wildcards), wildcards.shard)
 
 
 def reports_of_bundle(wildcards):
     """Reports of the shards that hold chunks of a bundle."""
-    folder = folder_of(wildcards)
-    return [str(folder.shards / f"{shard}.json") for shard in plan_of(wildcards).shards_of_bundle[wildcards.bundle]]
+    return job_inputs.shard_reports(folder_of(wildcards), plan_of(wildcards), wildcards.bundle)
 
 
 def voices_of_bundle(wildcards):
-    """Reports of the `embed` jobs of a bundle and files with given turns; none without speakers."""
+    """What a bundle's speakers are known from; nothing in a comparison."""
     plan = plan_of(wildcards)
-    if wildcards.part:
-        return []
-    recordings = [plan.recording[name] for name in plan.bundle[wildcards.bundle].recordings]
-    shards = plan.shards_of_bundle[wildcards.bundle]
-    embedded = [shard for shard in shards if embedded_chunks(plan, shard, SETTINGS["speakers"])]
-    return [
-        *(str(FOLDER.voices / f"{shard}.json") for shard in embedded),
-        *dict.fromkeys(given_turns(recording) for recording in recordings if given_turns(recording)),
-    ]
+    return [] if wildcards.part else job_inputs.voice_files(FOLDER, plan, wildcards.bundle, SETTINGS["speakers"])
 
 
 def voices_spec(wildcards):
     """What an `embed` job works on: its chunks, and the audio that they are cut from."""
-    plan = the_plan()
-    chunks = embedded_chunks(plan, wildcards.shard, SETTINGS["speakers"])
-    bundles = [plan.bundle[bundle].spec for bundle in plan.shard[wildcards.shard].bundles]
-    return [CAMPPLUS.identity, *bundles, *chunks]
+    return job_inputs.voices_spec(the_plan(), wildcards.shard, SETTINGS["speakers"], CAMPPLUS.identity)
 
 
-def embed_minutes(wildcards, threads, attempt):
-    """Time limit of an `embed` job in minutes; 0 on this machine, where no scheduler ends jobs."""
-    if not on_cluster():
-        return 0
-    audio = the_plan().shard[wildcards.shard].audio // RUN.ranks
-    return job_resources.embed_minutes(audio, threads, attempt)
+def merge_settings_of(wildcards):
+    """What shapes the transcripts of a bundle beyond their words."""
+    return RUN.merge_settings(wildcards.part, None if wildcards.part else the_plan())
 
 
 def merged_bundles(wildcards):
     """One file per bundle of the plan."""
-    folder = folder_of(wildcards)
-    return [str(folder.merged / f"{bundle.bundle}.json") for bundle in plan_of(wildcards).bundles]
+    return job_inputs.merged_files(folder_of(wildcards), plan_of(wildcards))
 
 
 def merged_variants(wildcards):
     """One file per bundle and variant of a comparison."""
-    shared = FOLDER.compare
     checkpoints.compare_plan.get()
-    bundles = [bundle.bundle for bundle in read_plan(shared.plan).bundles]
-    return [str(shared.root / name / "merged" / f"{bundle}.json") for name in COMPARISON.variants for bundle in bundles]
+    plan = read_plan(FOLDER.compare.plan)
+    folders = [RunFolder(FOLDER.compare.root / name) for name in COMPARISON.variants]
+    return [path for folder in folders for path in job_inputs.merged_files(folder, plan)]
+
+
+REQUESTED = JobResources(RUN, on_cluster, is_main_process=workflow.is_main_process)
+
+
+def shard_minutes(wildcards, threads, attempt):
+    """Time limit of a transcribe job in minutes."""
+    return REQUESTED.transcribe_minutes(plan_of(wildcards), wildcards.shard, threads, attempt)
+
+
+def shard_memory(wildcards, threads, attempt):
+    """Memory in MB of a transcribe job."""
+    return REQUESTED.transcribe_memory_mb(plan_of(wildcards), wildcards.shard, threads, attempt)
+
+
+def shard_processes(wildcards, threads):
+    """Decoding processes of a transcribe job."""
+    return REQUESTED.transcribe_processes(plan_of(wildcards), wildcards.shard, threads)
+
+
+def embed_minutes(wildcards, threads, attempt):
+    """Time limit of an `embed` job in minutes."""
+    return REQUESTED.embed_minutes(the_plan(), wildcards.shard, threads, attempt)
+
+
+def bundle_minutes(wildcards, attempt):
+    """Time limit of a split job in minutes."""
+    return REQUESTED.split_minutes(plan_of(wildcards), wildcards.bundle, attempt)
 
 
 def outstanding(wildcards):
     """A target that is out of date as long as recordings are rejected or results are not published."""
     the_plan()
-    trouble = FOLDER.rejected.is_file() and len(FOLDER.rejected.read_text().splitlines()) > 1
-    trouble = trouble or (PUBLISH and not is_published(FOLDER.root, PUBLISH))
-    return [f"{RESULTS}/.state/outstanding"] if trouble else []
+    return [f"{RESULTS}/.state/outstanding"] if is_outstanding(FOLDER, PUBLISH) else []
 
 
 def quiet_terminal():
@@ -307,9 +252,7 @@ handlers.register(
         folder=FOLDER,
         scripts=HOME / "scripts",
         settings=SETTINGS,
-        merge_settings=lambda: (
-            merge_settings_for(read_plan(FOLDER.plan)) if FOLDER.plan.is_file() else RUN.merge_settings()
-        ),
+        merge_settings=lambda: RUN.merge_settings("", read_plan(FOLDER.plan) if FOLDER.plan.is_file() else None),
         model_dirs=[Path(path) for path in MODEL_DIRS],
         publish=PUBLISH,
         argv=sys.argv,

@@ -23,6 +23,8 @@ from audiogrid.core.errors import AudiogridError, InputError
 from audiogrid.core.json_values import to_json
 from audiogrid.export.format_options import DEFAULTS
 from audiogrid.models.registry import Registry, named_folders
+from audiogrid.records.plan import Plan
+from audiogrid.records.speakers import has_speakers
 
 #: Keys outside ``decoding`` that shape the text of a recording.
 _TEXT_KEYS = ("language", "prompt", "hotwords", "compute_type")
@@ -126,14 +128,19 @@ class RunSettings:
         # Sorted inside, while the variants keep their order.
         return json.dumps({name: json.loads(json.dumps(plan, sort_keys=True)) for name, plan in plans.items()})
 
-    def merge_settings(self, part: str = "") -> str:
-        """Returns, as JSON, what shapes the transcripts beyond their words. ``part``: of a comparison, if not empty."""
+    def merge_settings(self, part: str = "", plan: Plan | None = None) -> str:
+        """Returns, as JSON, what shapes the transcripts beyond their words. ``part``: of a comparison, if not empty.
+
+        ``plan``: of the run, where there is one; the settings of speakers count if any recording has speakers.
+        """
         chosen = {key: self.settings[key] for key in _MERGE_KEYS}
         if self.settings["format_options"] != DEFAULTS:
             chosen["format_options"] = self.settings["format_options"]
         if part:
             # What a comparison reads and leads to.
             chosen |= {"formats": ["json"], "chunk_texts": False}
+        elif plan and has_speakers(plan, self.settings["speakers"]):
+            chosen["speakers"] = self.settings["speakers"]
         return json.dumps(chosen, sort_keys=True)
 
     def compared_variants(self) -> dict[str, Any]:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from audiogrid.config.run_settings import RunSettings
 from audiogrid.core.errors import AudiogridError
 from audiogrid.core.json_values import to_json
 from audiogrid.core.timebase import to_seconds
 from audiogrid.hardware.cores import Division, divide
+from audiogrid.models.registry import memory_of, model_hash
 from audiogrid.planning.throughput import newest_reports, rule_of_thumb
+from audiogrid.records.plan import Plan
 
 # The main process passes its rates to the jobs in this variable, so that both compute the same limit.
 RATE_VARIABLE = "AUDIOGRID_JOB_RATES"
@@ -96,8 +99,6 @@ def export_job_rates(
     model_dirs: Iterable[Path], results: Path, environment: MutableMapping[str, str] = os.environ
 ) -> None:
     """Export the rates of all models to the environment, which all jobs of this run inherit."""
-    from audiogrid.models.registry import model_hash
-
     rates: dict[str, list[Any]] = {}
     for model_dir in model_dirs:
         try:
@@ -168,3 +169,59 @@ def embed_memory_mb(cores: int, attempt: int = 1) -> int:
 def split_minutes(audio: int, attempt: int = 1) -> int:
     """Returns the time limit, in minutes, to cut ``audio`` samples at 100 times real time, with a slow start."""
     return (_FIXED_MINUTES + math.ceil(to_seconds(audio) / 100 / 60)) * attempt
+
+
+class JobResources:
+    """What the rules of one run request for their jobs.
+
+    ``run``: its configuration. ``on_cluster``: whether jobs run on other machines; asked when a rule asks, because
+    Snakemake does not know earlier. ``is_main_process``: whether this process may compute rates, or inherits them.
+    """
+
+    def __init__(self, run: RunSettings, on_cluster: Callable[[], bool], *, is_main_process: bool) -> None:
+        self._run = run
+        self._on_cluster = on_cluster
+        self._inherits = not is_main_process and RATE_VARIABLE in os.environ
+
+    def transcribe_minutes(self, plan: Plan, shard: str, cores: int, attempt: int) -> int:
+        """Returns the time limit of a transcribe job; 0 on this machine, where no scheduler ends jobs."""
+        if not self._on_cluster():
+            return 0
+        one = plan.shard[shard]
+        audio = one.audio // self._run.ranks
+        device = self._run.settings["device"]
+        rates = self._rates(one.model)
+        return transcribe_minutes(audio, _folder(one.model), cores, rates, device, one.compute_type, attempt)
+
+    def _rates(self, model: str) -> list[Rate]:
+        if not self._inherits:
+            export_job_rates([_folder(name) for name in self._run.all_models], Path("results"))
+            self._inherits = True
+        return exported_job_rates(model)
+
+    def transcribe_memory_mb(self, plan: Plan, shard: str, cores: int, attempt: int) -> int:
+        """Returns the memory of a transcribe job."""
+        one = plan.shard[shard]
+        each = memory_of(self._run.all_models[one.model], self._run.registry, "cpu", one.compute_type)
+        return transcribe_memory_mb(_folder(one.model), cores, attempt, each)
+
+    def transcribe_processes(self, plan: Plan, shard: str, cores: int) -> int:
+        """Returns the decoding processes of a transcribe job; 0: the command decides by the machine it runs on."""
+        given = int(self._run.settings["workers"]["processes"])
+        if given or not self._on_cluster():
+            return given
+        return workers(_folder(plan.shard[shard].model), cores).processes
+
+    def embed_minutes(self, plan: Plan, shard: str, cores: int, attempt: int) -> int:
+        """Returns the time limit of an embed job; 0 on this machine."""
+        if not self._on_cluster():
+            return 0
+        return embed_minutes(plan.shard[shard].audio // self._run.ranks, cores, attempt)
+
+    def split_minutes(self, plan: Plan, bundle: str, attempt: int) -> int:
+        """Returns the time limit of a split job."""
+        return split_minutes(sum(plan.recording[name].audio for name in plan.bundle[bundle].recordings), attempt)
+
+
+def _folder(model: str) -> Path:
+    return Path("models", model)

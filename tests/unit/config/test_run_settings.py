@@ -11,6 +11,7 @@ from audiogrid.config.resolve import resolve
 from audiogrid.config.run_settings import RunSettings
 from audiogrid.core.errors import InputError
 from audiogrid.models.registry import load_registry
+from audiogrid.records.plan import Plan, Recording, Settings
 from places import ROOT
 
 
@@ -55,6 +56,21 @@ def test_a_comparison_merges_for_itself() -> None:
         **{"formats": ["json"], "chunk_texts": False, "allow_gaps": False},
         "subtitles": 0,
     }
+
+
+def test_settings_of_speakers_count_where_a_recording_has_speakers() -> None:
+    def with_columns(**columns: str) -> Plan:
+        one = Recording("a", "in/a.wav", 1, 1, 16000, 1, "mix", 1, columns=columns)
+        return Plan(Settings("base", {"base": "m"}, {}, 5, 60, 30, 1, 0), [one], [], [])
+
+    plain, asked = settings(), settings(speakers="auto")
+    assert plain.merge_settings("", with_columns()) == asked.merge_settings("", with_columns(speakers="none"))
+    assert plain.merge_settings("", with_columns()) == plain.merge_settings() == asked.merge_settings()
+    for run, columns in ((asked, {}), (plain, {"speakers": "2"}), (plain, {"rttm": "a.rttm"})):
+        found = json.loads(run.merge_settings("", with_columns(**columns)))
+        assert found == json.loads(run.merge_settings()) | {"speakers": run.settings["speakers"]}
+    # A comparison judges words.
+    assert asked.merge_settings("/compare/x", with_columns()) == plain.merge_settings("/compare/x")
 
 
 def test_models_of_routes_rollout_and_comparison() -> None:

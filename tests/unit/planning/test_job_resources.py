@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from audiogrid.config.resolve import resolve
+from audiogrid.config.run_settings import RunSettings
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.hardware.cores import Division
 from audiogrid.models.registry import load_registry, memory_of, model_hash
 from audiogrid.planning import job_resources as resources
 from audiogrid.planning.job_resources import Rate
+from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
 from places import ROOT
 
 HOUR = 3600 * SAMPLE_RATE
@@ -145,3 +148,71 @@ def test_memory_is_for_the_processes_that_will_run(tmp_path):
 def test_splitting_gets_time_by_the_length_of_its_recordings():
     assert resources.split_minutes(HOUR) == 11
     assert resources.split_minutes(100 * HOUR, attempt=2) == 140
+
+
+def requested(on_cluster: bool, is_main_process: bool = True, **given: object) -> resources.JobResources:
+    run = RunSettings(resolve(given), load_registry(ROOT / "config" / "models.yaml"))
+    return resources.JobResources(run, lambda: on_cluster, is_main_process=is_main_process)
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    """A plan of a bundle of 2 h and a shard of it, in a working folder with the model."""
+    monkeypatch.chdir(tmp_path)
+    # Whatever a test exports is gone after it.
+    monkeypatch.setenv(resources.RATE_VARIABLE, "{}")
+    monkeypatch.delenv(resources.RATE_VARIABLE)
+    (tmp_path / "models").mkdir()
+    model(tmp_path / "models" / "base", 145)
+    recordings = [Recording(name, name, 1, 1, HOUR, 1, "mix", 12) for name in "ab"]
+    shard = Shard("s0001", "x", ["a.0000"], ["b0001"], 2 * HOUR, "base", "int8")
+    settings = Settings("base", {"base": "m"}, {}, 5, 60, 30, 1, 0)
+    return Plan(settings, recordings, [Bundle("b0001", "x", ["a", "b"])], [shard])
+
+
+def test_only_schedulers_are_told_a_time(planned):
+    here, there = requested(False), requested(True)
+    assert here.transcribe_minutes(planned, "s0001", 4, 1) == here.embed_minutes(planned, "s0001", 4, 1) == 0
+    assert there.transcribe_minutes(planned, "s0001", 4, 1) == resources.transcribe_minutes(
+        2 * HOUR, Path("models/base"), 4, []
+    )
+    assert there.embed_minutes(planned, "s0001", 4, 2) == resources.embed_minutes(2 * HOUR, 4, 2)
+    assert here.split_minutes(planned, "b0001", 1) == resources.split_minutes(2 * HOUR)
+
+
+def test_ranks_share_the_time(planned):
+    one, four = requested(True), requested(True, mpi={"tasks": 4})
+    assert four.transcribe_minutes(planned, "s0001", 1, 1) < one.transcribe_minutes(planned, "s0001", 1, 1)
+    assert four.embed_minutes(planned, "s0001", 1, 1) < one.embed_minutes(planned, "s0001", 1, 1)
+
+
+def test_the_number_of_processes_is_the_users_or_the_clusters(planned):
+    assert requested(False).transcribe_processes(planned, "s0001", 8) == 0
+    assert (
+        requested(True).transcribe_processes(planned, "s0001", 8) == resources.workers(Path("models/base"), 8).processes
+    )
+    assert requested(True, workers={"processes": 3}).transcribe_processes(planned, "s0001", 8) == 3
+
+
+def test_memory_of_a_known_model_is_that_of_the_registry(planned):
+    registry = load_registry(ROOT / "config" / "models.yaml")
+    each = memory_of("base", registry, "cpu", "int8")
+    assert requested(True).transcribe_memory_mb(planned, "s0001", 4, 2) == resources.transcribe_memory_mb(
+        Path("models/base"), 4, 2, each
+    )
+
+
+def test_the_main_process_computes_rates_once_and_jobs_inherit_them(planned, monkeypatch):
+    counted = []
+    monkeypatch.setattr(resources, "export_job_rates", lambda *given: counted.append(given))
+    monkeypatch.setenv(resources.RATE_VARIABLE, json.dumps({"base": [{**RATE, "audio": 2.0 * 3600, "seconds": 7200}]}))
+    job = requested(True, is_main_process=False)
+    # Real time: 2 h of audio in 2 h.
+    assert job.transcribe_minutes(planned, "s0001", 1, 1) == 10 + 2 * 120
+    assert counted == []
+    main = requested(True)
+    assert main.transcribe_minutes(planned, "s0001", 1, 1) == main.transcribe_minutes(planned, "s0001", 1, 1) == 250
+    assert len(counted) == 1
+
+
+RATE = {"device": "cpu", "compute_type": "int8", "threads": 1}

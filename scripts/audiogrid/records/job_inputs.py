@@ -1,0 +1,46 @@
+"""The files of a run that its jobs read, by shard and bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from audiogrid.records.plan import Plan
+from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.speakers import embedded_chunks, given_turns
+
+
+def chunk_folders(folder: RunFolder, plan: Plan, shard: str) -> list[str]:
+    """Returns the bundle folders that hold the audio of a shard."""
+    return [str(folder.chunks / bundle) for bundle in plan.shard[shard].bundles]
+
+
+def shard_reports(folder: RunFolder, plan: Plan, bundle: str) -> list[str]:
+    """Returns the reports of the shards that hold chunks of a bundle."""
+    return [str(folder.shards / f"{shard}.json") for shard in plan.shards_of_bundle[bundle]]
+
+
+def voice_files(folder: RunFolder, plan: Plan, bundle: str, speakers: Any) -> list[str]:
+    """Returns the reports of the `embed` jobs of a bundle and the files with given turns; none without speakers.
+
+    ``speakers``: the key of the configuration.
+    """
+    recordings = [plan.recording[name] for name in plan.bundle[bundle].recordings]
+    embedded = [shard for shard in plan.shards_of_bundle[bundle] if embedded_chunks(plan, shard, speakers)]
+    return [
+        *(str(folder.voices / f"{shard}.json") for shard in embedded),
+        *dict.fromkeys(given_turns(recording) for recording in recordings if given_turns(recording)),
+    ]
+
+
+def voices_spec(plan: Plan, shard: str, speakers: Any, network: str) -> list[str]:
+    """Returns what an `embed` job works on: the identity of its ``network``, the audio of its chunks, their names.
+
+    ``speakers``: the key of the configuration.
+    """
+    bundles = [plan.bundle[bundle].spec for bundle in plan.shard[shard].bundles]
+    return [network, *bundles, *embedded_chunks(plan, shard, speakers)]
+
+
+def merged_files(folder: RunFolder, plan: Plan) -> list[str]:
+    """Returns what `merge` writes for each bundle of a plan."""
+    return [str(folder.merged / f"{bundle.bundle}.json") for bundle in plan.bundles]
