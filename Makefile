@@ -49,9 +49,9 @@ test-fast: ## the unit tests only (under two minutes)
 	@$(SETUP) test
 	@$(ENV) -m pytest -n 2 --no-loadscope-reorder tests/unit
 
-cases: ## run audiogrid on the awkward inputs of CASES=folder (default: ../shared/cases), a verdict each; ARGS name single ones
+cases: ## run audiogrid on awkward inputs: CASES=folder holds a script for each, which no clone has; ARGS name single ones
 	@$(SETUP) test
-	@$(ENV) tests/cases.py "$${AUDIOGRID_CASES:-../shared/cases}" $$AUDIOGRID_ARGS
+	@$(ENV) tests/cases.py "$$AUDIOGRID_CASES" $$AUDIOGRID_ARGS
 
 bench: ## measure what README and BENCHMARKS.md claim; ARGS name single benchmarks
 	@$(SETUP) bench

@@ -1,8 +1,9 @@
-"""Runs the scripts of a folder of cases (``make cases``), which make awkward inputs, and judges what audiogrid does.
+"""Runs the scripts of a folder of cases (``make cases CASES=folder``) and judges what audiogrid does.
 
-``cases.py [FOLDER [NAME...]]``: the folder is ``../shared/cases`` by default; names are those of scripts, without their
-suffix. Every case has a copy of the clone to itself. A case whose tools are missing here (espeak-ng, ffmpeg, sox,
-recorded prompts) is skipped. Exit code 1 if one fails.
+``cases.py FOLDER [NAME...]``. A case is a script, ``name.sh`` or ``name.py``, that makes an awkward input in the folder
+that is its only argument. The scripts are not part of this repository, since most need tools that few machines have
+(espeak-ng, ffmpeg, sox, recorded prompts); ``JUDGES`` says what is right, by the scripts' names. Every case has a copy
+of the clone to itself. A case whose tools are missing is skipped. Exit code 1 if one fails, 2 if there are none.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ _CLONED = ("workflow", "scripts", "config", "profiles", "samples", "Makefile", "
            "environment.yml", "README.md")  # fmt: skip
 _TOOLS = ("espeak-ng", "ffmpeg", "sox", "setpriv")
 _TIMEOUT = 1_200
+_USAGE = (
+    "Name a folder of cases: make cases CASES=folder. A case is a script (name.sh or name.py) that makes an awkward "
+    "input in the folder that is its argument. This repository has the judges of known cases, not the scripts: see "
+    "tests/cases.py."
+)
 
 
 class FailedError(Exception):
@@ -310,11 +316,14 @@ def _clone(script: Path) -> Iterator[Clone]:
 
 def main(arguments: list[str]) -> int:
     """Print a verdict per script; 1 if one failed."""
-    folder = Path(arguments[0] if arguments else ROOT.parent / "shared" / "cases").resolve()
+    if not arguments or not arguments[0]:
+        print(_USAGE, file=sys.stderr)
+        return 2
+    folder = Path(arguments[0]).resolve()
     wanted = set(arguments[1:])
     scripts = sorted(path for path in folder.glob("*.*") if path.suffix in (".sh", ".py"))
     if not scripts:
-        print(f"{folder} holds no cases: name their folder with CASES=folder", file=sys.stderr)
+        print(f"{folder} holds no scripts. {_USAGE}", file=sys.stderr)
         return 2
     failed = 0
     for script in scripts:

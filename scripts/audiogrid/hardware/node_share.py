@@ -68,7 +68,10 @@ def parse_gpus(listing: str) -> dict[str, list[str]]:
 
 
 def gpus_of_node() -> dict[str, list[str]]:
-    """Returns ``parse_gpus`` for the GPUs of this node; empty without a driver."""
+    """Returns ``parse_gpus`` for the GPUs of this node; empty without a driver.
+
+    A program with a time limit: a driver that hangs would take this process along if it were asked through NVML.
+    """
     program = shutil.which("nvidia-smi")
     if program is None:
         return {}

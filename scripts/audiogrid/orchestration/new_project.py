@@ -14,6 +14,14 @@ from audiogrid.orchestration.launch import quote_config_value, run_name
 TEMPLATES = Path(__file__).parent / "templates"
 #: Where recordings are expected unless the configuration or the command line names another place.
 RECORDINGS = "recordings"
+# In place of the first lines of the configuration, which are about a clone.
+_HEAD = """\
+# The configuration of this project, made by `audiogrid init`. A key that is left out has its default, which
+# `audiogrid init` has written here for all keys but `run` and `recordings`.
+# Every key can also be given on the command line (`audiogrid run --config model=small`). Files with other values for
+# single keys go into config/batches/, for `audiogrid batch`, or are named: `audiogrid run --configfile other.yaml`.
+# Pages docs/... and files config/examples/... that are named below are in audiogrid's repository.
+"""
 _IGNORED = "results/\nmodels/\n.snakemake/\n"
 
 
@@ -21,6 +29,7 @@ def project_files(name: str) -> Iterator[tuple[str, bytes]]:
     """Yields path and contents of every file of a new project. ``name``: of its run."""
     home = workflow_home()
     config = (home / "config" / "config.yaml").read_text()
+    config = _HEAD + re.sub(r"\A(#.*\n)+", "", config)
     config = _with_value(config, "run", name)
     config = _with_value(config, "recordings", RECORDINGS)
     yield "Snakefile", (TEMPLATES / "project.Snakefile").read_bytes()

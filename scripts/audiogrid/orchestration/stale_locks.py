@@ -59,13 +59,11 @@ class Process:
 
 
 def list_processes() -> list[Process]:
-    """Processes of this user as far as they can be seen: /proc, else psutil where it is installed, else none."""
+    """Processes of this user as far as they can be seen: /proc where there is one, else psutil."""
     if Path("/proc/self/stat").exists():
         return [process for entry in Path("/proc").iterdir() if entry.name.isdigit() and (process := _read_proc(entry))]
-    try:
-        import psutil
-    except ImportError:
-        return []
+    import psutil
+
     found = []
     for process in psutil.process_iter():
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,23 @@ def test_a_project_has_what_it_needs(tmp_path: Path) -> None:
     snakefile = (folder / "Snakefile").read_text()
     # No path of the installation: it may move, or be another one on another machine.
     assert "site-packages" not in snakefile and str(Path.home()) not in snakefile
+
+
+def test_files_of_a_project_name_nothing_that_only_a_clone_has(tmp_path: Path) -> None:
+    made, _ = lay_out(tmp_path)
+    for name in made:
+        text = (tmp_path / name).read_text()
+        for part in text.split("\n\n"):
+            if re.search(r"\bclone\b|repository", part):
+                continue
+            assert not re.search(r"`make |\.venv|\bscripts/", part), f"{name}: {part}"
+            for place in re.findall(r"\b(?:docs|config|profiles|tests|samples|workflow)/[\w./-]*\w", part):
+                # The head of the configuration says where pages and examples are.
+                is_explained = name == "config/config.yaml" and place.startswith(("docs/", "config/examples/"))
+                assert is_explained or (tmp_path / place).exists(), f"{name}: {place}"
+    config = (tmp_path / "config" / "config.yaml").read_text()
+    assert config.startswith("# The configuration of this project") and "make docs" not in config
+    assert "are in audiogrid's repository" in config
 
 
 @pytest.mark.parametrize("name", ["2024", "no", "1e3"])

@@ -4,6 +4,10 @@ It is asked through its own library, because only that counts and orders GPUs ex
 CUDA_VISIBLE_DEVICES, with slices of a divided GPU (MIG) as devices of their own. Names of functions and numbers are
 those of the CUDA Driver API (12.x reference). The driver keeps memory of the device until the process ends: ask in a
 process that will use the GPU, or that ends soon.
+
+Why not nvidia-ml-py: NVML lists the GPUs of the node in the order of the PCI bus, whatever CUDA_VISIBLE_DEVICES and
+CUDA_DEVICE_ORDER say, and knows neither which of them CUDA will use nor what is free in its context. It could replace
+the listing of slices (``hardware/node_share.py``) only, for about as many lines.
 """
 
 from __future__ import annotations
