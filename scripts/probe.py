@@ -44,7 +44,7 @@ def _recordings(text: str) -> str | list[str]:
     try:
         value = json.loads(text)
     except ValueError:
-        raise InputError(f"--recordings-json is no JSON: {text!r}; write a path as '\"samples\"'") from None
+        raise InputError(f"--recordings-json is not JSON: {text!r}; write a path as '\"samples\"'") from None
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):

@@ -133,7 +133,7 @@ def route_mistakes(routes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for key, code in given:
             wrong = check_language(code) if isinstance(code, str) else None
             if code == AUTO and key != "language":
-                wrong = f"{code!r} is no condition; name one or more languages, or leave the condition out"
+                wrong = f"{code!r} is not a condition; name one or more languages, or leave the condition out"
             if wrong:
                 yield f"routes.{number}.{key}: {wrong}"
         low, high = when.get("min_minutes"), when.get("max_minutes")

@@ -46,7 +46,7 @@ def parse_sample(value: str | int | float) -> Sample:
         if number == int(number):
             return Sample(recordings=int(number))
     raise InputError(
-        f"compare.sample: {value!r} is no amount; write all, a number of recordings (40), "
+        f"compare.sample: {value!r} is not an amount; write all, a number of recordings (40), "
         "or minutes or hours of audio (90 min, 2 h)"
     )
 
@@ -83,7 +83,7 @@ def parse_share(value: str | int | float) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", str(value).strip())
     share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 <= share <= 1:
-        raise InputError(f"rollout.share: {value!r} is no share; write a percentage (10 %) or a number from 0 to 1")
+        raise InputError(f"rollout.share: {value!r} is not a share; write a percentage (10 %) or a number from 0 to 1")
     return share
 
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class DocumentError(InputError, ValueError):
-    """A file is no document of its kind: damaged, edited by hand or of another version."""
+    """A file is not a document of its kind: damaged, edited by hand or of another version."""
 
 
 def to_json(value: Any) -> Any:
@@ -34,7 +34,7 @@ def _plain_scalar(value: Any) -> Any:
     for plain in (float, int, str):
         if isinstance(value, plain):
             return plain(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 def from_json(kind: type[T], raw: Any) -> T:

@@ -43,7 +43,7 @@ def parse_timecode(text: str, frames_per_second: float) -> int:
     found = _TIMECODE.fullmatch(text)
     frames = int(found[4] or 0) if found else 0
     if found is None or frames >= frames_per_second:
-        raise InputError(f"{text!r} is no time code; write hours:minutes:seconds:frames, in quotes: '10:00:00:00'")
+        raise InputError(f"{text!r} is not a time code; write hours:minutes:seconds:frames, in quotes: '10:00:00:00'")
     return 1000 * (3600 * int(found[1]) + 60 * int(found[2]) + int(found[3])) + round(1000 * frames / frames_per_second)
 
 

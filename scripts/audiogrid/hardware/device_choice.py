@@ -150,7 +150,7 @@ def _without_gpu(asked: str, cause: str, is_setup: bool) -> DeviceChoice:
     if asked == "cuda":
         kind = InputError if is_setup else RetryableError
         raise kind(
-            f"device: cuda was asked for, but {host} cannot decode on a GPU: {cause}. Correct that (scripts/doctor.py "
+            f"device: cuda was asked for, but {host} cannot decode on a GPU: {cause}. Correct that (`audiogrid doctor` "
             "tells more), or set device: auto or cpu"
         )
     why = f"no GPU is used on {host}: {cause}"

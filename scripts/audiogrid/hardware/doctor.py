@@ -110,9 +110,7 @@ def check_model(folder: Path, *, full: bool) -> Verdict:
     try:
         model = open_staged(folder, full=full)
     except InputError as error:
-        return Verdict(
-            "model", "wrong", str(error), "python scripts/stage_model.py --model NAME, where there is a network"
-        )
+        return Verdict("model", "wrong", str(error), "`audiogrid models NAME`, where there is a network")
     how = f"every byte verified in {time.perf_counter() - began:.1f} s" if full else "sizes and times verified"
     return Verdict("model", "ok", f"{model.name} from {model.source}, hash {model.hash[:12]}, {how}")
 

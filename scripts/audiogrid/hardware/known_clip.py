@@ -112,7 +112,7 @@ def check_model(engine: Decoder) -> None:
     if len(text.split()) < MIN_WORDS:
         raise RetryableError(
             f"{platform.node()} does not transcribe correctly: it reads {text!r} in {CLIP_SECONDS} s of speech "
-            f"({engine.device}, {engine.compute_type}); run scripts/doctor.py there, and keep jobs off it until then"
+            f"({engine.device}, {engine.compute_type}); run `audiogrid doctor` there, and keep jobs off it until then"
         )
 
 

@@ -125,7 +125,7 @@ def _not_media(head: bytes) -> MediaError:
             "The file is an MP4/MOV without its index (moov), so it was cut off while being recorded or copied: "
             "copy it again or repair it."
         )
-    return MediaError("The file is damaged or is no audio or video: play it to check, then export it again.")
+    return MediaError("The file is damaged, or is neither audio nor video: play it to check, then export it again.")
 
 
 def _open_container(path: MediaFile, part: Part | None, head: bytes) -> Any:
@@ -167,7 +167,7 @@ def open_container(path: MediaFile, part: Part | None = None) -> Iterator[Any]:
     with container:
         name = container.format.name
         if name in _PLAYLISTS or name in _UNSIGNED:
-            raise MediaError("The file is no audio or video, or a bare stream without a header: export it again.")
+            raise MediaError("The file is neither audio nor video, or a bare stream without a header: export it again.")
         if not container.streams.audio:
             what = "video without sound" if container.streams.video else "no audio"
             raise MediaError(f"The file holds {what}: there is nothing to transcribe.")

@@ -23,6 +23,9 @@ QUOTED = 4
 UNKNOWN_REASON = "no result"
 
 
+_REMEDY = "please report it; remove the folder shards/ of the run and run again"
+
+
 class StitchError(AudiogridError):
     """The chunks or words of a track are inconsistent: a defect of the program, never caused by the input."""
 
@@ -282,10 +285,10 @@ def check_track(stitched: StitchedTrack, samples: int, track: str = "the track")
     for chunk, start, end in stitched.spans:
         if start != expected:
             defect = "belongs to no chunk" if start > expected else "belongs to two chunks"
-            raise StitchError(f"{track}: audio at {_at(min(start, expected))} {defect} (chunk {chunk}): split again")
+            raise StitchError(f"{track}: audio at {_at(min(start, expected))} {defect} (chunk {chunk}): {_REMEDY}")
         expected = end
     if expected != samples:
-        raise StitchError(f"{track}: chunks end at {_at(expected)}, the audio at {_at(samples)}: split it again")
+        raise StitchError(f"{track}: chunks end at {_at(expected)}, the audio at {_at(samples)}: {_REMEDY}")
     latest = 0
     gaps = iter([*stitched.gaps, None])
     gap = next(gaps)

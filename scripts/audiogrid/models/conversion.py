@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.core.errors import InputError
+from audiogrid.core.extras import install_command
 
 #: How weights can be stored. Published conversions use float16, which loads as any compute type.
 QUANTIZATIONS = ("float16", "float32", "bfloat16", "int8", "int8_float16", "int8_bfloat16", "int8_float32", "int16")
@@ -39,7 +40,7 @@ def require_converter(model: str) -> None:
     if missing:
         raise InputError(
             f"model: {model} is a Transformers checkpoint and has to be converted, for which {' and '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} missing: run pip install '.[convert]' in the clone, or convert it "
+            f"{'is' if len(missing) == 1 else 'are'} missing: run {install_command('convert')}, or convert it "
             "elsewhere with ct2-transformers-converter and give the folder that comes out"
         )
 

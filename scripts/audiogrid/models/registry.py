@@ -229,7 +229,9 @@ def read_record(folder: Path) -> dict[str, Any]:
         if record["schema"] != SCHEMA or content_hash(hashes) != record["hash"]:
             raise ValueError("its hash does not fit its files")
     except FileNotFoundError as error:
-        raise InputError(f"{folder} is not a staged model: it has no {RECORD_NAME}. Run stage_model for it") from error
+        raise InputError(
+            f"{folder} is not a staged model: it has no {RECORD_NAME}. Fetch it with `audiogrid models`"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} is damaged ({error}): remove the folder {folder} and stage the model again"
@@ -267,7 +269,7 @@ def open_staged(folder: Path, *, full: bool = False) -> StagedModel:
     """
     record = read_record(folder)
     if found := problems(folder, record, full=full):
-        raise InputError(f"the model in {folder} is damaged: {'; '.join(found)}. Stage it again: stage_model renews it")
+        raise InputError(f"the model in {folder} is damaged: {'; '.join(found)}. `audiogrid models` fetches it again")
     return StagedModel(record["name"], folder, record["hash"], record["source"], record["multilingual"])
 
 

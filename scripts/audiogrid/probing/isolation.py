@@ -100,6 +100,16 @@ def _answer(path: str) -> FileOutcome:
     return _inspect(path)
 
 
+def reading_seconds(path: str, sizes: Mapping[str, int]) -> float:
+    """Returns the seconds that reading a whole file may take. ``sizes``: bytes of remote files."""
+    if is_remote(path):
+        return _RETRY_SECONDS + sizes.get(path, 0) / _SLOWEST_NETWORK
+    try:
+        return Path(path).stat().st_size / _SLOWEST_DISK
+    except (OSError, ValueError):
+        return 0.0
+
+
 class _Child:
     """A child process and the file that it works on."""
 
@@ -115,17 +125,8 @@ class _Child:
         """Let the process look at a file; ``deadline`` is when it is taken to hang."""
         self.path = path
         self.answer = self._process.submit(_answer, path)
-        self.deadline = time.monotonic() + self._allowance + timeout + self._reading()
+        self.deadline = time.monotonic() + self._allowance + timeout + reading_seconds(path, self._sizes)
         self._allowance = 0.0
-
-    def _reading(self) -> float:
-        """Seconds that reading the whole file may take."""
-        if is_remote(self.path):
-            return _RETRY_SECONDS + self._sizes.get(self.path, 0) / _SLOWEST_NETWORK
-        try:
-            return Path(self.path).stat().st_size / _SLOWEST_DISK
-        except (OSError, ValueError):
-            return 0.0
 
     def is_due(self) -> bool:
         """Returns whether the process has answered or ended, or is taken to hang."""

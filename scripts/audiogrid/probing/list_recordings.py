@@ -117,7 +117,7 @@ def _remote(item: str, mode: Channels) -> list[RecordingSource]:
         if PurePath(name).suffix.lower() in TABLE_SUFFIXES:
             raise InputError(f"recordings: {item} is a remote table: copy it to this machine and name the copy")
         if ignored(PurePath(name).name):
-            raise InputError(f"recordings: {item} is no media file: name one, a prefix that holds some, or a table")
+            raise InputError(f"recordings: {item} is not a media file: name one, a prefix that holds some, or a table")
         return [RecordingSource("", found[0].address.public, channels=mode, remote=found[0])]
     start = _folder_part(parse(item).key, [one.address.key for one in found])
     media = [one for one in found if not _passed_over(one.address.key[start:])]
@@ -177,7 +177,7 @@ def _plain(item: str) -> tuple[list[str], list[Rejection]]:
     elif path.exists() or path.is_symlink():
         if path.suffix[1:].lower() not in _NOT_MEDIA:
             return _checked([str(path)])
-        raise InputError(f"recordings: {item} is no media file, no folder and no table (.tsv, .csv): name one of these")
+        raise InputError(f"recordings: {item} is not a media file, a folder or a table (.tsv, .csv): name one of these")
     elif glob.has_magic(item):
         # Path.glob knows no absolute patterns.
         roots, what = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))], "glob"  # noqa: PTH207

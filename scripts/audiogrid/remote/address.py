@@ -91,7 +91,9 @@ def parse(text: str) -> Address:
     if not _BUCKET.fullmatch(bucket):
         # What stands here by mistake may be a key and its secret.
         shown = "what stands before the @" if "@" in bucket else repr(bucket)
-        raise InputError(f"{scheme}://: {shown} is no name of a bucket; write {scheme}://bucket/name of the object")
+        raise InputError(
+            f"{scheme}://: {shown} is not the name of a bucket; write {scheme}://bucket/name of the object"
+        )
     return Address(scheme, bucket, key, f"{scheme}://{bucket}/{key}")
 
 

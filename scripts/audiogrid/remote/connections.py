@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 
 from audiogrid.core.errors import InputError
+from audiogrid.core.extras import install_command
 from audiogrid.remote.address import Address
 from audiogrid.remote.service_protocol import RemoteError, RemoteFacts, Service, unreachable
 from audiogrid.remote.storage_services import STORAGE, WEB
@@ -26,7 +27,7 @@ def service(scheme: str) -> Service:
         return made
     except ImportError as error:
         raise InputError(
-            f"{scheme}:// needs a package that is not installed ({error.name}): pip install '.[{known.extra}]'"
+            f"{scheme}:// needs a package that is not installed ({error.name}): run {install_command(known.extra)}"
         ) from error
 
 

@@ -62,7 +62,7 @@ class Published:
 def target(text: str, run: str) -> Address:
     """Where the results of ``run`` go below the prefix ``text``; raises ``InputError`` when nothing can go there."""
     if not is_remote(text):
-        raise InputError(f"publish: {text!r} is no address; write {storage_addresses()}")
+        raise InputError(f"publish: {text!r} is not an address; write {storage_addresses()}")
     address = parse(text)
     if address.is_web:
         raise InputError(f"publish: nothing can be stored on a web server; write {storage_addresses()}")

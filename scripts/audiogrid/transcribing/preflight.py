@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.core.extras import install_command
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.hardware.device_choice import GpuSearch, find_gpus
 from audiogrid.transcribing.mpi_launch import is_mpi
@@ -52,9 +53,7 @@ def check_machine(
 def check_extra(module: str, extra: str, wanted_by: str) -> None:
     """Raise ``InputError`` if a module of an extra of the project is not installed."""
     if find_spec(module) is None:
-        raise InputError(
-            f"{wanted_by} needs {module}, which is not installed: run pip install '.[{extra}]' in the clone"
-        )
+        raise InputError(f"{wanted_by} needs {module}, which is not installed: run {install_command(extra)}")
 
 
 def check_slurm(timeout: float = SLURM_SECONDS) -> None:
@@ -90,7 +89,7 @@ def check_mpi(
     """Raise ``InputError`` if ranks cannot be started here. Takes Open MPI from a wheel if the machine has no MPI."""
     if find_spec("mpi4py") is None:
         raise InputError(
-            "mpi: {tasks: N} needs mpi4py, which is not installed: run pip install '.[mpi]' in the clone, or set "
+            f"mpi: {{tasks: N}} needs mpi4py, which is not installed: run {install_command('mpi')}, or set "
             "mpi: {tasks: 0}"
         )
     if mpi["launcher"] != "auto":
@@ -133,5 +132,5 @@ def check_gpu(find: Callable[[], GpuSearch] = find_gpus) -> None:
         kind = InputError if search.is_setup else RetryableError
         raise kind(
             f"device: cuda is set, but {os.uname().nodename} has no GPU that can be used: {search.cause}. Correct that "
-            "(scripts/doctor.py tells more), or set device: auto or cpu"
+            "(`audiogrid doctor` tells more), or set device: auto or cpu"
         )

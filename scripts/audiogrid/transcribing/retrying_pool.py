@@ -173,7 +173,7 @@ class WorkerPool:
         if self._failed_starts >= MAX_FAILED_STARTS:
             raise RetryableError(
                 f"no decoding process can be started on {os.uname().nodename}: {cause}; "
-                "run scripts/doctor.py there to see what is wrong"
+                "run `audiogrid doctor` there to see what is wrong"
             )
         self._warn(f"a decoding process could not start: {cause}; starting another")
 
@@ -230,7 +230,7 @@ class WorkerPool:
         if not self._workers:
             raise RetryableError(
                 f"{worker.name} of {host} cannot decode any more: {cause}. Finished chunks are in the store. "
-                f"Keep jobs off {host} until scripts/doctor.py reports no fault there, or set device: auto"
+                f"Keep jobs off {host} until `audiogrid doctor` reports no fault there, or set device: auto"
             )
         self._warn(f"{worker.name} of {host} is not used any more ({cause}); the CPU goes on")
 

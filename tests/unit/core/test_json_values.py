@@ -101,7 +101,7 @@ def test_what_is_written_is_what_dataclasses_say_of_themselves() -> None:
 
 def test_numbers_of_numpy_are_written_as_numbers_where_json_takes_them() -> None:
     assert json.dumps(to_json([np.float64(0.5), True, 3])) == "[0.5, true, 3]"
-    with pytest.raises(TypeError, match="float32 is no JSON value"):
+    with pytest.raises(TypeError, match="float32 is not a JSON value"):
         to_json(Word(0, 1, "x", np.float32(0.5)))  # type: ignore[arg-type]
 
 

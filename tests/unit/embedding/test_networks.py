@@ -102,5 +102,5 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
     (tmp_path / "segmentation.onnx").write_bytes(b"no network")
-    with pytest.raises(InputError, match=r"segmentation\.onnx is no network"):
+    with pytest.raises(InputError, match=r"segmentation\.onnx is not a network"):
         open_networks(tmp_path)

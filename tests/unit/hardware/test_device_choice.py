@@ -66,7 +66,7 @@ def test_auto_falls_back_with_one_line_and_cuda_never(search, result, cause):
     assert cause in warning and "\n" not in warning and cause in choice.why
     with pytest.raises((InputError, RetryableError), match="device: cuda was asked for") as raised:
         decided("cuda", search, results)
-    assert cause in str(raised.value) and "doctor.py" in str(raised.value)
+    assert cause in str(raised.value) and "audiogrid doctor" in str(raised.value)
     # What is wrong with the installation is wrong everywhere, a node may be wrong alone.
     assert isinstance(raised.value, InputError) == search.is_setup
 

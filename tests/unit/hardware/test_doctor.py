@@ -69,7 +69,7 @@ def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_missing_model_is_wrong(tmp_path: Path) -> None:
     verdict = doctor.check_model(tmp_path / "base", full=False)
-    assert verdict.state == "wrong" and str(tmp_path / "base") in verdict.found and "stage_model" in verdict.advice
+    assert verdict.state == "wrong" and str(tmp_path / "base") in verdict.found and "audiogrid models" in verdict.advice
 
 
 @pytest.mark.parametrize(

@@ -196,5 +196,5 @@ def test_record_with_a_swapped_hash_is_refused(tmp_path: Path) -> None:
 
 
 def test_folder_without_record_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="stage_model"):
+    with pytest.raises(InputError, match="audiogrid models"):
         models.open_staged(fill(tmp_path / "model"))

@@ -83,7 +83,7 @@ def test_names_that_are_not_utf8_are_rejected(tmp_path: Path) -> None:
         ("documents", "documents holds no audio or video"),
         ("*.wav", r"nothing matches \*\.wav"),
         ("documents/*", r"documents/\* holds no audio or video"),
-        ("documents/a.txt", "no media file, no folder and no table"),
+        ("documents/a.txt", "not a media file, a folder or a table"),
         ("missing.tsv", "missing.tsv does not exist"),
         ("~nobody_here/x", "home folder"),
         ("", "recordings is empty"),

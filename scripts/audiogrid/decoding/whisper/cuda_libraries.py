@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from audiogrid.core.errors import InputError
+from audiogrid.core.extras import install_command
 
 LIBRARIES = ("libcublasLt.so.12", "libcublas.so.12")
 """The libraries that are needed, in order of loading: each after those it depends on."""
-
-REMEDY = "run .venv/bin/pip install -c constraints.txt -e '.[cuda]' in the clone"
 
 _WHEELS = Path("nvidia") / "cublas" / "lib"
 
@@ -48,6 +47,8 @@ def preload(
             load(wanted)
         except OSError as error:
             found = "cannot be loaded" if wheel else "is not installed"
-            raise MissingLibraryError(f"{name} (NVIDIA cuBLAS) {found}: {error}; {REMEDY}") from error
+            raise MissingLibraryError(
+                f"{name} (NVIDIA cuBLAS) {found}: {error}; run {install_command('cuda')}"
+            ) from error
         loaded.append(wanted)
     return loaded

@@ -115,7 +115,7 @@ def _opened(folder: Path) -> Iterator[BinaryIO]:
             yield file
     except (OSError, struct.error, UnicodeDecodeError) as error:
         raise InputError(
-            f"{folder}/model.bin is damaged, or no model in CTranslate2 format ({error}); stage the model again"
+            f"{folder}/model.bin is damaged, or not a model in CTranslate2 format ({error}); stage the model again"
         ) from error
 
 
@@ -132,7 +132,9 @@ def model_size(folder: Path) -> ModelSize:
             if variable.name == "encoder/conv1/weight":
                 width = variable.shape[0]
     if not (width and layers):
-        raise InputError(f"{folder}/model.bin holds no Whisper model in CTranslate2 format; stage the model again")
+        raise InputError(
+            f"{folder}/model.bin does not hold a Whisper model in CTranslate2 format; stage the model again"
+        )
     return ModelSize(width, len(layers), parameters)
 
 

@@ -29,7 +29,7 @@ def _session(path: Path) -> Any:
     except Exception as error:  # onnxruntime raises classes of its own, none of them documented.
         reason = str(error).splitlines()[0][:200]
         raise InputError(
-            f"{path} is no network that onnxruntime can run ({reason}); delete its folder and stage it again"
+            f"{path} is not a network that onnxruntime can run ({reason}); delete its folder and stage it again"
         ) from error
 
 
