@@ -101,7 +101,7 @@ def test_a_table_names_objects_and_addresses(pile, shelf, quick, tmp_path):
 
     assert [found.path for found in report.recordings] == [f"s3://pile/{WEIRD[0]}", f"{shelf.url}/a.wav"]
     reasons = [bad.reason for bad in [*listing.rejected, *report.rejected]]
-    words = ("no single file", "is not a bucket", "does not exist", "status 403", "it answers 503")
+    words = ("no single file", "is not the name of a bucket", "does not exist", "status 403", "it answers 503")
     assert len(reasons) == len(words) and all(word in reason for word, reason in zip(words, reasons, strict=True))
     assert report.unreachable == 1
     kept = repr([report.recordings, report.rejected, listing.rejected]) + (tmp_path / "cache.jsonl").read_text()
