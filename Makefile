@@ -31,7 +31,7 @@ SETUP := $(PYTHON) scripts/environment.py
 CODE := $(wildcard scripts tests samples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: run batch test test-fast cases bench check docs setup slurm-up slurm-down models demo-mpi clean help
+.PHONY: run serve batch test test-fast cases bench check docs setup slurm-up slurm-down models demo-mpi clean help
 
 run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/RUN; ARGS go to snakemake
 	@$(SETUP) run
@@ -40,6 +40,10 @@ run: ## transcribe AUDIO=folder|glob|table (default: the samples) into results/R
 batch: ## run every config/batches/*.yaml, or those in BATCH="one other"; ARGS go to snakemake, e.g. ARGS=plan
 	@$(SETUP) run
 	@$(ENV) scripts/batch.py
+
+serve: ## transcription service on http://127.0.0.1:8010 (docs/service.md); ARGS go to audiogrid serve, e.g. ARGS="--watch in"
+	@$(SETUP) serve
+	@$(ENV) -m audiogrid.cli serve $$AUDIOGRID_ARGS
 
 test: ## run the tests; ARGS go to pytest, e.g. ARGS=tests/unit
 	@$(SETUP) test

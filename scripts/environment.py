@@ -1,7 +1,7 @@
 """Make or renew the virtual environment in ``.venv/``; silent unless it has work or fails.
 
 Standard library only, and readable by old Python versions, because it is what tells their
-users that a newer Python is needed. Usage: python3 scripts/environment.py run|test|dev|bench
+users that a newer Python is needed. Usage: python3 scripts/environment.py run|serve|test|dev|bench
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VENV = ROOT / ".venv"
 OLDEST = (3, 11)
 NEWER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
 # What is installed at each level; a higher level includes the lower ones.
-EXTRAS = {"run": "", "test": "[test]", "dev": "[dev]", "bench": "[dev,bench]"}
+EXTRAS = {"run": "", "serve": "[serve]", "test": "[test]", "dev": "[dev]", "bench": "[dev,bench]"}
 LEVELS = tuple(EXTRAS)
 FAILED = 2
 

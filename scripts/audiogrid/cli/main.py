@@ -26,11 +26,10 @@ COMMANDS = {
     "models": "audiogrid.cli.models",
     "store": "audiogrid.cli.store",
     "speakers": "audiogrid.cli.speakers",
+    "serve": "audiogrid.cli.serve",
     "init": "audiogrid.cli.init",
 }
-_END = """start here:
-  audiogrid init talks && cd talks && audiogrid run /data/talks
-
+_END = """start here: audiogrid init talks && cd talks && audiogrid run /data/talks
 `audiogrid COMMAND --help` explains a command. Tab completion: eval "$(register-python-argcomplete audiogrid)"
 """
 

@@ -12,6 +12,7 @@ from audiogrid.core.errors import InputError
 from audiogrid.orchestration.stale_locks import is_locked
 from audiogrid.reporting.status import run_store
 from audiogrid.reporting.store_usage import plan_folders, referenced_keys, runs_of, unreferenced
+from audiogrid.serving.removal import keys_of_service
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["prune"], help="prune: remove results that the plan of no run refers to")
     parser.add_argument("--store", type=Path, help="default: results/store")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder with the runs (default: results)")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=Path("service"),
+        help="of `audiogrid serve`, whose jobs refer to results (service)",
+    )
     parser.add_argument("--yes", action="store_true", help="remove them; without it, only say what would be removed")
 
 
@@ -28,13 +35,14 @@ def run(options: argparse.Namespace, rest: list[str]) -> None:
     if not store.is_dir():
         raise InputError(f"there is no store at {store.absolute()}: name it with --store")
     runs = [run for run in runs_of(options.results) if run_store(run).resolve() == store.resolve()]
-    if not runs:
+    if not runs and not options.state.is_dir():
         raise InputError(f"no run in {options.results.absolute()} uses {store}: if all of it can go, remove the folder")
     if is_locked(Path.cwd()):
         raise InputError("a run is going on here, or was killed: wait for its end, or finish it, before you prune")
     keys = {key for run in runs for folder in plan_folders(run) for key in referenced_keys(folder)}
-    found = unreferenced(store, keys)
-    names = ", ".join(run.root.name for run in runs)
+    jobs = keys_of_service(options.state)
+    found = unreferenced(store, keys | jobs)
+    names = ", ".join([*(run.root.name for run in runs), *(["the service"] if jobs else [])])
     print(f"{store}: {found.kept} result(s) that the plans of {names} refer to")
     verb = "removed" if options.yes else "to be removed"
     if options.yes:

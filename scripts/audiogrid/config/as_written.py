@@ -21,11 +21,11 @@ def as_written(config: Mapping[str, Any], files: Iterable[Path], words: Iterable
     """
     written: dict[str, Any] = {}
     for path in files:
-        written = _merged(written, _raw(path))
+        written = merged_mappings(written, _raw(path))
     for word in words:
         key, equals, text = str(word).partition("=")
         if equals:
-            written = _merged(written, {key: _raw_value(text)})
+            written = merged_mappings(written, {key: _raw_value(text)})
     return {key: _respelt(value, written.get(key), _rule(key)) for key, value in config.items()}
 
 
@@ -56,12 +56,12 @@ def _raw_value(text: str) -> Any:
     return text.strip("\"'")
 
 
-def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merged_mappings(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """As Snakemake merges configurations: mappings key by key, everything else replaced."""
     merged = dict(below)
     for key, value in above.items():
         before = merged.get(key)
-        merged[key] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+        merged[key] = merged_mappings(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
     return merged
 
 

@@ -62,6 +62,11 @@ class ChildProcess:
         """Exit code of the process; ``None`` while it runs."""
         return self._process.exitcode
 
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+        return int(self._process.pid or 0)
+
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Call ``function(*arguments)`` in the process. Only one call may be running.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,24 @@ def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:
     write_table(path, ("recording", "path", "reason"), [(item.recording, item.path, item.reason) for item in rejected])
 
 
+def inspect_here(
+    paths: Sequence[str], *, processes: int, inspect: ProbeTask, sizes: Mapping[str, int]
+) -> dict[str, FileOutcome]:
+    """Inspects files in this process, for callers that are such a child process themselves."""
+    return {path: inspect(path) for path in paths}
+
+
 def probe(
-    sources: Sequence[RecordingSource], *, processes: int, cache: Path | None = None, language: str | None = None
+    sources: Sequence[RecordingSource],
+    *,
+    processes: int,
+    cache: Path | None = None,
+    language: str | None = None,
+    run: Callable[..., Mapping[str, FileOutcome]] | None = None,
 ) -> ProbeReport:
     """Probe every source. Returns the report.
+
+    ``run``: how files are inspected; child processes unless the caller is one.
 
     ``cache``: a file of JSON lines with facts of earlier probes; they are used for files of unchanged size and time,
     and the file is rewritten. A file that crashes its process or takes too long is rejected. ``language``: the run's,
@@ -98,7 +112,7 @@ def probe(
     for wish, spoken in dict.fromkeys(asked[1:] for asked in fresh):
         places = {_place(source): asked for asked, source in fresh.items() if asked[1:] == (wish, spoken)}
         task = ProbeTask(wish, spoken)
-        for place, found in run_isolated(list(places), processes=processes, inspect=task, sizes=sizes).items():
+        for place, found in (run or run_isolated)(list(places), processes=processes, inspect=task, sizes=sizes).items():
             looked[places[place]] = found
     recordings: list[Probed] = []
     rejected: list[Rejection] = []

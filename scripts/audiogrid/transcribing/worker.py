@@ -109,20 +109,26 @@ def start(settings: WorkerSettings) -> None:
         # Before any CUDA library is loaded: this process sees one GPU only.
         os.environ["CUDA_VISIBLE_DEVICES"] = settings.gpus[0]
     try:
-        from audiogrid.decoding.memory_fallback import EngineSettings, open_engine
-
-        wanted = EngineSettings(
-            settings.device, settings.compute_type, settings.threads, settings.batch_size, bool(settings.reserve[0])
-        )
-        before = _file_states(Path(settings.model_dir))
-        _engine = open_engine(Path(settings.model_dir), wanted)
-        _check_hash(settings, before)
-        if settings.examine:
-            from audiogrid.hardware.known_clip import check_model
-
-            check_model(_engine)
+        _engine = open_checked_engine(settings)
     except Exception as error:
         _start_error = error
+
+
+def open_checked_engine(settings: WorkerSettings) -> AdaptiveEngine:
+    """Returns the engine that ``settings`` describe, loaded. Raises ``InputError`` if the model is another one."""
+    from audiogrid.decoding.memory_fallback import EngineSettings, open_engine
+
+    wanted = EngineSettings(
+        settings.device, settings.compute_type, settings.threads, settings.batch_size, bool(settings.reserve[0])
+    )
+    before = _file_states(Path(settings.model_dir))
+    engine = open_engine(Path(settings.model_dir), wanted)
+    _check_hash(settings, before)
+    if settings.examine:
+        from audiogrid.hardware.known_clip import check_model
+
+        check_model(engine)
+    return engine
 
 
 def _file_states(model_dir: Path) -> list[tuple[str, int, int]]:
@@ -198,12 +204,17 @@ def read_chunk(job: Job) -> Any:
 
 def work(jobs: Sequence[Job]) -> list[Outcome]:
     """Decode ``jobs`` together and store each result as soon as it is complete."""
+    assert _engine is not None and _settings is not None
+    return decode_into_store(_engine, _settings, jobs)
+
+
+def decode_into_store(engine: AdaptiveEngine, settings: WorkerSettings, jobs: Sequence[Job]) -> list[Outcome]:
+    """Decode ``jobs`` together with ``engine`` and store each result as soon as it is complete."""
     from audiogrid.decoding.engine import ChunkAudio
     from audiogrid.decoding.options import DecodeOptions
 
-    assert _engine is not None and _settings is not None
-    store = Store(Path(_settings.store), Path(_settings.own_store))
-    known = len(_engine.adapted)
+    store = Store(Path(settings.store), Path(settings.own_store))
+    known = len(engine.adapted)
     # Another job (an older one that is still running, for instance) may have decoded some of them meanwhile.
     outcomes = [Outcome(job.name, job.key, "stored", job.audio) for job in jobs if store.has(job.key)]
     there = {outcome.chunk for outcome in outcomes}
@@ -214,19 +225,19 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
         audio.append(ChunkAudio(read_chunk(job), owned, DecodeOptions(**job.options), job.name))
     began, at = time.perf_counter(), round(time.time(), 3)
     new: dict[str, bool] = {}
-    for index, result in _engine.decode(audio):
-        made_with = provenance(_engine, _settings) | {"encoder": _engine.encoder_name(audio[index].options.encoder)}
+    for index, result in engine.decode(audio):
+        made_with = provenance(engine, settings) | {"encoder": engine.encoder_name(audio[index].options.encoder)}
         new[jobs[index].name] = store.put(jobs[index].key, result, made_with)
     # Chunks that were decoded together share the time by their length.
     pace = (time.perf_counter() - began) / (sum(job.audio for job in jobs) or 1)
     memory = peak_memory_mb()
-    notes = (*_engine.adapted[known:], *_refusal(store))
+    notes = (*engine.adapted[known:], *_refusal(store))
     process = f"{socket.gethostname()}/{os.getpid()}"
     for job in jobs:
         outcome = Outcome(job.name, job.key, "decoded" if new[job.name] else "stored", job.audio)
         seconds = round(pace * job.audio, 3)
         outcome = replace(outcome, seconds=seconds, notes=notes, memory_mb=memory)
-        outcomes.append(replace(outcome, began=at, worker=process, device=_engine.device))
+        outcomes.append(replace(outcome, began=at, worker=process, device=engine.device))
         notes = ()
     return outcomes
 

@@ -109,6 +109,9 @@ def test_several_files_of_a_folder_share_its_name(started: list[list[str]], tmp_
         (["batch"], "there is no batch in"),
         (["store", "prune"], "there is no store at"),
         (["models", "bsae"], "did you mean"),
+        (["serve", "--watch", "no/such"], "there is no such folder"),
+        (["serve", "token", "ad"], "write audiogrid serve"),
+        (["serve", "token", "remove", "x"], "there is no token"),
         (["doctor", "--", "-n"], "starts no Snakemake"),
     ],
 )
@@ -133,7 +136,7 @@ def test_every_command_of_this_list_exists_and_the_list_fits_a_screen(monkeypatc
     monkeypatch.setenv("COLUMNS", "80")
     text = cli.build_parser().format_help()
     assert len(text.splitlines()) <= 26
-    for name in ("run", "batch", "plan", "status", "compare", "doctor", "models", "clips", "store", "init"):
+    for name in ("run", "batch", "plan", "status", "compare", "doctor", "models", "clips", "store", "serve", "init"):
         assert f"    {name} " in text
 
 

@@ -28,7 +28,7 @@ DISTRIBUTIONS = {
 }
 NAMESPACES = ("azure", "google")
 #: Extras of the product; the others are for tests and development.
-EXTRAS = ("s3", "gcs", "azure", "compare", "convert", "cuda", "mpi")
+EXTRAS = ("s3", "gcs", "azure", "compare", "convert", "cuda", "mpi", "serve")
 #: Declared, though nothing imports it: why.
 WITHOUT_IMPORT = {
     "snakemake-executor-plugin-slurm": "Snakemake loads it by name (profiles/slurm)",

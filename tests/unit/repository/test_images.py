@@ -135,13 +135,24 @@ def test_compose_services_are_targets_and_nobody_is_root():
     for service in services.values():
         target = service["build"]["target"]
         assert target in stages()
-        assert service["image"] == f"audiogrid:{target}"
+        assert service["image"] in (f"audiogrid:{target}", "audiogrid:serve", "audiogrid:serve-cuda")
     plain = services["audiogrid"]
     assert plain["user"] == "${UID:-1000}:${GID:-1000}"
     assert plain["read_only"] is True
     assert "deploy" not in plain and "privileged" not in plain
     [gpu] = services["audiogrid-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert gpu["capabilities"] == ["gpu"]
+
+
+def test_compose_serves_with_tokens_beyond_this_machine_only_through_a_proxy():
+    services = compose()["services"]
+    serve = services["serve"]
+    assert serve["build"]["args"]["EXTRAS"] in PROJECT["optional-dependencies"]
+    assert serve["ports"] == ["127.0.0.1:${PORT:-8010}:8010"]
+    assert serve["read_only"] is True and serve["user"] == services["audiogrid"]["user"]
+    [gpu] = services["serve-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert gpu["driver"] == "nvidia" and gpu["capabilities"] == ["gpu"]
+    assert not any("runtime" in service for service in services.values())
 
 
 def test_compose_mounts_what_the_image_has():

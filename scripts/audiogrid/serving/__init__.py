@@ -1,0 +1,1 @@
+"""A transcription service: HTTP, a durable queue, watched folders, and two lanes of work."""
