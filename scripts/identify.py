@@ -31,6 +31,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--all", choices=["yes", "no"], default="no", help="also where no route depends on it")
     parser.add_argument("--windows", type=int, default=6, help="stretches of speech per recording")
     parser.add_argument("--multilingual-share", type=float, default=0.25, help="of a second language")
+    parser.add_argument("--encoder", default="auto", help="as decoding.encoder")
     parser.add_argument("--cores", type=int, default=0, help="cores to use (0: all this process may use)")
     parser.add_argument("--cache", type=Path, help="answers of earlier runs (JSON lines)")
     parser.add_argument("--output", type=Path, required=True, help="languages.json")
@@ -49,7 +50,11 @@ def main(argv: list[str]) -> None:
             "set identify: {model: base}, or another multilingual one"
         )
     settings = IdentifySettings(
-        str(arguments.model_dir), model_hash(arguments.model_dir), arguments.windows, arguments.multilingual_share
+        str(arguments.model_dir),
+        model_hash(arguments.model_dir),
+        arguments.windows,
+        arguments.multilingual_share,
+        arguments.encoder,
     )
     probed = probed_recordings(read_json(arguments.probe), 5)
     wanted = unknown_languages(probed, [Route(**route) for route in arguments.routes], always=arguments.all == "yes")

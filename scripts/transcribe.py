@@ -47,7 +47,9 @@ def main(argv: list[str]) -> None:
         advice="",
         margin_seconds=30.0,
         device=arguments.device,
-        workers=lambda plan, shard, share: decoding_workers(arguments, share, plan.models[shard.model]),
+        workers=lambda plan, shard, share: decoding_workers(
+            arguments, share, plan.models[shard.model], plan.settings.options.get("encoder", "auto")
+        ),
         store=store,
         journal=lambda folder: folder.journal,
         work=lambda plan, shard, folder: collect(plan, shard, folder.chunks, store, arguments.accept_revisions),

@@ -30,6 +30,7 @@ rule identify:
         all="yes" if SETTINGS["identify"]["always"] else "no",
         windows=SETTINGS["identify"]["windows"],
         multilingual_share=SETTINGS["identify"]["multilingual_share"],
+        encoder=SETTINGS["decoding"]["encoder"],
     message:
         "Listening for languages."
     shell:
@@ -40,6 +41,7 @@ rule identify:
         " --all={params.all}"
         " --windows={params.windows}"
         " --multilingual-share={params.multilingual_share}"
+        " --encoder={params.encoder}"
         " --cores={threads}"
         " --cache={resources.run_dir:q}/.state/languages.jsonl"
         " --output={output.languages:q}"

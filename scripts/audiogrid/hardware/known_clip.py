@@ -93,22 +93,22 @@ def read_clip() -> Any:
         return np.frombuffer(file.readframes(CLIP_SECONDS * SAMPLE_RATE), dtype="<i2")
 
 
-def transcribe_clip(engine: Decoder) -> str:
-    """Returns the text that a loaded model writes for the clip."""
+def transcribe_clip(engine: Decoder, encoder: str = "auto") -> str:
+    """Returns the text that a loaded model writes for the clip. ``encoder``: as in ``DecodeOptions``."""
     from audiogrid.decoding.engine import ChunkAudio
     from audiogrid.decoding.options import DecodeOptions
 
     pcm = read_clip()
-    chunk = ChunkAudio(pcm, (0, len(pcm)), DecodeOptions(language="en"))
+    chunk = ChunkAudio(pcm, (0, len(pcm)), DecodeOptions(language="en", encoder=encoder))
     return " ".join(segment.text.strip() for _, result in engine.decode([chunk]) for segment in result.segments)
 
 
-def check_model(engine: Decoder) -> None:
+def check_model(engine: Decoder, encoder: str = "auto") -> None:
     """Raise ``RetryableError`` that names this machine when a loaded model finds nearly no words in the clip.
 
     The words themselves are not compared: a model may be for another language.
     """
-    text = transcribe_clip(engine)
+    text = transcribe_clip(engine, encoder)
     if len(text.split()) < MIN_WORDS:
         raise RetryableError(
             f"{platform.node()} does not transcribe correctly: it reads {text!r} in {CLIP_SECONDS} s of speech "

@@ -190,7 +190,9 @@ def _payload(read: Read, header: _Header, size: int) -> Payload:
     available = size - body
     claimed = _claimed(read, header)
     if claimed is None:
-        unknown = header.kind == "riff" and b"ds64" in header.before and header.audio.size == _STREAMED
+        # FFmpeg refuses these, or takes their end for one that is cut off.
+        unknown = header.kind in ("w64", "caf")
+        unknown |= header.kind == "riff" and b"ds64" in header.before and header.audio.size == _STREAMED
         return Payload(size, _patches(read, header, available) if unknown else ())
     if claimed >= available - 1:
         return Payload(size)

@@ -211,9 +211,9 @@ def describe(container: Any, path: MediaFile, number: int, part: Part | None = N
     context.thread_count = 1
     time_base = float(stream.time_base)
     origin = (container.start_time or 0) / 1e6
-    # Matroska knows the length of the whole file only, which FFmpeg copies to its streams.
+    # Matroska and ASF know the length of the whole file only, which FFmpeg copies to their streams.
     claims_audio = stream.duration is not None and (
-        container.format.name[:8] != "matroska" or len(container.streams) < 2
+        container.format.name.split(",")[0] not in ("matroska", "asf") or len(container.streams) < 2
     )
     if claims_audio:
         claimed: float | None = ((stream.start_time or 0) + stream.duration) * time_base - origin

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import SEEK_CUR, SEEK_END, RawIOBase
 from pathlib import Path
 from typing import Any
 
 from audiogrid.media.chunk_formats import find_payload, is_chunked
+from audiogrid.media.frame_streams import follow_frames
+from audiogrid.media.mp4_boxes import BOXES, find_mp4_files
 from audiogrid.media.ogg_links import link_starts, may_be_chained
-from audiogrid.media.signatures import ASF_HEADER, EBML_HEADER, media_start
+from audiogrid.media.signatures import ASF_HEADER, EBML_HEADER
 from audiogrid.remote.reader import RemoteFile
 
 MediaFile = Path | RemoteFile
@@ -25,31 +27,35 @@ _SEGMENT = b"\x18\x53\x80\x67"
 _FLAC_START = b"fLaC\0\0\0\x22"
 # The size of its header, 9.
 _FLV_HEADER = b"\0\0\0\x09"
-_MP4_BOXES = (
-    b"ftyp",
-    b"moov",
-    b"mdat",
-    b"free",
-    b"skip",
-    b"wide",
-    b"moof",
-    b"sidx",
-    b"styp",
-    b"uuid",
-    b"meta",
-    b"pdin",
-)
-# More links or boxes than this are not looked at.
+# More links than this are not looked at.
 _MOST = 100_000
 
 
 @dataclass(frozen=True)
 class Part:
-    """The bytes ``[start, end)`` of a file. ``patches``: offsets from ``start``, and the bytes to read there."""
+    """The bytes ``[start, end)`` of a file. ``patches``: offsets from ``start``, and the bytes to read there.
+
+    ``cuts``: spans of bytes, as places in the file, that are passed over as if they were not there.
+    """
 
     start: int
     end: int
     patches: tuple[tuple[int, bytes], ...] = ()
+    cuts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes that are read."""
+        return self.end - self.start - sum(last - first for first, last in self.cuts)
+
+    def place(self, position: int) -> tuple[int, int]:
+        """Returns the place in the file of a ``position`` in the part, and how many bytes follow without a cut."""
+        place = self.start + position
+        for first, last in self.cuts:
+            if place < first:
+                return place, first - place
+            place += last - first
+        return place, max(0, self.end - place)
 
 
 @dataclass(frozen=True)
@@ -86,17 +92,17 @@ class PartReader(RawIOBase):
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move to another position of the part."""
-        base = {SEEK_CUR: self._position, SEEK_END: self._part.end - self._part.start}.get(whence, 0)
+        base = {SEEK_CUR: self._position, SEEK_END: self._part.size}.get(whence, 0)
         self._position = max(0, base + offset)
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Returns up to ``size`` bytes, with the corrections in place; empty at the end of the part."""
-        left = self._part.end - self._part.start - self._position
+        """Returns up to ``size`` bytes, with the corrections in place; empty at the end of the part only."""
+        place, left = self._part.place(self._position)
         wanted = left if size < 0 else min(size, left)
         if wanted <= 0:
             return b""
-        self._file.seek(self._part.start + self._position)
+        self._file.seek(place)
         data = bytearray(self._file.read(wanted) or b"")
         for offset, right in self._part.patches:
             for index, byte in enumerate(right):
@@ -114,6 +120,8 @@ class PartReader(RawIOBase):
 
 @dataclass
 class _Found:
+    """The parts of some bytes, one of which may be all of them, and what is to be said of them."""
+
     parts: list[Part] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -125,6 +133,8 @@ Read = Callable[[int, int], bytes]
 def find_parts(path: MediaFile) -> FileParts:
     """Returns the parts of a file; none where FFmpeg reads it to its end without help. Raises ``OSError``."""
     size = path.stat().st_size
+    if not size:
+        return FileParts()
     with path.open("rb") if isinstance(path, Path) else path.open() as file:
 
         def read(offset: int, count: int) -> bytes:
@@ -134,77 +144,89 @@ def find_parts(path: MediaFile) -> FileParts:
                 data += more
             return data
 
-        head = read(0, 16)
-        if is_chunked(head):
-            return _chunked(read, size)
-        if head[:4] == b"OggS":
-            return _ogg(read, size, is_remote=not isinstance(path, Path))
-        if head[4:8] in _MP4_BOXES:
-            return _joined(_mp4_starts(read, size), size)
-        if head[:16] == ASF_HEADER:
-            return _joined(_asf_starts(read, size), size)
-        if head[:4] == EBML_HEADER:
-            return _joined(_ebml_starts(read, size), size)
-        if head[:4] == b"FLV\x01" and isinstance(path, Path):
+        if isinstance(path, Path):
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                places = _occurrences(data, b"FLV\x01")
-                return _joined([place for place in places if data[place + 5 : place + 9] == _FLV_HEADER], size)
-        if head[:4] == b"fLaC" and isinstance(path, Path) and size > len(_FLAC_START):
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _joined(_occurrences(data, _FLAC_START), size)
-    return FileParts()
+                found = _find(read, 0, size, data)
+        else:
+            found = _find(read, 0, size, None)
+    if len(found.parts) < 2:
+        is_changed = any(part.patches or part.cuts for part in found.parts)
+        parts = tuple(found.parts) if is_changed else ()
+        return FileParts(parts, tuple(dict.fromkeys(found.remarks)), tuple(found.notes))
+    joined = f"{len(found.parts)} files joined into one; all of them are read"
+    return FileParts(tuple(found.parts), tuple(dict.fromkeys([*found.remarks, joined])), tuple(found.notes))
 
 
-def _joined(starts: list[int], size: int) -> FileParts:
+def _find(read: Read, start: int, size: int, data: mmap.mmap | None) -> _Found:
+    """Parts of the bytes from ``start`` on of a file of ``size`` bytes. ``data``: the file, if it is on a disk."""
+
+    def here(offset: int, count: int) -> bytes:
+        return read(start + offset, count)
+
+    found = _of_one_kind(here, size - start, data, start)
+    last = found.parts[-1] if found.parts else None
+    if last is not None and last.start and not last.patches and last.end == size - start:
+        # The last part may be of another kind, with others behind it.
+        rest = _find(read, start + last.start, size, data)
+        if rest.parts:
+            found.parts[-1:] = [replace(part, start=part.start - start, end=part.end - start) for part in rest.parts]
+        found.remarks += rest.remarks
+        found.notes += rest.notes
+    found.parts = [replace(part, start=part.start + start, end=part.end + start) for part in found.parts]
+    return found
+
+
+def _of_one_kind(read: Read, size: int, data: mmap.mmap | None, offset: int) -> _Found:
+    """Parts by the format of the first one. ``data`` begins ``offset`` bytes before what ``read`` gives."""
+    head = read(0, 32)
+    if is_chunked(head[:16]):
+        return _chunked(read, size)
+    if head[:4] == b"OggS":
+        # Reading every page header of a remote file would fetch all of it.
+        is_single = data is None and not may_be_chained(read, size)
+        return _Found() if is_single else _joined(link_starts(read, size, _MOST), size)
+    if head[4:8] in BOXES:
+        files = find_mp4_files(read, size, is_remote=data is None)
+        return replace(_joined(files.starts, size), notes=files.notes)
+    if head[:16] == ASF_HEADER:
+        return _joined(_asf_starts(read, size), size)
+    if head[:4] == EBML_HEADER:
+        return _joined(_ebml_starts(read, size), size)
+    if head[:4] == b".snd" and head[8:12] == bytes(4):
+        # FFmpeg refuses a length of 0, and reads to the end where the length is unknown.
+        return _Found([Part(0, size, ((8, b"\xff" * 4),))])
+    if data is None:
+        return _Found()
+    if head[:4] == b"FLV\x01":
+        places = _occurrences(data, b"FLV\x01", offset)
+        return _joined([place for place in places if read(place + 5, 4) == _FLV_HEADER], size)
+    if head[:4] == b"fLaC":
+        return _joined(_occurrences(data, _FLAC_START, offset), size)
+    frames = follow_frames(data, offset)
+    found = _joined([0, *(place - offset for place in frames.changes)], size)
+    if frames.tags:
+        found.parts = [
+            replace(part, cuts=tuple(tag for tag in frames.tags if part.start <= tag[0] - offset < part.end))
+            for part in found.parts or [Part(0, size)]
+        ]
+    return found
+
+
+def _joined(starts: list[int], size: int) -> _Found:
     """Parts that begin at ``starts``, the first of which is the beginning of the file."""
     if len(starts) < 2:
-        return FileParts()
+        return _Found()
     ends = [*starts[1:], size]
-    parts = tuple(Part(start, end) for start, end in zip(starts, ends, strict=True))
-    return FileParts(parts, (f"{len(parts)} files joined into one; all of them are read",))
+    return _Found([Part(start, end) for start, end in zip(starts, ends, strict=True)])
 
 
-def _occurrences(data: mmap.mmap, pattern: bytes) -> list[int]:
+def _occurrences(data: mmap.mmap, pattern: bytes, offset: int) -> list[int]:
+    """Where ``pattern`` is found behind ``offset``, counted from there; 0 comes first in any case."""
     starts = [0]
-    place = data.find(pattern, len(pattern))
+    place = data.find(pattern, offset + len(pattern))
     while place >= 0 and len(starts) < _MOST:
-        starts.append(place)
+        starts.append(place - offset)
         place = data.find(pattern, place + len(pattern))
-    return starts
-
-
-def _ogg(read: Read, size: int, *, is_remote: bool) -> FileParts:
-    # Reading every page header of a remote file would fetch all of it.
-    if is_remote and not may_be_chained(read, size):
-        return FileParts()
-    return _joined(link_starts(read, size, _MOST), size)
-
-
-def _mp4_starts(read: Read, size: int) -> list[int]:
-    """Where MP4 files begin: at every ``ftyp`` box behind an index, if an index follows that, too."""
-    starts = [0]
-    position = 0
-    indexed = False
-    candidate: int | None = None
-    for _ in range(_MOST):
-        head = read(position, 16)
-        if len(head) < 8 or not all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in head[4:8]):
-            # A file of another kind may follow.
-            other = media_start(read, position, size)
-            starts += [other] if other is not None and indexed else []
-            break
-        length = int.from_bytes(head[:4], "big")
-        if length == 1:
-            length = int.from_bytes(head[8:16], "big")
-        if head[4:8] == b"ftyp" and indexed:
-            candidate = position
-        if head[4:8] == b"moov":
-            if candidate is not None:
-                starts.append(candidate)
-            candidate, indexed = None, True
-        if length < 8:
-            break
-        position += length
     return starts
 
 
@@ -243,7 +265,7 @@ def _ebml_starts(read: Read, size: int) -> list[int]:
     return starts
 
 
-def _chunked(read: Read, size: int) -> FileParts:
+def _chunked(read: Read, size: int) -> _Found:
     """Parts of a WAV, RF64, W64, AIFF or CAF file, or of several of them."""
     found = _Found()
     start = 0
@@ -258,9 +280,4 @@ def _chunked(read: Read, size: int) -> FileParts:
     if found.parts and start < size:
         # A file of another kind.
         found.parts.append(Part(start, size))
-    joined = len(found.parts) > 1
-    if not joined and not any(part.patches for part in found.parts):
-        return FileParts(notes=tuple(found.notes))
-    if joined:
-        found.remarks.append(f"{len(found.parts)} files joined into one; all of them are read")
-    return FileParts(tuple(found.parts), tuple(dict.fromkeys(found.remarks)), tuple(found.notes))
+    return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from audiogrid.media.signatures import media_start
+
 _HEADER = 27
 _BEGINS = 0x02
 # A page has at most this many bytes.
@@ -36,18 +38,27 @@ def may_be_chained(read: Read, size: int) -> bool:
 
 
 def link_starts(read: Read, size: int, most: int) -> list[int]:
-    """Returns the positions of the first page of every link, ``most`` of them at most. Reads all page headers."""
+    """Returns the positions of the first page of every link, ``most`` of them at most. Reads all page headers.
+
+    Where a media file of another kind follows, its position is the last one.
+    """
     starts: list[int] = []
-    position = 0
+    position = before = 0
     in_headers = False
     while position + _HEADER <= size and len(starts) < most:
         page = read(position, _HEADER + 255)
         if page[:4] != b"OggS" or page[4]:
-            skipped = _next_page(read, position + 1, size)
+            other = media_start(read, position, size) if position else None
+            if other is not None:
+                # A file of another kind.
+                return [*starts, other]
+            # The page before may have been cut off: what it should have held then holds the next one.
+            skipped = _next_page(read, before + 1, size)
             if skipped is None:
                 break
-            position = skipped
+            before = position = skipped
             continue
+        before = position
         begins = bool(page[5] & _BEGINS)
         if begins and not in_headers:
             starts.append(position)

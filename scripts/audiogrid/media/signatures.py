@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+
+from audiogrid.media.audio_frames import frames_begin
 
 Read = Callable[[int, int], bytes]
 
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 EBML_HEADER = b"\x1a\x45\xdf\xa3"
 _TAG_STARTS = (b"ID3", b"TAG", b"APE", b"LYR")
+_LYRICS_END = re.compile(rb"LYRICS(?:200|END)")
+_LARGEST_LYRICS = 1 << 17
 # The rest of a file that is no longer than this may be a damaged tag.
 _LARGEST_TAG = 1_024
 
@@ -31,7 +36,22 @@ def tag_length(head: bytes) -> int:
     return 128 if head[:3] == b"TAG" else 0
 
 
-def _begins_media(head: bytes) -> bool:
+def behind_tags(read: Read, position: int) -> int:
+    """Returns the position behind all tags that follow each other from ``position`` on."""
+    while True:
+        head = read(position, 32)
+        length = tag_length(head)
+        if head[:11] == b"LYRICSBEGIN":
+            # Lyrics3 tells its length at its end only.
+            end = _LYRICS_END.search(read(position, _LARGEST_LYRICS))
+            length = end.end() if end else 0
+        if not length:
+            return position
+        position += length
+
+
+def begins_media(head: bytes) -> bool:
+    """Whether these 32 bytes begin a media file with a header."""
     if head[:4] in (b"fLaC", b"OggS", b"caff", EBML_HEADER) or head[:16] == ASF_HEADER or head[:4] == b"FLV\x01":
         return True
     if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM"):
@@ -40,18 +60,15 @@ def _begins_media(head: bytes) -> bool:
 
 
 def media_start(read: Read, position: int, size: int) -> int | None:
-    """Where a media file begins at ``position`` or behind a tag there; ``None`` if none does.
-
-    An MP3 is recognised by the tag in front of it: its frames alone are too easily mistaken.
-    """
+    """Where a media file begins at ``position`` or behind a tag there; ``None`` if none does."""
     head = read(position, 32)
-    if _begins_media(head):
+    if begins_media(head) or frames_begin(lambda at: read(at, 7), position, size):
         return position
     length = tag_length(head)
     behind = position + length
     if head[:3] == b"ID3" and behind + _LARGEST_TAG < size:
         frame = read(behind, 2)
-        if _begins_media(read(behind, 32)):
+        if begins_media(read(behind, 32)):
             return behind
         return position if len(frame) == 2 and frame[0] == 0xFF and frame[1] & 0xE0 == 0xE0 else None
     return None

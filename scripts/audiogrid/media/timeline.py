@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audiogrid.media.demux import AudioInput
-from audiogrid.media.signatures import is_tag
+from audiogrid.media.signatures import behind_tags, is_tag
 
 TOLERANCE = 0.05
 """Seconds that a timestamp may be off before audio is moved: containers round to milliseconds or frames."""
@@ -45,6 +45,7 @@ class Timeline:
         self._bytes = 0
         self._seconds = 0.0
         self._next = 0
+        self._tag_end = 0
         # For evidence of pauses: where the packets of the stream lie, and how many seconds follow without a pause.
         self._places: list[tuple[float, int]] = []
         self._heard = 0.0
@@ -110,9 +111,14 @@ class Timeline:
         size, position = packet.size, packet.pos
         skipped = 0
         if position is not None:
-            if self._next and position > self._next and not self._is_tag_at(self._next):
+            if self._next and position > self._next and not self._is_in_tag(self._next):
                 skipped = position - self._next
             self._next = position + size
+            if is_tag(bytes(packet)[:3]):
+                self._is_in_tag(position)
+            if self.is_tag(packet):
+                self._shift -= (packet.duration or 0) * self._time_base
+                return
         if size > largest:
             if not is_tag(bytes(packet)):
                 skipped += size
@@ -124,10 +130,22 @@ class Timeline:
             # Short stretches are padding between frames.
             self._shift += lost if lost > TOLERANCE else 0.0
 
-    def _is_tag_at(self, position: int) -> bool:
+    def is_tag(self, packet: Any) -> bool:
+        """Whether a packet lies in a tag: pictures in tags hold bytes that look like frames."""
+        return packet.pos is not None and packet.pos < self._tag_end
+
+    def _is_in_tag(self, position: int) -> bool:
+        """Whether a tag goes on or begins at ``position``."""
+        if position < self._tag_end:
+            return True
         with self._path.open("rb") as file:
-            file.seek(self._offset + position)
-            return is_tag(file.read(3))
+
+            def read(place: int, count: int) -> bytes:
+                file.seek(self._offset + place)
+                return file.read(count) or b""
+
+            self._tag_end = max(self._tag_end, behind_tags(read, position))
+            return position < self._tag_end or is_tag(read(position, 3))
 
     def place(self, timestamp: int) -> float:
         """Seconds from the recording's zero of a timestamp of the stream."""

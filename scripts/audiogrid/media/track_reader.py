@@ -118,6 +118,8 @@ class TrackReader:
         rest: Part | None = None
         for packet in packets:
             timeline.account(packet)
+            if timeline.is_tag(packet):
+                continue
             try:
                 frames = packet.decode()
             except (av.error.FFmpegError, ValueError):

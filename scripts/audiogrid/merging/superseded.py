@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from audiogrid.core.tsv import write_table
+from audiogrid.core.tsv import read_table, write_table
 from audiogrid.merging.transcript_writer import free_path
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
@@ -77,7 +76,7 @@ def _add_rows(folder: RunFolder, moved: list[Superseded]) -> None:
     table = folder.superseded / "superseded.tsv"
     rows: list[tuple[str, str, str]] = []
     if table.is_file():
-        with table.open(newline="", encoding="utf-8") as file:
-            present = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            rows = [(row["file"], row["moved_to"], row["reason"]) for row in present]
+        _, present = read_table(table)
+        # Somebody may have edited it.
+        rows = [(row.get("file", ""), row.get("moved_to", ""), row.get("reason", "")) for row in present]
     write_table(table, _COLUMNS, [*rows, *((one.file, one.moved_to, one.reason) for one in moved)])

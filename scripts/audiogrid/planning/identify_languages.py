@@ -43,17 +43,19 @@ _TIMEOUT = 600.0
 
 @dataclass(frozen=True)
 class IdentifySettings:
-    """Model and options of the identification; all of them influence the result."""
+    """Model and options of the identification; all of them influence the result. ``encoder``: as in decoding."""
 
     model_dir: str
     model_hash: str
     windows: int
     multilingual_share: float
+    encoder: str = "auto"
 
     @property
     def identity(self) -> list[Any]:
         """The options that a cached answer depends on."""
-        return [self.model_hash, self.windows, self.multilingual_share]
+        own = [] if self.encoder == "auto" else [self.encoder]
+        return [self.model_hash, self.windows, self.multilingual_share, *own]
 
 
 @dataclass(frozen=True)
@@ -154,14 +156,16 @@ def identify_file(
     windows: int,
     multilingual_share: float,
     tracks: Sequence[int] = (),
+    encoder: str = "auto",
 ) -> Identified:
     """Returns the language of a file of ``duration`` samples. Raises ``MediaError`` when it cannot be decoded.
 
-    ``tracks``: numbers of its audio tracks from 1, none for the main one. Only what lies around the windows is read.
+    ``tracks``: numbers of its audio tracks from 1, none for the main one; ``encoder``: as in ``DecodeOptions``. Only
+    what lies around the windows is read.
     """
     total = max(1, -(-duration // to_samples(_BLOCK_SECONDS)))
     found = list(choose_windows(_blocks_of(path, tracks, total, windows), total, windows))
-    ranked = model.languages(model.encode([window.audio for window in found])) if found else []
+    ranked = model.languages(model.encode([window.audio for window in found], encoder)) if found else []
     heard = []
     for window, probabilities in zip(found, ranked, strict=True):
         language = max(sorted(probabilities), key=lambda code: probabilities[code])
@@ -212,6 +216,7 @@ class IdentifyTask:
                 settings.windows,
                 settings.multilingual_share,
                 self.recordings[path].audio_tracks,
+                settings.encoder,
             )
         except (MediaError, RemoteError, UnusableRecordingError, AudiogridError) as error:
             return FileOutcome(None, str(error).rstrip("."))
@@ -222,13 +227,27 @@ class IdentifyTask:
         return FileOutcome(to_json(found), None)
 
 
+_Heard = tuple[str, tuple[int, ...], int, int]
+"""What is heard of a recording: path, audio tracks, size and modification time of its file."""
+
+
+def _heard(recording: Recording) -> _Heard:
+    return recording.path, tuple(recording.audio_tracks), recording.size, recording.mtime_ns
+
+
+def _task_name(recording: Recording) -> str:
+    """The path of a recording; with its audio tracks, behind a character that no path has, where they are not all."""
+    tracks = "".join(f"\0{track}" for track in recording.audio_tracks)
+    return f"{recording.path}{tracks}"
+
+
 class LanguageCache:
-    """Earlier answers by path, size and modification time of a file, kept in a file of JSON lines."""
+    """Earlier answers by path, audio tracks, size and modification time of a file, kept in a file of JSON lines."""
 
     def __init__(self, path: Path | None, settings: IdentifySettings) -> None:
         self._path = path
         self._identity = settings.identity
-        self.answers: dict[tuple[str, int, int], dict[str, Any]] = {}
+        self.answers: dict[_Heard, dict[str, Any]] = {}
         if path is None:
             return
         try:
@@ -240,17 +259,18 @@ class LanguageCache:
                 entry = json.loads(line)
                 if entry["schema"] == _CACHE_SCHEMA and entry["listening"] == self._identity:
                     from_json(Identified, entry["found"])
-                    self.answers[entry["path"], entry["size"], entry["mtime_ns"]] = entry["found"]
+                    tracks = tuple(entry.get("tracks", ()))
+                    self.answers[entry["path"], tracks, entry["size"], entry["mtime_ns"]] = entry["found"]
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue
 
     def get(self, recording: Recording) -> dict[str, Any] | None:
         """The answer for a recording's file as it was probed, or ``None``."""
-        return self.answers.get((recording.path, recording.size, recording.mtime_ns))
+        return self.answers.get(_heard(recording))
 
     def add(self, recording: Recording, found: dict[str, Any]) -> None:
         """Add an answer and append it to the file, so that a killed job need not repeat it."""
-        self.answers[recording.path, recording.size, recording.mtime_ns] = found
+        self.answers[_heard(recording)] = found
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:
@@ -267,6 +287,7 @@ class LanguageCache:
             "schema": _CACHE_SCHEMA,
             "listening": self._identity,
             "path": recording.path,
+            **({"tracks": recording.audio_tracks} if recording.audio_tracks else {}),
             "size": recording.size,
             "mtime_ns": recording.mtime_ns,
             "found": found,
@@ -288,23 +309,23 @@ def identify(
     read, has no language but a ``problem``.
     """
     remembered = LanguageCache(cache, settings)
-    by_path = {recording.path: recording for recording in recordings}
-    fresh = [path for path, recording in by_path.items() if remembered.get(recording) is None]
-    task = IdentifyTask(settings, {path: by_path[path] for path in fresh}, threads)
+    by_name = {_task_name(recording): recording for recording in recordings}
+    fresh = [name for name, recording in by_name.items() if remembered.get(recording) is None]
+    task = IdentifyTask(settings, {name: by_name[name] for name in fresh}, threads)
 
-    def store(path: str, looked: FileOutcome) -> None:
+    def store(name: str, looked: FileOutcome) -> None:
         if looked.facts is not None:
-            remembered.add(by_path[path], looked.facts)
+            remembered.add(by_name[name], looked.facts)
 
-    sizes = {path: by_path[path].size for path in fresh}
+    sizes = {name: by_name[name].size for name in fresh}
     looked = run_isolated(
         fresh, processes=processes, inspect=task, timeout=_TIMEOUT, sizes=sizes, is_long=True, on_outcome=store
     )
-    remembered.keep_only(list(by_path.values()))
+    remembered.keep_only(list(by_name.values()))
     found = {}
     for recording in recordings:
         facts = remembered.get(recording)
-        reason = looked[recording.path].reason if facts is None else None
+        reason = looked[_task_name(recording)].reason if facts is None else None
         found[recording.recording] = unknown(reason or "") if facts is None else from_json(Identified, facts)
     return found
 

@@ -39,9 +39,13 @@ def newest_reports(results: Path, model_hash: str) -> list[dict[str, Any]]:
 
 
 def measured_speed(results: Path, model_hash: str) -> float | None:
-    """Returns the multiple of real time per core of finished shards of this model; ``None`` without any."""
+    """Returns the multiple of real time per core of finished shards of this model on CPUs; ``None`` without any.
+
+    What a GPU did in a second says nothing about a core.
+    """
     reports = newest_reports(results, model_hash)
-    seconds = sum(report["worker_seconds"] * report["made"]["threads"] for report in reports)
+    reports = [report for report in reports if (report.get("made") or {}).get("device") == "cpu"]
+    seconds = sum(report["worker_seconds"] * report["made"].get("threads", 1) for report in reports)
     return sum(report["audio_seconds"] for report in reports) / seconds if seconds else None
 
 
@@ -52,4 +56,4 @@ def expected_speed(model_dir: Path, results: Path) -> tuple[float, str]:
     known = measured_speed(results, model_hash(model_dir))
     if known:
         return known, "measured on finished shards"
-    return rule_of_thumb((model_dir / "model.bin").stat().st_size), "a rule of thumb, nothing measured yet"
+    return rule_of_thumb((model_dir / "model.bin").stat().st_size), "a rule of thumb, nothing measured on a CPU yet"

@@ -22,10 +22,13 @@ class Workers:
     warnings: tuple[str, ...] = ()
 
 
-def decoding_workers(arguments: argparse.Namespace, share: NodeShare, planned_hash: str) -> Workers:
+def decoding_workers(
+    arguments: argparse.Namespace, share: NodeShare, planned_hash: str, encoder: str = "auto"
+) -> Workers:
     """Returns the processes that decode on this rank: chooses the device, and divides cores and GPUs among processes.
 
-    ``arguments``: of the command `transcribe`. ``planned_hash``: content hash of the model in ``arguments.model_dir``.
+    ``arguments``: of the command `transcribe`. ``planned_hash``: content hash of the model in ``arguments.model_dir``;
+    ``encoder``: the run's option, for the known clip.
 
     A rank whose device cannot be used has no process, if other ranks can do its work. Alone, it raises the error.
     """
@@ -42,6 +45,7 @@ def decoding_workers(arguments: argparse.Namespace, share: NodeShare, planned_ha
         store=str(arguments.store),
         own_store=str(RunFolder(arguments.run_dir).own_store),
         examine=arguments.examine == "yes",
+        encoder=encoder,
     )
     if arguments.device == "cuda" and share.gpus == []:
         # There are more ranks than GPUs on this node: this one has nothing to decode on.

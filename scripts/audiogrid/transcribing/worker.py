@@ -30,7 +30,7 @@ class WorkerSettings:
     """What a worker process needs once, at its start.
 
     ``model_hash``: of the model that the plan was made for; ``device``: ``cpu`` or ``cuda``; ``gpus``: UUIDs, of which
-    each process gets one; ``batch_size``: 0 = choose; ``examine``: decode a known clip first; ``why``: the reason for
+    each process gets one; ``batch_size``: 0 = choose; ``examine``: decode a known clip first, with ``encoder``; ``why``: the reason for
     the choice of device; ``reserve``: processes on the CPU, and threads of each, that take over when all GPUs have
     failed (0: none); ``own_store``: takes results that ``store`` does not let this user write. ``program``: the module
     whose ``start``, ``ready`` and ``work`` the process runs.
@@ -45,6 +45,7 @@ class WorkerSettings:
     store: str
     own_store: str
     examine: bool = False
+    encoder: str = "auto"
     gpus: tuple[str, ...] = ()
     why: str = ""
     reserve: tuple[int, int] = (0, 0)
@@ -127,7 +128,7 @@ def open_checked_engine(settings: WorkerSettings) -> AdaptiveEngine:
     if settings.examine:
         from audiogrid.hardware.known_clip import check_model
 
-        check_model(engine)
+        check_model(engine, settings.encoder)
     return engine
 
 

@@ -186,6 +186,65 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_are_heard(tmp_path: 
 
 
 @pytest.mark.parametrize(
+    "names",
+    ["1.mp3 2.flac", "1.mp3 2.wav", "1.mp3 2.m4a", "1.aac 2.mp3", "1.mp3 2.ogg 3.mp3", "1.aac 2.wav 3.flac", "1.m4a 2.aac",
+     "1.wav 2.aac", "1.ac3 2.aac"],
+)  # fmt: skip
+def test_files_of_different_formats_joined_into_one_are_all_heard(tmp_path: Path, names: str) -> None:
+    codecs = {"mp3": "libmp3lame", "wav": "pcm_s16le", "m4a": "aac", "ogg": "flac"}
+    parts = [
+        encode(tmp_path / name, FOUR, codecs.get(name[2:], name[2:]), rate=(44_100, 48_000, 32_000)[number])
+        for number, name in enumerate(names.split())
+    ]
+    path = _joined(tmp_path / f"all{parts[0].suffix}", *parts)
+
+    facts, pcm, note = _heard(path)
+
+    assert _bursts(pcm[0]) == 4 * len(parts)
+    assert facts.remarks == [f"{len(parts)} files joined into one; all of them are read"]
+    assert facts.note is None and note is None
+
+
+def test_a_link_that_was_cut_off_does_not_hide_the_next_one(tmp_path: Path) -> None:
+    first = encode(tmp_path / "1.ogg", SIX, "flac", rate=RATE)
+    first.write_bytes(first.read_bytes()[:-700])
+    path = _joined(tmp_path / "chain.ogg", first, encode(tmp_path / "2.ogg", FOUR, "flac", rate=44_100))
+    assert find_parts(path).parts[1].start == first.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "mark", "offset", "value"),
+    [
+        ("au", "pcm_s16be", b".snd", 8, bytes(4)),
+        ("au", "pcm_s16be", b".snd", 8, b"\xff" * 4),
+        ("w64", "pcm_s16le", b"data", 16, bytes(8)),
+        ("caf", "pcm_s16le", b"data", 4, b"\xff" * 8),
+        ("wav", "pcm_s16le", b"data", 4, bytes(4)),
+        ("wav", "pcm_s16le", b"data", 4, b"\xff" * 4),
+    ],
+)
+def test_a_length_that_was_never_filled_in_is_no_damage(tmp_path: Path, suffix, codec, mark, offset, value) -> None:
+    path = _set(encode(tmp_path / f"a.{suffix}", SIX, codec, rate=RATE), mark, offset, value)
+
+    facts, pcm, note = _heard(path)
+
+    assert np.array_equal(pcm[0], SIX)
+    assert facts.note is None and note is None
+
+
+def test_media_data_that_an_mp4_does_not_mention_are_named(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.m4a", SIX, "aac", bit_rate=64_000)
+    whole = path.read_bytes()
+    assert find_parts(path).notes == ()
+    path.write_bytes(whole + struct.pack(">I", 60_008) + b"mdat" + bytes(60_000))
+    assert "of its media data (60000 bytes) are not in its index" in find_parts(path).notes[0]
+    path.write_bytes(whole + np.random.default_rng(1).bytes(50_000))
+    assert find_parts(path).notes == ("50000 bytes at its end belong to no part of the file and are not read",)
+    path.write_bytes(whole + b"TAG" + bytes(125))
+    assert find_parts(path).notes == ()
+
+
+@pytest.mark.parametrize(
     ("first", "second"),
     [(("1.ts", "aac"), ("2.ts", "mp2")), (("1.ts", "mp2"), ("2.ts", "ac3"))],
 )

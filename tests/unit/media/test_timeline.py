@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -125,9 +126,27 @@ def _late_packets(path: Path) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class _Packet:
+    """Stand-in for a packet of 200 bytes and 25 ms."""
+
+    pos: int
+    pts: int
+    size: int = 200
+    duration: int = 25
+    dts: int | None = None
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.size)
+
+
 def _apev2() -> bytes:
     item = struct.pack("<II", 4, 0) + b"Title\0part"
-    return b"APETAGEX" + struct.pack("<IIII", 2_000, 32 + len(item), 1, 0xA0000000) + bytes(8) + item
+    header, footer = (
+        b"APETAGEX" + struct.pack("<IIII", 2_000, 32 + len(item), 1, flags) + bytes(8)
+        for flags in (0xA0000000, 0x80000000)
+    )
+    return header + item + footer
 
 
 def _id3v2(size: int) -> bytes:
@@ -158,6 +177,23 @@ def test_tags_inside_a_podcast_are_no_damage(tmp_path: Path, kind: str, suffix: 
     assert packets == pytest.approx(12, abs=0.3) and decoded == pytest.approx(12, abs=0.3)
 
 
+@pytest.mark.parametrize("suffix", ["mp3", "aac"])
+def test_pictures_in_tags_are_no_sound(tmp_path: Path, suffix: str) -> None:
+    """Their bytes may look like frames, and several tags may follow each other."""
+    codec = "libmp3lame" if suffix == "mp3" else "aac"
+    part = encode(tmp_path / f"1.{suffix}", bursts(4), codec, bit_rate=64_000).read_bytes()
+    frame = part[part.find(b"\xff", 200) :][:300]
+    picture = bytearray(_id3v2(16_000))
+    picture[40:-1_000] = (frame * 60)[: len(picture) - 1_040]
+    path = tmp_path / f"podcast.{suffix}"
+    path.write_bytes(part + TAGS["ape"] + TAGS["lyrics3"] + TAGS["id3v1"] + bytes(picture) + part)
+
+    packets, decoded, _, note = _both(path)
+
+    assert note is None
+    assert packets == pytest.approx(8, abs=0.3) and decoded == pytest.approx(8, abs=0.3)
+
+
 @pytest.mark.parametrize("between", [TAGS["large id3v2"], bytes(9_010)])
 @pytest.mark.parametrize("offset", [0, 5_000])
 def test_bytes_that_a_demuxer_passes_over_are_looked_at_where_they_lie(
@@ -175,7 +211,7 @@ def test_bytes_that_a_demuxer_passes_over_are_looked_at_where_they_lie(
 
     for number in range(40):
         position = number * 200 + (len(between) if number >= 20 else 0)
-        timeline.account(SimpleNamespace(size=200, pos=position, duration=25, pts=number * 25, dts=None))
+        timeline.account(_Packet(position, number * 25))
 
     lost = 0.0 if is_tag else len(between) / 200 * 0.025
     assert timeline.place(1_000) == pytest.approx(1.0 + lost)

@@ -79,7 +79,7 @@ def test_a_file_that_ends_early_or_late_is_no_trouble(monkeypatch):
 class AllEnglish:
     """Stand-in for a model."""
 
-    def encode(self, audio: list[np.ndarray]) -> list[np.ndarray]:
+    def encode(self, audio: list[np.ndarray], encoder: str = "auto") -> list[np.ndarray]:
         return audio
 
     def languages(self, encoded: list[np.ndarray]) -> list[dict[str, float]]:

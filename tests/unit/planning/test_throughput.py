@@ -10,10 +10,12 @@ from audiogrid.planning.throughput import measured_speed, rule_of_thumb
 HOUR = 3600 * SAMPLE_RATE
 
 
-def report(results, name, *, model="m", decoded=5, audio=600.0, workers=30.0, seconds=20.0, threads=1, at=0):
+def report(
+    results, name, *, model="m", decoded=5, audio=600.0, workers=30.0, seconds=20.0, threads=1, device="cpu", at=0
+):
     path = results / "run" / "shards" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = {"threads": threads}
+    made = {"threads": threads, "device": device}
     facts = {"model_hash": model, "decoded": decoded, "audio_seconds": audio, "worker_seconds": workers}
     path.write_text(json.dumps({**facts, "seconds": seconds, "made": made}))
     os.utime(path, (at, at))
@@ -27,6 +29,13 @@ def test_speed_per_core_is_measured_on_shards_that_decoded_with_this_model(tmp_p
     report(tmp_path, "s0004", decoded=0, audio=1e9)
     (tmp_path / "run" / "shards" / "s0005.json").write_text("{")
     assert measured_speed(tmp_path, "m") == pytest.approx(1200 / 90)
+
+
+def test_what_a_gpu_did_is_not_the_speed_of_a_core(tmp_path):
+    report(tmp_path, "s0001", device="cuda", audio=6000.0)
+    assert measured_speed(tmp_path, "m") is None
+    report(tmp_path, "s0002")
+    assert measured_speed(tmp_path, "m") == pytest.approx(20)
 
 
 def test_only_the_newest_reports_count(tmp_path):

@@ -1,0 +1,83 @@
+"""Follows the frames of a file of bare audio frames (MP3, AAC, AC-3) and finds what else is in it.
+
+Such files have no index: they are joined with ``cat``, tags and all, and FFmpeg reads them as what they began as. Each
+header of a frame gives its length, so that what is in another format stands out, and so do tags: the pictures in them
+hold bytes that look like frames, and FFmpeg would play them.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from dataclasses import dataclass, field
+
+from audiogrid.media.audio_frames import frame_at, frames_begin
+from audiogrid.media.signatures import begins_media, behind_tags
+
+# Changes and tags that are looked for at most.
+_MOST = 10_000
+# What may begin a frame, and what else may begin a tag or a media file.
+_SYNC = rb"\xff[\xe0-\xff]|\x0b\x77"
+_FRAME = re.compile(_SYNC, re.DOTALL)
+_MARKS = re.compile(
+    _SYNC + rb"|ID3[\x02-\x04]|APETAGEX|RIFF|RF64|BW64|RIFX|FORM|fLaC|OggS\x00\x02|caff|FLV\x01"
+    rb"|\x1a\x45\xdf\xa3|\x30\x26\xb2\x75|\x00...ftyp",
+    re.DOTALL,
+)
+
+
+@dataclass
+class FrameStream:
+    """What is in a file of frames, as places in the file.
+
+    ``changes``: where it goes on in another format. ``tags``: tags between frames in which there are bytes that look
+    like frames.
+    """
+
+    changes: list[int] = field(default_factory=list)
+    tags: list[tuple[int, int]] = field(default_factory=list)
+
+
+def follow_frames(data: mmap.mmap, start: int = 0) -> FrameStream:
+    """Returns what is in the file that begins at ``start``; nothing unless it begins with frames, perhaps behind tags.
+
+    What follows a media file with a header is not looked at.
+    """
+    size = len(data)
+
+    def read(place: int, count: int) -> bytes:
+        return data[place : place + count]
+
+    def head_at(place: int) -> bytes:
+        return data[place : place + 7]
+
+    at = behind_tags(read, start)
+    kind = frames_begin(head_at, at, size)
+    found = FrameStream()
+    in_step = True
+    while kind is not None and at < size and len(found.changes) + len(found.tags) < _MOST:
+        frame = frame_at(head_at(at)) if in_step else None
+        if frame is not None and frame[0] == kind:
+            at += frame[1]
+            continue
+        before, at = at, behind_tags(read, at)
+        if at > before and _looks_like_frames(data, before, at):
+            found.tags.append((before, min(at, size)))
+        if begins_media(read(at, 32)):
+            found.changes.append(at)
+            break
+        other = frames_begin(head_at, at, size)
+        in_step = other is not None
+        if other is not None and other != kind:
+            found.changes.append(at)
+            kind = other
+        if not in_step and at == before:
+            mark = _MARKS.search(data, at + 1)
+            if mark is None:
+                break
+            at = mark.start()
+    return found
+
+
+def _looks_like_frames(data: mmap.mmap, start: int, end: int) -> bool:
+    return any(frame_at(data[match.start() : match.start() + 7]) for match in _FRAME.finditer(data, start, end))
