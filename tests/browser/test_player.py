@@ -149,6 +149,31 @@ def test_doubtful_words_marks_passages_and_speakers_are_told_apart(browser, tmp_
     assert [link.text for link in browser.all(".downloads a")] == ["txt", "srt"]
 
 
+def test_passages_find_their_channel_whatever_its_speakers_are_called(browser, tmp_path):
+    write_media(tmp_path / "talk.mp3", tone(60))
+    segments = [
+        {**part, "speaker": ("Anna", "Bert")[number % 2], "chunk": f"talk.c{number % 2}.0000"}
+        for number, part in enumerate(spoken(120))
+    ]
+    (window,) = document("")["windows"]
+    windows = [{**window, "speaker": "Channel 1", "chunk": "talk.c0.0000", "start": 20.0, "end": 22.5}]
+    seams = [{"at": 4.95, "kind": "hard", "margin": 1.0, "speaker": "Channel 2", "channel": 1}]
+    more = {"segments": segments, "windows": windows, "seams": seams, "tracks": [2]}
+    browser.open(write_page(tmp_path, str(tmp_path / "talk.mp3"), **more))
+    browser.until("document.querySelectorAll('#text .w').length === 120")
+    assert browser.js("[...document.querySelectorAll('#text .w.again')].map((w) => Number(w.dataset.w))") == [
+        40,
+        41,
+        42,
+        43,
+        44,
+    ]
+    assert browser.one("#text .seam").get_attribute("title").startswith("0:04: cut where somebody")
+    # The player has one track only, so the browser's choice cannot be changed.
+    assert "-map 0:a:1" in browser.one("#tracks").text
+    assert browser.errors() == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1100])
 def test_layouts_hold_and_can_be_read(browser, tmp_path, width, scheme):

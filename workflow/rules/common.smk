@@ -262,7 +262,12 @@ handlers.register(
         warn=logger.warning,
         quiet_terminal=quiet_terminal,
         check_machine=lambda: check_machine(
-            SETTINGS, workflow.executor_plugin.name, on_cluster(), set(workflow.dag_settings.targets), logger.warning
+            SETTINGS,
+            workflow.executor_plugin.name,
+            on_cluster(),
+            set(workflow.dag_settings.targets),
+            logger.warning,
+            ALL_MODELS,
         ),
     )
 )

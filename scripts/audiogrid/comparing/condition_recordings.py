@@ -68,7 +68,7 @@ def _remembered(folder: Path) -> dict[str, dict[str, Any]]:
     """Returns the files made by earlier jobs and unchanged since: recipe -> facts."""
     found: dict[str, dict[str, Any]] = {}
     try:
-        lines = (folder / _MADE).read_text(encoding="utf-8").splitlines()
+        lines = (folder / _MADE).read_text(encoding="utf-8").split("\n")
     except OSError:
         return found
     for line in lines:

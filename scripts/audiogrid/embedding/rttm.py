@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ class GivenTurns:
 
 
 def _row(path: Path, number: int, line: str) -> tuple[str, float, float, str]:
-    cells = line.split()
+    cells = _cells(line)
     try:
         start, duration = float(cells[3]), float(cells[4])
         name = cells[7]
@@ -38,6 +39,11 @@ def _row(path: Path, number: int, line: str) -> tuple[str, float, float, str]:
     return cells[1], start, duration, name
 
 
+def _cells(line: str) -> list[str]:
+    """The fields of a line, between blanks and tabs; names may hold other characters that count as spaces."""
+    return [cell for cell in re.split(r"[ \t]+", line) if cell]
+
+
 def read_rttm(path: Path, recording: str, samples: int, stem: str = "") -> GivenTurns:
     """The turns of ``recording`` (its id, or ``stem``, its file's name) in an RTTM file. ``samples``: its length.
 
@@ -45,13 +51,14 @@ def read_rttm(path: Path, recording: str, samples: int, stem: str = "") -> Given
     no RTTM, or is of other recordings.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        # Only these end a line: a name may hold others that `str.splitlines` takes for an end.
+        lines = re.split(r"\r\n|\n|\r", path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"rttm: {path} cannot be read ({error}): name a readable file with UTF-8 text") from error
     rows = [
         _row(path, number, line)
         for number, line in enumerate(lines, 1)
-        if line.strip() and not line.startswith(";") and line.split()[0].upper() == "SPEAKER"
+        if line.strip() and not line.startswith(";") and _cells(line)[0].upper() == "SPEAKER"
     ]
     if not rows:
         raise InputError(f"rttm: {path} has no SPEAKER lines: name a file that says who speaks when")

@@ -8,6 +8,7 @@ from typing import Any
 
 from audiogrid.export.cue_lines import ends_sentence
 from audiogrid.export.spoken_words import spoken_segments, text_of
+from audiogrid.records.chunks import channel_of_chunk
 
 #: A pause after which a new paragraph begins, in seconds.
 PAUSE = 2.0
@@ -19,12 +20,16 @@ LENGTH, LONGEST = 420, 1200
 
 @dataclass
 class Paragraph:
-    """Words of one speaker, or a gap. ``words``: as in ``spoken_segments``."""
+    """Words of one speaker on one channel, or a gap. ``words``: as in ``spoken_segments``.
+
+    ``channel``: from 0, where channels were transcribed apart.
+    """
 
     speaker: str | None
     words: list[Mapping[str, Any]] = field(default_factory=list)
     gap: Mapping[str, Any] | None = None
     length: int = 0
+    channel: int | None = None
 
     @property
     def start(self) -> float:
@@ -59,13 +64,15 @@ def make_paragraphs(document: Mapping[str, Any]) -> list[Paragraph]:
     entries += [(gap["start"], 1, gap) for gap in document["gaps"]]
     found: list[Paragraph] = []
     for _, is_gap, entry in sorted(entries, key=lambda entry: entry[:2]):
+        who = entry.get("speaker")
+        channel = channel_of_chunk(document.get("recording", ""), entry.get("chunk", ""))
         if is_gap:
-            found.append(Paragraph(entry.get("speaker"), gap=entry))
+            found.append(Paragraph(who, gap=entry, channel=channel))
             continue
         for word in entry["words"]:
             last = found[-1] if found else None
-            if last is None or last.gap or last.speaker != entry.get("speaker") or _is_full(last, word):
-                last = Paragraph(entry.get("speaker"))
+            if last is None or last.gap or (last.speaker, last.channel) != (who, channel) or _is_full(last, word):
+                last = Paragraph(who, channel=channel)
                 found.append(last)
             last.words.append(word)
             last.length += len(word["word"])

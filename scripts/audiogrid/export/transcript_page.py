@@ -15,6 +15,7 @@ from audiogrid.export.media_links import may_have_picture
 from audiogrid.export.paragraphs import make_paragraphs, texts_of
 from audiogrid.export.provenance import model_names
 from audiogrid.export.template import render
+from audiogrid.records.chunks import channel_of_chunk
 
 
 def _milliseconds(seconds: float) -> int:
@@ -38,13 +39,14 @@ def word_numbers(words: Sequence[Mapping[str, Any]]) -> list[int]:
     return numbers
 
 
-def _passage(window: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a flagged window as the page shows it."""
+def _passage(window: Mapping[str, Any], recording: str) -> dict[str, Any]:
+    """Returns a flagged window of a recording as the page shows it."""
     others = [reading["text"] for reading in window["readings"] if reading["path"] != window["kept"]]
     return {
         "start": _milliseconds(window["start"]),
         "end": _milliseconds(window["end"]),
         "speaker": window.get("speaker"),
+        "channel": channel_of_chunk(recording, window.get("chunk", "")),
         "flags": [flag.replace("_", " ") for flag in window["flags"]],
         "replaced": bool(window["readings"]) and window["kept"] != window["readings"][0]["path"],
         "read": len(window["readings"]),
@@ -57,6 +59,7 @@ def _seam(seam: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "at": _milliseconds(seam["at"]),
         "speaker": seam.get("speaker"),
+        "channel": seam.get("channel"),
         "hard": seam["kind"] == "hard",
         "about": kinds.get(seam["kind"], "cut in a pause"),
     }
@@ -73,14 +76,16 @@ def render_page(document: Mapping[str, Any], files: Mapping[str, str], media: st
     found = make_paragraphs(document)
     data = {
         "words": [word_numbers(paragraph.words) for paragraph in found],
-        "passages": [_passage(window) for window in document.get("windows", [])],
+        "channels": [paragraph.channel for paragraph in found],
+        "passages": [_passage(window, str(document.get("recording", ""))) for window in document.get("windows", [])],
+        "tracks": document.get("tracks", []),
         "seams": [_seam(seam) for seam in document.get("seams", [])],
     }
     path = str(document.get("path", ""))
     provenance = document.get("provenance", {})
     return render(
         "transcript.html",
-        document={"recording": "", "language": None, "quality": None, "notes": [], **document},
+        document={"recording": "", "language": None, "quality": None, "notes": [], "tracks": [], **document},
         name=clean_text(path.replace("\\", "/").rsplit("/", 1)[-1]),
         paragraphs=found,
         speakers=speakers(document),

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.media.chunk_formats import find_payload, is_chunked
+from audiogrid.media.flac_files import flac_starts
 from audiogrid.media.frame_streams import follow_frames
 from audiogrid.media.mp4_boxes import BOXES, find_mp4_files
 from audiogrid.media.ogg_links import link_starts, may_be_chained
-from audiogrid.media.signatures import ASF_HEADER, EBML_HEADER
+from audiogrid.media.signatures import ASF_HEADER, EBML_HEADER, behind_tags, media_start
 from audiogrid.remote.reader import RemoteFile
 
 MediaFile = Path | RemoteFile
 
 _SEGMENT = b"\x18\x53\x80\x67"
-_FLAC_START = b"fLaC\0\0\0\x22"
 # The size of its header, 9.
 _FLV_HEADER = b"\0\0\0\x09"
 # More links than this are not looked at.
@@ -195,13 +195,13 @@ def _of_one_kind(read: Read, size: int, data: mmap.mmap | None, offset: int) -> 
     if head[:4] == b".snd" and head[8:12] == bytes(4):
         # FFmpeg refuses a length of 0, and reads to the end where the length is unknown.
         return _Found([Part(0, size, ((8, b"\xff" * 4),))])
+    if head[:4] == b"fLaC" or (head[:3] == b"ID3" and read(behind_tags(read, 0), 4) == b"fLaC"):
+        return _joined(flac_starts(read, size, is_remote=data is None, most=_MOST), size)
     if data is None:
         return _Found()
     if head[:4] == b"FLV\x01":
         places = _occurrences(data, b"FLV\x01", offset)
         return _joined([place for place in places if read(place + 5, 4) == _FLV_HEADER], size)
-    if head[:4] == b"fLaC":
-        return _joined(_occurrences(data, _FLAC_START, offset), size)
     frames = follow_frames(data, offset)
     found = _joined([0, *(place - offset for place in frames.changes)], size)
     if frames.tags:
@@ -239,6 +239,8 @@ def _asf_starts(read: Read, size: int) -> list[int]:
         length = int.from_bytes(head[16:24], "little")
         if head[:16] == ASF_HEADER:
             starts.append(position)
+        elif starts and media_start(read, position, size) is not None:
+            return [*starts, position]
         if length < 24:
             break
         position += length
@@ -251,11 +253,13 @@ def _ebml_starts(read: Read, size: int) -> list[int]:
     position = 0
     while position < size and len(starts) < _MOST:
         head = read(position, 12)
-        if len(head) < 5 or not head[4]:
+        if len(head) < 5:
             break
         if head[:4] == EBML_HEADER:
             starts.append(position)
         elif head[:4] != _SEGMENT:
+            return [*starts, position] if media_start(read, position, size) is not None else starts
+        if not head[4]:
             break
         width = 9 - head[4].bit_length()
         length = int.from_bytes(head[4 : 4 + width], "big") & ((1 << 7 * width) - 1)

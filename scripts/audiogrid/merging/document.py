@@ -167,6 +167,7 @@ def _seams(tracks: Sequence[TrackText], names: Mapping[int | None, str | None]) 
             "at": to_seconds(seam.at),
             "margin": to_seconds(seam.margin),
             **_speaker(names[track.channel]),
+            **({} if track.channel is None else {"channel": track.channel}),
         }
         for track in tracks
         for seam in track.stitched.seams
@@ -197,7 +198,8 @@ def build_document(
     """Returns the document of one recording.
 
     ``facts``: its plan entry (``recording``, ``path``, ``channels_mode``; optional ``language``, ``note`` and
-    ``notes``: problems of the file; ``left_out``: settings that have no effect; ``remarks``: other notes).
+    ``notes``: problems of the file; ``left_out``: settings that have no effect; ``remarks``: other notes;
+    ``audio_tracks``: numbers of the tracks that were transcribed, where those are not the one that players take).
     ``provenance``: versions, model and options, and the versions of single chunks; must contain no times, hosts or
     device names. ``speaker_label``: pattern of the channels' names.
     """
@@ -210,6 +212,7 @@ def build_document(
         "path": str(facts["path"]),
         "duration": to_seconds(max((track.samples for track in tracks), default=0)),
         "channels_mode": facts.get("channels_mode", "mix"),
+        **({"tracks": list(facts["audio_tracks"])} if facts.get("audio_tracks") else {}),
         "language": language,
         "language_probability": probability,
         "complete": not gaps,

@@ -193,25 +193,27 @@ def add_speakers(
     """Returns the document with speakers. ``tracks``: by the label of their channel, ``None`` for the mix."""
     segments: list[dict[str, Any]] = []
     for channel, speakers in tracks.items():
-        own = [segment for segment in document["segments"] if segment.get("speaker") == channel]
-        segments += _labelled(own, speakers)
+        said = [segment for segment in document["segments"] if segment.get("speaker") == channel]
+        segments += _labelled(said, speakers)
     segments.sort(key=lambda segment: segment["start"])
     segments = [{**segment, "id": number} for number, segment in enumerate(segments)]
+    # Given turns are those of all channels, and the same on each.
+    own = list(tracks.values())[:1] if source.rttm else list(tracks.values())
     turns = [
         {"start": to_seconds(turn.start), "end": to_seconds(turn.end), "speaker": name}
         for turn, name in sorted(
-            ((turn, speakers.names[turn.speaker]) for speakers in tracks.values() for turn in speakers.turns),
+            ((turn, speakers.names[turn.speaker]) for speakers in own for turn in speakers.turns),
             key=lambda pair: (pair[0].start, pair[0].end, pair[1]),
         )
     ]
-    overlap = sum(overlap_samples(speakers.turns) for speakers in tracks.values())
+    overlap = sum(overlap_samples(speakers.turns) for speakers in own)
     made = {"rttm": Path(source.rttm).name} if source.rttm else {"networks": source.networks}
     notes = [note for speakers in tracks.values() for note in speakers.notes]
     return {
         **document,
         "notes": list(dict.fromkeys([*document["notes"], *notes])),
         "segments": segments,
-        "speakers": [voice for speakers in tracks.values() for voice in _voices(segments, speakers)],
+        "speakers": [voice for speakers in own for voice in _voices(segments, speakers)],
         "turns": turns,
         "quality": {**document["quality"], "overlap_seconds": to_seconds(overlap)},
         "provenance": {**document["provenance"], "speakers": made},

@@ -7,6 +7,7 @@ import csv
 import difflib
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -197,11 +198,11 @@ def _text(table: Path) -> str:
 def _records(table: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """The header in lower case, and the rows with their line numbers (the header is line 1)."""
     text = _text(table)
-    lines = text.splitlines()
-    if not lines or not lines[0].strip():
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    if not first.strip():
         raise InputError(f"{table} has no header: its first line must name the columns, {', '.join(COLUMNS)}")
-    delimiter = _delimiter(lines[0], table)
-    header = [name.strip().lower() for name in next(csv.reader([lines[0]], delimiter=delimiter))]
+    delimiter = _delimiter(first, table)
+    header = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter))]
     _check_header(header, table)
     return header, _rows(text, delimiter, table)
 

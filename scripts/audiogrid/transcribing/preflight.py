@@ -19,6 +19,8 @@ from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.extras import install_command
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.hardware.device_choice import GpuSearch, find_gpus
+from audiogrid.models.conversion import is_checkpoint, require_converter
+from audiogrid.models.registry import RECORD_NAME
 from audiogrid.transcribing.mpi_launch import is_mpi
 from audiogrid.transcribing.mpi_library import Mpi, fetch_mpi, find_mpi
 
@@ -32,12 +34,15 @@ def check_machine(
     on_cluster: bool,
     targets: Collection[str],
     warn: Callable[[str], None],
+    models: Mapping[str, str] | None = None,
 ) -> None:
     """Raise ``InputError`` or ``RetryableError`` if this machine lacks something that the run needs.
 
     ``settings``: the resolved configuration; ``executor``: of Snakemake (``local``, ``slurm``); ``targets``: what
-    Snakemake was asked for; ``warn`` gets a line about what is done without being asked for.
+    Snakemake was asked for; ``warn`` gets a line about what is done without being asked for; ``models``: folder in
+    ``models/`` -> model as the configuration names it.
     """
+    check_converter(models or {})
     if "plan" in targets:
         return
     if executor == "slurm":
@@ -54,6 +59,13 @@ def check_extra(module: str, extra: str, wanted_by: str) -> None:
     """Raise ``InputError`` if a module of an extra of the project is not installed."""
     if find_spec(module) is None:
         raise InputError(f"{wanted_by} needs {module}, which is not installed: run {install_command(extra)}")
+
+
+def check_converter(models: Mapping[str, str], staged: Path = Path("models")) -> None:
+    """Raise ``InputError`` if a folder with a checkpoint has to be converted and the packages for it are missing."""
+    for name, value in models.items():
+        if not (staged / name / RECORD_NAME).is_file() and is_checkpoint(Path(value).expanduser()):
+            require_converter(value)
 
 
 def check_slurm(timeout: float = SLURM_SECONDS) -> None:

@@ -32,6 +32,13 @@ def test_turns_keep_their_names_and_gaps(tmp_path: Path) -> None:
     assert found.notes == []
 
 
+def test_names_may_hold_characters_that_unicode_takes_for_spaces_or_ends_of_lines(tmp_path: Path) -> None:
+    names = ["田中\u3000一郎", "a\u2028b", "c\x85d", "e\x0bf"]
+    found = read(tmp_path, *(line(2 * number, 1, name) for number, name in enumerate(names)))
+    assert found.names == names
+    assert read(tmp_path, line(0, 1, "a").replace("\n", "\r\n"), line(3, 1, "b")).names == ["a", "b"]
+
+
 def test_of_several_recordings_only_the_right_one_counts(tmp_path: Path) -> None:
     found = read(tmp_path, line(1, 2, "a", "other"), line(3, 1, "b"), line(5, 1, "c", "third"))
     assert found.names == ["b"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from audiogrid.media.file_parts import find_parts
+from audiogrid.media.flac_files import flac_starts
 from audiogrid.media.pcm_stream import stream_pcm
 from audiogrid.probing.media_facts import MediaFacts, probe_media
 from bad_media import RATE, bursts, encode, write_wav
@@ -187,13 +188,19 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_are_heard(tmp_path: 
 
 @pytest.mark.parametrize(
     "names",
-    ["1.mp3 2.flac", "1.mp3 2.wav", "1.mp3 2.m4a", "1.aac 2.mp3", "1.mp3 2.ogg 3.mp3", "1.aac 2.wav 3.flac", "1.m4a 2.aac",
-     "1.wav 2.aac", "1.ac3 2.aac"],
+    ["1.mp3 2.flac", "1.mp3 2.wav", "1.mp3 2.m4a", "1.aac 2.mp3", "1.mp3 2.ogg 3.mp3", "1.aac 2.wav 3.flac",
+     "1.m4a 2.aac", "1.wav 2.aac", "1.ac3 2.aac", "1.flac 2.mp3", "1.flac 2.wav", "1.mkv 2.mp3", "1.wma 2.wav"],
 )  # fmt: skip
 def test_files_of_different_formats_joined_into_one_are_all_heard(tmp_path: Path, names: str) -> None:
-    codecs = {"mp3": "libmp3lame", "wav": "pcm_s16le", "m4a": "aac", "ogg": "flac"}
+    codecs = {"mp3": "libmp3lame", "wav": "pcm_s16le", "m4a": "aac", "ogg": "flac", "mkv": "aac", "wma": "wmav2"}
     parts = [
-        encode(tmp_path / name, FOUR, codecs.get(name[2:], name[2:]), rate=(44_100, 48_000, 32_000)[number])
+        encode(
+            tmp_path / name,
+            FOUR,
+            codecs.get(name[2:], name[2:]),
+            rate=(44_100, 48_000, 32_000)[number],
+            bit_rate=96_000,
+        )
         for number, name in enumerate(names.split())
     ]
     path = _joined(tmp_path / f"all{parts[0].suffix}", *parts)
@@ -203,6 +210,28 @@ def test_files_of_different_formats_joined_into_one_are_all_heard(tmp_path: Path
     assert _bursts(pcm[0]) == 4 * len(parts)
     assert facts.remarks == [f"{len(parts)} files joined into one; all of them are read"]
     assert facts.note is None and note is None
+
+
+@pytest.mark.parametrize("lengths", [(40,), (40, 40), (40, 3), (3, 40), (20, 20, 20)])
+def test_a_remote_flac_is_read_whole_only_where_its_samples_do_not_count_through(tmp_path: Path, lengths) -> None:
+    noise = np.random.default_rng(1).integers(-20_000, 20_000, 40 * RATE).astype(np.int16)
+    parts = [
+        encode(tmp_path / f"{number}.flac", noise[: seconds * RATE], "flac", rate=RATE)
+        for number, seconds in enumerate(lengths)
+    ]
+    data = _joined(tmp_path / "all.flac", *parts).read_bytes()
+    fetched = 0
+
+    def read(offset: int, count: int) -> bytes:
+        nonlocal fetched
+        fetched += len(data[offset : offset + count])
+        return data[offset : offset + count]
+
+    starts = flac_starts(read, len(data), is_remote=True, most=9)
+
+    sizes = [part.stat().st_size for part in parts]
+    assert starts == [sum(sizes[:number]) for number in range(len(sizes))]
+    assert len(lengths) > 1 or fetched < 450_000 < len(data) / 2
 
 
 def test_a_link_that_was_cut_off_does_not_hide_the_next_one(tmp_path: Path) -> None:

@@ -158,3 +158,20 @@ def test_a_table_row_decides_over_the_configuration(tmp_path: Path) -> None:
     given = speaker_source(recording(rttm="who.rttm"), VoiceStore(tmp_path), "none")
     assert given is not None
     assert given.rttm == "who.rttm"
+
+
+def test_given_turns_stand_once_however_many_channels_there_are() -> None:
+    """A file with turns says of the whole recording who speaks when; each channel is labelled by it."""
+    given = TrackSpeakers([turn(0, 3, 0), turn(3, 6, 1)], ["Anna", "Bert"])
+    whole = document(
+        segment(0, "one", "two", speaker="Channel 1"), segment(3.1, "three", speaker="Channel 2"), mode="split"
+    )
+    source = SpeakerSource(SpeakerCount(), lambda chunk: None, "networks", rttm="who.rttm")
+    found = add_speakers(whole, {"Channel 1": given, "Channel 2": given}, source)
+    assert [one["speaker"] for one in found["segments"]] == ["Anna", "Bert"]
+    assert [one["speaker"] for one in found["turns"]] == ["Anna", "Bert"]
+    assert [(one["speaker"], one["words"], one["turns"]) for one in found["speakers"]] == [
+        ("Anna", 2, 1),
+        ("Bert", 1, 1),
+    ]
+    assert found["quality"]["overlap_seconds"] == 0

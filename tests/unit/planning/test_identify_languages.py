@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -201,3 +201,31 @@ def test_a_model_for_english_tells_no_languages_apart(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert "knows English only" in done.stderr and "identify: {model: base}" in done.stderr
+
+
+def test_what_is_heard_on_another_track_or_with_another_encoder_is_another_answer(tmp_path, monkeypatch):
+    """A file may stand in a table twice, with two tracks."""
+    monkeypatch.setattr(module, "IdentifyTask", Tracks)
+    first = replace(recording(tmp_path / "film.wav", np.zeros(9, np.int16)), audio_tracks=[2])
+    second = replace(first, recording="other", audio_tracks=[3])
+    cache = tmp_path / "cache.jsonl"
+    settings = IdentifySettings("m", "h", 3, 0.25)
+    for _ in range(2):
+        found = identify([first, second], settings, processes=1, threads=1, cache=cache)
+        assert {name: one.language for name, one in found.items()} == {"film": "de", "other": "fr"}
+        # The second time nothing is listened to.
+        monkeypatch.setattr(module, "IdentifyTask", Deadly)
+    assert IdentifySettings("m", "h", 3, 0.25, "openvino").identity != settings.identity
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Stand-in for a task that hears German on the second track and French elsewhere."""
+
+    settings: IdentifySettings
+    recordings: dict[str, Recording]
+    threads: int = 1
+
+    def __call__(self, path: str) -> FileOutcome:
+        code = "de" if self.recordings[path].audio_tracks == [2] else "fr"
+        return FileOutcome({"language": code, "probability": 1.0, "languages": {code: 1.0}, "windows": []}, None)

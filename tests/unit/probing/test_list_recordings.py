@@ -220,6 +220,16 @@ def test_tables_as_spreadsheets_write_them(tmp_path: Path, name: str, data: byte
     assert (source.recording, source.path, source.language) == ("a_b", str(tmp_path / "a b.wav"), "en")
 
 
+@pytest.mark.parametrize("odd", ["\u2028", "\x0b", "\x85", "\x1e"])
+def test_only_line_feeds_and_returns_end_the_header_of_a_table(tmp_path: Path, odd: str) -> None:
+    name = f"odd{odd}name.wav"
+    (tmp_path / name).touch()
+    (tmp_path / "list.csv").write_text(f"place{odd}of,path\r\nhall{odd}2,{name}\r\n", encoding="utf-8")
+    listing = list_sources(str(tmp_path / "list.csv"))
+    assert [Path(one.path).name for one in listing.sources] == [name]
+    assert listing.sources[0].columns == {f"place{odd}of": f"hall{odd}2"}
+
+
 def test_bad_rows_are_rejected_and_the_others_go_on(tmp_path: Path) -> None:
     _touch(tmp_path, "a.wav", "b.wav", "folder/x.wav")
     text = (

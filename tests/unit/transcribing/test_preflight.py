@@ -90,3 +90,17 @@ def test_a_gpu_that_is_asked_for_must_be_there():
     preflight.check_gpu(lambda: GpuSearch(("GPU-a",)))
     # What a cluster's nodes have cannot be seen from here.
     check(on_cluster=True, device="cuda")
+
+
+def test_a_checkpoint_that_cannot_be_converted_is_told_before_anything_is_staged(tmp_path, monkeypatch):
+    checkpoint = tmp_path / "tuned"
+    checkpoint.mkdir()
+    (checkpoint / "model.safetensors").touch()
+    (checkpoint / "config.json").write_text('{"model_type": "whisper"}')
+    monkeypatch.setattr("audiogrid.models.conversion.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"torch and transformers are missing: run pip install '\.\[convert\]'"):
+        preflight.check_converter({"tuned": str(checkpoint)}, tmp_path / "models")
+    preflight.check_converter({"base": "base"}, tmp_path / "models")
+    (tmp_path / "models" / "tuned").mkdir(parents=True)
+    (tmp_path / "models" / "tuned" / "audiogrid.json").touch()
+    preflight.check_converter({"tuned": str(checkpoint)}, tmp_path / "models")

@@ -32,14 +32,15 @@
   const spans = new Array(data.words.length);
   let hits = [];
   let here = -1;
-  // Passages and seams are those of a channel, or of the whole recording; a channel may have several speakers.
-  const isOf = (part, speaker) => {
-    const channel = part.speaker ?? null;
-    return channel === null || channel === speaker || (speaker ?? "").startsWith(`${channel}, speaker `);
+  // Passages and seams are those of a channel, or of the whole recording. Speakers may have any names.
+  const isOf = (part, n) => {
+    const channel = part.channel ?? null;
+    if (channel !== null && data.channels[n] !== null) return channel === data.channels[n];
+    return (part.speaker ?? null) === null || part.speaker === speakerOf(n);
   };
-  const within = (passage, word, speaker) => {
+  const within = (passage, word, n) => {
     const middle = 500 * (start[word] + end[word]);
-    return passage.start <= middle && middle < passage.end && isOf(passage, speaker);
+    return passage.start <= middle && middle < passage.end && isOf(passage, n);
   };
   const dress = (n) => {
     if (spans[n]) return spans[n];
@@ -49,11 +50,10 @@
     if (!numbers.length) return made;
     const holder = holders[n].querySelector("p");
     const text = holder.textContent;
-    const speaker = speakerOf(n);
     const from = 1000 * start[first[n]];
     const to = 1000 * end[first[n + 1] - 1];
     const near = data.passages.filter((passage) => passage.start < to && passage.end > from);
-    const seams = data.seams.filter((seam) => isOf(seam, speaker));
+    const seams = data.seams.filter((seam) => isOf(seam, n));
     const parts = document.createDocumentFragment();
     let place = 0;
     for (let i = 0; i < numbers.length; i += PER_WORD) {
@@ -75,7 +75,7 @@
       const probability = numbers[i + 2];
       span.className = probability < 50 ? "w low" : probability < 75 ? "w mid" : "w";
       if (probability < 75) span.title = `${probability}% certain`;
-      if (near.some((passage) => passage.read > 1 && within(passage, word, speaker))) span.classList.add("again");
+      if (near.some((passage) => passage.read > 1 && within(passage, word, n))) span.classList.add("again");
       span.dataset.w = word;
       span.textContent = bare;
       parts.append(span);
@@ -152,7 +152,15 @@
     byId("unplayable").hidden = true;
     if (player.tagName === "VIDEO") player.classList.toggle("silent-picture", !player.videoWidth);
     if (virtual) player.currentTime = virtual;
+    chooseTrack();
   });
+  // Only some browsers let a page choose; in the others the notice stays.
+  const chooseTrack = () => {
+    const tracks = [...(player.audioTracks ?? [])];
+    if (data.tracks.length !== 1 || tracks.length < data.tracks[0]) return;
+    tracks.forEach((track, n) => { track.enabled = n + 1 === data.tracks[0]; });
+    byId("tracks").hidden = true;
+  };
   const unplayable = () => {
     playable = false;
     byId("unplayable").hidden = false;
