@@ -222,7 +222,7 @@ class Coordinator:
 
     def _handle(self, rank: RankState, message: object) -> None:
         match message:
-            case Request():
+            case Request() if rank.is_working:
                 rank.requests += 1
                 self._requests.append(rank.rank)
             case Finished(outcome):

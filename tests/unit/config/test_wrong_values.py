@@ -14,10 +14,16 @@ from hypothesis import strategies as st
 
 from audiogrid.config.resolve import load_schema, resolve
 from audiogrid.config.routes import configured_models, identifying_model, needs_identification, parse_routes
+from audiogrid.config.run_settings import RunSettings
 from audiogrid.config.variants import CURRENT, parse_comparison, parse_rollout, with_variant
 from audiogrid.core.errors import InputError
+from audiogrid.decoding.revisions import REVISION, check_revisions
+from audiogrid.media.audio_tracks import parse_tracks
+from audiogrid.merging.merge_bundle import MergeSettings
 from audiogrid.models.registry import load_registry
+from audiogrid.records.speakers import speaker_count
 from audiogrid.remote.publishing import target
+from audiogrid.transcribing.mpi_launch import is_mpi
 from places import ROOT
 
 REGISTRY = load_registry(ROOT / "config" / "models.yaml")
@@ -35,9 +41,11 @@ def keys(rule: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Iterator[tuple[
         yield from keys(inner, (*path, name))
     if isinstance(rule.get("additionalProperties"), Mapping):
         yield from keys(rule["additionalProperties"], (*path, "x"))
-    for inner in [rule.get("items"), *(option.get("items") for option in rule.get("oneOf", []))]:
-        if inner:
-            yield from keys(inner, (*path, 0))
+    if rule.get("items"):
+        yield from keys(rule["items"], (*path, 0))
+    for option in rule.get("oneOf", []):
+        # Sections and lists among several forms of a value.
+        yield from (found for found in keys(option, path) if found != path)
 
 
 PATHS = sorted(set(keys(load_schema())), key=str)
@@ -76,6 +84,16 @@ def check(path: tuple[Any, ...], value: Any) -> None:
         identifying_model(settings_, REGISTRY)
         parse_comparison(settings_)
         parse_rollout(settings_)
+        run = RunSettings(settings_, REGISTRY)
+        for on_cluster in (False, True):
+            run.plan_settings(REVISION, on_cluster=on_cluster)
+            run.compare_settings(REVISION, on_cluster=on_cluster)
+        _ = MergeSettings(**json.loads(run.merge_settings())).cues
+        _ = run.all_models, run.ranks, run.identifies
+        check_revisions(settings_["accept_revisions"])
+        parse_tracks(settings_["tracks"])
+        speaker_count(settings_["speakers"])
+        is_mpi(settings_["mpi"])
         if settings_["publish"]:
             target(settings_["publish"], settings_["run"])
         for name in [CURRENT, *settings_["variants"]]:

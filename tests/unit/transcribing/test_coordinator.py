@@ -137,6 +137,15 @@ def test_a_request_without_an_answer_waits_for_what_another_rank_gives_back():
     assert not stage.coordinator.is_busy()
 
 
+def test_a_request_that_was_under_way_when_its_rank_withdrew_gets_no_task():
+    stage = Stage(tasks=6, processes=(1, 1, 1))
+    stage.tell(1, Withdraw("no decoding process can be started"))
+    stage.tell(1, Request())
+    stage.coordinator.poll()
+    assert stage.heard(1, Assign) == []
+    assert not isinstance(stage.coordinator.next_task(), Wait)
+
+
 def test_few_tasks_go_to_all_nodes_alike():
     stage = Stage(tasks=6, processes=(16, 16, 16))
     mine = [stage.coordinator.next_task() for _ in range(16)]
