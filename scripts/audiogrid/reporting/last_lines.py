@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.notices import read_notices
 
 SHOWN = 5
+_GAPS = re.compile(r"[\d.]+ s in \d+ chunk\(s\) are not transcribed")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def read_run_summary(folder: RunFolder) -> RunSummary:
     if failed:
         lines += _some([f"{row['chunk'] or row['path']}: {row['cause']}" for row in failed])
         lines.append("Run the same command again to try only these.")
-    lacking = [row for row in done if row.get("left_out") and row["recording"] not in gaps]
+    # Gaps alone are told above, with their causes.
+    lacking = [row for row in done if row.get("left_out") and not _GAPS.fullmatch(row["left_out"])]
     if lacking:
         lines.append(f"{len(lacking)} with something left out (column left_out of {folder.summary}):")
         lines += _some([f"{row['recording']}: {row['left_out']}" for row in lacking])

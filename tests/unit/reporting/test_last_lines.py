@@ -45,6 +45,15 @@ def test_rejected_failed_and_gaps_are_counted_apart(folder):
     assert "Run the same command again" in text
 
 
+def test_what_else_a_recording_with_a_gap_lacks_is_told_too(folder):
+    gap = "5.0 s in 1 chunk(s) are not transcribed"
+    for left_out, told in ((gap, False), (f"readable until 0:01:00, where it is cut off; {gap}", True)):
+        folder.summary.write_text(f"recording\tstatus\tleft_out\nb\tgaps\t{left_out}\n")
+        write_failures(folder.failed, [Failure("b", "b.mp3", "b.0000", "left out as a gap")])
+        lines = "\n".join(read_run_summary(folder).lines)
+        assert ("1 with something left out" in lines) == ("readable until" in lines) == told
+
+
 def test_a_shard_that_left_something_out_is_wanted_again(folder):
     path = folder.shards / "s0001.json"
     assert shard_generation(folder, "s0001") == 1
