@@ -7,7 +7,7 @@ import numpy as np
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.media.vad import FRAME
 from audiogrid.splitting.channel_levels import decaying, noise_floor, total_level
-from audiogrid.splitting.channel_statistics import BLOCK, ChannelStatistics
+from audiogrid.splitting.channel_statistics import BLOCK, WINDOW, ChannelStatistics
 
 #: What one channel has of another one comes at most this much later (samples).
 LATEST = SAMPLE_RATE // 5
@@ -38,6 +38,11 @@ _OWN_FRAMES = 5
 _OWN_DB = 8.0
 _ABOVE_NOISE_DB = 10.0
 _LOOSE_FRAMES = 2
+# Correlations, as shares of the highest that the delay allows, from which a window holds nothing but an echo.
+_ONLY_ECHO = 0.95
+_EDGE_OF_ECHO = 0.9
+# Own speech keeps this many frames on both sides: soft sounds begin and end it.
+_KEPT = 8
 
 
 def find_copies(statistics: ChannelStatistics) -> dict[int, int]:
@@ -67,7 +72,59 @@ def partly_same(statistics: ChannelStatistics, channels: list[int]) -> dict[int,
             frames = np.arange(len(statistics.levels(channel))) * FRAME // BLOCK
             known = found[channel][1] if channel in found else False
             found[channel] = source, same[np.minimum(frames, len(same) - 1)] | known
+        later = _later_frames(statistics, source, channel)
+        if later is not None:
+            echo, origin, held = later
+            known = found[echo][1] if echo in found else False
+            found[echo] = origin, held | known
     return found
+
+
+def _later_frames(statistics: ChannelStatistics, one: int, other: int) -> tuple[int, int, np.ndarray] | None:
+    """Returns which of two channels holds an echo of the other, about as loud, that channel, and the frames (bool).
+
+    Only windows count in which both hold the same sound at the delay that all such windows have, and of these only
+    frames that are no louder than the echo: somebody who talks at the same time stays.
+    """
+    likeness = statistics.likeness(one, other)
+    if not len(likeness):
+        return None
+    correlation, delays, level, other_level = likeness.T
+    heard = np.maximum(level, other_level)
+    loud = heard > max(float(heard.max()) - _QUIET_DB, _SILENT_DB)
+    close = loud & (np.abs(correlation) >= _SAME_CORRELATION)
+    if close.sum() < _FEWEST_WINDOWS:
+        return None
+    delay, factor = float(np.median(delays[close])), float(np.median((other_level - level)[close]))
+    alike = close & (np.abs(delays - delay) <= _SAME_DELAY) & (np.abs(other_level - level - factor) <= _SAME_DB)
+    if not _SAME_DELAY < abs(delay) <= LATEST or alike.sum() < _LATER_SHARE * close.sum():
+        return None
+    echo, origin = (other, one) if delay > 0 else (one, other)
+    louder = factor if delay > 0 else -factor
+    if louder > 2 * _SAME_DB:
+        return None
+    mine = statistics.levels(echo)
+
+    def frames(windows: np.ndarray) -> np.ndarray:
+        held = np.repeat(windows, WINDOW // FRAME)[: len(mine)]
+        return np.pad(held, (0, len(mine) - len(held)))
+
+    own = _own_frames(mine, statistics.levels(origin), abs(delay), louder) | frames(loud & ~alike)
+    own = np.convolve(own, np.ones(2 * _KEPT + 1), mode="same") > 0
+    return echo, origin, frames(_nothing_else(alike, np.abs(correlation), round(abs(delay)))) & ~own
+
+
+def _nothing_else(alike: np.ndarray, correlation: np.ndarray, delay: int) -> np.ndarray:
+    """Returns the windows of an echo in which there is nothing but the echo, bool, shape ``(windows,)``.
+
+    What falls out of a window by the delay lowers the correlation, and so does another voice: one that is 10 dB
+    quieter than the echo, to 0.95. Where a sentence begins or ends it is lower, so neighbours may have less.
+    """
+    taper = np.hanning(WINDOW)
+    highest = float((taper[delay:] * taper[: WINDOW - delay]).sum() / np.square(taper).sum())
+    surely = alike & (correlation >= _ONLY_ECHO * highest)
+    beside = np.convolve(surely, np.ones(3), mode="same") > 0
+    return surely | (alike & beside & (correlation >= _EDGE_OF_ECHO * highest))
 
 
 def _same_seconds(

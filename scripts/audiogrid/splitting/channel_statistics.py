@@ -38,6 +38,7 @@ class ChannelStatistics:
     def __init__(self, channels: int) -> None:
         self.channels = channels
         self._held: np.ndarray = np.zeros((channels, 0), np.float32)
+        self._uncorrelated = self._held
         self._levels: list[np.ndarray] = []
         self._products: list[np.ndarray] = []
         self._likeness: dict[tuple[int, int], list[np.ndarray]] = {
@@ -94,7 +95,11 @@ class ChannelStatistics:
         self._correlate(pcm)
 
     def _correlate(self, pcm: np.ndarray) -> None:
-        windows = pcm[:, : pcm.shape[1] // WINDOW * WINDOW].reshape(self.channels, -1, WINDOW)
+        # Windows follow each other without a gap, so that each has its place.
+        pcm = np.concatenate([self._uncorrelated, pcm], axis=1)
+        whole = pcm.shape[1] // WINDOW * WINDOW
+        self._uncorrelated = pcm[:, whole:]
+        windows = pcm[:, :whole].reshape(self.channels, -1, WINDOW)
         level = 10 * np.log10(np.maximum(np.square(windows).mean(axis=-1), 1e-3))
         spectrum = np.fft.rfft(windows * np.hanning(WINDOW))
         for (one, other), found in self._likeness.items():

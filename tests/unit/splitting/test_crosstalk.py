@@ -212,6 +212,25 @@ def test_short_answers_make_a_channel_no_later_copy(quieter, delay, answer):
     assert muted(found, 1, [(start, start + seconds) for start, seconds in ANSWERS]) == 0
 
 
+@pytest.mark.parametrize("delay", [160, 320, 480, -320])
+@pytest.mark.parametrize("quieter", [0, 3])
+def test_an_echo_as_loud_as_its_origin_is_left_to_the_origin_and_answers_stay(quieter, delay):
+    """Also an answer that falls into the echo of a sentence, and a sentence."""
+    pcm = echo_with_answers(quieter, delay, 0)
+    both = (11.0, 12.5)
+    pcm[1, round(both[0] * SECOND) : round(both[1] * SECOND)] += voice(1.5, 21).astype(np.int16)
+    found = analyse(pcm)
+    assert found.copies == {}
+    spans = [(start, start + seconds) for start, seconds in ANSWERS]
+    echo = 1 if delay > 0 else 0
+    assert set(found.gains) == {echo}
+    if delay > 0:
+        assert muted(found, 1, [*spans, both]) == 0
+    sentences = [(5.1 * number + 0.6, 5.1 * number + 3.4) for number in range(9) if number not in (1, 2, 3, 6)]
+    assert muted(found, echo, sentences) > 0.8
+    assert "word for word" in found.remarks()[0]
+
+
 @pytest.mark.parametrize(("quieter", "delay"), ECHOES)
 def test_the_same_echo_without_answers_is_a_copy(quieter, delay):
     assert analyse(echo_with_answers(quieter, delay, 200)).copies == {1: 0}
