@@ -37,6 +37,7 @@ from audiogrid.orchestration.outstanding import is_outstanding
 from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
 from audiogrid.orchestration.tracked_files import tracked_file
+from audiogrid.orchestration.working_folder import check_working_folder
 from audiogrid.planning import job_resources
 from audiogrid.planning.job_resources import JobResources
 from audiogrid.probing.fingerprint import current_listing
@@ -72,6 +73,8 @@ try:
     # The model that identifies languages for routes.
     (IDENTIFYING_MODEL,) = RUN.identifying_model
     IDENTIFIES = RUN.identifies
+    if workflow.is_main_process and not is_read_only(sys.argv):
+        check_working_folder(Path(RESULTS), SNAKEFILE)
     # Only the main process lists the recordings. Jobs on other nodes read the plan.
     LISTING = (
         current_listing(

@@ -1,0 +1,48 @@
+"""Checks that a run can write where it is started, before anything else fails there in a less obvious way."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from pathlib import Path
+
+from audiogrid.core.errors import InputError, RetryableError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+def check_working_folder(results: Path, snakefile: Path, folder: Path | None = None) -> None:
+    """Raise ``InputError`` where the working folder cannot be written, ``RetryableError`` where it has no room.
+
+    ``results``: the run's folder, relative to the working folder; ``snakefile``: of this workflow, for advice;
+    ``folder``: the working folder, if it is not the current one.
+    """
+    try:
+        here = folder or Path.cwd()
+    except FileNotFoundError:
+        raise InputError("The folder in which this was started no longer exists: start it in another one.") from None
+    for place in (here / ".snakemake", here / results / ".state"):
+        try:
+            _try_to_write(place)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise RetryableError(
+                    f"There is no room left in {place.parent} ({error.strerror}): free some, or let {place} be a link "
+                    "to a folder with room. Finished chunks are kept; start again then."
+                ) from None
+            raise InputError(
+                f"{place} cannot be written ({error.strerror}). A run writes results/, models/ and .snakemake/ into "
+                f"the folder that it is started in: start it in a folder of your own, with snakemake -s {snakefile} "
+                "--profile ..., or with audiogrid run."
+            ) from None
+
+
+def _try_to_write(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    attempt = folder / f".tmp-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        # More than a few bytes: a quota lets empty files pass.
+        attempt.write_bytes(bytes(4096))
+    finally:
+        attempt.unlink(missing_ok=True)
