@@ -22,6 +22,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--bundle", required=True)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--settings", type=json.loads, required=True, help="fields of MergeSettings, JSON")
+    parser.add_argument("--corrections", default="", help="folder with what a person changed in transcripts")
     parser.add_argument("--generation", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--log", type=Path)
@@ -31,7 +32,9 @@ def main(argv: list[str]) -> None:
     plan = Plan.read(folder.plan)
     facts = facts_from_reports(folder, plan, arguments.bundle)
     store = Store(arguments.store, folder.own_store)
-    merged = merge_bundle(plan, arguments.bundle, facts, store, MergeSettings(**arguments.settings), folder)
+    settings = MergeSettings(**arguments.settings)
+    corrections = Path(arguments.corrections) if arguments.corrections else None
+    merged = merge_bundle(plan, arguments.bundle, facts, store, settings, folder, corrections)
     for failure in merged.failures:
         log.warning("%s", failure)
     require_all_chunks(merged, folder, plan)

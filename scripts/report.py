@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from audiogrid.core.atomic_files import write_text
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log
+from audiogrid.corrections.corrections_file import list_files
 from audiogrid.merging.merge_bundle import (
     MergedBundle,
     MergeSettings,
@@ -34,29 +36,31 @@ from audiogrid.reporting.report_data import read_report_data
 from audiogrid.reporting.report_page import render_report
 
 
-def _up_to_date(folder: RunFolder, plan: Plan, bundle: str) -> bool:
-    """Whether a bundle was merged from the shard reports that are there now."""
+def _up_to_date(folder: RunFolder, plan: Plan, bundle: str, corrections: Mapping[str, list[Path]]) -> bool:
+    """Whether a bundle was merged from the shard reports and the corrections that are there now."""
     path = folder.merged / f"{bundle}.json"
     reports = [folder.shards / f"{shard}.json" for shard in plan.shards_of_bundle[bundle]]
+    own = [file for name in plan.bundle[bundle].recordings for file in corrections.get(name, ())]
     try:
-        newest = max(report.stat().st_mtime_ns for report in reports)
+        newest = max(file.stat().st_mtime_ns for file in [*reports, *own])
         return path.stat().st_mtime_ns >= newest and is_intact(folder, path)
     except (OSError, ValueError):
         return False
 
 
 def gather(
-    folder: RunFolder, plan: Plan, store: Store, settings: MergeSettings, *, partial: bool
+    folder: RunFolder, plan: Plan, store: Store, settings: MergeSettings, corrections: Path | None, *, partial: bool
 ) -> list[MergedBundle]:
     """Returns the merge result of every bundle; with ``partial`` bundles are merged where they are not yet."""
     found = []
     journals = list_journals(folder.journal) if partial else {}
+    corrected = list_files(corrections) if partial and corrections is not None else {}
     for bundle in plan.bundles:
-        if not partial or _up_to_date(folder, plan, bundle.bundle):
+        if not partial or _up_to_date(folder, plan, bundle.bundle, corrected):
             found.append(MergedBundle.read(folder.merged / f"{bundle.bundle}.json"))
         else:
             facts = facts_from_journals(folder, plan, bundle.bundle, journals)
-            found.append(merge_bundle(plan, bundle.bundle, facts, store, settings, folder))
+            found.append(merge_bundle(plan, bundle.bundle, facts, store, settings, folder, corrections))
     return found
 
 
@@ -65,6 +69,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--run-dir", type=Path, required=True, help="results/<run>")
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--settings", type=json.loads, required=True, help="fields of MergeSettings, JSON")
+    parser.add_argument("--corrections", default="", help="folder with what a person changed in transcripts")
     parser.add_argument("--prices", type=json.loads, default={}, help="fields of Prices, JSON")
     parser.add_argument("--partial", action="store_true", help="the run failed: merge what is complete")
     parser.add_argument("--log", type=Path)
@@ -81,7 +86,9 @@ def main(argv: list[str]) -> None:
     bundles: list[MergedBundle] = []
     if plan is not None:
         settings = MergeSettings(**arguments.settings)
-        bundles = gather(folder, plan, Store(arguments.store, folder.own_store), settings, partial=arguments.partial)
+        store = Store(arguments.store, folder.own_store)
+        corrections = Path(arguments.corrections) if arguments.corrections else None
+        bundles = gather(folder, plan, store, settings, corrections, partial=arguments.partial)
         write_failures(folder.failed, [failure for merged in bundles for failure in merged.failures])
     if plan is not None:
         write_notices(folder, plan, bundles, supersede(folder, plan))

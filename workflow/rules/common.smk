@@ -25,6 +25,7 @@ from audiogrid.config import resolve as configuration
 from audiogrid.config.as_written import as_written
 from audiogrid.config.run_settings import RunSettings
 from audiogrid.core.errors import AudiogridError
+from audiogrid.corrections.tracking import CorrectedFiles
 from audiogrid.decoding.revisions import REVISION, check_revisions
 from audiogrid.embedding.embedders import CAMPPLUS, SPEAKERS_MODEL
 from audiogrid.models.registry import load_registry
@@ -192,9 +193,23 @@ def voices_spec(wildcards):
     return job_inputs.voices_spec(the_plan(), wildcards.shard, SETTINGS["speakers"], CAMPPLUS.identity)
 
 
+CORRECTIONS = CorrectedFiles(Path(SETTINGS["corrections"]))
+
+
+def corrections_of_bundle(wildcards):
+    """Files with corrections of a bundle's recordings; none in a comparison, which compares what models wrote."""
+    return [] if wildcards.part else CORRECTIONS.of(the_plan().bundle[wildcards.bundle].recordings)
+
+
+def corrections_folder(wildcards):
+    """The folder in which a `merge` job looks for corrections; none in a comparison."""
+    return "" if wildcards.part else SETTINGS["corrections"]
+
+
 def merge_settings_of(wildcards):
     """What shapes the transcripts of a bundle beyond their words."""
-    return RUN.merge_settings(wildcards.part, None if wildcards.part else the_plan())
+    settings = RUN.merge_settings(wildcards.part, None if wildcards.part else the_plan())
+    return CORRECTIONS.tracked(settings, corrections_of_bundle(wildcards))
 
 
 def merged_bundles(wildcards):

@@ -1,6 +1,6 @@
 # Per bundle: exactly-once stitching, every wanted format.
 # INPUTS   shards/<shard>.json of the shards that hold its chunks, voices/<shard>.json where speakers are asked for;
-#          results come from the store
+#          results come from the store; corrections/<recording>.<hash>.json where a person has changed something
 # OUTPUTS  merged/<bundle>.json; transcripts/<recording>.<format> (listed there, with hashes)
 
 
@@ -12,6 +12,7 @@ rule merge:
     input:
         reports=reports_of_bundle,
         voices=voices_of_bundle,
+        corrections=corrections_of_bundle,
     output:
         merged=f"{RESULTS}{{part}}/merged/{{bundle}}.json",
     log:
@@ -23,6 +24,7 @@ rule merge:
         # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=lambda wildcards: str(folder_of(wildcards).root),
         store=SETTINGS["store"],
+        corrections=corrections_folder,
     params:
         settings=merge_settings_of,
         generation=lambda wildcards: merge_generation(folder_of(wildcards), wildcards.bundle),
@@ -34,6 +36,7 @@ rule merge:
         " --bundle={wildcards.bundle}"
         " --store={resources.store:q}"
         " --settings={params.settings:q}"
+        " --corrections={resources.corrections:q}"
         " --generation={params.generation}"
         " --output={output.merged:q}"
         " --log={log:q}"

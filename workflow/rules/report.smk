@@ -23,6 +23,7 @@ rule report:
         # Paths change no text, so they are resources, which Snakemake does not track.
         run_dir=RESULTS,
         store=SETTINGS["store"],
+        corrections=SETTINGS["corrections"],
     params:
         settings=RUN.merge_settings(),
         prices=json.dumps(SETTINGS["prices"]),
@@ -34,6 +35,7 @@ rule report:
         " --store={resources.store:q}"
         " --settings={params.settings:q}"
         " --prices={params.prices:q}"
+        " --corrections={resources.corrections:q}"
         " --log={log:q}"
 
 

@@ -26,12 +26,22 @@ COMMANDS = {
     "models": "audiogrid.cli.models",
     "store": "audiogrid.cli.store",
     "speakers": "audiogrid.cli.speakers",
+    "corrections": "audiogrid.cli.corrections",
     "serve": "audiogrid.cli.serve",
     "init": "audiogrid.cli.init",
 }
 _END = """start here: audiogrid init talks && cd talks && audiogrid run /data/talks
 `audiogrid COMMAND --help` explains a command. Tab completion: eval "$(register-python-argcomplete audiogrid)"
 """
+
+
+class _ListFormatter(argparse.RawDescriptionHelpFormatter):
+    """Gives the names of commands enough room for the longest one, so that each has a line."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Note how wide an option or a list of commands is."""
+        super().add_argument(action)
+        self._action_max_length = max(self._action_max_length, 4 + max(map(len, COMMANDS)))
 
 
 def load(name: str) -> Command:
@@ -50,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="audiogrid",
         description="Recordings into accurate, time-stamped transcripts and subtitles.",
         epilog=_END,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_ListFormatter,
     )
     parser.add_argument("--version", action="version", version=f"audiogrid {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")

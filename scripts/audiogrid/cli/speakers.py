@@ -1,4 +1,4 @@
-"""``audiogrid speakers forget``: remove the voice vectors of a run or of single recordings."""
+"""``audiogrid speakers``: give a speaker a name, or remove the voice vectors of a run or of single recordings."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from pathlib import Path
 from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import find_run
 from audiogrid.core.errors import InputError
+from audiogrid.corrections.corrected_recordings import rename_speaker
 from audiogrid.orchestration.stale_locks import is_locked
-from audiogrid.reporting.status import run_store
+from audiogrid.records.run_folder import RunFolder
+from audiogrid.reporting.status import run_corrections, run_store
 from audiogrid.reporting.voice_vectors import forget_voices, voice_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Whose vectors, and whether to remove anything."""
-    parser.add_argument("action", choices=["forget"], help="forget: remove voice vectors from the store")
+    """Whose name or vectors, and whether to remove anything."""
+    parser.add_argument(
+        "action",
+        choices=["rename", "forget"],
+        help="rename: give a speaker of a recording a name; forget: remove voice vectors from the store",
+    )
     parser.add_argument("name", metavar="RUN", help="a run in results/, or its folder")
+    parser.add_argument(
+        "words", nargs="*", metavar="ID SPEAKER NAME", help="rename: recording, speaker and its name (empty: none)"
+    )
+    parser.add_argument("--by", default="", metavar="WHO", help="rename: who gives the name, if that is to be kept")
     parser.add_argument(
         "--recording", action="append", default=[], metavar="ID", help="only of this recording (may be repeated)"
     )
@@ -25,11 +35,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, rest: list[str]) -> None:
+    """Rename a speaker, or forget vectors. Raises ``InputError`` if there is nothing that is meant."""
+    folder = find_run(options.name)
+    if options.action == "rename":
+        rename(folder, options.words, options.by)
+    elif options.words:
+        raise InputError("forget takes no more names: single recordings are named with --recording ID")
+    else:
+        forget(folder, options)
+
+
+def rename(folder: RunFolder, words: list[str], by: str) -> None:
+    """Note the name of a speaker. Raises ``InputError`` if there is no such recording or speaker."""
+    if len(words) != 3:
+        raise InputError('say which recording, which speaker and what name: rename talks talk_7 "Speaker 1" "Anna"')
+    recording, speaker, name = words
+    path, entry = rename_speaker(folder, recording, speaker, name, run_corrections(folder), by)
+    print(f"{path}: {speaker} of {recording} is {entry.name or entry.was}")
+    print("The next audiogrid run writes its transcripts anew; nothing is decoded.", file=sys.stderr)
+
+
+def forget(folder: RunFolder, options: argparse.Namespace) -> None:
     """Say which voice vectors a run has left, and remove them with ``--yes``.
 
     Raises ``InputError`` while a run is going on, or where there are none.
     """
-    folder = find_run(options.name)
     if is_locked(Path.cwd()):
         raise InputError("a run is going on here, or was killed: wait for its end, or finish it, before you forget")
     files = voice_files(folder, run_store(folder), options.recording)
@@ -49,10 +79,11 @@ def run(options: argparse.Namespace, rest: list[str]) -> None:
 
 
 COMMAND = Command(
-    summary="remove the voice vectors of a run or a recording",
-    explanation="Say which voice vectors a run has left in the store, and remove them with --yes. They are biometric "
-    "data (docs/speakers.md); transcripts keep their speakers.",
-    example="audiogrid speakers forget interviews --recording talk_7 --yes",
+    summary="give a speaker a name, or remove voice vectors",
+    explanation="rename gives a speaker of a recording a name, which every later run keeps (docs/corrections.md). "
+    "forget says which voice vectors a run has left in the store, and removes them with --yes: they are biometric "
+    "data (docs/speakers.md), and transcripts keep their speakers.",
+    example="audiogrid speakers rename interviews talk_7 'Speaker 1' 'Anna Kowalska'",
     add_arguments=add_arguments,
     run=run,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,8 +33,9 @@ class PcmStream:
 
     The arrays together are the recording on its container's clock: where a stream starts late or
     pauses, or where damage cannot be decoded but later audio can, there is silence. After the
-    iteration ``samples`` is their total length and ``note`` says what could not be read (``None``: all
-    could). Raises ``MediaError`` when nothing can be decoded.
+    iteration ``samples`` is their total length, ``note`` says what could not be read (``None``: all
+    could), and ``audio_hash`` is a SHA-256 of the tracks as they are encoded. Raises ``MediaError`` when
+    nothing can be decoded.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class PcmStream:
         self.channels = channels
         self.samples = 0
         self.note: str | None = None
+        self.audio_hash = ""
         self._block = to_samples(block_seconds)
         self._tracks = tuple(tracks)
         self._signals = signals
@@ -70,6 +73,8 @@ class PcmStream:
         for block in streams[0] if len(streams) == 1 else self._together(streams):
             self.samples += block.shape[1]
             yield block
+        digests = [reader.digest.digest() for reader in readers]
+        self.audio_hash = (digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()).hex()
         notes = [*parts.notes, *(note for reader in readers for note in reader.notes)]
         self.note = "; ".join(dict.fromkeys(notes)) or None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,8 @@ class _Problems:
 class TrackReader:
     """One audio track of a file. After all work is done, ``notes`` says what could not be read.
 
+    ``digest`` is then the SHA-256 of the track as it is encoded: it depends neither on tags, nor on the version of the
+    decoder, nor on the processor.
     ``track``: its number from 1, ``None`` for the main one. ``signals``: rows with ``channels`` split. ``start``:
     seconds into the file from which to read; the first sample is then near that place, not exactly there.
     """
@@ -83,6 +86,7 @@ class TrackReader:
         self._cursor = 0.0
         self._errors = 0
         self.notes: list[str] = []
+        self.digest = hashlib.sha256()
 
     def work(self) -> Iterator[Work]:
         """Yields functions that return arrays of shape ``(signals, n)`` when called in this order.
@@ -120,6 +124,7 @@ class TrackReader:
             timeline.account(packet)
             if timeline.is_tag(packet):
                 continue
+            self.digest.update(packet)
             try:
                 frames = packet.decode()
             except (av.error.FFmpegError, ValueError):

@@ -13,6 +13,7 @@ from audiogrid.core.atomic_files import canonical_json, read_json, write_json
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.json_values import from_json, read_document, to_json
 from audiogrid.core.tsv import write_table
+from audiogrid.corrections.corrections_file import find, list_files
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.format_options import FormatOptions
 from audiogrid.merging.merge_recording import MergedRecording, MissingChunkError, merge_recording
@@ -34,6 +35,7 @@ class MergeSettings:
     """The part of the configuration that affects transcripts. ``subtitles``: fields of ``CueOptions``.
 
     ``speakers``: the key of the configuration; ``None`` where no recording of the run is asked to have any.
+    ``corrections``: hash of the bundle's files of corrections, so that Snakemake merges again when they change.
     """
 
     formats: list[str]
@@ -42,6 +44,7 @@ class MergeSettings:
     allow_gaps: bool = False
     speakers: Any = None
     format_options: dict[str, Any] = field(default_factory=dict)
+    corrections: str = ""
 
     @property
     def cues(self) -> CueOptions:
@@ -93,6 +96,7 @@ class BundleFacts:
         self.problems: dict[str, str] = {}
         self.notes: dict[str, str] = {}
         self.remarks: dict[str, list[str]] = {}
+        self.audio: dict[str, str] = {}
         self.causes: dict[str, str] = {}
         for shard, failed in facts:
             self.chunks.update({chunk.chunk: chunk for chunk in shard.chunks})
@@ -100,6 +104,7 @@ class BundleFacts:
             self.problems.update(shard.problems)
             self.notes.update(shard.notes)
             self.remarks.update(shard.remarks)
+            self.audio.update(shard.audio)
             self.causes.update(failed)
 
 
@@ -166,6 +171,7 @@ def provenance(
         **usual,
         **_made_with(plan, recording),
         **({"identified": recording.identified} if recording.identified else {}),
+        **({"audio": facts.audio[recording.recording]} if recording.recording in facts.audio else {}),
         "chunks": [
             {"chunk": chunk, "key": facts.keys.get(chunk, ""), **own(chunk)}
             for chunk in recording.chunk_ids
@@ -187,12 +193,20 @@ def _made_with(plan: Plan, recording: Recording) -> dict[str, Any]:
 
 
 def merge_bundle(
-    plan: Plan, bundle: str, facts: BundleFacts, store: Store, settings: MergeSettings, folder: RunFolder
+    plan: Plan,
+    bundle: str,
+    facts: BundleFacts,
+    store: Store,
+    settings: MergeSettings,
+    folder: RunFolder,
+    corrections: Path | None = None,
 ) -> MergedBundle:
     """Write the transcripts of all complete recordings of ``bundle``; the other recordings become failures.
 
-    Transcripts that an earlier run wrote for a failed recording stay as they are.
+    Transcripts that an earlier run wrote for a failed recording stay as they are. ``corrections``: the folder with
+    what a person changed.
     """
+    files = list_files(corrections) if corrections is not None else {}
     merged = MergedBundle(bundle)
     writer, before = open_writer(folder, bundle)
     owners: dict[str, str] = {}
@@ -206,7 +220,7 @@ def merge_bundle(
             merged.failures.append(Failure(name, recording.path, missing[0], "it was not reached"))
             continue
         try:
-            done = _merge_one(plan, recording, facts, store, settings, folder, writer)
+            done = _merge_one(plan, recording, facts, store, settings, folder, writer, files.get(name, ()))
         except MissingChunkError as error:
             merged.failures.append(Failure(name, recording.path, error.chunk, error.cause))
             continue
@@ -238,8 +252,12 @@ def _merge_one(
     settings: MergeSettings,
     folder: RunFolder,
     writer: TranscriptWriter,
+    corrections: Sequence[Path],
 ) -> MergedRecording:
-    """Merge one recording, all of whose chunks are known; raises as ``merge_recording`` does."""
+    """Merge one recording, all of whose chunks are known; raises as ``merge_recording`` does.
+
+    ``corrections``: files with its id.
+    """
     name = recording.recording
     keys = {chunk: facts.keys[chunk] for chunk in recording.chunk_ids if chunk in facts.keys}
     stored = {chunk: found for chunk, key in keys.items() if (found := store.get(key)) is not None}
@@ -271,6 +289,7 @@ def _merge_one(
         options=FormatOptions(settings.format_options),
         writer=writer,
         speakers=speaker_source(recording, VoiceStore(store.root, store.own), settings.speakers),
+        corrections=find(corrections, name, facts.audio.get(name, "")),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from audiogrid.core.errors import RetryableError
 from audiogrid.core.text import clean_text
+from audiogrid.corrections.corrections_file import Found
+from audiogrid.corrections.speaker_names import apply_names
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.format_options import FormatOptions
 from audiogrid.export.formats import file_name, render_all
@@ -109,6 +111,7 @@ def merge_recording(
     lengths: Mapping[Any, int] | None = None,
     writer: TranscriptWriter | None = None,
     speakers: SpeakerSource | None = None,
+    corrections: Found | None = None,
 ) -> MergedRecording:
     """Stitch, check and write one recording: ``<folder>/<recording>.<format>`` for every format.
 
@@ -118,11 +121,13 @@ def merge_recording(
     ``<folder>/<recording>.chunks/<index>.txt``. Files of other formats stay as they are, and so does a file
     that holds the same bytes already. ``writer``: keeps files edited by hand (default: nothing is kept).
     ``speakers``: where the speakers come from, if any are asked for; the recording then also has an RTTM file.
+    ``corrections``: what a person changed in it; what of that does not fit is noted.
 
     Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false (nothing is written then),
     ``InputError`` when a file with turns cannot be used, ``StitchError`` when chunks do not cover the recording.
     """
     tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
+    corrections = corrections or Found()
     document = build_document(facts, tracks, provenance, speaker_label)
     if speakers is not None:
         missing = None if allow_gaps else missing_voices(tracks, speakers)
@@ -132,6 +137,10 @@ def merge_recording(
         found = {label: track_speakers(track, speakers, facts, label) for label, track in labels.items()}
         document = add_speakers(document, found, speakers)
         formats = list(dict.fromkeys([*formats, "rttm"]))
+    document, unfit = apply_names(document, corrections.corrections)
+    unfit = [*corrections.unfit, *unfit]
+    document = {**document, "notes": [*document["notes"], *map(clean_text, unfit)]}
+    facts = {**facts, "left_out": [*(facts.get("left_out") or []), *unfit]}
     recording = str(facts["recording"])
     texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder), options)
     paths = {name: folder / file_name(recording, name) for name in texts}

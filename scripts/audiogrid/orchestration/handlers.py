@@ -112,6 +112,7 @@ class Run:
             return
         options = ["--partial", "--run-dir", str(self.folder.root), "--store", self.settings["store"]]
         options += ["--settings", self.merge_settings(), "--prices", json.dumps(self.settings["prices"])]
+        options += ["--corrections", self.settings["corrections"]]
         self._script("report.py", *options)
         if self.folder.plan.is_file():
             self._publish()

@@ -96,6 +96,7 @@ class BundleManifest:
     ``problems``: recording -> why nothing of it could be split (it has no tracks here).
     ``notes``: recording -> what is odd about it although it was split (ends early, say).
     ``remarks``: recording -> what else its transcript should say (channels that hold the same sound, say).
+    ``audio``: recording -> SHA-256 of its audio as it is encoded, whatever chunks and channels it is cut into.
     """
 
     bundle: str
@@ -104,6 +105,7 @@ class BundleManifest:
     problems: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
+    audio: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a bundle's folder."""
@@ -119,8 +121,8 @@ class BundleManifest:
 class ShardFacts:
     """What later steps must know of a shard's chunks after the bundle folders are gone.
 
-    ``keys``: chunk -> store key (an empty chunk has none). ``problems``, ``notes`` and ``remarks``: by
-    recording, as in ``BundleManifest``.
+    ``keys``: chunk -> store key (an empty chunk has none). ``problems``, ``notes``, ``remarks`` and ``audio``:
+    by recording, as in ``BundleManifest``.
     """
 
     chunks: list[Chunk] = field(default_factory=list)
@@ -128,6 +130,7 @@ class ShardFacts:
     problems: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
+    audio: dict[str, str] = field(default_factory=dict)
 
 
 def read_pcm(folder: Path, manifest: BundleManifest, chunk: Chunk) -> np.ndarray:

@@ -36,10 +36,20 @@ def chunk_paragraphs(result: ChunkResult) -> list[str]:
 
 def run_store(folder: RunFolder) -> Path:
     """Returns the store that the run was started with; ``store`` beside the run if its configuration says none."""
+    return Path(_setting(folder, "store") or folder.root.parent / "store")
+
+
+def run_corrections(folder: RunFolder) -> Path:
+    """Returns the folder of corrections that the run was started with; ``corrections`` if it says none."""
+    return Path(_setting(folder, "corrections") or "corrections")
+
+
+def _setting(folder: RunFolder, key: str) -> str:
+    """Returns a key of the run's configuration; empty where that cannot be read."""
     try:
-        return Path(yaml.safe_load(folder.config.read_text())["config"]["store"])
+        return str(yaml.safe_load(folder.config.read_text())["config"][key])
     except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return folder.root.parent / "store"
+        return ""
 
 
 def _require_plan(folder: RunFolder) -> None:

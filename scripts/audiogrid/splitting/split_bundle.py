@@ -73,12 +73,16 @@ def _decoded(job: SplitJob, stream: PcmStream) -> Iterator[np.ndarray]:
 
 @dataclass(frozen=True)
 class _SplitRecording:
-    """The tracks and chunks of a recording. ``note``: what is odd about it; ``remarks``: what else is worth knowing."""
+    """The tracks and chunks of a recording. ``note``: what is odd about it; ``remarks``: what else is worth knowing.
+
+    ``audio``: SHA-256 of its audio as it is encoded.
+    """
 
     tracks: list[Track]
     chunks: list[Chunk]
     note: str | None
     remarks: list[str]
+    audio: str
 
 
 def _split_recording(job: SplitJob, folder: BundleWriter) -> _SplitRecording:
@@ -115,7 +119,7 @@ def _split_recording(job: SplitJob, folder: BundleWriter) -> _SplitRecording:
     ]
     notes = [note for note in (stream.note, _length_note(job, samples)) if note]
     chunks = [chunk for cutter in cutters for chunk in cutter.finish()]
-    return _SplitRecording(tracks, chunks, "; ".join(notes) or None, remarks)
+    return _SplitRecording(tracks, chunks, "; ".join(notes) or None, remarks, stream.audio_hash)
 
 
 def _cut_again(
@@ -156,6 +160,7 @@ def split_bundle(jobs: list[SplitJob], folder: Path, bundle: str) -> BundleManif
                 continue
             manifest.tracks.extend(done.tracks)
             manifest.chunks.extend(done.chunks)
+            manifest.audio[job.recording] = done.audio
             if done.note:
                 manifest.notes[job.recording] = done.note
             if done.remarks:

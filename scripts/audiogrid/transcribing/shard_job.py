@@ -47,9 +47,7 @@ def chunks_to_do(
     not be split are in its ``problems``. Raises ``RetryableError`` when a manifest is missing.
     """
     found: dict[str, tuple[Chunk, Path]] = {}
-    problems: dict[str, str] = {}
-    notes: dict[str, str] = {}
-    remarks: dict[str, list[str]] = {}
+    known, facts = ShardFacts(), work.facts
     for bundle in work.shard.bundles:
         folder = chunks_root / bundle
         try:
@@ -57,23 +55,27 @@ def chunks_to_do(
         except (OSError, ValueError, KeyError) as error:
             raise RetryableError(f"{folder} is not complete ({error}); run the same command again") from error
         found.update({chunk.chunk: (chunk, folder) for chunk in manifest.chunks})
-        problems.update(manifest.problems)
-        notes.update(manifest.notes)
-        remarks.update(manifest.remarks)
+        known.problems.update(manifest.problems)
+        known.notes.update(manifest.notes)
+        known.remarks.update(manifest.remarks)
+        known.audio.update(manifest.audio)
     for name in names:
         recording = plan.recording_of_chunk[name]
-        if name not in found and recording.recording not in problems:
+        of = recording.recording
+        if name not in found and of not in known.problems:
             # One recording that was cut in another way must not fail all that share its shard.
-            problems[recording.recording] = f"{recording.path} was cut into other chunks than planned: run again"
-        if recording.recording in problems:
-            work.facts.problems[recording.recording] = problems[recording.recording]
+            known.problems[of] = f"{recording.path} was cut into other chunks than planned: run again"
+        if of in known.problems:
+            facts.problems[of] = known.problems[of]
             continue
-        if recording.recording in notes:
-            work.facts.notes[recording.recording] = notes[recording.recording]
-        if recording.recording in remarks:
-            work.facts.remarks[recording.recording] = remarks[recording.recording]
+        if of in known.notes:
+            facts.notes[of] = known.notes[of]
+        if of in known.remarks:
+            facts.remarks[of] = known.remarks[of]
+        if of in known.audio:
+            facts.audio[of] = known.audio[of]
         chunk, folder = found[name]
-        work.facts.chunks.append(chunk)
+        facts.chunks.append(chunk)
         if not chunk.is_empty:
             yield chunk, folder, recording
 

@@ -1,0 +1,91 @@
+"""``audiogrid corrections``: check the files with corrections, and take in what the page of a recording has saved."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from audiogrid.cli.command import Command
+from audiogrid.cli.run_argument import RESULTS, find_run, known_runs
+from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
+from audiogrid.corrections.corrected_recordings import Recordings, judge
+from audiogrid.corrections.corrections_file import combined, list_files, read, write
+from audiogrid.records.run_folder import RunFolder
+from audiogrid.reporting.status import run_corrections
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do, and with which files or runs."""
+    parser.add_argument(
+        "action",
+        choices=["check", "import"],
+        help="check: say of each file whether it can be read and fits a recording; import: take in files",
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="check: runs (default: all in results/); import: files of a page"
+    )
+    parser.add_argument("--folder", type=Path, help="folder with the corrections (default: that of the run)")
+
+
+def _folders(runs: list[RunFolder], given: Path | None) -> list[Path]:
+    return [given] if given else list(dict.fromkeys(run_corrections(run) for run in runs)) or [Path("corrections")]
+
+
+def check(names: list[str], given: Path | None) -> int:
+    """Print a line per file. Returns the exit code: 2 where a file cannot be used at all."""
+    runs = [find_run(name) for name in names] or known_runs()
+    recordings = Recordings(runs)
+    wrong = 0
+    for folder in _folders(runs, given):
+        for files in list_files(folder).values():
+            for path in files:
+                verdict = judge(path, recordings)
+                print(verdict, flush=True)
+                wrong += verdict.state == "wrong"
+    return EXIT_BAD_INPUT if wrong else EXIT_DONE
+
+
+def take_in(files: list[str], folder: Path) -> int:
+    """Add what files hold to those in ``folder``. Raises ``InputError`` where one cannot be read; others are done."""
+    troubles = []
+    for name in files:
+        try:
+            new = read(Path(name))
+            present = folder / new.file_name
+            written = write(folder, combined(read(present), new) if present.exists() else new)
+        except InputError as error:
+            troubles.append(str(error))
+            continue
+        for mistake in new.mistakes:
+            print(f"{name}: {mistake}", file=sys.stderr)
+        print(f"{name}: {len(new.speakers)} name(s) into {written}")
+    if troubles:
+        raise InputError("; ".join(troubles))
+    print("The next audiogrid run writes the transcripts anew; nothing is decoded.", file=sys.stderr)
+    return EXIT_DONE
+
+
+def run(options: argparse.Namespace, rest: list[str]) -> int:
+    """Check or import. Raises ``InputError`` where there is no run, or a file cannot be read."""
+    if options.action == "check":
+        return check(options.names, options.folder)
+    if not options.names:
+        raise InputError("name the files to import, such as ~/Downloads/talk.1a2b3c4d5e6f.json")
+    runs = [RunFolder(path.parent) for path in RESULTS.glob("*/run_config.yaml")]
+    folders = _folders(runs, options.folder)
+    if len(folders) > 1:
+        several = ", ".join(map(str, folders))
+        raise InputError(f"the runs here have several folders of corrections ({several}): name one with --folder")
+    return take_in(options.names, folders[0])
+
+
+COMMAND = Command(
+    summary="check corrections, or import those that a page has saved",
+    explanation="Corrections of a recording, such as names of its speakers, lie in a file under corrections/ and are "
+    "applied whenever its transcript is written (docs/corrections.md). check says of each file whether it can be read "
+    "and which recording it fits; import adds what the page of a recording has saved.",
+    example="audiogrid corrections import ~/Downloads/talk.1a2b3c4d5e6f.json",
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -1,0 +1,109 @@
+"""Which recordings the files of corrections belong to, and whether they still fit: ``audiogrid corrections check``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from audiogrid.core.atomic_files import read_json
+from audiogrid.core.errors import InputError
+from audiogrid.corrections.corrections_file import Corrections, SpeakerName, combined, read, write
+from audiogrid.corrections.speaker_names import match_names, name_speaker, voices_of
+from audiogrid.export.formats import file_name
+from audiogrid.records.run_folder import RunFolder
+
+State = Literal["ok", "unfit", "wrong"]
+
+
+@dataclass(frozen=True)
+class FileVerdict:
+    """What is to be said of a file. ``wrong``: it cannot be used; ``unfit``: it, or a part of it, is not applied."""
+
+    path: Path
+    state: State
+    found: str
+
+    def __str__(self) -> str:
+        """Returns the line that is printed."""
+        return f"{self.state:<5}  {self.path.name}: {self.found}"
+
+
+def read_document(run: RunFolder, recording: str) -> dict[str, Any]:
+    """Returns the JSON transcript of a recording. Raises ``InputError`` if the run has none."""
+    path = run.transcripts / file_name(recording, "json")
+    try:
+        document: dict[str, Any] = read_json(path)
+    except OSError:
+        raise InputError(
+            f"{run.root.name} has no transcript {path.name}: speakers are found there, so json must be among its "
+            "formats, and the recording finished"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}): delete it and run again") from None
+    return document
+
+
+class Recordings:
+    """The recordings of some runs. A transcript is read when it is asked for."""
+
+    def __init__(self, runs: Sequence[RunFolder]) -> None:
+        self._runs = runs
+
+    def named(self, recording: str) -> list[tuple[RunFolder, dict[str, Any]]]:
+        """Returns the transcripts of the recordings with this id."""
+        name = file_name(recording, "json")
+        return [(run, read_document(run, recording)) for run in self._runs if (run.transcripts / name).is_file()]
+
+
+def audio_of(document: dict[str, Any]) -> str:
+    """Returns the hash of a recording's audio; empty in transcripts of earlier versions."""
+    return str(document["provenance"].get("audio", ""))
+
+
+def judge(path: Path, recordings: Recordings) -> FileVerdict:
+    """Returns whether a file can be read, which runs have a recording with its audio, and which names fit no voice."""
+    try:
+        corrections = read(path)
+    except InputError as error:
+        return FileVerdict(path, "wrong", str(error).removeprefix(f"{path} "))
+    if path.name != corrections.file_name:
+        return FileVerdict(path, "wrong", f"its contents belong into {corrections.file_name}")
+    if corrections.mistakes:
+        return FileVerdict(path, "wrong", "; ".join(corrections.mistakes))
+    named = recordings.named(corrections.recording)
+    fitting = [(run, document) for run, document in named if audio_of(document) == corrections.audio]
+    if not fitting:
+        other = f", but of other audio than in {', '.join(run.root.name for run, _ in named)}" if named else ""
+        return FileVerdict(path, "unfit", f"no run here has recording {corrections.recording} with this audio{other}")
+    unfit = [
+        f"{run.root.name}: {sentence}"
+        for run, document in fitting
+        for sentence in match_names(corrections.speakers, voices_of(document)).unfit
+    ]
+    if unfit:
+        return FileVerdict(path, "unfit", "; ".join(unfit))
+    names = ", ".join(entry.name or f"{entry.was} without a name" for entry in corrections.speakers)
+    return FileVerdict(path, "ok", f"{names or 'no names'} in {', '.join(run.root.name for run, _ in fitting)}")
+
+
+def rename_speaker(
+    run: RunFolder, recording: str, speaker: str, name: str, folder: Path, by: str = ""
+) -> tuple[Path, SpeakerName]:
+    """Note the name of a speaker in the recording's file of corrections. Returns the file and the entry.
+
+    ``name``: empty to take an earlier name back. Raises ``InputError`` if there is no such recording or speaker, or
+    the file that is there cannot be read.
+    """
+    document = read_document(run, recording)
+    audio = audio_of(document)
+    if not audio:
+        raise InputError(
+            f"{recording} was transcribed by an earlier version, which noted no hash of its audio: delete "
+            f"{run.shards} and run again; nothing is decoded"
+        )
+    entry = name_speaker(document, speaker, name, by)
+    new = Corrections(recording, audio, (entry,))
+    path = folder / new.file_name
+    return write(folder, combined(read(path), new) if path.exists() else new), entry

@@ -1,0 +1,249 @@
+"""The file with a person's corrections of one recording: ``corrections/<id>.<first 12 of the audio's hash>.json``.
+
+``corrections.schema.json`` describes it. It is written here only, one field to a line, so that git can merge what two
+people did to different speakers. Fields that this version does not know are kept when it is written again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from audiogrid.core.atomic_files import write_text
+from audiogrid.core.errors import InputError
+from audiogrid.core.text import clean_text
+
+SCHEMA = 1
+#: How many characters of the hash are in the name of a file.
+HASH_DIGITS = 12
+#: A longer name is cut.
+LONGEST_NAME = 100
+_FILE_NAME = re.compile(rf"(?P<recording>.+)\.(?P<hash>[0-9a-f]{{{HASH_DIGITS}}})\.json")
+_HASH = re.compile(r"[0-9a-f]{64}")
+# Corrections are typed by a person. What is larger is another kind of file.
+_LARGEST = 50_000_000
+
+
+@dataclass(frozen=True)
+class SpeakerName:
+    """The name of a voice. ``was``: what the transcript called it; ``at``: spans in seconds in which it speaks.
+
+    The spans say whose name it is: speakers may be numbered anew by a later run. An empty name takes an earlier one
+    back. ``when``: UTC, as in ``2026-05-01T12:00:00Z``; ``by``: who did it. ``more``: fields of later versions.
+    """
+
+    name: str
+    was: str
+    at: tuple[tuple[float, float], ...]
+    when: str = ""
+    by: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON value."""
+        optional = {"when": self.when, "by": self.by}
+        given = {name: value for name, value in optional.items() if value}
+        return {"name": self.name, "was": self.was, "at": [list(span) for span in self.at], **given, **self.more}
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """Contents of a file. ``audio``: SHA-256 of the recording's audio as it is encoded.
+
+    ``mistakes``: sentences on entries that cannot be read, which are therefore not applied. ``unread``: these entries
+    as they stand; ``more``: fields of later versions.
+    """
+
+    recording: str
+    audio: str
+    speakers: tuple[SpeakerName, ...] = ()
+    mistakes: tuple[str, ...] = ()
+    unread: tuple[Any, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def file_name(self) -> str:
+        """Returns the name of its file."""
+        return f"{self.recording}.{self.audio[:HASH_DIGITS]}.json"
+
+
+def clean_name(name: str) -> str:
+    """Returns the name of a speaker as every format can hold it: one line, at most ``LONGEST_NAME`` characters."""
+    return " ".join(clean_text(name).split())[:LONGEST_NAME].strip()
+
+
+def _spans(raw: Any) -> tuple[tuple[float, float], ...]:
+    """Raises ``ValueError`` for anything but a list of spans in seconds."""
+    spans = tuple((float(start), float(end)) for start, end in raw)
+    if not spans or not all(math.isfinite(end) and 0 <= start < end for start, end in spans):
+        raise ValueError
+    return spans
+
+
+def _speaker(raw: Any) -> SpeakerName:
+    """Raises ``ValueError`` that says what is wrong with an entry."""
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str):
+        raise ValueError("it has no name")
+    try:
+        at = _spans(raw.get("at"))
+    except (TypeError, ValueError):
+        raise ValueError(f"{clean_name(raw['name'])!r}: at must list spans [start, end] in seconds") from None
+    known = {name: clean_name(str(raw.get(name, ""))) for name in ("name", "was", "when", "by")}
+    more = {name: value for name, value in raw.items() if name not in known and name != "at"}
+    return SpeakerName(known["name"], known["was"], at, known["when"], known["by"], more)
+
+
+def parse(text: str) -> Corrections:
+    """Returns the contents of a file. Raises ``InputError`` that says what is wrong with it as a whole."""
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        hint = "; it holds an unresolved merge of git" if re.search(r"^(<{7}|>{7})", text, re.MULTILINE) else ""
+        raise InputError(f"is no JSON ({error}){hint}") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
+        raise InputError('holds no corrections: "schema" is missing')
+    if raw["schema"] > SCHEMA:
+        raise InputError(f"was written by a later version of audiogrid (schema {raw['schema']}): use that one")
+    audio, recording = raw.get("audio"), raw.get("recording")
+    if not isinstance(audio, str) or not _HASH.fullmatch(audio) or not isinstance(recording, str) or not recording:
+        raise InputError('does not say whose corrections it holds: "recording" and "audio" (64 hexadecimal digits)')
+    entries = raw.get("speakers", [])
+    if not isinstance(entries, list):
+        raise InputError('"speakers" must be a list')
+    found, mistakes, unread = [], [], []
+    for number, entry in enumerate(entries, 1):
+        try:
+            found.append(_speaker(entry))
+        except ValueError as error:
+            mistakes.append(f"speaker {number} cannot be used: {error}")
+            unread.append(entry)
+    more = {name: value for name, value in raw.items() if name not in ("schema", "recording", "audio", "speakers")}
+    return Corrections(recording, audio, tuple(found), tuple(mistakes), tuple(unread), more)
+
+
+def read(path: Path) -> Corrections:
+    """Returns the contents of a file. Raises ``InputError`` with its name and what is wrong with it."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise InputError("is too large to be corrections")
+        return parse(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    except InputError as error:
+        raise InputError(f"{path} {error}") from None
+
+
+def _lines(value: Mapping[str, Any], indent: int) -> Iterator[str]:
+    """Yields the fields of an object, a line each; objects in a list have lines of their own."""
+    last = len(value) - 1
+    for number, (name, one) in enumerate(value.items()):
+        comma = "," if number < last else ""
+        key = f"{' ' * indent}{json.dumps(name, ensure_ascii=False)}: "
+        if isinstance(one, list) and one and all(isinstance(entry, Mapping) for entry in one):
+            yield f"{key}["
+            for place, entry in enumerate(one, 1):
+                yield f"{' ' * (indent + 1)}{{"
+                yield from _lines(entry, indent + 2)
+                yield f"{' ' * (indent + 1)}}}{',' if place < len(one) else ''}"
+            yield f"{' ' * indent}]{comma}"
+        else:
+            yield f"{key}{json.dumps(one, ensure_ascii=False)}{comma}"
+
+
+def to_text(corrections: Corrections) -> str:
+    """Returns the text of a file: the inverse of ``parse``. Speakers are in the order of their first span."""
+    speakers = sorted(corrections.speakers, key=lambda one: (one.at, one.name))
+    value = {
+        "schema": SCHEMA,
+        "recording": corrections.recording,
+        "audio": corrections.audio,
+        "speakers": [*(one.to_json() for one in speakers), *corrections.unread],
+        **corrections.more,
+    }
+    return "\n".join(["{", *_lines(value, 1), "}"]) + "\n"
+
+
+def write(folder: Path, corrections: Corrections) -> Path:
+    """Write the file of a recording into ``folder``. Returns its path."""
+    path = folder / corrections.file_name
+    write_text(path, to_text(corrections))
+    return path
+
+
+def list_files(folder: Path) -> dict[str, list[Path]]:
+    """Returns the files in ``folder`` by the recording that their name says; none where there is no such folder."""
+    found: dict[str, list[Path]] = {}
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError:
+        return found
+    for path in paths:
+        if match := _FILE_NAME.fullmatch(path.name):
+            found.setdefault(match["recording"], []).append(path)
+    return found
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is for a recording: its corrections, and sentences on files and entries that do not fit."""
+
+    corrections: Corrections | None = None
+    unfit: tuple[str, ...] = ()
+
+
+def find(paths: Sequence[Path], recording: str, audio: str) -> Found:
+    """Returns the corrections of a recording. ``paths``: files that have its id; ``audio``: its hash, if known."""
+    if not paths:
+        return Found()
+    if not audio:
+        cause = "the run was cut by an earlier version, which noted no hash of the audio"
+        advice = "delete shards/ in the folder of the run and run again; nothing is decoded"
+        return Found(None, (f"{paths[0]} was not applied, because {cause}: {advice}",))
+    for path in paths:
+        if path.name == f"{recording}.{audio[:HASH_DIGITS]}.json":
+            try:
+                corrections = read(path)
+            except InputError as error:
+                return Found(None, (f"{error}; it was not applied",))
+            if corrections.audio != audio:
+                return Found(None, (f"{path} was not applied: its contents are of other audio than its name says",))
+            return Found(corrections, tuple(f"{path}: {mistake}" for mistake in corrections.mistakes))
+    names = ", ".join(path.name for path in paths[:3])
+    return Found(None, (f"{names} was not applied: it belongs to other audio than this file has now",))
+
+
+def _common(one: SpeakerName, other: SpeakerName) -> float:
+    return sum(
+        max(0.0, min(end, other_end) - max(start, other_start))
+        for start, end in one.at
+        for other_start, other_end in other.at
+    )
+
+
+def is_same_voice(one: SpeakerName, other: SpeakerName) -> bool:
+    """Returns whether two entries name the same voice: they share at least half of the shorter one's time."""
+    shorter = min(sum(end - start for start, end in entry.at) for entry in (one, other))
+    return 2 * _common(one, other) >= shorter
+
+
+def combined(present: Corrections, new: Corrections) -> Corrections:
+    """Returns ``present`` with the entries of ``new``; of two on one voice the later one stays, ``new`` in doubt.
+
+    Raises ``InputError`` where they are of different audio.
+    """
+    if present.audio != new.audio:
+        raise InputError(f"corrections of {new.recording} are of other audio than those of {present.recording}")
+    speakers = list(present.speakers)
+    for entry in new.speakers:
+        alike = [one for one in speakers if is_same_voice(one, entry)]
+        if any(one.when > entry.when for one in alike):
+            continue
+        speakers = [one for one in speakers if one not in alike]
+        speakers.append(replace(entry, more={**(alike[0].more if alike else {}), **entry.more}))
+    unread = (*present.unread, *(one for one in new.unread if one not in present.unread))
+    return replace(present, speakers=tuple(speakers), unread=unread, more={**new.more, **present.more})

@@ -1,0 +1,47 @@
+"""Which files of corrections the recordings of a bundle have, and a hash of them: what makes it be merged again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from audiogrid.corrections.corrections_file import list_files
+
+
+class CorrectedFiles:
+    """The files in a folder of corrections; it is listed once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def _files(self) -> dict[str, list[Path]]:
+        return list_files(self._folder)
+
+    def of(self, recordings: Iterable[str]) -> list[str]:
+        """Returns the paths of the files of these recordings."""
+        return [str(path) for recording in recordings for path in self._files.get(recording, ())]
+
+    def tracked(self, settings: str, paths: Sequence[str]) -> str:
+        """Returns the parameter of ``merge`` with the state of the bundle's files; without any it stays as it is.
+
+        ``settings``: fields of ``MergeSettings`` as JSON.
+        """
+        state = self.state(paths)
+        return json.dumps({**json.loads(settings), "corrections": state}, sort_keys=True) if state else settings
+
+    def state(self, paths: Sequence[str]) -> str:
+        """Returns a hash of names and contents; empty where there is no file."""
+        if not paths:
+            return ""
+        digest = hashlib.sha256()
+        for path in paths:
+            digest.update(f"{Path(path).name}\n".encode())
+            try:
+                digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+            except OSError as error:
+                digest.update(type(error).__name__.encode())
+        return digest.hexdigest()[:32]

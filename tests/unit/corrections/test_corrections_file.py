@@ -1,0 +1,174 @@
+"""The file with a person's corrections: read, written, merged by git and by us, and damaged by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from audiogrid.core.errors import InputError
+from audiogrid.corrections.corrections_file import (
+    LONGEST_NAME,
+    Corrections,
+    SpeakerName,
+    clean_name,
+    combined,
+    find,
+    list_files,
+    parse,
+    read,
+    to_text,
+    write,
+)
+from audiogrid.corrections.tracking import CorrectedFiles
+
+HASH = "0123456789abcdef" * 4
+OTHER = "f" * 64
+ANNA = SpeakerName("Anna", "Speaker 1", ((0.5, 4.0), (20.0, 26.5)), "2026-05-01T12:00:00Z")
+BEN = SpeakerName("Ben", "Speaker 2", ((5.0, 9.0),), "2026-05-01T12:00:05Z", "cd")
+
+
+def corrections(*speakers: SpeakerName, recording: str = "talk", audio: str = HASH) -> Corrections:
+    return Corrections(recording, audio, speakers)
+
+
+def schema() -> Draft202012Validator:
+    return Draft202012Validator(
+        json.loads(resources.files("audiogrid.corrections").joinpath("corrections.schema.json").read_text())
+    )
+
+
+names = st.text(max_size=12).map(clean_name)
+spans = st.lists(st.tuples(st.integers(0, 9999), st.integers(1, 9999)), min_size=1, max_size=4).map(
+    lambda pairs: tuple((start / 1000, (start + length) / 1000) for start, length in pairs)
+)
+
+
+@given(st.lists(st.builds(SpeakerName, names, names, spans, names, names), max_size=4))
+def test_what_is_written_is_read_again_and_follows_the_schema(speakers: list[SpeakerName]) -> None:
+    text = to_text(corrections(*speakers))
+    schema().validate(json.loads(text))
+    again = parse(text)
+    assert sorted(again.speakers, key=repr) == sorted(speakers, key=repr)
+    assert to_text(again) == text
+
+
+def test_fields_of_a_later_version_stay(tmp_path: Path) -> None:
+    raw = json.loads(to_text(corrections(ANNA)))
+    raw["words"] = [{"at": [1, 2], "text": "there"}]
+    raw["speakers"][0]["email"] = "a@example.org"
+    found = parse(json.dumps(raw))
+    kept = json.loads(to_text(combined(found, corrections(replace(ANNA, name="Anne", when="2027"), BEN))))
+    assert kept["words"] == raw["words"]
+    assert [(one["name"], one.get("email")) for one in kept["speakers"]] == [("Anne", "a@example.org"), ("Ben", None)]
+
+
+def test_git_merges_what_two_people_did(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        identity = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "init.defaultBranch=main")
+        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    path = write(tmp_path, corrections(ANNA, BEN))
+    git("add", ".")
+    git("commit", "-m", "names")
+    git("checkout", "-b", "other")
+    write(tmp_path, corrections(replace(ANNA, name="Anna Kowalska"), BEN))
+    git("commit", "-am", "Anna's whole name")
+    git("checkout", "main")
+    write(tmp_path, corrections(ANNA, replace(BEN, name="Benedict")))
+    git("commit", "-am", "Ben's whole name")
+    git("merge", "other")
+    assert [one.name for one in read(path).speakers] == ["Anna Kowalska", "Benedict"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is no JSON"),
+        ("{", "is no JSON"),
+        ("<<<<<<< HEAD\n{}\n>>>>>>> other\n", "unresolved merge"),
+        ("[" * 100_000, "is no JSON"),
+        ("[]", "holds no corrections"),
+        ('{"schema": 99}', "later version"),
+        ('{"schema": 1, "recording": "talk", "audio": "../../etc"}', "whose corrections"),
+        (f'{{"schema": 1, "recording": "talk", "audio": "{HASH}", "speakers": {{}}}}', "must be a list"),
+    ],
+)
+def test_nonsense_is_told_and_not_applied(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / f"talk.{HASH[:12]}.json"
+    path.write_text(text)
+    found = find([path], "talk", HASH)
+    assert found.corrections is None
+    (sentence,) = found.unfit
+    assert str(path) in sentence
+    assert said in sentence
+    assert path.read_text() == text
+
+
+def test_an_entry_that_cannot_be_read_is_told_and_the_others_count(tmp_path: Path) -> None:
+    raw = json.loads(to_text(corrections(ANNA)))
+    wrong = [{"name": 7}, {"name": "X"}, {"name": "Y", "at": [[3, 1]]}, {"name": "Z", "at": [[0, float("inf")]]}, "W"]
+    raw["speakers"] += wrong
+    path = tmp_path / f"talk.{HASH[:12]}.json"
+    path.write_text(json.dumps(raw))
+    found = find([path], "talk", HASH)
+    assert found.corrections is not None
+    assert [one.name for one in found.corrections.speakers] == ["Anna"]
+    assert len(found.unfit) == len(wrong)
+    # They are still there when the file is written again.
+    write(tmp_path, combined(found.corrections, corrections(BEN)))
+    assert len(json.loads(path.read_text())["speakers"]) == 2 + len(wrong)
+
+
+def test_only_the_file_of_this_audio_is_applied(tmp_path: Path) -> None:
+    write(tmp_path, corrections(ANNA, audio=OTHER))
+    (tmp_path / "notes.txt").write_text("")
+    files = list_files(tmp_path)["talk"]
+    found = find(files, "talk", HASH)
+    assert found.corrections is None
+    assert "other audio" in found.unfit[0]
+    assert "no hash" in find(files, "talk", "").unfit[0]
+    # Two recordings of one name: each has its own.
+    write(tmp_path, corrections(BEN))
+    found = find(list_files(tmp_path)["talk"], "talk", HASH)
+    assert found.corrections == corrections(BEN)
+    assert found.unfit == ()
+    # A file that was renamed by hand.
+    (tmp_path / f"talk.{OTHER[:12]}.json").replace(tmp_path / f"talk.{HASH[:12]}.json")
+    assert "other audio than its name says" in find(list_files(tmp_path)["talk"], "talk", HASH).unfit[0]
+    assert list_files(tmp_path / "absent") == {}
+
+
+def test_names_are_one_short_line() -> None:
+    assert clean_name("  Anna\n\tMaria\0\x1b[31m ") == "Anna Maria[31m"
+    assert len(clean_name("x" * 1000)) == LONGEST_NAME
+
+
+def test_of_two_names_of_a_voice_the_later_one_stays() -> None:
+    later = replace(ANNA, name="Anne", at=((21.0, 26.0),), when="2026-06-01T00:00:00Z")
+    assert combined(corrections(ANNA, BEN), corrections(later)).speakers == (BEN, later)
+    assert combined(corrections(later), corrections(ANNA)).speakers == (later,)
+    with pytest.raises(InputError, match="other audio"):
+        combined(corrections(ANNA), corrections(ANNA, audio=OTHER))
+
+
+def test_a_changed_file_changes_the_state_of_its_recordings_only(tmp_path: Path) -> None:
+    def states() -> list[str]:
+        files = CorrectedFiles(tmp_path)
+        return [files.state(files.of([name])) for name in ("talk", "song", "none")]
+
+    write(tmp_path, corrections(ANNA))
+    write(tmp_path, corrections(BEN, recording="song"))
+    before = states()
+    assert before[2] == ""
+    write(tmp_path, corrections(BEN))
+    after = states()
+    assert (after[0] != before[0], after[1:]) == (True, before[1:])
