@@ -10,8 +10,9 @@ from typing import Any, Literal
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.corrections.corrections_file import Corrections, SpeakerName, combined, read, write
-from audiogrid.corrections.speaker_names import match_names, name_speaker, voices_of
+from audiogrid.corrections.speaker_names import match_names, name_speaker
 from audiogrid.export.formats import file_name
+from audiogrid.export.voice_lanes import voices_of
 from audiogrid.records.run_folder import RunFolder
 
 State = Literal["ok", "unfit", "wrong"]

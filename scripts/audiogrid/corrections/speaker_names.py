@@ -13,28 +13,10 @@ from typing import Any
 
 from audiogrid.core.errors import InputError
 from audiogrid.corrections.corrections_file import Corrections, SpeakerName, clean_name, is_same_voice
+from audiogrid.export.voice_lanes import Span, identifying_spans, voices_of
 
-#: A voice is told by so many of its longest turns.
-_TURNS = 8
 # A voice must talk in this share of a name's spans.
 _LEAST_SHARE = 0.5
-
-Span = tuple[float, float]
-
-
-def voices_of(document: Mapping[str, Any]) -> dict[str, list[Span]]:
-    """Returns when each speaker or channel talks, in seconds, by what the document calls it."""
-    found: dict[str, list[Span]] = {}
-    for entry in document.get("turns") or document["segments"]:
-        if entry.get("speaker"):
-            found.setdefault(entry["speaker"], []).append((entry["start"], entry["end"]))
-    return found
-
-
-def identifying_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Returns the longest spans of a voice, in the order of time: what a name is tied to."""
-    whole = [span for span in spans if span[1] > span[0]]
-    return tuple(sorted(sorted(whole, key=lambda span: (span[0] - span[1], span[0]))[:_TURNS]))
 
 
 def label_of(document: Mapping[str, Any], name: str) -> str:

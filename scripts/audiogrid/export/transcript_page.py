@@ -15,6 +15,7 @@ from audiogrid.export.media_links import may_have_picture
 from audiogrid.export.paragraphs import make_paragraphs, texts_of
 from audiogrid.export.provenance import model_names
 from audiogrid.export.template import render
+from audiogrid.export.voice_lanes import STEPS, lanes_of
 from audiogrid.records.chunks import channel_of_chunk
 
 
@@ -65,16 +66,16 @@ def _seam(seam: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def speakers(document: Mapping[str, Any]) -> list[str]:
-    """Returns the labels of all speakers in alphabetical order."""
-    named = (entry.get("speaker") for key in ("segments", "gaps") for entry in document[key])
-    return sorted({name for name in named if name})
-
-
 def render_page(document: Mapping[str, Any], files: Mapping[str, str], media: str) -> str:
     """Returns the page. ``files``: of the other formats, by name, to link to; ``media``: address of the recording."""
     found = make_paragraphs(document)
+    lanes = lanes_of(document)
+    provenance = document.get("provenance", {})
     data = {
+        "recording": document.get("recording", ""),
+        "audio": provenance.get("audio", ""),
+        "duration": document["duration"],
+        "speakers": [{"name": lane.name, "labels": lane.labels, "at": lane.at} for lane in lanes],
         "words": [word_numbers(paragraph.words) for paragraph in found],
         "channels": [paragraph.channel for paragraph in found],
         "passages": [_passage(window, str(document.get("recording", ""))) for window in document.get("windows", [])],
@@ -82,13 +83,14 @@ def render_page(document: Mapping[str, Any], files: Mapping[str, str], media: st
         "seams": [_seam(seam) for seam in document.get("seams", [])],
     }
     path = str(document.get("path", ""))
-    provenance = document.get("provenance", {})
     return render(
         "transcript.html",
         document={"recording": "", "language": None, "quality": None, "notes": [], "tracks": [], **document},
         name=clean_text(path.replace("\\", "/").rsplit("/", 1)[-1]),
         paragraphs=found,
-        speakers=speakers(document),
+        lanes=lanes,
+        steps=STEPS,
+        speakers={lane.name: lane for lane in lanes},
         files=files,
         media=media,
         picture=may_have_picture(path),

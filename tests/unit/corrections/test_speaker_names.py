@@ -14,8 +14,9 @@ from jsonschema import Draft202012Validator
 from audiogrid.core.errors import InputError
 from audiogrid.corrections.corrected_recordings import Recordings, judge, rename_speaker
 from audiogrid.corrections.corrections_file import Corrections, SpeakerName, clean_name
-from audiogrid.corrections.speaker_names import apply_names, match_names, name_speaker, voices_of
+from audiogrid.corrections.speaker_names import apply_names, match_names, name_speaker
 from audiogrid.export.formats import FORMATS, render_all
+from audiogrid.export.voice_lanes import voices_of
 from audiogrid.records.run_folder import RunFolder
 
 HASH = "ab" * 32

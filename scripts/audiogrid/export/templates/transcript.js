@@ -26,7 +26,7 @@
   first[data.words.length] = count;
   // Speakers talk at the same time: the order of time is not that of the page.
   const order = Uint32Array.from(start.keys()).sort((one, other) => start[one] - start[other] || one - other);
-  const speakerOf = (n) => holders[n].querySelector(".who")?.textContent ?? null;
+  let speakers = null;
 
   // ---- words become elements when their paragraph comes into view
   const spans = new Array(data.words.length);
@@ -36,7 +36,7 @@
   const isOf = (part, n) => {
     const channel = part.channel ?? null;
     if (channel !== null && data.channels[n] !== null) return channel === data.channels[n];
-    return (part.speaker ?? null) === null || part.speaker === speakerOf(n);
+    return (part.speaker ?? null) === null || (speakers?.labels(holders[n]) ?? []).includes(part.speaker);
   };
   const within = (passage, word, n) => {
     const middle = 500 * (start[word] + end[word]);
@@ -126,6 +126,7 @@
     for (let i = last; i >= 0 && i > last - LOOK_BACK; i -= 1) if (end[order[i]] > at) active.push(order[i]);
     // Between two words the one just spoken stays marked.
     if (!active.length && last >= 0) active = [order[last]];
+    speakers?.at(at);
     if (!force && active.length === now.length && active.every((word, i) => word === now[i])) return;
     now.forEach((word) => spanOf(word).classList.remove("now"));
     now = active;
@@ -188,6 +189,8 @@
     const bar = document.querySelector(".bar");
     const top = getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0;
     const box = element.getBoundingClientRect();
+    // What the filter hides has no place to scroll to.
+    if (!box.width) return;
     if (box.top >= top + 20 && box.bottom <= innerHeight - 60) return;
     scrolledByUs = performance.now();
     scrollTo({ top: scrollY + box.top - top - (innerHeight - top) / 3, behavior: "instant" });
@@ -255,6 +258,7 @@
     const wanted = plain(field.value).replace(/\s+/g, " ").trim();
     if (wanted) {
       fold().forEach(({ whole, ends }, n) => {
+        if (holders[n].hidden) return;
         let word = 0;
         for (let at = whole.indexOf(wanted); at >= 0; at = whole.indexOf(wanted, at + wanted.length)) {
           while (ends[word] <= at) word += 1;
@@ -324,23 +328,26 @@
       "/": () => field.focus(),
       f: () => setFollowing(!following),
       m: () => byId("marks").click(),
+      ...speakers?.keys,
     };
     const action = keys[event.key];
     if (!action || (busy && event.key === " ") || (target === player && event.key.startsWith("Arrow"))) return;
     event.preventDefault();
-    action();
+    action(time());
   });
 
   // ---- doubtful passages, written when somebody wants to see them
-  byId("passages")?.addEventListener("toggle", (event) => {
-    const list = event.currentTarget.querySelector("ol");
-    if (list.childElementCount) return;
+  const listPassages = () => {
+    const details = byId("passages");
+    const list = details?.querySelector("ol");
+    if (!details?.open || list.childElementCount) return;
     for (const passage of data.passages) {
       const item = document.createElement("li");
       const link = document.createElement("a");
       link.href = `#t=${passage.start / 1000}`;
       link.textContent = `${clock(passage.start / 1000)}–${clock(passage.end / 1000)}`;
-      item.append(link, ` ${passage.speaker ? `${passage.speaker}, ` : ""}${passage.flags.join(", ")}: `);
+      const who = passage.speaker && (speakers?.name(passage.speaker) ?? passage.speaker);
+      item.append(link, ` ${who ? `${who}, ` : ""}${passage.flags.join(", ")}: `);
       item.append(passage.read < 2 ? "left as it was." : passage.replaced ? "the second reading was better. The first: " : "the first reading was better. The other: ");
       if (passage.other) {
         const quote = document.createElement("q");
@@ -349,7 +356,24 @@
       }
       list.append(item);
     }
-  });
+  };
+  byId("passages")?.addEventListener("toggle", listPassages);
+
+  // ---- speakers, where there are any
+  if (data.speakers.length) {
+    speakers = speakersOf(data, {
+      holders,
+      go: (seconds) => go(seconds, !player.paused),
+      starts: () => data.words.map((numbers, n) => (numbers.length ? start[first[n]] : null)),
+      renamed: () => {
+        byId("passages")?.querySelector("ol").replaceChildren();
+        listPassages();
+      },
+      filtered: () => field.value && search(),
+    });
+    const bar = document.querySelector(".bar");
+    new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${bar.offsetHeight + 16}px`)).observe(bar);
+  }
   fromAddress();
   document.documentElement.dataset.ready = "yes";
 })();
