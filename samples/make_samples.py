@@ -19,6 +19,7 @@ from speech import RATE, Speech, hiss, join, read_aloud
 HERE = Path(__file__).resolve().parent
 RECORDINGS = HERE / "recordings"
 REFERENCES = HERE / "references"
+TWO_VOICES = HERE.parent / "scripts" / "audiogrid" / "embedding" / "clip" / "two_voices.ogg"
 
 HARBOUR = [
     "Good morning, and welcome to the harbour walk.",
@@ -90,6 +91,13 @@ CALL = [
     "You are welcome. Have a nice day, and enjoy the ride.",
 ]
 LOW_VOICE = 0.8
+# Two voices in turns: the clip that `audiogrid doctor` tells speakers apart in.
+FERRY = [
+    "Good evening. Is the ferry to the island still running tonight?",
+    "It is, but the last boat leaves in twenty minutes, so please hurry.",
+    "Thank you. Then I will bring my bicycle and wait at the lower pier.",
+    "You are welcome. Mind the rails, they are slippery after the rain.",
+]
 
 
 def meeting() -> Speech:
@@ -148,6 +156,9 @@ def main() -> None:
     watch = join(before.pcm, 24.0, after.pcm)
     write_media(RECORDINGS / "night_watch.ogg", room(watch, 8.0), bit_rate=24_000)
     write_media(RECORDINGS / "phone_call.wav", telephone, codec="pcm_mulaw", rate=8_000)
+    ferry = _dialogue([(text, 1.0 if number % 2 == 0 else 0.78) for number, text in enumerate(FERRY)], gap=0.3)
+    TWO_VOICES.parent.mkdir(exist_ok=True)
+    write_media(TWO_VOICES, room(ferry.pcm), bit_rate=24_000)
     references = {
         "harbour_walk": harbour.text,
         "field_notes": notes.text,

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.command import run
 from audiogrid.core.json_values import to_json
 from audiogrid.core.log import open_log
 from audiogrid.core.tsv import escape_cell
+from audiogrid.embedding.chunk_voices import EmbeddingOptions
+from audiogrid.embedding.embedders import CAMPPLUS, voices_key
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.models.languages import known_languages
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
@@ -19,15 +23,17 @@ from audiogrid.planning.plan_settings import make_settings, settle_recordings
 from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
 from audiogrid.planning.prompt_remarks import add_prompt_remarks
 from audiogrid.planning.store_preview import preview_store
-from audiogrid.planning.throughput import expected_speed
+from audiogrid.planning.throughput import embedding_speed, expected_speed
+from audiogrid.planning.voices_preview import VoicesPreview, preview_voices
 from audiogrid.probing.probe import write_rejected
 from audiogrid.probing.recording_source import Rejection
+from audiogrid.records.chunks import Chunk
 from audiogrid.records.identified_languages import read_identified
 from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.store import Store
-from audiogrid.splitting.cut_cache import read_cuts
+from audiogrid.records.store import Store, VoiceStore
+from audiogrid.splitting.cut_cache import CutIdentity, read_cuts
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -48,6 +54,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         default=[],
         help="with --show: earlier revisions of the decoding code whose results count, JSON",
     )
+    parser.add_argument("--speakers", type=json.loads, help="with --show: the key of the configuration, JSON")
     parser.add_argument("--prices", type=json.loads, default={}, help="with --show: fields of Prices, JSON")
     parser.add_argument("--show", action="store_true", help="only say what the plan amounts to")
     parser.add_argument("--log", type=Path)
@@ -69,12 +76,13 @@ def main(argv: list[str]) -> None:
     if arguments.show:
         plan = Plan.read(folder.plan)
         print(f"plan for {folder.root}:")
-        preview = None
+        preview = voices = None
         if arguments.store:
             cuts = read_cuts(folder.root.parent, plan.recordings)
             preview = preview_store(plan, cuts, Store(arguments.store, folder.own_store), arguments.accept_revisions)
+            voices = _voices(plan, cuts, folder, arguments.store, arguments.speakers)
         lines = plan_summary_lines(
-            plan, _speeds(arguments.model_dir, folder), usable_cores(), preview, Prices(**arguments.prices)
+            plan, _speeds(arguments.model_dir, folder), usable_cores(), preview, Prices(**arguments.prices), voices
         )
         print("\n".join(f"  {line}" for line in lines))
         return
@@ -108,6 +116,18 @@ def main(argv: list[str]) -> None:
     # What was expected, for the report to compare with.
     write_json(folder.estimate, {"speeds": to_json(speeds), "cores": usable_cores()})
     print(f"planned {len(plan.recordings)} recording(s), {len(plan.shards)} shard(s)", file=sys.stderr)
+
+
+def _voices(
+    plan: Plan, cuts: Mapping[CutIdentity, Sequence[Chunk]], folder: RunFolder, store: Path, speakers: Any
+) -> VoicesPreview:
+    """What embedding the voices of a plan will cost. ``speakers``: the key of the configuration."""
+    known, options = VoiceStore(store, folder.own_store), EmbeddingOptions().to_json()
+
+    def is_stored(chunk: Chunk) -> bool:
+        return known.exists(voices_key(chunk, CAMPPLUS.identity, options))
+
+    return preview_voices(plan, cuts, speakers, is_stored, embedding_speed(folder.root.parent, CAMPPLUS.identity))
 
 
 def _speeds(model_dirs: list[Path], folder: RunFolder) -> dict[str, ModelSpeed]:

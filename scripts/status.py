@@ -7,7 +7,8 @@ from pathlib import Path
 
 from audiogrid.core.command import run
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.reporting.status import run_store, status_lines, text_so_far
+from audiogrid.reporting.recorded_settings import run_store
+from audiogrid.reporting.status import status_lines, text_so_far
 
 
 def main(argv: list[str]) -> None:

@@ -51,6 +51,7 @@ rule plan:
         run_dir=RESULTS,
         store=SETTINGS["store"],
         accept_revisions=json.dumps(SETTINGS["accept_revisions"]),
+        speakers=json.dumps(SETTINGS["speakers"]),
     params:
         model_dirs=MODEL_DIRS,
         prices=json.dumps(SETTINGS["prices"]),
@@ -61,6 +62,7 @@ rule plan:
         " --show"
         " --store={resources.store:q}"
         " --accept-revisions={resources.accept_revisions:q}"
+        " --speakers={resources.speakers:q}"
         " --prices={params.prices:q}"
         " --run-dir={resources.run_dir:q}"
         " --model-dir {params.model_dirs:q}"

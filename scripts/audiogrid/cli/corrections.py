@@ -12,7 +12,7 @@ from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
 from audiogrid.corrections.corrected_recordings import Recordings, judge
 from audiogrid.corrections.corrections_file import combined, list_files, read, write
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.reporting.status import run_corrections
+from audiogrid.reporting.recorded_settings import run_corrections
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

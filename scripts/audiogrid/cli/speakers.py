@@ -12,7 +12,7 @@ from audiogrid.core.errors import InputError
 from audiogrid.corrections.corrected_recordings import rename_speaker
 from audiogrid.orchestration.stale_locks import is_locked
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.reporting.status import run_corrections, run_store
+from audiogrid.reporting.recorded_settings import run_corrections, run_store
 from audiogrid.reporting.voice_vectors import forget_voices, voice_files
 
 

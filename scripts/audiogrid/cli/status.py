@@ -8,7 +8,8 @@ from pathlib import Path
 from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import find_run, known_runs
 from audiogrid.core.errors import InputError
-from audiogrid.reporting.status import run_store, status_lines, text_so_far
+from audiogrid.reporting.recorded_settings import run_store
+from audiogrid.reporting.status import status_lines, text_so_far
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

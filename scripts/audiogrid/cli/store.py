@@ -10,7 +10,7 @@ from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import RESULTS
 from audiogrid.core.errors import InputError
 from audiogrid.orchestration.stale_locks import is_locked
-from audiogrid.reporting.status import run_store
+from audiogrid.reporting.recorded_settings import run_store
 from audiogrid.reporting.store_usage import plan_folders, referenced_keys, runs_of, unreferenced
 from audiogrid.serving.removal import keys_of_service
 

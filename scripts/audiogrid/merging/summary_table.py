@@ -10,6 +10,10 @@ from audiogrid.core.text import clean_text
 from audiogrid.core.tsv import write_table
 from audiogrid.export.provenance import model_names
 
+#: Voices at least as like each other as this, by the cosine of their centroids, may be one person's.
+DOUBTFUL_COSINE = 0.5
+#: A voice with less speech may be a cough or crosstalk.
+BRIEF_SECONDS = 10.0
 #: Columns of ``summary.tsv``: name and meaning. docs/results.md lists them (``make docs``).
 SUMMARY_COLUMNS = {
     "recording": "id of the recording, the stem of its files",
@@ -28,6 +32,10 @@ SUMMARY_COLUMNS = {
     "temperature_above_zero": "windows whose text was sampled at a temperature above 0",
     "seams": "boundaries between chunks",
     "hard_seams": "boundaries between chunks without a pause: there may be speech at them",
+    "speakers": "speakers found; empty where none are asked for",
+    "doubtful_speakers": "of them, those so like another one (cosine of 0.5 or more) that the two may be one person",
+    "brief_speakers": "of them, those with less than 10 s of speech: a cough, crosstalk, or a person",
+    "overlap_share": "share of the time in which anybody talks in which several do",
     "model": "the model, or the models of its channels",
     "variant": "the variant of a rollout that it was decoded with",
     "note": "what is odd about the file or a chunk",
@@ -43,6 +51,22 @@ def _left_out(facts: Mapping[str, Any], document: Mapping[str, Any]) -> list[str
     seconds = sum(gap["end"] - gap["start"] for gap in gaps)
     missing = [f"{seconds:.1f} s in {len(gaps)} chunk(s) are not transcribed"] if gaps else []
     return [clean_text(str(sentence)) for sentence in dict.fromkeys([*odd, *missing])]
+
+
+def _speaker_columns(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the columns on speakers: all empty where none are asked for."""
+    if "turns" not in document:
+        return dict.fromkeys(("speakers", "doubtful_speakers", "brief_speakers", "overlap_share"), "")
+    voices = document["speakers"]
+    talk = sum(voice["seconds"] for voice in voices)
+    # Talk time counts overlap once for each speaker; what is left is the time in which anybody talks.
+    overlap = document["quality"]["overlap_seconds"]
+    return {
+        "speakers": len(voices),
+        "doubtful_speakers": sum(voice.get("nearest", -1) >= DOUBTFUL_COSINE for voice in voices),
+        "brief_speakers": sum(voice["seconds"] < BRIEF_SECONDS for voice in voices),
+        "overlap_share": round(min(1.0, overlap / max(talk - overlap, overlap)), 4) if talk else 0.0,
+    }
 
 
 def summary_row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,6 +90,7 @@ def summary_row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[s
         "temperature_above_zero": quality["temperature_above_zero"],
         "seams": len(document["seams"]),
         "hard_seams": sum(seam["kind"] == "hard" for seam in document["seams"]),
+        **_speaker_columns(document),
         "model": model_names(document),
         "variant": facts.get("variant", ""),
         "note": "; ".join(document["notes"]),

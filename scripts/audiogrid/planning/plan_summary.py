@@ -11,6 +11,7 @@ from audiogrid.records.plan import Plan
 
 if TYPE_CHECKING:
     from audiogrid.planning.store_preview import StorePreview
+    from audiogrid.planning.voices_preview import VoicesPreview
     from audiogrid.records.prices import Prices
 
 # Most remarks shown.
@@ -36,16 +37,18 @@ def plan_summary_lines(
     cores: int,
     preview: StorePreview | None = None,
     prices: Prices | None = None,
+    voices: VoicesPreview | None = None,
 ) -> list[str]:
     """Returns the lines that describe a plan.
 
     ``speeds``: of every model of the plan, by name. ``preview``: what the store holds already; the estimate is then
-    for the rest. ``prices``: for the cost of the core-hours.
+    for the rest. ``prices``: for the cost of the core-hours. ``voices``: what embedding voices adds to them.
     """
     audio = plan.audio_by_model()
     used = {model: audio[model] for model in plan.models if audio.get(model)} or {plan.settings.model: 0}
     waiting = used if preview is None else preview.waiting
-    core_hours = sum(core_seconds(samples, speeds[model].per_core) for model, samples in waiting.items()) / 3600
+    seconds = sum(core_seconds(samples, speeds[model].per_core) for model, samples in waiting.items())
+    core_hours = (seconds + (voices.core_seconds if voices else 0)) / 3600
     price = prices.core_hour if prices else 0
     chunks = sum(len(recording.chunk_ids) for recording in plan.recordings)
     sources = "; ".join(dict.fromkeys(speeds[model].source for model in used))
@@ -56,6 +59,7 @@ def plan_summary_lines(
         f"chunks       {chunks} in {len(plan.bundles)} bundle(s)",
         *_shard_lines(plan, used),
         *(preview.lines() if preview else []),
+        *(voices.lines() if voices else []),
         f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
         f"on {cores} core(s)",
         *([f"cost         {core_hours * price:.2f} {prices.currency}".rstrip()] if prices and price else []),

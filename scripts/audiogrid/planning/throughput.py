@@ -11,6 +11,8 @@ from audiogrid.core.atomic_files import read_json
 # Decoding time grows about as the size of the weights.
 _BASE_BYTES = 145_000_000
 _BASE_SPEED = 20.0
+# 65 core-seconds an hour of audio with 80 % speech (docs/speakers.md).
+_EMBEDDING_SPEED = 55.0
 # Number of the newest reports that count: older ones may stem from another machine or load.
 _NEWEST = 20
 
@@ -20,10 +22,14 @@ def rule_of_thumb(model_bytes: int) -> float:
     return _BASE_SPEED * _BASE_BYTES / max(model_bytes, 1)
 
 
-def newest_reports(results: Path, model_hash: str) -> list[dict[str, Any]]:
-    """Returns the reports of a model's newest finished shards with decoded chunks, over all runs in ``results``."""
+def newest_reports(results: Path, model_hash: str, folder: str = "shards") -> list[dict[str, Any]]:
+    """Returns the reports of a model's newest finished shards with decoded chunks, over all runs in ``results``.
+
+    ``folder``: ``voices`` for shards that were embedded.
+    """
     # Shards of comparisons count, too.
-    reports = [path for pattern in ("*/shards/*.json", "*/compare/*/shards/*.json") for path in results.glob(pattern)]
+    patterns = (f"*/{folder}/*.json", f"*/compare/*/{folder}/*.json")
+    reports = [path for pattern in patterns for path in results.glob(pattern)]
     paths = sorted(reports, key=lambda path: path.stat().st_mtime, reverse=True)
     found: list[dict[str, Any]] = []
     for path in paths:
@@ -57,3 +63,15 @@ def expected_speed(model_dir: Path, results: Path) -> tuple[float, str]:
     if known:
         return known, "measured on finished shards"
     return rule_of_thumb((model_dir / "model.bin").stat().st_size), "a rule of thumb, nothing measured on a CPU yet"
+
+
+def embedding_speed(results: Path, networks: str) -> tuple[float, str]:
+    """Returns the speed per core of embedding voices as a multiple of real time, and where it comes from.
+
+    ``networks``: identity of the speaker networks.
+    """
+    reports = newest_reports(results, networks, "voices")
+    seconds = sum(report["worker_seconds"] for report in reports)
+    if seconds:
+        return sum(report["audio_seconds"] for report in reports) / seconds, "measured"
+    return _EMBEDDING_SPEED, "a rule of thumb"

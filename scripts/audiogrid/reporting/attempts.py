@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from audiogrid.core.timebase import to_seconds
@@ -89,11 +90,14 @@ class Attempt:
         task.chunks.append(entry["chunk"])
 
 
-def read_attempts(folder: RunFolder, plan: Plan) -> list[Attempt]:
-    """Returns all attempts at the present shards of ``plan``, ordered by their start."""
+def read_attempts(folder: RunFolder, plan: Plan, journal: Path | None = None) -> list[Attempt]:
+    """Returns all attempts at the present shards of ``plan``, ordered by their start.
+
+    ``journal``: folder of the journals (default: those of decoding).
+    """
     specs = {shard.shard: shard.spec for shard in plan.shards}
     found: list[Attempt] = []
-    for path in sorted(folder.journal.glob("*.jsonl")):
+    for path in sorted((journal or folder.journal).glob("*.jsonl")):
         attempt = None
         for entry in read_entries(path):
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from audiogrid.core.atomic_files import read_json
@@ -19,7 +19,8 @@ from audiogrid.reporting.notices import read_notices
 
 @dataclass(frozen=True)
 class ComputeUsage:
-    """Computing time in seconds. ``reserved``: from the start of a job to its end; ``busy``: decoding only.
+    """Computing time in seconds. ``reserved``: from the start of a job to its end, jobs that embed voices included;
+    ``busy``: decoding only.
 
     ``memory_mb``: peak memory of one decoding process.
     """
@@ -57,7 +58,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ReportData:
-    """All data of the report. ``rows``: of the summary; ``total``: recordings found, also rejected ones."""
+    """All data of the report. ``rows``: of the summary; ``total``: recordings found, also rejected ones.
+
+    ``attempts``: at decoding shards; ``embedding``: at embedding their voices.
+    """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
@@ -65,6 +69,7 @@ class ReportData:
     failures: list[Failure] = field(default_factory=list)
     rejected: list[dict[str, str]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    embedding: list[Attempt] = field(default_factory=list)
     effort: ComputeUsage = field(default_factory=ComputeUsage)
     estimate: Estimate | None = None
     models: dict[str, str] = field(default_factory=dict)
@@ -88,7 +93,7 @@ class ReportData:
     @property
     def unfinished(self) -> list[Attempt]:
         """Attempts that did not finish their shard."""
-        return [attempt for attempt in self.attempts if attempt.reason != "done"]
+        return [attempt for attempt in [*self.attempts, *self.embedding] if attempt.reason != "done"]
 
 
 def compute_usage(attempts: Sequence[Attempt]) -> ComputeUsage:
@@ -136,7 +141,10 @@ def read_report_data(folder: RunFolder, plan: Plan | None, bundles: Sequence[Mer
     if plan is None:
         return ReportData(rejected=rejected, planned=False, total=len(rejected))
     attempts = read_attempts(folder, plan)
+    embedding = read_attempts(folder, plan, folder.voices_journal)
     spent = compute_usage(attempts)
+    # Embedding voices occupies cores, too, and no GPU.
+    spent = replace(spent, reserved_cores=spent.reserved_cores + sum(attempt.reserved for attempt in embedding))
     models = {recording.recording: plan.models_of(recording) for recording in plan.recordings}
     used = {model for names in models.values() for model in names}
     worst = [
@@ -154,6 +162,7 @@ def read_report_data(folder: RunFolder, plan: Plan | None, bundles: Sequence[Mer
         failures=[failure for merged in bundles for failure in merged.failures],
         rejected=rejected,
         attempts=attempts,
+        embedding=embedding,
         effort=spent,
         estimate=read_estimate(folder, plan, spent.audio),
         models={name: hash_ for name, hash_ in plan.models.items() if name in used} or plan.models,

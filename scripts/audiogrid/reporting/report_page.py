@@ -15,6 +15,7 @@ from audiogrid.export.template import clock, number, percent, render, span
 from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, clock_at_work, spans_at_work
 from audiogrid.reporting.report_data import ReportData
+from audiogrid.reporting.speaker_figures import speaker_figures
 
 # Most rows shown of each table; the .tsv files hold all of them.
 ROWS, PASSAGES, LISTED = 2000, 25, 300
@@ -43,6 +44,7 @@ def _row(data: ReportData, row: Mapping[str, Any]) -> dict[str, Any]:
         "redecoded": _share(row, "redecoded", "windows"),
         "silence": max(0.0, 1 - float(row["speech_s"]) / duration) if duration else None,
         "hard": row["hard_seams"],
+        "speakers": row.get("speakers", ""),
         "model": row.get("model", ""),
         "variant": row.get("variant", ""),
         "note": row["note"],
@@ -210,6 +212,7 @@ def render_report(data: ReportData, run: str, config: Path, prices: Prices) -> s
         languages=_hours_by(rows, "language"),
         models=_hours_by(rows, "model"),
         variants=_hours_by(rows, "variant"),
+        speakers=speaker_figures(data.rows, data.embedding),
         several_models=len({row["model"] for row in rows}) > 1,
         several_variants=len({row["variant"] for row in rows}) > 1,
         rows=_shown(rows),
@@ -220,7 +223,9 @@ def render_report(data: ReportData, run: str, config: Path, prices: Prices) -> s
         flagged=sum(int(row["flagged"] or 0) for row in data.rows),
         redecoded=sum(int(row["redecoded"] or 0) for row in data.rows),
         kept=sum(int(row["kept_careful"] or 0) for row in data.rows),
-        warnings=sorted((w for attempt in data.attempts for w in attempt.warnings), key=lambda w: w[0]),
+        warnings=sorted(
+            (w for attempt in [*data.attempts, *data.embedding] for w in attempt.warnings), key=lambda w: w[0]
+        ),
         command=document.get("command", ""),
         versions=document.get("versions", {}),
         configuration=_text(document.get("config", {})),

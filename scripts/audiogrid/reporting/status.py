@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import clock, to_seconds
 from audiogrid.export.paragraphs import make_paragraphs
@@ -32,24 +30,6 @@ def chunk_paragraphs(result: ChunkResult) -> list[str]:
         for segment in result.segments
     ]
     return [paragraph.line for paragraph in make_paragraphs({"segments": segments, "gaps": []})]
-
-
-def run_store(folder: RunFolder) -> Path:
-    """Returns the store that the run was started with; ``store`` beside the run if its configuration says none."""
-    return Path(_setting(folder, "store") or folder.root.parent / "store")
-
-
-def run_corrections(folder: RunFolder) -> Path:
-    """Returns the folder of corrections that the run was started with; ``corrections`` if it says none."""
-    return Path(_setting(folder, "corrections") or "corrections")
-
-
-def _setting(folder: RunFolder, key: str) -> str:
-    """Returns a key of the run's configuration; empty where that cannot be read."""
-    try:
-        return str(yaml.safe_load(folder.config.read_text())["config"][key])
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return ""
 
 
 def _require_plan(folder: RunFolder) -> None:

@@ -97,3 +97,22 @@ def test_reads_grow_with_the_number_of_shards(tmp_path: Path, monkeypatch: pytes
     few, many = count(10), count(40)
     assert few == (2, 10, 2, 1)
     assert many == (2, 40, 2, 1)
+
+
+def test_voices_are_counted_beside_the_text(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, 3)
+    assert "voices" not in RunProgress(folder).now().line()
+    folder.config.write_text("config: {speakers: auto}\n")
+    progress = RunProgress(folder)
+    assert progress.now().to_embed == 3 * MINUTE
+    report = {"schema": 1, "shard": "s0000", "spec": "spec0", "facts": {"keys": {}}}
+    write_json(folder.voices / "s0000.json", report, indent=1)
+    journal = Journal(folder.voices_journal, "s0001", "spec1")
+    journal.begin(ShardFacts(), 1)
+    journal.outcome(Outcome("r1.0000", "k", "decoded", MINUTE // 2, 0.5))
+    now = progress.now()
+    assert (now.done, now.embedded) == (0, MINUTE + MINUTE // 2)
+    assert "voices of 0:01:30 of 0:03:00 embedded" in now.line()
+    for number in (1, 2):
+        write_json(folder.voices / f"s000{number}.json", report | {"spec": f"spec{number}"}, indent=1)
+    assert "voices" not in progress.now().line()

@@ -179,3 +179,37 @@ def test_the_worst_passages_are_the_least_certain_ones() -> None:
     found = worst_passages({"recording": "talk", "segments": segments, "windows": windows})
     assert [(passage["start"], passage["flags"]) for passage in found] == [(10, ["low_logprob"]), (40, [])]
     assert json.dumps(found)
+
+
+def test_speakers_have_a_section_of_their_own_and_doubtful_numbers_are_named() -> None:
+    columns = {"speakers": "", "doubtful_speakers": "", "brief_speakers": "", "overlap_share": ""}
+    without = page(ReportData(rows=[row("a", **columns)], total=1))
+    assert 'id="speakers"' not in without
+    asked = [
+        row("a", speakers=2, doubtful_speakers=0, brief_speakers=0, overlap_share=0.1),
+        row(HOSTILE, speakers=3, doubtful_speakers=2, brief_speakers=1, overlap_share=0.3),
+        row("quiet", speakers=0, doubtful_speakers=0, brief_speakers=0, overlap_share=0.0),
+        row("c", **columns),
+    ]
+    done = attempt(100, 110, audio=600.0, busy=10.0, threads=1)
+    made = page(ReportData(rows=asked, embedding=[done], total=4))
+    section = made.split('id="speakers"')[1].split("<h2")[0]
+    assert "5 speakers in 3 recordings; several talk at once 20.0% of the time" in section
+    assert "Embedding the voices of 10 min 00 s took 10 s of core time" in section
+    assert "2 of 3 are so like another that they may be one person; 1 has less than 10 s" in section
+    assert HOSTILE not in made
+    assert '<th class="n">speakers</th>' in made
+    assert "No number of speakers is doubtful" in page(ReportData(rows=asked[:1], total=1))
+
+
+def test_jobs_that_embed_voices_count_as_core_hours(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    journal = Journal(folder.voices_journal, "s0001", "spec")
+    journal.begin(ShardFacts(), 2)
+    journal.outcome(Outcome("a.0000", "k", "decoded", 160_000, 0.5, worker="node1/7", device="cpu"))
+    journal.end("its time limit is near")
+    account = read_report_data(folder, plan("a"), [])
+    assert [one.decoded for one in account.embedding] == [1]
+    assert account.unfinished == account.embedding
+    assert account.effort.reserved_cores == pytest.approx(account.embedding[0].reserved)
+    assert account.effort.audio == 0
