@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import yaml
 
@@ -17,6 +19,23 @@ def test_a_run_on_the_cluster_gives_the_same_transcripts(site, reference):
     rules = [job["comment"].split("_wildcards")[0] for job in site.jobs("COMPLETED")]
     # Only what is worth a job is one.
     assert set(rules) == {"rule_split", "rule_transcribe"}
+
+
+def test_voices_are_embedded_on_the_cluster_as_here(site, speakers_model):
+    """The texts of both runs come from one store: what differs is where the voices are embedded."""
+    (site.path / "models" / "speakers").symlink_to(speakers_model, target_is_directory=True)
+    site.go("speakers=auto")
+    embedded = [job for job in site.jobs("COMPLETED") if job["comment"].startswith("rule_embed")]
+    assert embedded
+    voices = [path for path in site.store.glob("??/*.json") if "tracklets" in json.loads(path.read_text())["result"]]
+    assert len(voices) == 6
+    for path in voices:
+        path.unlink()
+    here = ("run=here", "speakers=auto")
+    site.workspace.snakemake("--config", *site.settings, *here)
+    assert set(runs.decoded(site.path / "results" / "here").values()) == set()
+    assert all(path.is_file() for path in voices)
+    assert runs.transcripts(site.path / "results" / "here") == runs.transcripts(site.run)
 
 
 def test_shards_of_two_models_go_to_the_nodes_that_suit_them(site, reference, base_model):

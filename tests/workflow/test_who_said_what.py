@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from workspaces import Workspace
 pytestmark = pytest.mark.workflow
 
 RATE = 16_000
+HOSTILE = "Zoë </v><script>;$(id) --> &"
 
 
 def conversation(first: Speech, second: Speech) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
@@ -97,13 +99,41 @@ def test_speakers_of_a_run(
     assert (quiet["speakers"], quiet["turns"]) == ([], [])
     assert (run / "transcripts" / "quiet.rttm").read_text() == ""
 
-    # Another number of speakers, in the table: transcripts are merged again, nothing is embedded or decoded.
+    # A speaker is named: the bundle of that recording is merged again, nothing is embedded or decoded.
+    audiogrid = (sys.executable, "-m", "audiogrid.cli")
+    code = {"PYTHONPATH": str(workspace.path / "scripts")}
+    workspace.run(*audiogrid, "speakers", "rename", "r", "two", "Speaker 1", HOSTILE, env=code)
+    before = (run / "transcripts" / "two.rttm").read_text()
+    workspace.snakemake(*options)
+    assert jobs(workspace.path) == {"merge": 1, "report": 1, "all": 1}
+    assert voices(store) == first
+    named = json.loads((run / "transcripts" / "two.json").read_text())
+    assert [voice["speaker"] for voice in named["speakers"]] == [HOSTILE, "Speaker 2"]
+    assert named["names"] == {HOSTILE: ["Speaker 1"]}
+    assert f"{HOSTILE}: " in text(run, "two")
+    assert "<script>" not in (run / "transcripts" / "two.vtt").read_text()
+    assert (run / "transcripts" / "two.rttm").read_text() == before.replace("Speaker_1", HOSTILE.replace(" ", "_"))
+    checked = workspace.run(*audiogrid, "corrections", "check", env=code)
+    assert f"{HOSTILE} in r" in checked.stdout
+
+    # Another number of speakers, in the table: merged again, and the name is still there.
     listed.write_text("path\tspeakers\nin/quiet.wav\tauto\nin/two.wav\t2\n")
-    before = (run / "transcripts" / "two.rttm").read_bytes()
+    before = (run / "transcripts" / "two.rttm").read_text()
     workspace.snakemake(*options)
     assert not {"split", "embed", "transcribe"} & jobs(workspace.path).keys()
     assert voices(store) == first
-    assert (run / "transcripts" / "two.rttm").read_bytes() == before
+    assert (run / "transcripts" / "two.rttm").read_text() == before
+    rows = {row["recording"]: row for row in table(run / "summary.tsv")}
+    assert (rows["two"]["speakers"], rows["two"]["doubtful_speakers"], rows["quiet"]["speakers"]) == ("2", "0", "0")
+    planned = workspace.snakemake("plan", *options)
+    assert "to embed     nothing: the store has the voices of every chunk" in planned.stdout
+    # A file that nobody can read is told, and the run goes on.
+    (file,) = (workspace.path / "corrections").iterdir()
+    file.write_text("<<<<<<< HEAD\n")
+    done = workspace.snakemake(*options)
+    assert "unresolved merge" in done.stdout
+    assert "Speaker 1: " in text(run, "two")
+    file.unlink()
 
     # Somebody else's turns in place of the stage, and one that is of another recording.
     (workspace.path / "who.rttm").write_text("SPEAKER two 1 0 1000 <NA> <NA> Anna <NA> <NA>\n")

@@ -48,7 +48,9 @@ class SpeakerName:
         """Plain JSON value."""
         optional = {"when": self.when, "by": self.by}
         given = {name: value for name, value in optional.items() if value}
-        return {"name": self.name, "was": self.was, "at": [list(span) for span in self.at], **given, **self.more}
+        # Whole numbers without a point, as browsers write them.
+        at = [[int(time) if time == int(time) else time for time in span] for span in self.at]
+        return {"name": self.name, "was": self.was, "at": at, **given, **self.more}
 
 
 @dataclass(frozen=True)

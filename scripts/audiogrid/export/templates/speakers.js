@@ -55,8 +55,8 @@ globalThis.speakersOf = (data, page) => {
     byId("changes").hidden = !entries.length;
     const count = entries.length === 1 ? "1 name was" : `${entries.length} names were`;
     const how = data.audio
-      ? "Download them and run: audiogrid corrections import FILE"
-      : "They cannot be downloaded, because this transcript was written by an earlier version: run audiogrid again";
+      ? "Download, then run: audiogrid corrections import FILE"
+      : "There is no download, because this transcript was written by an earlier version: run audiogrid again";
     byId("changes").querySelector("output").textContent = `${count} changed here, and kept in this browser. ${how}`;
     byId("save").hidden = !data.audio;
   };
@@ -104,7 +104,9 @@ globalThis.speakersOf = (data, page) => {
   };
   // As audiogrid itself writes the file: a field to a line.
   const fileText = () => {
-    const fields = (entry) => ["name", "was", "at", "when"].map((key) => `   ${JSON.stringify(key)}: ${JSON.stringify(entry[key])}`);
+    const spans = (at) => `[${at.map((span) => `[${span.join(", ")}]`).join(", ")}]`;
+    const value = (entry, key) => (key === "at" ? spans(entry.at) : JSON.stringify(entry[key]));
+    const fields = (entry) => ["name", "was", "at", "when"].map((key) => `   ${JSON.stringify(key)}: ${value(entry, key)}`);
     const sorted = [...entries].sort((one, other) => one.at[0][0] - other.at[0][0]);
     const speakers = sorted.map((entry) => `  {\n${fields(entry).join(",\n")}\n  }`).join(",\n");
     const head = [`"schema": 1`, `"recording": ${JSON.stringify(data.recording)}`, `"audio": ${JSON.stringify(data.audio)}`];
