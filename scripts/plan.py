@@ -122,7 +122,7 @@ def _voices(
     plan: Plan, cuts: Mapping[CutIdentity, Sequence[Chunk]], folder: RunFolder, store: Path, speakers: Any
 ) -> VoicesPreview:
     """What embedding the voices of a plan will cost. ``speakers``: the key of the configuration."""
-    known, options = VoiceStore(store, folder.own_store), EmbeddingOptions().to_json()
+    known, options = VoiceStore(store, folder.own_store), EmbeddingOptions().identity()
 
     def is_stored(chunk: Chunk) -> bool:
         return known.exists(voices_key(chunk, CAMPPLUS.identity, options))
