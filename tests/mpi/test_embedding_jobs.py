@@ -95,19 +95,20 @@ def test_a_killed_job_of_several_ranks_goes_on_and_finds_the_same_voices(
         alone = voices(path / "alone")
         assert len(alone) > 4
         assert sum(len(found["tracklets"]) for found in alone.values()) > 20
-        shutil.rmtree(path / "run" / "journal")
+        for name in ("journal", "voices"):
+            shutil.rmtree(path / "run" / name)
 
-        # One chunk hangs, so that the job cannot be done before it is killed.
+        # One chunk hangs, and with it those that travel in its company, so that the job cannot be done before it is killed.
         process = embed(job, speakers_model, 2, "store", {f"embed:{HUNG}": {"do": "hang"}})
         deadline = time.monotonic() + 120
-        while len(runs.stored(path / "store")) < len(alone) - 1 and time.monotonic() < deadline:
+        while len(runs.stored(path / "store")) < 5 and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.02)
         job.kill(process)
         process.communicate()
         assert job.nobody_is_left()
         kept = runs.stored(path / "store")
-        assert len(kept) == len(alone) - 1
+        assert 5 <= len(kept) < len(alone)
         assert not (path / "run" / "voices" / "s0001.json").exists()
 
         finish(embed(job, speakers_model, 3, "store"))

@@ -35,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> handlers.Run:
     given: dict[str, object] = {
         "folder": folder,
         "scripts": scripts,
-        "settings": {"store": "results/store", "prices": {"core_hour": 1}, "publish": ""},
+        "settings": {"store": "results/store", "prices": {"core_hour": 1}, "publish": "", "corrections": "fixes"},
         "merge_settings": lambda: "{}",
         "model_dirs": [Path("models/base")],
         "publish": None,
@@ -82,6 +82,7 @@ def test_after_a_failure_complete_recordings_get_their_transcripts(run: handlers
     (argv,) = called()
     assert argv[0].endswith("report.py") and "--partial" in argv
     assert argv[argv.index("--store") + 1] == "results/store"
+    assert argv[argv.index("--corrections") + 1] == "fixes"
 
 
 @pytest.mark.parametrize("targets", [["plan"], ["compare"], ["plan", "compare"]])
