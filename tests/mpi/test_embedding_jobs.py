@@ -98,7 +98,7 @@ def test_a_killed_job_of_several_ranks_goes_on_and_finds_the_same_voices(
         for name in ("journal", "voices"):
             shutil.rmtree(path / "run" / name)
 
-        # One chunk hangs, and with it those that travel in its company, so that the job cannot be done before it is killed.
+        # A chunk hangs, and with it those of its group: the job cannot be done before it is killed.
         process = embed(job, speakers_model, 2, "store", {f"embed:{HUNG}": {"do": "hang"}})
         deadline = time.monotonic() + 120
         while len(runs.stored(path / "store")) < 5 and time.monotonic() < deadline:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from audiogrid.core.errors import InputError
-from audiogrid.reporting.status import run_store
+from audiogrid.reporting.recorded_settings import run_store
 from audiogrid.reporting.store_usage import plan_folders, referenced_keys, runs_of
 from audiogrid.serving.job_folder import JobFolder, all_keys
 
