@@ -22,7 +22,9 @@ def check_working_folder(results: Path, snakefile: Path, folder: Path | None = N
         here = folder or Path.cwd()
     except FileNotFoundError:
         raise InputError("The folder in which this was started no longer exists: start it in another one.") from None
-    for place in (here / ".snakemake", here / results / ".state"):
+    # Snakemake's scheduler writes into the folder for temporary files and does not look for another one.
+    temporary = (Path(os.environ[name]) for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name))
+    for place in (here / ".snakemake", here / results / ".state", *(one for one in temporary if one.is_dir())):
         try:
             _try_to_write(place)
         except OSError as error:
