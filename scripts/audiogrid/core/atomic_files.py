@@ -22,8 +22,11 @@ def _write_temporary(path: Path, write: Callable[[BinaryIO], None]) -> Path:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            # What a user knows; a write that fails names no file at all.
+            error.filename = str(path)
         raise
     return temporary
 
