@@ -30,8 +30,8 @@ def check_working_folder(results: Path, snakefile: Path, folder: Path | None = N
         except OSError as error:
             if error.errno in _NO_ROOM:
                 raise RetryableError(
-                    f"There is no room left in {place.parent} ({error.strerror}): free some, or let {place} be a link "
-                    "to a folder with room. Finished chunks are kept; start again then."
+                    f"There is no room left in {place} ({error.strerror}): free some and start again. Finished chunks "
+                    "are kept."
                 ) from None
             raise InputError(
                 f"{place} cannot be written ({error.strerror}). A run writes results/, models/ and .snakemake/ into "
