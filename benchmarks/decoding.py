@@ -2,11 +2,11 @@
 
     python benchmarks/decoding.py --sets reading,prompts-es --minutes 5
     python benchmarks/decoding.py --minutes 20 --contestants ours,sequential,batched
-    python benchmarks/decoding.py --sets mixed,interpreted --contestants ours      (twice: the same results?)
+    python benchmarks/decoding.py --sets mixed,interpreted --contestants ours      (run it twice: the hashes must agree)
     python benchmarks/decoding.py --chunk-times --minutes 5 --sets mixed,prompts-en
 
-Every contestant reads the same samples with the same weights and threads. Ours reads chunks of five minutes
-(cut in pauses), the others the whole clip. ``rate`` is seconds of audio per second of wall time. For sets in
+Every contestant reads the same samples with the same weights and threads: `ours` in chunks of five minutes (cut in
+pauses), the others the whole clip. ``rate`` is seconds of audio per second of wall time. For sets in
 which nobody speaks, the column of errors counts the invented words.
 """
 
@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from decoding_sets import RATE, SETS, Clip, load
 
 ROOT = Path(__file__).parents[1]
-# The numbers from 0 on as they are written out, without English.
+# Numbers as words, from 0 on. English has none: Whisper's own normalisation turns its numbers into digits.
 NUMBERS = {
     language: [words.split("/") for words in line.split()]
     for language, line in {
@@ -46,7 +46,7 @@ NUMBERS = {
 class Errors:
     """Words of a text against those of its reference.
 
-    ``apart``: those of the errors that are nothing but the same letters in more or fewer words.
+    ``apart``: errors in which only the spaces differ; they are counted among the others, too.
     """
 
     substituted: int
@@ -61,7 +61,7 @@ class Errors:
 
 
 def errors(reference: str, text: str, language: str) -> Errors:
-    """Errors after Whisper's normalisation.
+    """Returns the errors of ``text`` after Whisper's normalisation.
 
     Accents are dropped: the Spanish list of prompts is written without most of them. Numbers that are written out
     become digits, which Whisper's own normalisation does for English only: `4` for `four` is no error.
@@ -89,7 +89,7 @@ def errors(reference: str, text: str, language: str) -> Errors:
 
 
 def chunks(clip: Clip, minutes: float = 5.0) -> list[np.ndarray]:
-    """The clip in chunks, each cut in the quietest tenth of a second near its target."""
+    """Returns the clip in chunks of about ``minutes``, cut in the quietest half second near each target."""
     size, near = int(minutes * 60 * RATE), 20 * RATE
     found, start = [], 0
     while len(clip.pcm) - start > 1.3 * size:
@@ -127,9 +127,9 @@ def ours(model: Path, threads: int, batch: int, settings: dict[str, object]) -> 
 
 
 def chunk_times(model: Path, sets: list[str], minutes: float, settings: dict[str, object]) -> None:
-    """CPU seconds that each chunk takes by itself, for a minute of audio, against the mean over all of them.
+    """Prints the CPU seconds that each chunk takes per minute of audio, and how many times the mean that is.
 
-    The watchdog of a worker allows 20 times the mean: this shows how far the hardest chunks are from it.
+    A worker is stopped when a chunk takes 20 times the mean: this shows how far the slowest chunks are from that.
     """
     from audiogrid.decoding.engine import ChunkAudio, Engine
     from audiogrid.decoding.options import DecodeOptions
@@ -170,7 +170,7 @@ def sequential(model: Path, threads: int, batch: int, settings: dict[str, object
 
 
 def given(clip: Clip) -> str | None:
-    """The language that faster-whisper is told, ``None`` for a set in several languages."""
+    """Returns the language that faster-whisper is told; ``None`` for a set in several languages."""
     return None if clip.language == "auto" else clip.language
 
 
@@ -198,9 +198,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20.0, help="length of each set")
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "base")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=8, help="windows per batch of ours")
-    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="decoding option of ours")
-    parser.add_argument("--chunk-times", action="store_true", help="only the CPU time of each chunk of ours")
+    parser.add_argument("--batch", type=int, default=8, help="windows per batch of `ours`")
+    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="decoding option of `ours`")
+    parser.add_argument("--chunk-times", action="store_true", help="only print the CPU time of each chunk of `ours`")
     parser.add_argument("--texts", type=Path, help="folder for references and what each contestant wrote")
     arguments = parser.parse_args()
     import yaml
@@ -214,7 +214,7 @@ def main() -> None:
         for name in arguments.contestants.split(",")
     }
     print(
-        "| set | contestant | WER % | substituted | lost | invented | of these, only written apart or together "
+        "| set | contestant | WER % | substituted | lost | invented | of these, only spaces differ "
         "| words | rate |\n|---|---|---|---|---|---|---|---|---|"
     )
     counted: dict[str, list[Errors]] = {name: [] for name in readers}
@@ -234,7 +234,7 @@ def main() -> None:
                 (arguments.texts / f"{name}.{contestant}.txt").write_text(text + "\n")
                 (arguments.texts / f"{name}.reference.txt").write_text(clip.text + "\n")
     for contestant, each in counted.items():
-        # What is invented where nobody speaks counts, too.
+        # Words that are invented where nobody speaks count, too.
         if words := sum(one.words for one in each):
             pooled, apart = 100 * sum(one.all for one in each) / words, sum(one.apart for one in each)
             print(f"| pooled | {contestant} | {pooled:.2f} | | | | {apart} | {words} | |")

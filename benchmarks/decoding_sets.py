@@ -1,4 +1,4 @@
-"""Audio with known words for the decoding benchmark, made once under ``bench-data/``.
+"""Audio with known words for the decoding benchmark; each set is made once and kept in ``bench-data/``.
 
 Real speech: the prompts of Debian's ``asterisk-core-sounds-*`` packages (read by professional
 speakers, 8 or 16 kHz), in a fixed shuffled order with pauses, with the words of the package's own
@@ -40,7 +40,7 @@ class Clip:
 
 
 def read_audio(path: Path) -> np.ndarray:
-    """A file as int16 mono at 16 kHz."""
+    """Returns a file as int16 mono at 16 kHz."""
     from faster_whisper.audio import decode_audio
 
     return np.clip(np.asarray(decode_audio(str(path), RATE)) * 32768, -32768, 32767).astype(np.int16)
@@ -67,7 +67,7 @@ def _prompts(language: str) -> list[tuple[Path, str]]:
 
 
 def prompts(language: str, minutes: float, seed: int = 1, gap: float = 0.6) -> Clip:
-    """Prompts of one language in a shuffled order, ``gap`` seconds of near silence between them."""
+    """Returns prompts of one language in shuffled order with ``gap`` seconds of near silence between them."""
     rng = random.Random(seed)
     noise = np.random.default_rng(seed)
     items = _prompts(language)
@@ -101,7 +101,7 @@ _ENDS = (
 
 
 def sentences(count: int, seed: int) -> list[str]:
-    """Plain English sentences, reproducible."""
+    """Returns plain English sentences; the same for the same seed."""
     rng = random.Random(seed)
     return [
         f"{rng.choice(_SUBJECTS)} {rng.choice(_VERBS)} {rng.choice(_OBJECTS)} {rng.choice(_ENDS)}.".capitalize()
@@ -110,7 +110,7 @@ def sentences(count: int, seed: int) -> list[str]:
 
 
 def spoken(texts: list[str], seed: int) -> list[np.ndarray]:
-    """Each text read by the synthesiser, int16 at 16 kHz."""
+    """Returns each text as read by the synthesiser, int16 at 16 kHz."""
     from hibari import Hibari
 
     voice = Hibari()
@@ -125,7 +125,7 @@ def spoken(texts: list[str], seed: int) -> list[np.ndarray]:
 
 
 def room_noise(seconds: float, level: float = 150.0, seed: int = 3) -> np.ndarray:
-    """Noise with the falling spectrum of a room, ``level``: its root mean square in 16-bit steps."""
+    """Returns noise with the falling spectrum of a room. ``level``: its root mean square in 16-bit steps."""
     rng = np.random.default_rng(seed)
     size = int(seconds * RATE)
     spectrum = np.fft.rfft(rng.normal(size=size))
@@ -135,13 +135,13 @@ def room_noise(seconds: float, level: float = 150.0, seed: int = 3) -> np.ndarra
 
 
 def music(seconds: float, start: float = 0.0) -> np.ndarray:
-    """Hold music, repeated as needed."""
+    """Returns hold music, repeated as needed."""
     tunes = np.concatenate([read_audio(path) for path in sorted(MUSIC.glob("*.wav"))])
     return np.resize(np.roll(tunes, -int(start * RATE)), int(seconds * RATE))
 
 
 def ringing(seconds: float) -> np.ndarray:
-    """A ringing telephone: 440 and 480 Hz, two seconds on, four off."""
+    """Returns a ringing telephone: 440 and 480 Hz, two seconds on, four off."""
     at = np.arange(int(seconds * RATE)) / RATE
     return np.asarray(((at % 6) < 2) * 4000 * (np.sin(2 * np.pi * 440 * at) + np.sin(2 * np.pi * 480 * at))).astype(
         np.int16
@@ -149,7 +149,7 @@ def ringing(seconds: float) -> np.ndarray:
 
 
 def reading(minutes: float, seed: int = 11) -> Clip:
-    """Synthesised reading with ordinary pauses."""
+    """Returns synthesised reading with ordinary pauses."""
     rng = np.random.default_rng(seed)
     texts = sentences(int(minutes * 60 / 3.4), seed)
     pieces: list[np.ndarray] = []
@@ -159,7 +159,7 @@ def reading(minutes: float, seed: int = 11) -> Clip:
 
 
 def interrupted(minutes: float, seed: int = 21) -> Clip:
-    """Synthesised speech with long music, noise and silence between."""
+    """Returns synthesised speech with long music, noise and silence between sentences."""
     rng = np.random.default_rng(seed)
     texts = sentences(int(minutes * 60 / 7), seed)
     pieces: list[np.ndarray] = []
@@ -180,7 +180,7 @@ def interrupted(minutes: float, seed: int = 21) -> Clip:
 
 
 def noisy(clip: Clip, decibels: float) -> Clip:
-    """The clip with room noise at a signal-to-noise ratio."""
+    """Returns the clip with room noise. ``decibels``: the ratio of signal to noise."""
     power = float(np.sqrt(np.mean(clip.pcm.astype(np.float64) ** 2)))
     noise = room_noise(len(clip.pcm) / RATE + 1, power / 10 ** (decibels / 20))[: len(clip.pcm)]
     mixed = np.clip(clip.pcm.astype(np.int32) + noise, -32768, 32767).astype(np.int16)
@@ -188,14 +188,14 @@ def noisy(clip: Clip, decibels: float) -> Clip:
 
 
 def quiet(clip: Clip, decibels: float = 34) -> Clip:
-    """The clip as a microphone far away records it: so much weaker, with the hiss of 16 bits."""
+    """Returns the clip as a distant microphone records it: ``decibels`` weaker, with the noise of 16 bits."""
     hiss = np.random.default_rng(5).normal(0, 1.5, len(clip.pcm))
     weak = np.rint(clip.pcm / 10 ** (decibels / 20) + hiss)
     return Clip(f"{clip.name}+quiet", clip.language, weak.astype(np.int16), clip.text)
 
 
 def telephone(clip: Clip) -> Clip:
-    """The clip through a telephone line: 300 to 3400 Hz, 8 kHz, mu-law."""
+    """Returns the clip through a telephone line: 300 to 3400 Hz, 8 kHz, mu-law."""
     spectrum = np.fft.rfft(clip.pcm.astype(np.float64))
     hertz = np.fft.rfftfreq(len(clip.pcm), 1 / RATE)
     spectrum[(hertz < 300) | (hertz > 3400)] = 0
@@ -209,7 +209,7 @@ def telephone(clip: Clip) -> Clip:
 
 
 def overlapping(minutes: float, seed: int = 31) -> Clip:
-    """Two channels mixed to one: a recorded voice and a synthesised one take turns, each half a second too early."""
+    """Returns two speakers mixed to one channel who take turns, each of them half a second too early."""
     rng = random.Random(seed)
     items = _prompts("en")
     rng.shuffle(items)
@@ -232,7 +232,7 @@ def overlapping(minutes: float, seed: int = 31) -> Clip:
 
 
 def mixed(name: str, languages: str, passage: int, minutes: float, seed: int) -> Clip:
-    """Several languages in one recording: they take turns, ``passage`` prompts each, half a second between any two."""
+    """Returns several languages in turn, ``passage`` prompts each, with half a second between any two prompts."""
     rng = random.Random(seed)
     items = {
         language: [item for item in _prompts(language) if len(item[1].split()) >= 6] for language in languages.split()
@@ -279,7 +279,7 @@ SETS: dict[str, Callable[[float], Clip]] = {
 
 
 def load(name: str, minutes: float, cache: Path) -> Clip:
-    """A set by name, from ``cache`` if it was made before."""
+    """Returns a set by name, from ``cache`` if it was made before."""
     path = cache / f"{name}-{minutes:g}.npz"
     if not path.is_file():
         clip = SETS[name](minutes)

@@ -1,11 +1,11 @@
-"""A GPU end to end: multiple of real time, busy share and memory by batch size, and faster-whisper's batches beside it.
+"""Speed, utilisation and memory of a GPU by batch size, beside faster-whisper's batched mode.
 
     python benchmarks/gpu.py --models base,large-v3 --minutes 60
-    python benchmarks/gpu.py --device cpu --minutes 2 --batches 1,8     a rehearsal without a GPU
+    python benchmarks/gpu.py --device cpu --minutes 2 --batches 1,8     a trial run without a GPU
 
 Needs a GPU, pip install '.[cuda,bench]' and staged models. ``end to end`` is a whole `make run` from an MP3 to
 subtitles with an empty store. The other rows are one warm process: ``ours`` decodes chunks of five minutes as a worker
-does, ``faster-whisper`` reads the whole file in its batches. Busy share and memory are those that nvidia-smi sees
+does, ``faster-whisper`` reads the whole file in its batched mode. Utilisation and memory are what nvidia-smi reports
 once a second.
 """
 
@@ -31,7 +31,7 @@ from decoding import ROOT, chunks
 
 @dataclass
 class Usage:
-    """What nvidia-smi saw: percent busy and MiB in use, once a second."""
+    """What nvidia-smi reported once a second: percent busy and MiB in use."""
 
     busy: list[int] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Usage:
 
 @contextmanager
 def watched() -> Iterator[Usage]:
-    """Watch the GPUs meanwhile; without nvidia-smi nothing is seen."""
+    """Watches the GPUs while the block runs; records nothing without nvidia-smi."""
     usage, over = Usage(), threading.Event()
     program = shutil.which("nvidia-smi")
 
@@ -100,7 +100,7 @@ def theirs(model: Path, device: str, batch: int) -> tuple[Callable[[Clip], str],
 
 
 def end_to_end(model: str, device: str, clip: Clip) -> None:
-    """A whole run, Snakemake included, on an MP3."""
+    """Measures a whole run over an MP3, Snakemake included."""
     from audiogrid.core.atomic_files import write_bytes
 
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +117,7 @@ def end_to_end(model: str, device: str, clip: Clip) -> None:
 
 
 def mp3(clip: Clip) -> bytes:
-    """The clip as MP3 at 128 kbit/s."""
+    """Returns the clip as MP3 at 128 kbit/s."""
     import io
 
     import av
@@ -142,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--models", default="base", help="names of staged models, with commas between")
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--batches", default="0,1,4,8,16,32,64", help="windows at once; 0: what ours chooses")
+    parser.add_argument("--batches", default="0,1,4,8,16,32,64", help="windows per batch; 0: what `ours` chooses")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     options = parser.parse_args()
     if options.device == "cuda":
@@ -150,8 +150,8 @@ def main() -> None:
 
         found = find_gpus()
         if found.cause:
-            # No failure: `make bench` runs on machines without a GPU, too.
-            print(f"not run: {found.cause}. This benchmark needs a GPU; --device cpu rehearses it without one")
+            # Not an error: `make bench` runs on machines without a GPU, too.
+            print(f"not run: {found.cause}. This benchmark needs a GPU; --device cpu tries it out without one")
             return
         print(f"on {', '.join(found.gpus)}")
     clip = load("reading", options.minutes, ROOT / "bench-data")

@@ -1,8 +1,8 @@
-"""Languages found out, and what choosing models by them costs.
+"""How well languages are identified, and what it costs to choose models by language.
 
     .venv/bin/python benchmarks/languages.py identify              accuracy and seconds per recording
     .venv/bin/python benchmarks/languages.py routing --count 200   two models against one, from an empty store
-    .venv/bin/python benchmarks/languages.py switching             which sets count as several languages, and its cost
+    .venv/bin/python benchmarks/languages.py switching             which sets are taken to be in several languages; cost
 
 Speech: the prompts of Debian's ``asterisk-core-sounds-*`` packages in five languages, put together to recordings of at
 least a minute (``identify``), or taken as they come, a few to a recording of about ten seconds (``routing``). The
@@ -42,14 +42,14 @@ def write(path: Path, pcm: np.ndarray) -> Path:
 
 
 def pieces(language: str, seconds: float, count: int) -> list[np.ndarray]:
-    """Different stretches of prompts of one language, each at least so long."""
+    """Returns up to ``count`` different stretches of prompts of one language, each of ``seconds``."""
     whole = prompts(language, count * seconds / 60 * 1.1, seed=17).pcm
     size = int(seconds * RATE)
     return [whole[first : first + size] for first in range(0, len(whole) - size + 1, size)][:count]
 
 
 def identify(per_language: int, seconds: float, windows: list[int]) -> None:
-    """One process, one thread; how often the language is right by the number of windows."""
+    """Prints how often the language is right by the number of windows, in one process of one thread."""
     import os
 
     from audiogrid.transcribing.worker import worker_environment
@@ -89,7 +89,7 @@ def identify(per_language: int, seconds: float, windows: list[int]) -> None:
 
 
 def switching(sets: list[str], minutes: float) -> None:
-    """How many chunks of each set are taken for several languages, and the CPU time that finding out costs."""
+    """Prints how many chunks of each set are taken to be in several languages, and the CPU time that this takes."""
     from decoding_sets import load
 
     from audiogrid.decoding.options import DecodeOptions
@@ -99,7 +99,7 @@ def switching(sets: list[str], minutes: float) -> None:
     from decoding import chunks
 
     model, options = Model(MODEL, "cpu", "auto", 1, 8), DecodeOptions()
-    print("| set | chunks | in several languages | windows before, after | encoder, CPU s | finding out, CPU s |")
+    print("| set | chunks | in several languages | windows before, after | encoder, CPU s | language search, CPU s |")
     print("|---|---|---|---|---|---|")
     for name in sets:
         clip = load(name, minutes, ROOT / "bench-data" / "decoding")
@@ -125,7 +125,7 @@ def switching(sets: list[str], minutes: float) -> None:
 
 
 def routing(count: int, seconds: float) -> None:
-    """The same recordings with one model, with two by the language that is heard, with two by a given language."""
+    """Measures the same recordings with one model, with two by identified language, and with two by given language."""
     source = workspace("routing-in") / "in"
     names = []
     for language in VOICES:
@@ -159,9 +159,7 @@ def main() -> None:
         "what", nargs="*", default=["identify", "routing"], choices=["identify", "routing", "switching"]
     )
     parser.add_argument("--per-language", type=int, default=6, help="recordings of each language (identify)")
-    parser.add_argument(
-        "--windows", type=int, nargs="+", default=[1, 6], help="stretches that are listened to (identify)"
-    )
+    parser.add_argument("--windows", type=int, nargs="+", default=[1, 6], help="stretches to listen to (identify)")
     parser.add_argument(
         "--seconds", type=float, default=0, help="length of a recording (default 90, or 10 for routing)"
     )

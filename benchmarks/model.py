@@ -1,7 +1,7 @@
-"""What a window costs inside the model, and what settings of CTranslate2 and of the C library change about it.
+"""How long a window takes inside the model, and how settings of CTranslate2 and the C library change that.
 
-    .venv/bin/python benchmarks/model.py               every setting three times, in turn
-    .venv/bin/python benchmarks/model.py --only mkl    one setting against what is shipped
+    .venv/bin/python benchmarks/model.py               measure every setting three times, in turn
+    .venv/bin/python benchmarks/model.py --only mkl    compare one setting with the shipped ones
 
 As in a run, one process of one thread decodes on each core at the same time. Per window of synthesised speech: encoder,
 greedy generation in batches, word times; medians, and the most memory that a process held.
@@ -39,7 +39,7 @@ SETTINGS: dict[str, tuple[dict[str, str | None], dict[str, object]]] = {
 
 
 def child(options: dict[str, object]) -> None:
-    """Measure one process; prints JSON."""
+    """Measures one process and prints the figures as JSON."""
     sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks")]
     from decoding_sets import load
 
@@ -66,7 +66,7 @@ def child(options: dict[str, object]) -> None:
 
 
 def measure(name: str) -> list[float]:
-    """Means over as many processes at once as there are cores."""
+    """Returns the means of the figures over one process per core, all running at the same time."""
     sys.path.insert(0, str(ROOT / "scripts"))
     from audiogrid.transcribing.worker import worker_environment
 
@@ -96,7 +96,7 @@ def main() -> None:
     for _ in range(arguments.rounds):
         for name in names:
             found[name].append(measure(name))
-    print("setting         encoder s   generation s   word times s   all s   of shipped   peak MB")
+    print("setting         encoder s   generation s   word times s   all s   to shipped   peak MB")
     whole = 0.0
     for name in names:
         encoder, generation, words, peak = (statistics.median(column) for column in zip(*found[name], strict=True))

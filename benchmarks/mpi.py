@@ -5,10 +5,10 @@
                                                   jobs of 1 rank at once: what the machine itself allows
     .venv/bin/python benchmarks/mpi.py demo       1 h of speech, 12 chunks, 4 ranks with a pool each (`make demo-mpi`)
 
-Hand-out: 2,000 chunks of heavy-tailed length; ranks decode at 1, 2 or 4 times some speed. The ideal is the total length
-over the sum of the speeds (or the longest chunk on the fastest rank, if that takes longer); the lengths are scaled so
-that the ideal is as long as the table says. Static: chunk i goes to rank i modulo their number, longest first or as
-they come, which needs no measurement: the rank that has most ends last.
+Hand-out: 2,000 chunks of heavy-tailed length; ranks decode at 1, 2 or 4 times a base speed. The ideal time is the total
+length over the sum of the speeds (or the longest chunk on the fastest rank, if that takes longer); the lengths are
+scaled so that the ideal time is the one in the table. Static: chunk i goes to rank i modulo the number of ranks,
+longest first or in the given order. Its time is computed: it is that of the rank with the most work.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def handout_rank(ranks: int, ideal: float, chunks: int, store: Path) -> None:
 
 
 def launch(ranks: int, *arguments: str, cwd: Path = ROOT) -> str:
-    """Run a Python command as so many ranks; what it printed comes back."""
+    """Runs a Python command on ``ranks`` ranks. Returns what it printed."""
     command = [*MPIRUN, str(ranks), sys.executable, "-m", "mpi4py", *arguments]
     done = subprocess.run(
         command, cwd=cwd, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, check=False
@@ -164,11 +164,11 @@ def launch(ranks: int, *arguments: str, cwd: Path = ROOT) -> str:
 
 
 def handout(sizes: list[int], ideal: float, chunks: int) -> None:
-    print(f"{chunks} chunks; ranks at speed 1, 4, 2, 1, ...; rank 0 works, too; {os.cpu_count()} core(s)")
+    print(f"{chunks} chunks; ranks at speed 1, 4, 2, 1, ...; rank 0 works too; {os.cpu_count()} core(s)")
     print("ranks   ideal s   measured s   of ideal   rank 0 CPU   static longest first   static as they come")
     for ranks in sizes:
         lengths = heavy_tailed(chunks)
-        # Few ranks would have chunks of milliseconds, where writing results is all that is measured.
+        # With few ranks chunks would last milliseconds, and only the writing of results would be measured.
         wanted = max(ideal, 240.0 / ranks)
         total = wanted * sum(speeds(ranks))
         scaled = [length * total for length in lengths]
@@ -187,7 +187,7 @@ def handout(sizes: list[int], ideal: float, chunks: int) -> None:
 
 
 def python(folder: Path, script: str, *options: str) -> float:
-    """Seconds that a command of the project takes."""
+    """Runs a command of the project. Returns the seconds that it took."""
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, str(SCRIPTS / script), *options], cwd=folder, capture_output=True, text=True, check=False
@@ -198,14 +198,14 @@ def python(folder: Path, script: str, *options: str) -> float:
 
 
 def spoken(hours: float) -> Path:
-    """Synthesised speech (made once)."""
+    """Returns a recording of synthesised speech; it is made once."""
     from split import make_recording
 
     return make_recording(hours)
 
 
 def prepare(folder: Path, recording: Path, model: Path) -> float:
-    """Everything before ``transcribe``; the seconds that splitting took come back."""
+    """Runs every stage before `transcribe`. Returns the seconds that splitting took."""
     sys.path[:0] = [str(SCRIPTS), str(ROOT / "tests")]
     from runs import one_shard
 
@@ -225,7 +225,7 @@ def prepare(folder: Path, recording: Path, model: Path) -> float:
 def transcribe(
     folder: Path, ranks: int, model: Path, store: str, *options: str, report: str = "s0001"
 ) -> dict[str, object]:
-    """Transcribe over ``ranks`` ranks; the shard's report, written as ``report``, comes back."""
+    """Transcribes over ``ranks`` ranks. Returns the report of the shard, which is written under the name ``report``."""
     launch(
         ranks,
         str(SCRIPTS / "transcribe.py"),
@@ -243,11 +243,11 @@ def transcribe(
 
 
 def real(model: Path, hours: float, rounds: int) -> None:
-    """The contestants in turn, because a machine is not equally fast all the time.
+    """Measures one rank, two ranks, and two jobs of one rank side by side, in turn because a machine's speed varies.
 
-    Two cores of one machine share its memory and its clock: two jobs that know nothing of each other, each with the
-    whole work on one core, may take longer than one of them alone. Twice the one over the other is all that two ranks
-    can win here.
+    Two cores of one machine share its memory bandwidth and its clock, so two independent jobs that each do the whole
+    work on a core of their own may take longer than one of them alone. The speedup that two ranks can reach here is
+    therefore twice the time of one job over the time of two jobs side by side.
     """
     folder = DATA / "mpi-real"
     prepare(folder, spoken(hours), model)
@@ -258,7 +258,7 @@ def real(model: Path, hours: float, rounds: int) -> None:
         return float(str(report["seconds"]))
 
     print(f"{hours:g} h of speech, one worker process of one thread per rank")
-    print("round   1 rank s   2 ranks s   speedup   two jobs at once s   possible here   of it reached")
+    print("round   1 rank s   2 ranks s   speedup   two jobs at once s   possible here   share reached")
     table = []
     for number in range(rounds):
         one, two = seconds(1, f"one-{number}"), seconds(2, f"two-{number}")
@@ -276,7 +276,7 @@ def _show(name: str, row: tuple[float, ...]) -> None:
 
 
 def demo(model: Path, hours: float) -> None:
-    """The original picture: rank 0 splits, all ranks transcribe, the text comes together in order."""
+    """Splits a recording, transcribes it over four ranks, and merges the chunks into one text in order."""
     folder = DATA / "demo-mpi"
     recording = spoken(hours)
     print(f"recording     {recording.relative_to(ROOT)}, {hours:g} h of speech")

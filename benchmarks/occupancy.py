@@ -1,10 +1,11 @@
-"""How much of the machine the decoder has: time inside the model between the first and the last window.
+"""Share of the core time that is spent inside the model, from the first window to the last.
 
     .venv/bin/python benchmarks/occupancy.py                  1 h of synthesised speech, a process per core
     .venv/bin/python benchmarks/occupancy.py --hours 0.25
 
-The worker processes are those of `transcribe`: chunk files in, results in the store. Beside the model there is reading,
-voice activity, mel features, judging and writing, and, at the end, a process that waits for the last chunk of another.
+The worker processes are those of `transcribe`: they read chunk files and write results to the store. The rest of the
+time goes to reading, voice activity detection, mel features, judging and writing, and, at the end, to waiting for the
+last chunk of another process.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ CORES = len(os.sched_getaffinity(0))
 
 
 def follow(model: Path, store: Path, work: SimpleQueue[Any], told: SimpleQueue[Any]) -> None:
-    """A worker process that notes when it is inside the model, and in what."""
+    """Runs as a worker process that notes when it is inside the model, and in which step."""
     from audiogrid.decoding.passes import prepare as preparing
     from audiogrid.decoding.whisper.model import Model
     from audiogrid.models.registry import model_hash
@@ -43,7 +44,7 @@ def follow(model: Path, store: Path, work: SimpleQueue[Any], told: SimpleQueue[A
             try:
                 return call(*given, **named)
             finally:
-                # Every call of the model says what it is for first.
+                # The first argument of every call of the model says what it is for.
                 spans.append((given[1] if name == "model" else name, began, time.monotonic()))
 
         return run

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/overhead.py hour     1 h of speech in one MP3; a second identical run
     .venv/bin/python benchmarks/overhead.py ten      10 h in one MP3
-    .venv/bin/python benchmarks/overhead.py notes    1,000 recordings of 30 s (--notes N: so many)
+    .venv/bin/python benchmarks/overhead.py notes    1,000 recordings of 30 s (--notes N: another number)
     .venv/bin/python benchmarks/overhead.py tiny     50,000 recordings of 0.5 s: probe, plan, dry run
 
 Decoding is what the worker processes report from their first to their last sample, divided by their number. Each run
@@ -44,7 +44,7 @@ def workspace(name: str) -> Path:
 
 
 def measured(folder: Path, *arguments: str) -> tuple[float, float, float, str]:
-    """Wall seconds, CPU seconds and peak MB (largest single process) of a Snakemake command, and its output."""
+    """Runs Snakemake. Returns wall seconds, CPU seconds, peak MB of its largest process, and its output."""
     command = [sys.executable, "-m", "snakemake", "--profile", "profiles/local", *arguments]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     output = folder / "output.txt"
@@ -60,7 +60,7 @@ def measured(folder: Path, *arguments: str) -> tuple[float, float, float, str]:
 
 
 def decoding_seconds(run: Path) -> tuple[float, float, int]:
-    """Wall seconds of decoding (all workers busy), audio seconds, and worker processes."""
+    """Returns wall seconds of decoding (as if all workers were busy), audio seconds, and worker processes."""
     seconds = audio = 0.0
     workers = 1
     for path in (run / "journal").glob("*.jsonl"):
@@ -74,7 +74,7 @@ def decoding_seconds(run: Path) -> tuple[float, float, int]:
 
 
 def whole_run(name: str, recordings: Path) -> None:
-    """Measure a run from an empty store, and the same command once more."""
+    """Measures a run from an empty store, then the same command once more."""
     folder = workspace(name)
     options = ("--config", "run=x", f"recordings={json.dumps(str(recordings))}", "language=en")
     wall, cpu, memory, _ = measured(folder, *options)
@@ -90,7 +90,7 @@ def whole_run(name: str, recordings: Path) -> None:
 
 
 def make_notes(count: int) -> Path:
-    """``count`` voice notes of 30 s, each in its own order of sentences."""
+    """Returns a folder of ``count`` voice notes of 30 s, each with its own order of sentences."""
     from soundfile import write
 
     folder = DATA / f"notes-{count}"
@@ -111,7 +111,7 @@ def make_notes(count: int) -> Path:
 
 
 def make_tiny(count: int) -> Path:
-    """``count`` WAV files of half a second, 8 kHz."""
+    """Returns a folder of ``count`` WAV files of half a second at 8 kHz."""
     folder = DATA / f"tiny-{count}"
     if folder.is_dir():
         return folder
@@ -131,7 +131,7 @@ def make_tiny(count: int) -> Path:
 
 
 def tiny(count: int) -> None:
-    """Probe, plan and the dry run after it for very many recordings."""
+    """Measures probe and plan, and the dry run after them, for very many recordings."""
     folder = workspace("tiny")
     options = ("--config", "run=x", f"recordings={json.dumps(str(make_tiny(count)))}", "language=en")
     wall, cpu, memory, _ = measured(folder, "plan", *options)

@@ -35,7 +35,7 @@ DATA = ROOT / "bench-data"
 MODEL = ROOT / "models" / "base"
 CORES = len(os.sched_getaffinity(0))
 
-# What somebody would write who uses faster-whisper by hand.
+# What a user of faster-whisper would write by hand.
 BY_HAND = """
 import sys
 from faster_whisper import BatchedInferencePipeline, WhisperModel
@@ -74,7 +74,7 @@ def audio_file(clip: Clip, minutes: float, kind: str) -> Path:
 
 
 def command(name: str, audio: Path, language: str, folder: Path) -> tuple[list[str], Path, Path]:
-    """Command line, working folder and the subtitles that it will write."""
+    """Returns the command line, its working folder, and the path of the subtitles that it writes."""
     python = sys.executable
     target = folder / "out" / f"{audio.stem}.srt"
     target.parent.mkdir()
@@ -98,7 +98,7 @@ def command(name: str, audio: Path, language: str, folder: Path) -> tuple[list[s
 
 
 class Memory(threading.Thread):
-    """Peak of the summed proportional memory of a process and its children, in MB, looked at once a second."""
+    """Samples the memory of a process and its children once a second; ``peak``: the largest sum of their PSS, in MB."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -118,14 +118,14 @@ class Memory(threading.Thread):
 
 
 def text_of(subtitles: Path) -> str:
-    """The words of an SRT file."""
+    """Returns the words of an SRT file."""
     import pysubs2
 
     return " ".join(event.plaintext.replace("\n", " ") for event in pysubs2.load(str(subtitles)))
 
 
 def measure(name: str, audio: Path, language: str) -> tuple[float, float, str]:
-    """Wall seconds, peak MB and text of one run."""
+    """Returns wall seconds, peak MB and text of one run."""
     with tempfile.TemporaryDirectory(prefix="peers-") as scratch:
         line, place, target = command(name, audio, language, Path(scratch))
         began = time.perf_counter()

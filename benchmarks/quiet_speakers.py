@@ -1,12 +1,12 @@
-"""Near, far, near: sentences of a quieter speaker between two of a louder one, and how many of them are lost.
+"""How many sentences of a quiet speaker are lost between two sentences of a louder one.
 
     python benchmarks/quiet_speakers.py
     python benchmarks/quiet_speakers.py --levels 0,20 --kinds en,voices --set levelling=none
 
 Kinds: a language (real prompts: one reader at two levels) or pairs of two different voices: `voices` (both
 synthesised), `human-near` and `human-far` (a real reader and a synthesised one). Levels: how far the far sentence is
-below the near ones, in decibels. A sentence is lost when fewer than half of its words are in the text; it is told when
-its window is flagged. A faint hiss (3 steps of 16 bits) lies under everything.
+below the near ones, in decibels. A sentence is lost when fewer than half of its words are in the text; the loss is
+reported when its window is flagged. Everything has a faint hiss (3 steps of 16 bits).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Talk:
 
 
 def trimmed(pcm: np.ndarray) -> np.ndarray:
-    """Without the silence at both ends, and with the same level of its louder parts as all others."""
+    """Returns a sentence without the silence at both ends, its louder parts at the common level."""
     loud = np.flatnonzero(np.abs(pcm) > 0.03 * np.abs(pcm).max())
     pcm = pcm[loud[0] : loud[-1]].astype(np.float64)
     frames = (pcm[: len(pcm) // 512 * 512].reshape(-1, 512) ** 2).mean(axis=1)
@@ -62,13 +62,13 @@ def synthesised(deep: bool) -> list[tuple[str, np.ndarray]]:
     texts = sentences(30, 5 if deep else 6)
     voices = spoken(texts, 100 if deep else 200)
     if deep:
-        # Slower and lower by a quarter: another speaker.
+        # A quarter slower and lower, which makes another speaker of it.
         voices = [np.interp(np.arange(0, len(pcm) - 1, 0.8), np.arange(len(pcm)), pcm) for pcm in voices]
     return [(text, trimmed(np.asarray(pcm))) for text, pcm in zip(texts, voices, strict=True)]
 
 
 def talk(kind: str, number: int, decibels: float) -> Talk:
-    """The ``number``-th talk of a kind."""
+    """Returns the ``number``-th talk of a kind."""
     odd = bool(number % 2)
     near, far = {
         "voices": lambda: (synthesised(not odd), synthesised(odd)),
@@ -89,7 +89,7 @@ def talk(kind: str, number: int, decibels: float) -> Talk:
 
 
 def shares_found(texts: tuple[str, str, str], text: str) -> list[float]:
-    """Share of each sentence's words that ``text`` has, in their order."""
+    """Returns, for each sentence, the share of its words that ``text`` holds in the same order."""
     from audiogrid.decoding.judging.scoring import plain_words
 
     parts = [plain_words(one) for one in texts]
@@ -122,7 +122,7 @@ def main() -> None:
     settings = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in arguments.set)}
     engine = Engine(arguments.model, threads=1, batch_size=8)
     kinds = arguments.kinds.split(",")
-    print(f"| dB below | {' | '.join(kinds)} | all: lost | lost and not told | near ones lost | s |")
+    print(f"| dB below | {' | '.join(kinds)} | all: lost | lost, not flagged | near ones lost | s |")
     print(f"|---|{'---|' * (len(kinds) + 4)}")
     for decibels in map(float, arguments.levels.split(",")):
         began = time.perf_counter()

@@ -1,11 +1,11 @@
-"""What the cluster way costs, on a Slurm that is started for it (tests/slurm/cluster.py; nothing of it stays).
+"""What running on a cluster costs, on a Slurm that is started for this and removed afterwards (tests/slurm/cluster.py).
 
     .venv/bin/python benchmarks/slurm.py hour       1 h, 12 chunks: a job per chunk, the default, all in one job
     .venv/bin/python benchmarks/slurm.py plan       2,000 recordings of 6 chunks: Snakemake's time and memory
     .venv/bin/python benchmarks/slurm.py failures   seconds that every failure of tests/slurm costs
 
-The cluster has one node with the cores of this machine, and every decoding process one of them. Snakemake looks at
-its jobs once a second, so that the figures are Slurm's and Snakemake's own and not those of an interval.
+The cluster has one node with the cores of this machine; every decoding process has one core. Snakemake polls its jobs
+once a second, so that the figures are those of Slurm and Snakemake, not of a polling interval.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FAST_SNAKEMAKE = ROOT / "tests" / "slurm" / "fast_snakemake.py"
 
 @contextmanager
 def a_cluster(**more: int) -> Iterator[Cluster]:
-    """One node with the cores of this machine."""
+    """A cluster of one node with the cores of this machine."""
     root = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
     cluster = Cluster(root, nodes=1, cores=CORES, **more)
     cluster.start()
@@ -51,7 +51,7 @@ def a_cluster(**more: int) -> Iterator[Cluster]:
 
 
 def write_profile(folder: Path, threads: int) -> None:
-    """The shipped profile for a site without GPUs, with quick looks."""
+    """Writes the shipped profile for a site without GPUs, with short polling intervals."""
     profile = yaml.safe_load((folder / "profiles" / "slurm" / "config.yaml").read_text())
     profile["set-resources"]["transcribe"] = {"processes": threads, "mem_mb": 2500}
     profile["set-threads"]["transcribe"] = threads
@@ -67,7 +67,7 @@ def write_profile(folder: Path, threads: int) -> None:
 
 
 def hour(name: str, shards: str, threads: int, hours: float) -> None:
-    """One recording from an empty store; ``threads``: cores (and decoding processes) of a transcribe job."""
+    """Measures a run over one recording, from an empty store. ``threads``: cores and processes of a transcribe job."""
     recording = make_recording(hours)
     folder = workspace(f"slurm-{name.replace(' ', '-')}")
     write_profile(folder, threads)
@@ -94,14 +94,14 @@ def hour(name: str, shards: str, threads: int, hours: float) -> None:
     decoding = worker_seconds / CORES
     print(
         f"{name:22} {len(reports):3} shards  {jobs / (audio / 3600):5.1f} submissions per hour of audio  {wall:6.1f} s"
-        f"  {(wall - decoding) / jobs:5.1f} s beside decoding per submission  {1 - decoding / wall:5.1%} not decoding",
+        f"  {(wall - decoding) / jobs:5.1f} s of overhead per submission  {1 - decoding / wall:5.1%} not decoding",
         flush=True,
     )
     shutil.rmtree(folder)
 
 
 def make_silence(count: int, minutes: int) -> Path:
-    """``count`` recordings of digital silence: 40 KB each, for what never decodes them."""
+    """Returns a folder of ``count`` recordings of digital silence, 40 KB each, for measurements without decoding."""
     from soundfile import write
 
     folder = DATA / f"silence-{count}-{minutes}"
@@ -118,7 +118,7 @@ def make_silence(count: int, minutes: int) -> Path:
 
 
 def plan(count: int) -> None:
-    """Plan ``count`` recordings of six chunks, then see what Snakemake makes of the plan for a cluster."""
+    """Measures planning ``count`` recordings of six chunks, then dry runs of the plan, here and for a cluster."""
     folder = workspace("slurm-plan")
     options = ("--config", "run=x", f"recordings={json.dumps(str(make_silence(count, 30)))}", "language=en")
     wall, cpu, memory, _ = measured(folder, "plan", *options)
@@ -131,7 +131,7 @@ def plan(count: int) -> None:
     wall, cpu, memory, _ = measured(folder, "-n", *options)
     print(f"  dry run, local: {wall:.1f} s, cpu {cpu:.1f} s, {memory:.0f} MB")
     wall, cpu, memory, _ = measured(folder, "--profile", "profiles/slurm", "-n", *options)
-    print(f"  dry run, slurm (shards anew): {wall:.1f} s, cpu {cpu:.1f} s, {memory:.0f} MB")
+    print(f"  dry run, Slurm (with new shards): {wall:.1f} s, cpu {cpu:.1f} s, {memory:.0f} MB")
     shutil.rmtree(folder)
 
 
@@ -139,7 +139,7 @@ UNDISTURBED = "test_a_run_on_the_cluster_gives_the_same_transcripts"
 
 
 def failures(only: str) -> None:
-    """Run the tests of failures (``only``: pytest's -k) with a clock: seconds more than an undisturbed run took."""
+    """Runs the tests of failures; prints how much longer each took than an undisturbed run. ``only``: pytest's -k."""
     choice = ["-k", f"{UNDISTURBED} or ({only})"] if only else []
     with tempfile.TemporaryDirectory() as folder:
         times = Path(folder) / "times.jsonl"
@@ -155,7 +155,7 @@ def failures(only: str) -> None:
 
 
 def main() -> None:
-    # Told to end, it ends its cluster, too.
+    # When this program is told to end, it ends its cluster, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["hour", "plan"])

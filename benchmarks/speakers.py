@@ -1,6 +1,6 @@
-"""Speakers: who talks when, how many voices, what it costs; on voices in arranged turns.
+"""Diarisation error rate, number of speakers found, and cost, on recordings of voices in arranged turns.
 
-    .venv/bin/python benchmarks/speakers.py               all sets, one worker, a table
+    .venv/bin/python benchmarks/speakers.py               all sets, one worker
     .venv/bin/python benchmarks/speakers.py --minutes 3   shorter sets
     .venv/bin/python benchmarks/speakers.py --only two    sets with this in their name
     .venv/bin/python benchmarks/speakers.py --merge       only the clustering of ten hours (no networks)
@@ -49,7 +49,7 @@ Reference = list[tuple[int, int, int]]
 
 @dataclass(frozen=True)
 class Recording:
-    """A set: its signal (int16) and who talks in it: (first sample, end, voice)."""
+    """A set. ``pcm``: int16; ``turns``: who talks when, as first sample, end and number of the voice."""
 
     name: str
     pcm: np.ndarray
@@ -61,7 +61,7 @@ class Recording:
 
 
 def voice(reader: str, pace: float = 1.0, seconds: float = 150.0, seed: int = 1) -> list[np.ndarray]:
-    """Prompts of one reader without the silence around them, at one level (float64)."""
+    """Returns prompts of one reader without the silence around them, at a common level (float64)."""
     import soundfile
 
     paths = sorted(path for path in (PROMPTS / reader).rglob("*.wav") if 1.5 < soundfile.info(path).duration < 9)
@@ -91,7 +91,7 @@ def arranged(
     overlap: float = 0.0,
     line: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Recording:
-    """Voices in turns of 1 to ``longest_turn`` prompts. ``overlap``: share of the changes that begin before the end."""
+    """Returns voices in turns of 1 to ``longest_turn`` prompts. ``overlap``: share of turns that begin too early."""
     rng = random.Random(seed)
     count = round(minutes * 60 * RATE)
     signal = np.zeros(count)
@@ -119,7 +119,7 @@ def arranged(
 
 
 def telephone(pcm: np.ndarray) -> np.ndarray:
-    """8 kHz and back, eight bits on a logarithmic scale (as in G.711)."""
+    """Returns audio as after a telephone line: 8 kHz, eight bits on a logarithmic scale (as in G.711)."""
     narrow = resample(pcm, RATE, 8000).astype(float) / 32768
     coded = np.rint(np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256) * 127) / 127
     plain = np.sign(coded) * (256 ** np.abs(coded) - 1) / 255
@@ -127,7 +127,7 @@ def telephone(pcm: np.ndarray) -> np.ndarray:
 
 
 def sets(minutes: float) -> Iterator[Recording]:
-    """All recordings, one after another."""
+    """Yields all recordings."""
     four = [voice(reader) for reader in READERS]
     twelve = [*four, *(voice(reader, pace) for reader in READERS for pace in (0.88, 1.12))]
     for pair in ((0, 1), (0, 2), (1, 3), (2, 3)):
@@ -189,7 +189,7 @@ def best_mapping(common: np.ndarray) -> dict[int, int]:
 
 
 def error_rates(recording: Recording, turns: Sequence[Turn], voices: int) -> tuple[float, float, float]:
-    """Miss, false alarm and confusion, in percent of the speech."""
+    """Returns miss, false alarm and confusion, in percent of the speech."""
     wanted = active(recording.turns, len(recording.pcm), max(who for *_, who in recording.turns) + 1)
     found = active([(turn.start, turn.end, turn.speaker) for turn in turns], len(recording.pcm), voices)
     mapping = best_mapping(wanted.astype(int).T @ found.astype(int))
@@ -204,7 +204,7 @@ def error_rates(recording: Recording, turns: Sequence[Turn], voices: int) -> tup
 
 
 def embedded(pcm: np.ndarray, networks: Networks, seconds: int) -> list[tuple[Chunk, ChunkVoices]]:
-    """Results of all chunks of ``seconds``, without context."""
+    """Returns the chunks of ``pcm``, each of ``seconds`` and without context, with their results."""
     found = []
     for index, start in enumerate(range(0, len(pcm), seconds * RATE)):
         end = min(len(pcm), start + seconds * RATE)
@@ -246,7 +246,7 @@ def measure(minutes: float, model: Path, only: str) -> None:
 
 
 def measure_merge(hours: float, voices: int) -> None:
-    """Clustering of made-up vectors: as many tracklets as ``hours`` have, scattered as real ones are."""
+    """Measures clustering, with as many made-up vectors as ``hours`` have tracklets, scattered as real ones are."""
     random_numbers = np.random.default_rng(1)
     centres = np.linalg.qr(random_numbers.normal(size=(192, 192)))[0][:voices] * 12
     count = round(hours * 2100)

@@ -5,8 +5,8 @@
     .venv/bin/python benchmarks/split.py --channels split
 
 The recording is synthesised speech (44.1 kHz, two channels, 128 kbit/s), made once and kept in
-``bench-data/``. The files it is read from and written to are in the page cache, as they are for a
-job that has just been given its input; ``split`` itself waits for its output to reach the disk.
+``bench-data/``. Its file is in the page cache, as it is for a job that has just
+been given its input; ``split`` waits for its output to reach the disk.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SENTENCES = [
 
 
 def spoken_sentences() -> list[np.ndarray]:
-    """Each sentence in four readings: int16 at 44.1 kHz."""
+    """Returns each sentence in four readings: int16 at 44.1 kHz."""
     from hibari import Hibari
 
     found = []
@@ -64,7 +64,7 @@ def spoken_sentences() -> list[np.ndarray]:
 
 
 def make_recording(hours: float) -> Path:
-    """A stereo MP3 of ``hours``; above one hour the first is repeated, packet by packet."""
+    """Returns a stereo MP3 of ``hours``; beyond one hour, the first hour is repeated packet by packet."""
     path = DATA / f"split-{hours:g}h.mp3"
     if path.exists():
         return path
@@ -79,7 +79,7 @@ def make_recording(hours: float) -> Path:
 
 
 def repeat_recording(source: Path, path: Path, hours: float) -> None:
-    """The packets of ``source`` again and again, with times that go on."""
+    """Writes the packets of ``source`` again and again, with continuous times."""
     import av
 
     with av.open(str(path), "w", format="mp3") as container:
@@ -102,7 +102,7 @@ def repeat_recording(source: Path, path: Path, hours: float) -> None:
 
 
 def speak_recording(path: Path, hours: float) -> None:
-    """Sentences in random order with pauses of 0.15 to 1.2 s, a little noise, panned left and right."""
+    """Writes sentences in random order with pauses of 0.15 to 1.2 s and a little noise, panned left and right."""
     import av
 
     random = np.random.default_rng(1)
@@ -125,7 +125,7 @@ def speak_recording(path: Path, hours: float) -> None:
 
 
 def write_spec(path: Path, hours: float, channels: str) -> Path:
-    """The spec that ``scripts/split.py`` reads, for one recording."""
+    """Writes the spec of one recording that ``scripts/split.py`` reads. Returns its path."""
     facts = path.stat()
     recording = {
         "recording": "talk",
@@ -142,7 +142,7 @@ def write_spec(path: Path, hours: float, channels: str) -> Path:
 
 
 def measure(spec: Path, core: int) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak memory (MB) of one run of the command, pinned to ``core``."""
+    """Runs the command pinned to ``core``. Returns wall seconds, CPU seconds and peak memory in MB."""
     output = DATA / "split-chunks"
     shutil.rmtree(output, ignore_errors=True)
     command = [sys.executable, str(ROOT / "scripts" / "split.py"), "--spec", str(spec), "--output", str(output)]
@@ -164,7 +164,7 @@ def measure(spec: Path, core: int) -> tuple[float, float, float]:
 
 
 def peak_memory(pid: int) -> float:
-    """Peak resident memory of a process in MB so far; 0 when it has just ended."""
+    """Returns the peak resident memory of a process in MB so far; 0 when it has just ended."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
