@@ -13,6 +13,7 @@ from typing import Protocol
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.json_values import from_json, to_json
 from audiogrid.records.chunks import BundleManifest, Chunk
+from audiogrid.splitting.opening import ListedRecording
 
 SCHEMA = 1
 #: Everything that decides how a file is cut: path, size, mtime, channels mode, duration, chunks per track,
@@ -20,17 +21,11 @@ SCHEMA = 1
 CutIdentity = tuple[str | int, ...]
 
 
-class CutRecording(Protocol):
+class CutRecording(ListedRecording, Protocol):
     """A recording as a plan or a split job describes it."""
 
     @property
     def recording(self) -> str: ...  # noqa: D102
-    @property
-    def path(self) -> str: ...  # noqa: D102
-    @property
-    def size(self) -> int: ...  # noqa: D102
-    @property
-    def mtime_ns(self) -> int: ...  # noqa: D102
     @property
     def channels_mode(self) -> str: ...  # noqa: D102
     @property

@@ -30,10 +30,6 @@ class Wait(Enum):
 
 WAIT = Wait.WAIT
 
-# Short chunks travel together until they fill a few batches; a lone voice note wastes most of a window.
-GROUP_SECONDS = 300.0
-# A GPU decodes up to 64 windows at once: one chunk of 5 minutes has a dozen. Results are stored chunk by chunk even so.
-GPU_GROUP_SECONDS = 1800.0
 # The slowest speed (multiple of real time per worker) at which a task is not taken to hang.
 SLOWEST_SPEED = 0.05
 MIN_TIMEOUT_SECONDS = 120.0
@@ -59,23 +55,6 @@ class Limits:
 def audio_seconds(task: Task) -> float:
     """Returns the seconds of audio in a task."""
     return to_seconds(sum(job.audio for job in task))
-
-
-def group(jobs: Sequence[Job], seconds: float = GROUP_SECONDS) -> list[Task]:
-    """Returns tasks, longest first: long chunks alone, short ones together (same options, same bundle)."""
-    tasks: list[Task] = []
-    short: dict[tuple[str, str], list[Job]] = {}
-    for job in sorted(jobs, key=lambda job: -job.audio):
-        if to_seconds(job.audio) > seconds / 2:
-            tasks.append([job])
-            continue
-        kind = (job.folder, repr(sorted(job.options.items())))
-        waiting = short.setdefault(kind, [])
-        waiting.append(job)
-        if sum(to_seconds(other.audio) for other in waiting) >= seconds:
-            tasks.append(short.pop(kind))
-    tasks.extend(short.values())
-    return sorted(tasks, key=lambda task: -sum(job.audio for job in task))
 
 
 class SpeedEstimate:

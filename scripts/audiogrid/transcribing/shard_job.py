@@ -11,7 +11,7 @@ from typing import Any
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import AudiogridError, RetryableError, StoreError
 from audiogrid.core.json_values import to_json
-from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
+from audiogrid.core.timebase import to_seconds
 from audiogrid.decoding.revisions import store_keys
 from audiogrid.records.chunks import BundleManifest, Chunk, ShardFacts
 from audiogrid.records.journal import Journal
@@ -21,8 +21,9 @@ from audiogrid.records.store import ResultStore, Store
 from audiogrid.transcribing.coordinator import Coordinator
 from audiogrid.transcribing.rank_state import rank_summaries
 from audiogrid.transcribing.retrying_pool import WorkerPool
-from audiogrid.transcribing.scheduler import GPU_GROUP_SECONDS, GROUP_SECONDS, Limits, Scheduler, group
+from audiogrid.transcribing.scheduler import Limits, Scheduler
 from audiogrid.transcribing.signals import TerminatedError, handle_signals
+from audiogrid.transcribing.task_sizes import group, group_seconds
 from audiogrid.transcribing.worker import Job, WorkerSettings
 
 SCHEMA = 1
@@ -156,7 +157,7 @@ def transcribe(
             log.record(Outcome(job.name, job.key, "stored", job.audio))
         else:
             waiting.append(job)
-    tasks = group(waiting, _group_seconds(waiting, processes + coordinator.processes, settings.device))
+    tasks = group(waiting, group_seconds(waiting, processes + coordinator.processes, settings.device))
     scheduler = Scheduler(tasks, limits)
     made: dict[str, Any] = {}
     if tasks:
@@ -206,13 +207,6 @@ def _decode(pool: WorkerPool, scheduler: Scheduler, coordinator: Coordinator, ti
             raise own_error or RetryableError(f"no rank can decode any more ({coordinator.withdrawals})")
     except TerminatedError:
         pool.close()
-
-
-def _group_seconds(jobs: Sequence[Job], processes: int, device: str) -> float:
-    """Returns the length of a task of short chunks: full batches, yet several tasks for every process."""
-    total = sum(job.audio for job in jobs) / SAMPLE_RATE
-    most = GPU_GROUP_SECONDS if device == "cuda" else GROUP_SECONDS
-    return max(60.0, min(most, total / max(1, 2 * processes)))
 
 
 def write_report(path: Path, work: ShardWork, report: ShardReport, generation: int) -> None:

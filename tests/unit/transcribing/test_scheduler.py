@@ -8,7 +8,8 @@ import pytest
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.outcome import Outcome
-from audiogrid.transcribing.scheduler import Limits, Scheduler, group
+from audiogrid.transcribing.scheduler import Limits, Scheduler
+from audiogrid.transcribing.task_sizes import group
 from audiogrid.transcribing.worker import Job
 
 EDGE = Seam("edge", 0, 0)

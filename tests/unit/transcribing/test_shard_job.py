@@ -4,7 +4,8 @@ import time
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.outcome import Outcome
-from audiogrid.transcribing.scheduler import Limits, Scheduler, group
+from audiogrid.transcribing.scheduler import Limits, Scheduler
+from audiogrid.transcribing.task_sizes import group
 from audiogrid.transcribing.worker import Job
 
 
@@ -12,17 +13,6 @@ def job(name, seconds, folder="f", options=None):
     samples = int(seconds * SAMPLE_RATE)
     edge = Seam("edge", 0, 0)
     return Job(Chunk(name, name, None, 0, 0, samples, 0, samples, edge, edge, ""), name, folder, options or {"a": 1})
-
-
-def test_long_chunks_travel_alone_and_short_ones_together():
-    tasks = group([job("s1", 30), job("long", 300), *(job(f"n{i}", 30) for i in range(10))], 300)
-    assert [one.name for one in tasks[0]] in (["long"], [f"n{i}" for i in range(10)])
-    assert sorted(len(task) for task in tasks) == [1, 1, 10]
-
-
-def test_chunks_of_other_options_or_bundles_do_not_travel_together():
-    tasks = group([job("a", 10), job("b", 10, options={"a": 2}), job("c", 10, folder="g")], 300)
-    assert sorted(len(task) for task in tasks) == [1, 1, 1]
 
 
 def test_the_longest_task_comes_first():
