@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiogrid.core.atomic_files import read_json
 from audiogrid.core.timebase import to_seconds
+from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import chunk_entries
 from audiogrid.records.plan import Plan, Recording
 from audiogrid.records.prices import Prices
@@ -84,10 +84,9 @@ def decoding_costs(
 
 def _keys(report: Path) -> dict[str, str]:
     try:
-        keys: dict[str, str] = read_json(report)["facts"]["keys"]
-    except (OSError, ValueError, KeyError):
+        return FinishedShard.read(report).facts.keys
+    except (OSError, ValueError):
         return {}
-    return keys
 
 
 def sum_costs(parts: Iterable[DecodingCost]) -> DecodingCost:

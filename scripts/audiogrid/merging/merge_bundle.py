@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audiogrid.core.atomic_files import canonical_json, read_json, write_json
+from audiogrid.core.atomic_files import canonical_json, write_json
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.json_values import from_json, read_document, to_json
 from audiogrid.core.tsv import write_table
@@ -21,6 +21,7 @@ from audiogrid.merging.speakers import speaker_source
 from audiogrid.merging.stitch import StitchError
 from audiogrid.merging.transcript_writer import TranscriptWriter, open_writer
 from audiogrid.records.chunks import Chunk, ShardFacts
+from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import JournalFile, list_journals, read_history
 from audiogrid.records.plan import Plan, Recording, Shard
 from audiogrid.records.results import ChunkResult, empty_result
@@ -110,8 +111,8 @@ class BundleFacts:
 
 def facts_from_reports(folder: RunFolder, plan: Plan, bundle: str) -> BundleFacts:
     """Collects the facts from the shard reports, which are the declared outputs of ``transcribe``."""
-    reports = [read_json(folder.shards / f"{shard}.json") for shard in plan.shards_of_bundle[bundle]]
-    return BundleFacts((from_json(ShardFacts, report["facts"]), report["failed"]) for report in reports)
+    reports = [FinishedShard.read(folder.shards / f"{shard}.json") for shard in plan.shards_of_bundle[bundle]]
+    return BundleFacts((report.facts, report.failed) for report in reports)
 
 
 def facts_from_journals(

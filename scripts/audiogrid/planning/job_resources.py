@@ -55,7 +55,7 @@ def job_rates(results: Path, model_hash: str) -> list[Rate]:
     """Returns the rates of a model's newest finished shards in ``results``, one for each kind of device."""
     found: dict[tuple[str, str, int], Rate] = {}
     for report in newest_reports(results, model_hash):
-        made = report.get("made", {})
+        made = report.made
         if not made.get("device"):
             continue
         # Ranks of an MPI job may have had different devices: what each of them did is not known.
@@ -63,7 +63,7 @@ def job_rates(results: Path, model_hash: str) -> list[Rate]:
             continue
         kind = (str(made["device"]), str(made.get("compute_type", "")), int(made.get("threads", 1)))
         before = found.get(kind, Rate(*kind, 0.0, 0.0))
-        audio, seconds = before.audio + report["audio_seconds"], before.seconds + report["worker_seconds"]
+        audio, seconds = before.audio + report.audio_seconds, before.seconds + report.worker_seconds
         found[kind] = Rate(*kind, round(audio, 1), round(seconds, 1))
     return list(found.values())
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from audiogrid.core.atomic_files import read_json
+from audiogrid.records.finished_shard import FinishedShard
 
 # Base, int8, one core of a current server CPU, both passes: 20 times real time (BENCHMARKS.md).
 # Decoding time grows about as the size of the weights.
@@ -22,7 +21,7 @@ def rule_of_thumb(model_bytes: int) -> float:
     return _BASE_SPEED * _BASE_BYTES / max(model_bytes, 1)
 
 
-def newest_reports(results: Path, model_hash: str, folder: str = "shards") -> list[dict[str, Any]]:
+def newest_reports(results: Path, model_hash: str, folder: str = "shards") -> list[FinishedShard]:
     """Returns the reports of a model's newest finished shards with decoded chunks, over all runs in ``results``.
 
     ``folder``: ``voices`` for shards that were embedded.
@@ -31,14 +30,14 @@ def newest_reports(results: Path, model_hash: str, folder: str = "shards") -> li
     patterns = (f"*/{folder}/*.json", f"*/compare/*/{folder}/*.json")
     reports = [path for pattern in patterns for path in results.glob(pattern)]
     paths = sorted(reports, key=lambda path: path.stat().st_mtime, reverse=True)
-    found: list[dict[str, Any]] = []
+    found: list[FinishedShard] = []
     for path in paths:
         try:
-            report = read_json(path)
-            if report["model_hash"] == model_hash and report["decoded"] and report["worker_seconds"]:
-                found.append(report)
-        except (OSError, ValueError, KeyError):
+            report = FinishedShard.read(path)
+        except (OSError, ValueError):
             continue
+        if report.model_hash == model_hash and report.decoded and report.worker_seconds:
+            found.append(report)
         if len(found) == _NEWEST:
             break
     return found
@@ -50,9 +49,9 @@ def measured_speed(results: Path, model_hash: str) -> float | None:
     What a GPU did in a second says nothing about a core.
     """
     reports = newest_reports(results, model_hash)
-    reports = [report for report in reports if (report.get("made") or {}).get("device") == "cpu"]
-    seconds = sum(report["worker_seconds"] * report["made"].get("threads", 1) for report in reports)
-    return sum(report["audio_seconds"] for report in reports) / seconds if seconds else None
+    reports = [report for report in reports if report.made.get("device") == "cpu"]
+    seconds = sum(report.worker_seconds * report.made.get("threads", 1) for report in reports)
+    return sum(report.audio_seconds for report in reports) / seconds if seconds else None
 
 
 def expected_speed(model_dir: Path, results: Path) -> tuple[float, str]:
@@ -71,7 +70,7 @@ def embedding_speed(results: Path, networks: str) -> tuple[float, str]:
     ``networks``: identity of the speaker networks.
     """
     reports = newest_reports(results, networks, "voices")
-    seconds = sum(report["worker_seconds"] for report in reports)
+    seconds = sum(report.worker_seconds for report in reports)
     if seconds:
-        return sum(report["audio_seconds"] for report in reports) / seconds, "measured"
+        return sum(report.audio_seconds for report in reports) / seconds, "measured"
     return _EMBEDDING_SPEED, "a rule of thumb"

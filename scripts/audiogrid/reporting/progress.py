@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiogrid.core.atomic_files import read_json
 from audiogrid.core.timebase import SAMPLE_RATE, clock, to_seconds
+from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import JournalFile, ShardHistory, list_journals, read_history
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
@@ -176,7 +176,7 @@ def _spec_of(report: Path) -> str:
     """Returns the spec of a shard's report from its first lines: the rest of it may be long."""
     with report.open("rb") as file:
         found = re.search(rb'"spec": "([^"]*)"', file.read(1024))
-    return found[1].decode() if found else str(read_json(report).get("spec"))
+    return found[1].decode() if found else FinishedShard.read(report).spec
 
 
 def is_idle(folder: RunFolder, seconds: float = 900.0) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
+from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import read_entries
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
@@ -75,10 +75,10 @@ def _noted_in_journals(journal: Path) -> Iterator[tuple[str, dict[str, str]]]:
 def _noted_in_reports(reports: Path, plan: Plan) -> Iterator[tuple[str, dict[str, str]]]:
     for shard in plan.shards:
         try:
-            report = read_json(reports / f"{shard.shard}.json")
+            report = FinishedShard.read(reports / f"{shard.shard}.json")
         except (OSError, ValueError):
             continue
-        yield str(report.get("spec", shard.spec)), dict(report["facts"]["keys"])
+        yield report.spec or shard.spec, report.facts.keys
 
 
 def unreferenced(store: Path, keys: Iterable[str]) -> Unreferenced:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import AudiogridError, RetryableError, StoreError
-from audiogrid.core.json_values import to_json
 from audiogrid.core.timebase import to_seconds
 from audiogrid.decoding.revisions import store_keys
 from audiogrid.records.chunks import BundleManifest, Chunk, ShardFacts
+from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import Journal
 from audiogrid.records.outcome import Outcome
 from audiogrid.records.plan import Plan, Recording, Shard
@@ -25,8 +24,6 @@ from audiogrid.transcribing.scheduler import Limits, Scheduler
 from audiogrid.transcribing.signals import TerminatedError, handle_signals
 from audiogrid.transcribing.task_sizes import group, group_seconds
 from audiogrid.transcribing.worker import Job, WorkerSettings
-
-SCHEMA = 1
 
 
 @dataclass
@@ -212,22 +209,17 @@ def _decode(pool: WorkerPool, scheduler: Scheduler, coordinator: Coordinator, ti
 def write_report(path: Path, work: ShardWork, report: ShardReport, generation: int) -> None:
     """Write the shard's report, with the key of every chunk and the time that decoding took."""
     outcomes = report.outcomes.values()
-    write_json(
-        path,
-        {
-            "schema": SCHEMA,
-            "shard": work.shard.shard,
-            "spec": work.shard.spec,
-            "generation": generation,
-            "model_hash": work.model_hash,
-            "facts": to_json(work.facts),
-            "failed": report.failed,
-            "decoded": sum(outcome.status == "decoded" for outcome in outcomes),
-            "stored": sum(outcome.status == "stored" for outcome in outcomes),
-            "audio_seconds": to_seconds(sum(o.audio for o in outcomes if o.status == "decoded")),
-            "worker_seconds": round(sum(outcome.seconds for outcome in outcomes), 3),
-            "seconds": round(report.seconds, 3),
-            "made": report.made,
-        },
-        indent=1,
-    )
+    FinishedShard(
+        shard=work.shard.shard,
+        spec=work.shard.spec,
+        generation=generation,
+        model_hash=work.model_hash,
+        facts=work.facts,
+        failed=report.failed,
+        decoded=sum(outcome.status == "decoded" for outcome in outcomes),
+        stored=sum(outcome.status == "stored" for outcome in outcomes),
+        audio_seconds=to_seconds(sum(o.audio for o in outcomes if o.status == "decoded")),
+        worker_seconds=round(sum(outcome.seconds for outcome in outcomes), 3),
+        seconds=round(report.seconds, 3),
+        made=report.made,
+    ).write(path)

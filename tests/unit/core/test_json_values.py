@@ -11,7 +11,8 @@ import pytest
 
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.json_values import DocumentError, from_json, read_document, to_json
-from audiogrid.records.chunks import BundleManifest, Seam
+from audiogrid.records.chunks import BundleManifest, Chunk, Seam, ShardFacts
+from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard, TrackSettings
 from audiogrid.records.results import ChunkResult, HypothesisRecord, Segment, Window, Word
 from audiogrid.records.store import Store
@@ -78,6 +79,23 @@ def test_voices_are_written_and_read_as_before() -> None:
     voices = ChunkVoices(1000, [Tracklet(0, 100, 90, -3.142, b"\x00<\xff"), Tracklet(100, 200, 90, -3.0, b"")])
     assert json.dumps(to_json(voices)) == VOICES_TEXT
     assert from_json(ChunkVoices, json.loads(VOICES_TEXT)) == voices
+
+
+def test_reports_of_shards_are_written_and_read_as_before(tmp_path: Path) -> None:
+    seam = Seam("edge", 0, 0)
+    facts = ShardFacts([Chunk("a.0000", "a", None, 0, 0, 10, 0, 10, seam, seam, "ab")], {"a.0000": "k"}, {"b": "gone"})
+    made = {"device": "cpu", "threads": 1}
+    report = FinishedShard("s0001", "x", 2, "m", facts, {"c.0000": "crash"}, 1, 0, 0.5, 0.25, 1.0, made)
+    report.write(tmp_path / "s0001.json")
+    # The fields in their order, as each version has written them.
+    document = {
+        "schema": 1,
+        **{"shard": "s0001", "spec": "x", "generation": 2, "model_hash": "m", "facts": asdict(facts)},
+        **{"failed": {"c.0000": "crash"}, "decoded": 1, "stored": 0, "audio_seconds": 0.5, "worker_seconds": 0.25},
+        **{"seconds": 1.0, "made": made},
+    }
+    assert (tmp_path / "s0001.json").read_text() == json.dumps(document, indent=1) + "\n"
+    assert FinishedShard.read(tmp_path / "s0001.json") == report
 
 
 @pytest.mark.parametrize("path", sorted(STORE.glob("*.json")), ids=lambda path: path.stem[:8])

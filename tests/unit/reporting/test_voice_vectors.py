@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
+from audiogrid.records.chunks import Chunk, Seam, ShardFacts
+from audiogrid.records.finished_shard import FinishedShard
+from audiogrid.records.journal import Journal
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import VoiceStore
 from audiogrid.records.voices import ChunkVoices
@@ -17,20 +19,19 @@ def key(character: str) -> str:
     return character * 64
 
 
+def facts_of(**keys: str) -> ShardFacts:
+    """A chunk of each recording, and the first characters of their keys."""
+    edge = Seam("edge", 0, 0)
+    chunks = [Chunk(f"{name}.0000", name, None, 0, 0, 1, 0, 1, edge, edge, "") for name in keys]
+    return ShardFacts(chunks, {f"{name}.0000": key(character) for name, character in keys.items()})
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path / "results" / "x")
-    facts = {
-        "chunks": [{"chunk": "a.0000", "recording": "a"}, {"chunk": "b.0000", "recording": "b"}],
-        "keys": {"a.0000": key("0"), "b.0000": key("1")},
-    }
     folder.voices.mkdir(parents=True)
-    (folder.voices / "s0001.json").write_text(json.dumps({"facts": facts}))
-    failed = {"chunks": [{"chunk": "c.0000", "recording": "c"}], "keys": {"c.0000": key("2")}}
-    folder.voices_journal.mkdir(parents=True)
-    (folder.voices_journal / "s0002.host.1.jsonl").write_text(
-        json.dumps({"event": "begin", "at": 1.0, "facts": failed})
-    )
+    FinishedShard("s0001", facts=facts_of(a="0", b="1")).write(folder.voices / "s0001.json")
+    Journal(folder.voices_journal, "s0002", "spec").begin(facts_of(c="2"), 1)
     store = VoiceStore(tmp_path / "store")
     for character in "0123":
         store.put(key(character), ChunkVoices(1, []), {})
