@@ -15,6 +15,7 @@ HERE = Path(__file__).resolve().parent
 BENCHMARKS = {
     "split": [["split.py"], ["split.py", "--hours", "10", "--runs", "1"]],
     "overhead": [["overhead.py", "hour", "tiny"], ["overhead.py", "notes"], ["overhead.py", "ten"]],
+    "merging": [["merging.py", "--each"]],
     "model": [["model.py"]],
     "peers": [["peers.py"]],
     "decoding": [["decoding.py"]],

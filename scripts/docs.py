@@ -53,6 +53,24 @@ def _summary() -> str:
     return _table(("column", "meaning"), SUMMARY_COLUMNS)
 
 
+def _ledger_columns() -> str:
+    from audiogrid.merging.ledger_table import LEDGER_COLUMNS
+
+    return _table(("column", "meaning"), LEDGER_COLUMNS)
+
+
+def _ledger_kinds() -> str:
+    from audiogrid.records.ledger import KINDS, REASONS
+
+    lines = ["| kind | reason | meaning |", "|---|---|---|"]
+    for kind, meaning in KINDS.items():
+        lines.append(f"| `{kind}` | | {meaning} |")
+        lines += [
+            f"| | {f'`{reason}`' if reason else ''} | {text} |" for (of, reason), text in REASONS.items() if of == kind
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def _formats() -> str:
     from audiogrid.export.formats import FORMATS
 
@@ -98,6 +116,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "columns": _columns,
     "configuration": _configuration,
     "formats": _formats,
+    "ledger-columns": _ledger_columns,
+    "ledger-kinds": _ledger_kinds,
     "modules": _modules,
     "reserved-columns": _reserved_columns,
     "subtitle-presets": _presets,

@@ -1,4 +1,4 @@
-"""Write summary.tsv, failed.tsv and report.html; after a failure also print the last lines of the run.
+"""Write summary.tsv, failed.tsv, ledger.tsv and report.html; after a failure also print the last lines of the run.
 
 With `--partial` (after a failed run) all complete recordings are merged first.
 """
@@ -15,6 +15,7 @@ from audiogrid.core.atomic_files import write_text
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log
 from audiogrid.corrections.corrections_file import list_files
+from audiogrid.merging.ledger_table import write_ledger
 from audiogrid.merging.merge_bundle import (
     MergedBundle,
     MergeSettings,
@@ -92,7 +93,8 @@ def main(argv: list[str]) -> None:
         write_failures(folder.failed, [failure for merged in bundles for failure in merged.failures])
     if plan is not None:
         write_notices(folder, plan, bundles, supersede(folder, plan))
-    data = read_report_data(folder, plan, bundles)
+    ledger = {} if plan is None else write_ledger(folder, [merged.bundle for merged in bundles])
+    data = read_report_data(folder, plan, bundles, ledger)
     if plan is not None:
         write_summary(folder.summary, data.rows)
     page = render_report(data, folder.root.name, folder.config, Prices(**arguments.prices))

@@ -76,6 +76,35 @@ def text(run: Path, recording: str) -> str:
     return (run / "transcripts" / f"{recording}.txt").read_text()
 
 
+def ledger(run: Path) -> dict[str, list[dict[str, str]]]:
+    """Rows of ``ledger.tsv`` by recording, after a check: they tile each recording, and documents hold the same."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for row in table(run / "ledger.tsv"):
+        found.setdefault(row["recording"], []).append(row)
+    for rows in found.values():
+        assert [row["start"] for row in rows] == ["0", *(row["end"] for row in rows[:-1])]
+        assert all(int(row["start"]) < int(row["end"]) for row in rows)
+    for row in table(run / "summary.tsv"):
+        mine = [one for one in found[row["recording"]] if one["reason"] != "cut_off"]
+        assert round(int(mine[-1]["end"]) / 16_000, 3) == float(row["duration_s"])
+        path = run / "transcripts" / f"{row['recording']}.json"
+        if path.is_file():
+            spans = json.loads(path.read_text())["ledger"]
+            assert [(str(one["start"]), str(one["end"]), one["kind"], one.get("reason", "")) for one in spans] == [
+                (one["start"], one["end"], one["kind"], one["reason"]) for one in found[row["recording"]]
+            ]
+    return found
+
+
+def seconds_of(rows: list[dict[str, str]]) -> dict[str, float]:
+    """Seconds by kind and reason, such as ``no_speech/silence``, of the rows of a ledger."""
+    sums: dict[str, float] = {}
+    for row in rows:
+        name = "/".join(filter(None, (row["kind"], row["reason"])))
+        sums[name] = sums.get(name, 0.0) + (int(row["end"]) - int(row["start"])) / 16_000
+    return sums
+
+
 def second_model(folder: Path, base: Path) -> None:
     """Whisper base under another name and with another hash: the same weights, and a space in its config."""
     folder.mkdir()

@@ -94,6 +94,12 @@ def test_a_chunk_that_always_fails_withholds_its_own_recording_only(workspace, f
     assert "SIGABRT" in failed["cause"]
     assert [row["recording"] for row in runs.table(x(workspace) / "summary.tsv")] == ["note", "other"]
     assert "1 recording(s) have no transcript" in (x(workspace) / "report.html").read_text()
+    ledger = runs.ledger(x(workspace))
+    assert set(ledger) == {"long", "note", "other"}
+    # Words that no transcript holds count as lost.
+    assert "speech_without_words/failed_chunk" in runs.seconds_of(ledger["long"])
+    assert "speech_with_words" not in runs.seconds_of(ledger["long"])
+    assert "speech_with_words" in runs.seconds_of(ledger["note"])
     kept = runs.stored(workspace.path / "results" / "store")
 
     # The next run tries only that chunk.
@@ -117,6 +123,10 @@ def test_with_gaps_allowed_the_gap_is_visible_in_every_format_and_closed_by_the_
         assert "not transcribed" in (x(workspace) / "transcripts" / f"long.{kind}").read_text()
     document = json.loads((x(workspace) / "transcripts" / "long.json").read_text())
     assert [gap["chunk"] for gap in document["gaps"]] == ["long.0002"]
+    (gap,) = document["gaps"]
+    spent = runs.seconds_of(runs.ledger(x(workspace))["long"])
+    assert spent["speech_without_words/failed_chunk"] == pytest.approx(gap["end"] - gap["start"], abs=0.002)
+    assert "speech_with_words" in spent
     assert [row["status"] for row in runs.table(x(workspace) / "summary.tsv")] == ["gaps", "complete", "complete"]
     go(workspace)
     there = runs.transcripts(x(workspace))

@@ -35,7 +35,8 @@ def test_bad_files_are_rejected_and_the_others_transcribed(workspace):
     # Accepted as far as they go.
     for make in (bad_media.make_short, bad_media.make_silence):
         make(folder)
-    whole = write_media(folder / "cut.mp3", np.concatenate([speech, silence(0.5), say("Never to be heard.", 4)]))
+    whole_speech = np.concatenate([speech, silence(0.5), say("Never to be heard.", 4)])
+    whole = write_media(folder / "cut.mp3", whole_speech)
     data = whole.read_bytes()
     whole.write_bytes(data[: int(len(data) * 0.62)])
     # Read whole, whatever their headers, flags and clocks say.
@@ -73,9 +74,17 @@ def test_bad_files_are_rejected_and_the_others_transcribed(workspace):
     for name in ("good.wav", "good.mp3"):
         assert word_error_rate(SAID, runs.text(run, summary[name]["recording"])) <= 0.1
     assert word_error_rate(SAID, runs.text(run, summary["cut.mp3"]["recording"])) <= 0.3
+    ledger = runs.ledger(run)
+    assert set(ledger) == {row["recording"] for row in summary.values()}
+    cut = runs.seconds_of(ledger[summary["cut.mp3"]["recording"]])
+    assert cut["unreadable/cut_off"] == pytest.approx(
+        len(whole_speech) / RATE - float(summary["cut.mp3"]["duration_s"]), abs=0.2
+    )
+    assert cut["speech_with_words"] > 1
+    assert set(runs.seconds_of(ledger["silence"])) == {"no_speech/silence"}
     for name in ("short.wav", "silence.wav"):
         assert runs.text(run, summary[name]["recording"]) == ""
-        assert (run / "transcripts" / f"{summary[name]['recording']}.vtt").read_text() == "WEBVTT\n"
+        assert (run / "transcripts" / f"{summary[name]['recording']}.vtt").read_text().count("-->") == 0
 
 
 def test_silence_and_music_give_valid_empty_transcripts(workspace):
@@ -91,6 +100,9 @@ def test_silence_and_music_give_valid_empty_transcripts(workspace):
         assert runs.text(run, name) == ""
         assert json.loads((run / "transcripts" / f"{name}.json").read_text())["segments"] == []
         assert (run / "transcripts" / f"{name}.srt").read_text() == ""
+    ledger = runs.ledger(run)
+    assert runs.seconds_of(ledger["silence"]) == {"no_speech/silence": 40}
+    assert all(row["kind"] != "speech_with_words" for rows in ledger.values() for row in rows)
 
 
 def test_chunk_texts_are_the_text_before_stitching(workspace, speech):

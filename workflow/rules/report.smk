@@ -1,6 +1,6 @@
 # The report of a run: one row per recording, and what is missing.
 # INPUTS   merged/<bundle>.json of all bundles
-# OUTPUTS  summary.tsv, failed.tsv, report.html
+# OUTPUTS  summary.tsv, failed.tsv, ledger.tsv, report.html
 
 
 localrules:
@@ -14,6 +14,7 @@ rule report:
     output:
         summary=report(f"{RESULTS}/summary.tsv", caption="../report/summary.rst", category="Transcripts"),
         failed=f"{RESULTS}/failed.tsv",
+        ledger=f"{RESULTS}/ledger.tsv",
         page=report(f"{RESULTS}/report.html", caption="../report/report.rst", category="Transcripts"),
     log:
         f"{RESULTS}/logs/report.log",

@@ -140,3 +140,27 @@ def _suggestions(text: str) -> list[str]:
         if near := difflib.get_close_matches(tag, names, 1, cutoff=0.75):
             return [names[near[0]]]
     return []
+
+
+_THREE_LETTERS = dict(
+    pair.split(":")
+    for pair in """
+    af:afr am:amh ar:ara as:asm az:aze ba:bak be:bel bg:bul bn:ben bo:bod br:bre bs:bos ca:cat cs:ces cy:cym da:dan
+    de:deu el:ell en:eng es:spa et:est eu:eus fa:fas fi:fin fo:fao fr:fra gl:glg gu:guj ha:hau haw:haw he:heb hi:hin
+    hr:hrv ht:hat hu:hun hy:hye id:ind is:isl it:ita ja:jpn jw:jav ka:kat kk:kaz km:khm kn:kan ko:kor la:lat lb:ltz
+    ln:lin lo:lao lt:lit lv:lav mg:mlg mi:mri mk:mkd ml:mal mn:mon mr:mar ms:msa mt:mlt my:mya ne:nep nl:nld nn:nno
+    no:nor oc:oci pa:pan pl:pol ps:pus pt:por ro:ron ru:rus sa:san sd:snd si:sin sk:slk sl:slv sn:sna so:som sq:sqi
+    sr:srp su:sun sv:swe sw:swa ta:tam te:tel tg:tgk th:tha tk:tuk tl:tgl tr:tur tt:tat uk:ukr ur:urd uz:uzb vi:vie
+    yi:yid yo:yor yue:yue zh:zho
+    """.split()
+)
+
+
+def three_letters(code: str) -> str:
+    """Returns the ISO 639-3 code for one of Whisper's codes; ``und`` (undetermined) for any other."""
+    return _THREE_LETTERS.get(code, "und")
+
+
+def language_tag(code: str) -> str:
+    """Returns the BCP 47 tag for one of Whisper's codes, which differ in one: ``jw`` is ``jv``."""
+    return "jv" if code == "jw" else code

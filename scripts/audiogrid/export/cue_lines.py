@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from audiogrid.export.line_breaking import can_break, pieces, width
+from audiogrid.export.line_breaking import can_break, has_content, pieces, width
 
 Cut = Literal["sentence", "clause", "pause", "none"]
 
@@ -19,6 +19,8 @@ _ABBREVIATION = re.compile(r"(?:^|\W)(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|[a-z])
 _SMALL_PAUSE = 300
 #: A line break at the end of a clause may make lines differ by so many columns more.
 _CLAUSE_BREAK_WORTH = 6
+#: What a line of one word below so many columns costs, and one of nothing but punctuation, in columns.
+_SHORT, _LONE_WORD, _NO_CONTENT = 6, 12.0, 1000.0
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,13 @@ def lines_needed(tokens: Sequence[Token], reserved: int, limit: int) -> int:
     return count
 
 
+def _line_penalty(tokens: Sequence[Token]) -> float:
+    """Returns what speaks against a line: it is one short word, or nothing but punctuation."""
+    if len(tokens) == 1 and tokens[0].width < _SHORT:
+        return _LONE_WORD
+    return 0.0 if any(has_content(token.text) for token in tokens) else _NO_CONTENT
+
+
 def break_lines(tokens: Sequence[Token], reserved: int, limit: int) -> list[str]:
     """Returns as few lines as possible, of similar length. A break at the end of a clause may unbalance them a little.
 
@@ -167,6 +176,7 @@ def break_lines(tokens: Sequence[Token], reserved: int, limit: int) -> list[str]
         if not fits:
             continue
         score = abs(column - whole / left) - (_CLAUSE_BREAK_WORTH if token.cut in ("sentence", "clause") else 0)
+        score += _line_penalty(tokens[:index]) + (_line_penalty(tokens[index:]) if left == 2 else 0)
         if score < best:
             best, place = score, index
     return [join_tokens(tokens[:place]), *break_lines(tokens[place:], 0, limit)]

@@ -15,8 +15,15 @@ _ZERO = "00:00:00:00"
 #: Defaults by format and option; the schema of the configuration has the same.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "srt": {"start": _ZERO, "frames_per_second": 25},
-    "vtt": {"start": _ZERO, "frames_per_second": 25},
-    "ttml": {"start": _ZERO, "frames_per_second": 25},
+    "vtt": {
+        "start": _ZERO,
+        "frames_per_second": 25,
+        "provenance": True,
+        "responsible_party": "",
+        "media_identifier": "",
+        "date": "",
+    },
+    "ttml": {"start": _ZERO, "frames_per_second": 25, "profile": "imsc"},
     "docx": {"time_marks": "brackets"},
     "md": {"time_marks": "brackets"},
     "ohms": {"minutes": 1},

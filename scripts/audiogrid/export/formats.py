@@ -43,7 +43,7 @@ class Format:
 def _render_html(transcript: Transcript) -> str:
     from audiogrid.export.transcript_page import render_page
 
-    return render_page(transcript.document, transcript.others, transcript.media)
+    return render_page(transcript.document, transcript.others, transcript.media, transcript.paragraphs)
 
 
 _ALWAYS = True

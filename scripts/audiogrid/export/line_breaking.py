@@ -118,6 +118,27 @@ def _breaks_by_rule(before: str, after: str) -> bool:
     return len(before) in line_break_boundaries(before + after)
 
 
+def has_content(text: str) -> bool:
+    """Returns whether a text holds more than punctuation: a letter, a digit or a symbol such as a note."""
+    if text[-1:].isalnum() or text[:1].isalnum():
+        return True
+    return any(char.isalnum() or unicodedata.category(char)[0] in "LMNS" for char in text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _direction(char: str) -> str:
+    return unicodedata.bidirectional(char)
+
+
+def is_right_to_left(text: str) -> bool:
+    """Returns whether most letters of a text are written from right to left."""
+    if text.isascii():
+        return False
+    directions = [_direction(char) for char in text]
+    right = sum(direction in ("R", "AL") for direction in directions)
+    return right > directions.count("L")
+
+
 def can_break(before: str, after: str) -> bool:
     """Returns whether a line may end with ``before`` and the next one begin with ``after`` (as they are in the text).
 

@@ -58,9 +58,13 @@ def texts_of(words: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield word["word"] if number else word["word"].lstrip()
 
 
-def make_paragraphs(document: Mapping[str, Any]) -> list[Paragraph]:
-    """Returns the paragraphs of segments and gaps in the order of time. A speaker's segments are joined."""
-    entries = [(segment["start"], 0, segment) for segment in spoken_segments(document["segments"])]
+def make_paragraphs(document: Mapping[str, Any], spoken: Sequence[Mapping[str, Any]] | None = None) -> list[Paragraph]:
+    """Returns the paragraphs of segments and gaps in the order of time. A speaker's segments are joined.
+
+    ``spoken``: its segments as ``spoken_segments`` returns them, for callers that have them.
+    """
+    segments = spoken_segments(document["segments"]) if spoken is None else spoken
+    entries: list[tuple[float, int, Mapping[str, Any]]] = [(segment["start"], 0, segment) for segment in segments]
     entries += [(gap["start"], 1, gap) for gap in document["gaps"]]
     found: list[Paragraph] = []
     for _, is_gap, entry in sorted(entries, key=lambda entry: entry[:2]):

@@ -42,12 +42,12 @@ class Transcript:
     @cached_property
     def cues(self) -> list[Cue]:
         """Returns the subtitle cues."""
-        return make_cues(self.document, self.subtitles)
+        return make_cues(self.document, self.subtitles, self.segments)
 
     @cached_property
     def paragraphs(self) -> list[Paragraph]:
         """Returns the paragraphs, gaps included."""
-        return make_paragraphs(self.document)
+        return make_paragraphs(self.document, self.segments)
 
     @cached_property
     def segments(self) -> list[dict[str, Any]]:

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiogrid.core.text import clean_text
+from audiogrid.export.ledger_chart import ledger_bar
 from audiogrid.export.media_links import may_have_picture
-from audiogrid.export.paragraphs import make_paragraphs, texts_of
+from audiogrid.export.paragraphs import Paragraph, make_paragraphs, texts_of
 from audiogrid.export.provenance import model_names
 from audiogrid.export.template import render
 from audiogrid.export.voice_lanes import STEPS, lanes_of
@@ -66,9 +67,15 @@ def _seam(seam: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def render_page(document: Mapping[str, Any], files: Mapping[str, str], media: str) -> str:
-    """Returns the page. ``files``: of the other formats, by name, to link to; ``media``: address of the recording."""
-    found = make_paragraphs(document)
+def render_page(
+    document: Mapping[str, Any], files: Mapping[str, str], media: str, paragraphs: Sequence[Paragraph] | None = None
+) -> str:
+    """Returns the page.
+
+    ``files``: of the other formats, by name, to link to; ``media``: address of the recording; ``paragraphs``: of the
+    document, for callers that have them.
+    """
+    found = make_paragraphs(document) if paragraphs is None else paragraphs
     lanes = lanes_of(document)
     provenance = document.get("provenance", {})
     data = {
@@ -91,6 +98,7 @@ def render_page(document: Mapping[str, Any], files: Mapping[str, str], media: st
         lanes=lanes,
         steps=STEPS,
         speakers={lane.name: lane for lane in lanes},
+        ledger=ledger_bar(document.get("ledger", [])),
         files=files,
         media=media,
         picture=may_have_picture(path),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from audiogrid.media.audio_frames import frame_at, frames_begin
 from audiogrid.media.signatures import begins_media, behind_tags
@@ -81,3 +82,32 @@ def follow_frames(data: mmap.mmap, start: int = 0) -> FrameStream:
 
 def _looks_like_frames(data: mmap.mmap, start: int, end: int) -> bool:
     return any(frame_at(data[match.start() : match.start() + 7]) for match in _FRAME.finditer(data, start, end))
+
+
+def mp3_index_seconds(file: Any, begin: int) -> float | None:
+    """Returns the seconds that an MP3's own index gives (Xing, Info or VBRI, after an ID3 tag of any size), if any.
+
+    FFmpeg estimates the length of joined files from their size. ``file``: opened to read bytes; ``begin``: the MP3's
+    first byte in it.
+    """
+    file.seek(begin)
+    start = file.read(10)
+    size = 0
+    if start[:3] == b"ID3":
+        for byte in start[6:10]:
+            size = size << 7 | byte & 0x7F
+        size += 10
+    file.seek(begin + size)
+    frame = file.read(2_000)
+    if len(frame) < 4 or frame[0] != 0xFF:
+        return None
+    version, rate = frame[1] >> 3 & 3, frame[2] >> 2 & 3
+    if rate == 3 or version == 1:
+        return None
+    hertz = (44_100, 48_000, 32_000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    for mark, flags, count in ((b"Xing", 4, 8), (b"Info", 4, 8), (b"VBRI", None, 14)):
+        place = frame.find(mark)
+        if place >= 0 and (flags is None or frame[place + 7] & 1):
+            frames = int.from_bytes(frame[place + count : place + count + 4], "big")
+            return frames * (1_152 if version == 3 else 576) / hertz
+    return None

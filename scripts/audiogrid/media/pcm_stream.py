@@ -18,6 +18,7 @@ from audiogrid.media.downmix import Downmix, channel_weights
 from audiogrid.media.file_parts import MediaFile, find_parts
 from audiogrid.media.pcm_converter import Channels, Work
 from audiogrid.media.track_reader import TrackReader
+from audiogrid.records.ledger import DAMAGED, Sound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,8 +35,9 @@ class PcmStream:
     The arrays together are the recording on its container's clock: where a stream starts late or
     pauses, or where damage cannot be decoded but later audio can, there is silence. After the
     iteration ``samples`` is their total length, ``note`` says what could not be read (``None``: all
-    could), and ``audio_hash`` is a SHA-256 of the tracks as they are encoded. Raises ``MediaError`` when
-    nothing can be decoded.
+    could), and ``audio_hash`` is a SHA-256 of the tracks as they are encoded; ``missing`` holds the spans for which
+    silence stands and ``claimed`` the length that the header promises where less could be read (else 0), in samples.
+    Raises ``MediaError`` when nothing can be decoded.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class PcmStream:
         self.samples = 0
         self.note: str | None = None
         self.audio_hash = ""
+        self.missing: list[Sound] = []
+        self.claimed = 0
         self._block = to_samples(block_seconds)
         self._tracks = tuple(tracks)
         self._signals = signals
@@ -77,6 +81,12 @@ class PcmStream:
         self.audio_hash = (digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()).hex()
         notes = [*parts.notes, *(note for reader in readers for note in reader.notes)]
         self.note = "; ".join(dict.fromkeys(notes)) or None
+        self.missing = sorted(
+            Sound(to_samples(start), to_samples(end), DAMAGED if is_damage else "no_audio")
+            for reader in readers
+            for start, end, is_damage in reader.missing
+        )
+        self.claimed = max(to_samples(reader.claimed) for reader in readers)
 
     def _blocks(self, reader: TrackReader) -> Iterator[Pcm]:
         """The samples of one track in blocks of equal length, except for the last."""

@@ -10,6 +10,7 @@ from typing import Any
 from audiogrid.core.timebase import clock, to_samples
 from audiogrid.media.demux import AudioInput, MediaError, Packets, open_audio
 from audiogrid.media.file_parts import FileParts, MediaFile, Part
+from audiogrid.media.frame_streams import mp3_index_seconds
 from audiogrid.media.pcm_converter import Channels, PcmConverter, Work, frame_kind
 from audiogrid.media.signatures import is_tag
 from audiogrid.media.timeline import Timeline
@@ -58,7 +59,11 @@ class _Problems:
 
 
 class TrackReader:
-    """One audio track of a file. After all work is done, ``notes`` says what could not be read.
+    """One audio track of a file.
+
+    After all work is done, ``notes`` says what could not be read, ``missing`` holds the spans for which silence stands
+    (start and end in seconds, and whether the file is damaged there), and ``claimed`` the end that the header promises
+    where less could be read (in seconds, else 0).
 
     ``digest`` is then the SHA-256 of the track as it is encoded: it depends neither on tags, nor on the version of the
     decoder, nor on the processor.
@@ -87,6 +92,8 @@ class TrackReader:
         self._errors = 0
         self.notes: list[str] = []
         self.digest = hashlib.sha256()
+        self.missing: list[tuple[float, float, bool]] = []
+        self.claimed = 0.0
 
     def work(self) -> Iterator[Work]:
         """Yields functions that return arrays of shape ``(signals, n)`` when called in this order.
@@ -151,7 +158,10 @@ class TrackReader:
         self._errors += problems.errors
         self._cursor = base + cursor
         if not self._start:
-            self.notes += _notes(source, packets, problems, base, cursor)
+            account = _account(source, part, packets, problems, base, cursor)
+            self.notes += account.notes
+            self.missing += account.missing
+            self.claimed = max(self.claimed, account.claimed)
         return rest
 
     def _rest_in_another_codec(self, source: AudioInput, part: Part | None, position: int | None) -> Part | None:
@@ -194,21 +204,51 @@ def _clock(seconds: float) -> str:
     return clock(to_samples(seconds))
 
 
-def _notes(source: AudioInput, packets: Packets, problems: _Problems, base: float, end: float) -> Iterator[str]:
-    """What of a part could not be read. ``base``: its start, ``end``: its length, in seconds."""
+@dataclass
+class _Account:
+    """What of a part could not be read, see ``TrackReader``."""
+
+    notes: list[str] = field(default_factory=list)
+    missing: list[tuple[float, float, bool]] = field(default_factory=list)
+    claimed: float = 0.0
+
+
+def _indexed_seconds(source: AudioInput, part: Part | None) -> float | None:
+    if source.format != "mp3":
+        return None
+    with source.path.open("rb") as file:
+        return mp3_index_seconds(file, part.start if part else 0)
+
+
+def _account(
+    source: AudioInput, part: Part | None, packets: Packets, problems: _Problems, base: float, end: float
+) -> _Account:
+    """Returns what of a part could not be read. ``base``: its start, ``end``: its length, in seconds."""
+    account = _Account()
     lost = sum(length for _, length in problems.holes)
     tail_damaged = problems.last_error_at is not None and end - problems.last_error_at <= _TAIL
-    damaged = packets.read_errors or problems.errors > tail_damaged
-    if problems.holes and (damaged or lost >= _SHORT_PAUSES or source.format not in _MAY_PAUSE):
+    damaged = bool(packets.read_errors) or problems.errors > tail_damaged
+    # A pause that a container of this kind may have on purpose is no damage.
+    is_damage = damaged or source.format not in _MAY_PAUSE
+    account.missing = [(start, start + length, is_damage) for start, length in problems.holes]
+    if problems.holes and (is_damage or lost >= _SHORT_PAUSES):
         places = "one place" if len(problems.holes) == 1 else f"{len(problems.holes)} places"
         first = _clock(problems.holes[0][0])
-        yield f"{lost:.1f} s of audio are missing in {places} (the first at {first}); silence stands for them"
+        account.notes.append(
+            f"{lost:.1f} s of audio are missing in {places} (the first at {first}); silence stands for them"
+        )
     elif damaged:
-        yield "some of the audio is damaged and was skipped"
+        account.notes.append("some of the audio is damaged and was skipped")
     if source.claims_audio and source.trusts_claim and end < (source.claimed_end or 0) - SHORTFALL:
-        yield shortfall_note(base + end, base + (source.claimed_end or 0))
+        account.claimed = base + (source.claimed_end or 0)
+        account.notes.append(shortfall_note(base + end, account.claimed))
     elif tail_damaged:
-        yield f"its end is damaged: readable until {_clock(base + end)}"
+        account.notes.append(f"its end is damaged: readable until {_clock(base + end)}")
+    indexed = _indexed_seconds(source, part)
+    if indexed is not None and end < indexed - SHORTFALL:
+        # Probing has said so already.
+        account.claimed = base + indexed
+    return account
 
 
 def shortfall_note(end: float, claimed: float) -> str:

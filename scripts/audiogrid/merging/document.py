@@ -7,6 +7,7 @@ audio with the same options give the same bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from audiogrid.merging.interleave import interleave
 from audiogrid.merging.stitch import PlacedSegment
 from audiogrid.merging.track_text import TrackText
 from audiogrid.records.chunks import Chunk
+from audiogrid.records.ledger import LedgerSpan
 from audiogrid.records.results import ChunkResult, Window, Word
 
 SCHEMA = 1
@@ -189,11 +191,18 @@ def _chunks(tracks: Sequence[TrackText], provenance: Mapping[str, Any]) -> list[
     ]
 
 
+def _date(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the date of the recording, where its table row has one that can be read."""
+    date = str((facts.get("columns") or {}).get("date", "")).strip()
+    return {"date": date} if re.fullmatch(r"\d{4}(-\d{2}(-\d{2}([T ].{1,20})?)?)?", date) else {}
+
+
 def build_document(
     facts: Mapping[str, Any],
     tracks: Sequence[TrackText],
     provenance: Mapping[str, Any],
     speaker_label: str = "Channel {}",
+    ledger: Sequence[LedgerSpan] = (),
 ) -> dict[str, Any]:
     """Returns the document of one recording.
 
@@ -201,7 +210,7 @@ def build_document(
     ``notes``: problems of the file; ``left_out``: settings that have no effect; ``remarks``: other notes;
     ``audio_tracks``: numbers of the tracks that were transcribed, where those are not the one that players take).
     ``provenance``: versions, model and options, and the versions of single chunks; must contain no times, hosts or
-    device names. ``speaker_label``: pattern of the channels' names.
+    device names. ``speaker_label``: pattern of the channels' names. ``ledger``: as ``make_ledger`` makes it.
     """
     language, probability = main_language(tracks, facts.get("language"))
     names = {track.channel: speaker_name(track.channel, speaker_label) for track in tracks}
@@ -210,6 +219,7 @@ def build_document(
         "schema": SCHEMA,
         "recording": facts["recording"],
         "path": str(facts["path"]),
+        **_date(facts),
         "duration": to_seconds(max((track.samples for track in tracks), default=0)),
         "channels_mode": facts.get("channels_mode", "mix"),
         **({"tracks": list(facts["audio_tracks"])} if facts.get("audio_tracks") else {}),
@@ -230,5 +240,6 @@ def build_document(
             for window in result.windows
             if window.flags
         ],
+        "ledger": [span.to_json() for span in ledger],
         "provenance": {**provenance, "chunks": _chunks(tracks, provenance)},
     }

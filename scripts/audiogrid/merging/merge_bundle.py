@@ -16,13 +16,21 @@ from audiogrid.core.tsv import write_table
 from audiogrid.corrections.corrections_file import find, list_files
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.format_options import FormatOptions
-from audiogrid.merging.merge_recording import MergedRecording, MissingChunkError, merge_recording
+from audiogrid.merging.ledger import unread_ledger
+from audiogrid.merging.ledger_table import write_part
+from audiogrid.merging.merge_recording import (
+    MergedRecording,
+    MissingChunkError,
+    merge_recording,
+    undelivered_ledger,
+)
 from audiogrid.merging.speakers import speaker_source
 from audiogrid.merging.stitch import StitchError
 from audiogrid.merging.transcript_writer import TranscriptWriter, open_writer
 from audiogrid.records.chunks import Chunk, ShardFacts
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import JournalFile, list_journals, read_history
+from audiogrid.records.ledger import LedgerSpan
 from audiogrid.records.plan import Plan, Recording, Shard
 from audiogrid.records.results import ChunkResult, empty_result
 from audiogrid.records.run_folder import RunFolder
@@ -204,30 +212,37 @@ def merge_bundle(
 ) -> MergedBundle:
     """Write the transcripts of all complete recordings of ``bundle``; the other recordings become failures.
 
-    Transcripts that an earlier run wrote for a failed recording stay as they are. ``corrections``: the folder with
-    what a person changed.
+    Transcripts that an earlier run wrote for a failed recording stay as they are. Also writes the bundle's part of
+    ``ledger.tsv``. ``corrections``: the folder with what a person changed.
     """
     files = list_files(corrections) if corrections is not None else {}
     merged = MergedBundle(bundle)
     writer, before = open_writer(folder, bundle)
     owners: dict[str, str] = {}
+    ledgers: dict[str, list[LedgerSpan]] = {}
     for name in plan.bundle[bundle].recordings:
         recording = plan.recording[name]
         if name in facts.problems:
             merged.failures.append(Failure(name, recording.path, "", facts.problems[name]))
+            ledgers[name] = unread_ledger(recording.duration, was_read=False)
             continue
         missing = [chunk for chunk in recording.chunk_ids if chunk not in facts.chunks]
         if missing:
             merged.failures.append(Failure(name, recording.path, missing[0], "it was not reached"))
+            ledgers[name] = unread_ledger(recording.duration, was_read=True)
             continue
+        results = _Results(recording, facts, store)
         try:
-            done = _merge_one(plan, recording, facts, store, settings, folder, writer, files.get(name, ()))
+            done = _merge_one(plan, recording, facts, results, store, settings, folder, writer, files.get(name, ()))
         except MissingChunkError as error:
             merged.failures.append(Failure(name, recording.path, error.chunk, error.cause))
+            ledgers[name] = undelivered_ledger(results.chunks, results.lookup)
             continue
         except (StitchError, InputError) as error:
             merged.failures.append(Failure(name, recording.path, "", str(error)))
+            ledgers[name] = unread_ledger(recording.duration, was_read=True)
             continue
+        ledgers[name] = done.ledger
         owners.update({file: name for file in writer.hashes if file not in owners})
         merged.files[name] = {
             kind: {**file, "path": Path(file["path"]).relative_to(folder.root).as_posix()}
@@ -240,15 +255,33 @@ def merge_bundle(
             Failure(name, recording.path, chunk, f"left out as a gap: {facts.causes.get(chunk, 'no result')}")
             for chunk in done.gaps
         )
+    write_part(folder, bundle, ledgers)
     before.merged({file: (owners[file], sha256) for file, sha256 in writer.hashes.items()}).write(folder)
     merged.edited = sorted(f"{folder.transcripts.name}/{file}" for file in writer.edited)
     return merged
+
+
+class _Results:
+    """The chunks of a recording, all of them known, and what the store has of them."""
+
+    def __init__(self, recording: Recording, facts: BundleFacts, store: Store) -> None:
+        self.chunks = [facts.chunks[chunk] for chunk in recording.chunk_ids]
+        self._keys = {chunk: facts.keys[chunk] for chunk in recording.chunk_ids if chunk in facts.keys}
+        self.stored = {chunk: found for chunk, key in self._keys.items() if (found := store.get(key)) is not None}
+        self._empty = {chunk.chunk: chunk.context_end - chunk.context_start for chunk in self.chunks if chunk.is_empty}
+
+    def lookup(self, chunk: str) -> tuple[str, ChunkResult] | None:
+        """Returns store key and result of a chunk; an empty chunk needs none."""
+        if chunk in self._empty:
+            return "", empty_result(self._empty[chunk], "")
+        return (self._keys[chunk], self.stored[chunk].result) if chunk in self.stored else None
 
 
 def _merge_one(
     plan: Plan,
     recording: Recording,
     facts: BundleFacts,
+    results: _Results,
     store: Store,
     settings: MergeSettings,
     folder: RunFolder,
@@ -260,15 +293,6 @@ def _merge_one(
     ``corrections``: files with its id.
     """
     name = recording.recording
-    keys = {chunk: facts.keys[chunk] for chunk in recording.chunk_ids if chunk in facts.keys}
-    stored = {chunk: found for chunk, key in keys.items() if (found := store.get(key)) is not None}
-
-    def lookup(chunk: str) -> tuple[str, ChunkResult] | None:
-        found = facts.chunks[chunk]
-        if found.is_empty:
-            return "", empty_result(found.context_end - found.context_start, "")
-        return (keys[chunk], stored[chunk].result) if chunk in stored else None
-
     # Probe and split may report the same problem.
     note = "; ".join(dict.fromkeys(note for note in (recording.note, facts.notes.get(name)) if note))
     return merge_recording(
@@ -278,14 +302,14 @@ def _merge_one(
             "note": note or None,
             "remarks": [*recording.remarks, *facts.remarks.get(name, [])],
         },
-        [facts.chunks[chunk] for chunk in recording.chunk_ids],
-        lookup,
+        results.chunks,
+        results.lookup,
         facts.causes,
         allow_gaps=settings.allow_gaps,
         formats=settings.formats,
         subtitles=settings.cues,
         folder=folder.transcripts,
-        provenance=provenance(plan, recording, facts, stored),
+        provenance=provenance(plan, recording, facts, results.stored),
         chunk_texts=settings.chunk_texts,
         options=FormatOptions(settings.format_options),
         writer=writer,

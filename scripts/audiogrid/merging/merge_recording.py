@@ -18,12 +18,14 @@ from audiogrid.export.formats import file_name, render_all
 from audiogrid.export.media_links import media_url
 from audiogrid.merging.document import build_document, speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
+from audiogrid.merging.ledger import make_ledger
 from audiogrid.merging.speakers import NO_VOICES, SpeakerSource, add_speakers, missing_voices, track_speakers
 from audiogrid.merging.stitch import UNKNOWN_REASON, check_track, stitch
 from audiogrid.merging.summary_table import summary_row
 from audiogrid.merging.track_text import TrackText
 from audiogrid.merging.transcript_writer import TranscriptWriter, is_edited_copy
 from audiogrid.records.chunks import Chunk
+from audiogrid.records.ledger import LedgerSpan
 from audiogrid.records.results import ChunkResult
 
 #: Looks up the result of a chunk by its id: store key and result, or ``None``.
@@ -46,13 +48,14 @@ class MissingChunkError(RetryableError):
 class MergedRecording:
     """What was written. ``files``: format -> ``path`` and ``sha256``; ``row``: of the summary; ``gaps``: chunk ids.
 
-    ``worst``: the least certain passages.
+    ``worst``: the least certain passages; ``ledger``: what became of every sample.
     """
 
     files: dict[str, dict[str, str]]
     row: dict[str, Any]
     gaps: list[str] = field(default_factory=list)
     worst: list[dict[str, Any]] = field(default_factory=list)
+    ledger: list[LedgerSpan] = field(default_factory=list)
 
 
 def _tracks(
@@ -128,7 +131,8 @@ def merge_recording(
     """
     tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
     corrections = corrections or Found()
-    document = build_document(facts, tracks, provenance, speaker_label)
+    ledger = make_ledger(tracks)
+    document = build_document(facts, tracks, provenance, speaker_label, ledger)
     if speakers is not None:
         missing = None if allow_gaps else missing_voices(tracks, speakers)
         if missing is not None:
@@ -153,4 +157,9 @@ def merge_recording(
     if chunk_texts:
         _write_chunk_texts(folder / f"{recording}.chunks", tracks, writer)
     gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]
-    return MergedRecording(files, summary_row(facts, document), gaps, worst_passages(document))
+    return MergedRecording(files, summary_row(facts, document), gaps, worst_passages(document), ledger)
+
+
+def undelivered_ledger(chunks: Sequence[Chunk], lookup: Lookup) -> list[LedgerSpan]:
+    """Returns the ledger of a recording that has no transcript although it was cut."""
+    return make_ledger(_tracks(chunks, lookup, {}, True, {}), is_delivered=False)

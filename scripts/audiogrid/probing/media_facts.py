@@ -15,6 +15,7 @@ from audiogrid.core.timebase import clock, to_samples
 from audiogrid.media.audio_tracks import AUTO, Choice, TrackWish, choose_tracks, listed_tracks, with_sounds
 from audiogrid.media.demux import AudioInput, MediaError, check_file, describe, main_track, open_audio, open_container
 from audiogrid.media.file_parts import FileParts, MediaFile, Part, find_parts
+from audiogrid.media.frame_streams import mp3_index_seconds
 from audiogrid.media.track_reader import SHORTFALL, UNDECODABLE, WITHOUT_AUDIO, shortfall_note
 from audiogrid.media.track_sounds import hear_track
 from audiogrid.media.transport_programmes import programmes
@@ -194,7 +195,8 @@ def _notes(
     believable = source.trusts_claim
     if source.format == "mp3":
         # FFmpeg estimates the length of joined files from their size.
-        claimed = _mp3_index_seconds(path, part)
+        with path.open("rb") as file:
+            claimed = mp3_index_seconds(file, part.start if part else 0)
         believable = claimed is not None
     if scan.timeline.jumps:
         # A length that comes from jumping timestamps says nothing.
@@ -217,33 +219,6 @@ def _remarks(source: AudioInput, scan: PacketScan) -> list[str]:
         says, holds = clock(to_samples(claimed)), clock(to_samples(scan.cursor))
         remarks.append(f"its header says {says}, its packets hold {holds}: all of them are read")
     return remarks
-
-
-def _mp3_index_seconds(path: MediaFile, part: Part | None) -> float | None:
-    """The length that an MP3's own index gives (Xing, Info or VBRI, after an ID3 tag of any size)."""
-    with path.open("rb") as file:
-        begin = part.start if part else 0
-        file.seek(begin)
-        start = file.read(10)
-        size = 0
-        if start[:3] == b"ID3":
-            for byte in start[6:10]:
-                size = size << 7 | byte & 0x7F
-            size += 10
-        file.seek(begin + size)
-        frame = file.read(2_000)
-    if len(frame) < 4 or frame[0] != 0xFF:
-        return None
-    version, rate = frame[1] >> 3 & 3, frame[2] >> 2 & 3
-    if rate == 3 or version == 1:
-        return None
-    hertz = (44_100, 48_000, 32_000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
-    for mark, flags, count in ((b"Xing", 4, 8), (b"Info", 4, 8), (b"VBRI", None, 14)):
-        place = frame.find(mark)
-        if place >= 0 and (flags is None or frame[place + 7] & 1):
-            frames = int.from_bytes(frame[place + count : place + count + 4], "big")
-            return frames * (1_152 if version == 3 else 576) / hertz
-    return None
 
 
 def _is_streamed_wav(source: AudioInput, path: MediaFile) -> bool:

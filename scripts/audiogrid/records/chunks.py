@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.json_values import read_document, to_json
+from audiogrid.records.ledger import Sound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +47,8 @@ class Chunk:
 
     ``[start, end)`` is owned; ``[context_start, context_end)`` is decoded. Both count from the
     start of the track. A chunk may be empty (``start == end``) where a file turned out shorter
-    than its header said.
+    than its header said. ``sounds``: what its owned span holds apart from speech, ordered; what no span covers is not
+    known. After the last owned sample of a recording that was cut off lies one that says how much is missing.
     """
 
     chunk: str
@@ -60,6 +62,7 @@ class Chunk:
     left: Seam
     right: Seam
     pcm_sha256: str
+    sounds: tuple[Sound, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -30,6 +30,7 @@ class RunFolder:
         self.notices = root / ".state" / "notices.json"
         self.summary = root / "summary.tsv"
         self.failed = root / "failed.tsv"
+        self.ledger = root / "ledger.tsv"
         self.rejected = root / "rejected.tsv"
         self.config = root / "run_config.yaml"
         self.estimate = root / ".state" / "estimate.json"

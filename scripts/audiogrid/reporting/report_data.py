@@ -8,6 +8,7 @@ from typing import Any
 
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.timebase import to_seconds
+from audiogrid.merging.ledger_table import Totals
 from audiogrid.merging.merge_bundle import Failure, MergedBundle
 from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
@@ -60,7 +61,8 @@ class Estimate:
 class ReportData:
     """All data of the report. ``rows``: of the summary; ``total``: recordings found, also rejected ones.
 
-    ``attempts``: at decoding shards; ``embedding``: at embedding their voices.
+    ``attempts``: at decoding shards; ``embedding``: at embedding their voices; ``ledger``: samples by kind and reason,
+    by recording.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -78,6 +80,7 @@ class ReportData:
     notices: list[str] = field(default_factory=list)
     audio: float = 0.0
     total: int = 0
+    ledger: Mapping[str, Totals] = field(default_factory=dict)
 
     @property
     def lost(self) -> list[Failure]:
@@ -135,8 +138,13 @@ def read_estimate(folder: RunFolder, plan: Plan, decoded: float) -> Estimate | N
     return Estimate(whole * share, whole * share / max(1, cores), cores, sources)
 
 
-def read_report_data(folder: RunFolder, plan: Plan | None, bundles: Sequence[MergedBundle]) -> ReportData:
-    """Returns the data of the run in ``folder``. ``plan``: ``None`` where the run failed before planning."""
+def read_report_data(
+    folder: RunFolder, plan: Plan | None, bundles: Sequence[MergedBundle], ledger: Mapping[str, Totals] | None = None
+) -> ReportData:
+    """Returns the data of the run in ``folder``. ``plan``: ``None`` where the run failed before planning.
+
+    ``ledger``: as ``write_ledger`` returns it.
+    """
     rejected = read_rows(folder.rejected)
     if plan is None:
         return ReportData(rejected=rejected, planned=False, total=len(rejected))
@@ -170,4 +178,5 @@ def read_report_data(folder: RunFolder, plan: Plan | None, bundles: Sequence[Mer
         notices=read_notices(folder).sentences(folder),
         audio=to_seconds(plan.audio),
         total=len(plan.recordings) + len(rejected),
+        ledger=ledger or {},
     )

@@ -10,8 +10,11 @@ from typing import Any
 
 import yaml
 
+from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.export.charts import Histogram, Lanes, Span, bars, histogram, timeline
+from audiogrid.export.ledger_chart import REASONS_IN_ORDER, ledger_shares, named
 from audiogrid.export.template import clock, number, percent, render, span
+from audiogrid.merging.ledger_table import add_totals
 from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, clock_at_work, spans_at_work
 from audiogrid.reporting.report_data import ReportData
@@ -129,6 +132,28 @@ def _hours_by(rows: list[dict[str, Any]], key: str) -> Lanes | None:
     return bars(entries)
 
 
+def _ledger(data: ReportData) -> tuple[Lanes | None, list[tuple[str, str, str, str]]]:
+    """Returns bars of what became of every second, and the sums: kind, reason, time, share."""
+    sums = add_totals(data.ledger.values())
+    whole = sum(sums.values())
+    if not whole:
+        return None, []
+    shown = [("all recordings", sums, "")]
+    if 1 < len(data.ledger) <= _MANY:
+        shown += [(name, totals, _page(data, name)) for name, totals in data.ledger.items()]
+    rows = [
+        (
+            named(kind),
+            reason.replace("_", " "),
+            span(sums[kind, reason] / SAMPLE_RATE),
+            percent(sums[kind, reason] / whole),
+        )
+        for kind, reason in REASONS_IN_ORDER
+        if sums.get((kind, reason))
+    ]
+    return ledger_shares(shown), rows
+
+
 def _totals(data: ReportData, rows: list[dict[str, Any]], prices: Prices) -> list[tuple[str, str]]:
     """Returns the figures at the top of the page: value and caption."""
     spent = data.effort
@@ -198,8 +223,11 @@ def render_report(data: ReportData, run: str, config: Path, prices: Prices) -> s
     lanes, columns = _confidence(rows)
     document = _configuration(config)
     windows = sum(int(row["windows"] or 0) for row in data.rows)
+    ledger, sums = _ledger(data)
     return render(
         "report.html",
+        ledger=ledger,
+        sums=sums,
         run=run,
         when=_when(data),
         hosts=list(dict.fromkeys(attempt.host for attempt in data.attempts)),

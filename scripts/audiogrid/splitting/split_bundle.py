@@ -18,6 +18,7 @@ from audiogrid.splitting.bundle_writer import BundleWriter
 from audiogrid.splitting.channel_statistics import ChannelStatistics
 from audiogrid.splitting.crosstalk import Crosstalk, attenuated, find_crosstalk
 from audiogrid.splitting.opening import UnusableRecordingError, check_unchanged, open_recording
+from audiogrid.splitting.sound_levels import SoundLevels, promised_samples, with_sounds
 from audiogrid.splitting.track_cutter import TrackCutter
 
 # A difference of more than this many chunks between planned and decoded duration is noted.
@@ -87,6 +88,7 @@ class _SplitRecording:
 
 def _split_recording(job: SplitJob, folder: BundleWriter) -> _SplitRecording:
     cutters: list[TrackCutter] = []
+    levels: list[SoundLevels] = []
     statistics: ChannelStatistics | None = None
     # As many signals as planned, whatever the file turns out to hold: later steps look for each of them.
     stream = stream_pcm(open_recording(job), channels=job.channels_mode, tracks=job.audio_tracks, signals=job.channels)
@@ -94,9 +96,11 @@ def _split_recording(job: SplitJob, folder: BundleWriter) -> _SplitRecording:
         if not cutters:
             channels: list[int | None] = [None] if job.channels_mode == "mix" else list(range(len(block)))
             cutters = [TrackCutter(job.recording, channel, job.duration, job.chunks) for channel in channels]
+            levels = [SoundLevels() for _ in cutters]
             statistics = ChannelStatistics(len(block)) if len(block) > 1 else None
-        for cutter, row in zip(cutters, block, strict=True):
+        for cutter, level, row in zip(cutters, levels, block, strict=True):
             cutter.feed(row)
+            level.feed(row)
         if statistics is not None:
             statistics.feed(block)
         folder.append(block)
@@ -118,7 +122,12 @@ def _split_recording(job: SplitJob, folder: BundleWriter) -> _SplitRecording:
         for cutter, offset in zip(cutters, offsets, strict=True)
     ]
     notes = [note for note in (stream.note, _length_note(job, samples)) if note]
-    chunks = [chunk for cutter in cutters for chunk in cutter.finish()]
+    promised = promised_samples(job.duration, stream.claimed, samples)
+    chunks = [
+        chunk
+        for cutter, level in zip(cutters, levels, strict=True)
+        for chunk in with_sounds(cutter.finish(), level.sounds(), stream.missing, promised)
+    ]
     return _SplitRecording(tracks, chunks, "; ".join(notes) or None, remarks, stream.audio_hash)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiogrid.export.cues import Cue, CueOptions, gap_text, make_cues
-from audiogrid.export.line_breaking import width
+from audiogrid.export.line_breaking import has_content, width
 
 SENTENCES = (
     "We came to the harbour before the sun was up, and nobody was there. "
@@ -57,8 +58,9 @@ def assert_rules(cues: list[Cue], options: CueOptions) -> None:
             assert width(line) + name <= options.max_line_chars
         assert cue.end > cue.start >= 0
         assert cue.gap or cue.end - cue.start <= options.max_seconds * 1000
+        assert any(map(has_content, cue.lines))
     for before, after in itertools.pairwise(cues):
-        assert before.end <= after.start
+        assert before.end + round(1000 * options.gap_seconds) <= after.start
 
 
 def test_cues_end_where_sentences_and_clauses_end() -> None:
@@ -143,7 +145,7 @@ def test_a_gap_is_a_cue_of_its_own() -> None:
     before, after = segment(spoken("Just before", 718.0)), segment(spoken("and after.", 1020.0))
     cues = make_cues(document(before, after, gaps=[gap]))
     assert texts(cues) == ["Just before", "[not transcribed 0:12:00-0:17:00: out of memory]", "and after."]
-    assert [(cue.start, cue.end) for cue in cues if cue.gap] == [(720_000, 1_020_000)]
+    assert [(cue.start, cue.end) for cue in cues if cue.gap] == [(720_000, 1_019_920)]
     assert gap_text(gap) == texts(cues)[1]
 
 
@@ -195,8 +197,12 @@ def test_the_rules_hold_and_no_character_is_lost(
         max_line_chars=max(columns, columns - columns // 2 + 11) if speaker else columns, max_lines=lines
     )
     assert_rules(cues, limits)
-    told = "".join(line for cue in cues for line in cue.lines)
-    assert told.replace(" ", "") == "".join(word["word"] for word in words).replace(" ", "")
+    told = "".join(line for cue in cues for line in cue.lines).replace(" ", "")
+    said = "".join(word["word"] for word in words).replace(" ", "")
+    # A run of punctuation that fills a cue is left out, everything else is there.
+    assert [char for char in told if has_content(char)] == [char for char in said if has_content(char)]
+    if lines > 1 and has_content(said) and not re.search(r"[^\w\s]{5}", said):
+        assert told == said
 
 
 @settings(max_examples=100, deadline=None)

@@ -42,8 +42,8 @@ def test_cues_keep_to_the_rules_of_a_preset(name: str) -> None:
 
 def test_a_value_of_its_own_wins_over_the_preset() -> None:
     settings = resolve({"subtitles": {"preset": "netflix", "max_line_chars": 30, "max_lines": 2}})["subtitles"]
-    assert (settings["max_line_chars"], settings["gap_seconds"], settings["min_seconds"]) == (30, 0.084, 0.833)
-    assert resolve({})["subtitles"]["gap_seconds"] == 0
+    assert (settings["max_line_chars"], settings["gap_seconds"], settings["min_seconds"]) == (30, 0.084, 0.834)
+    assert resolve({})["subtitles"]["gap_seconds"] == 0.08
 
 
 def test_every_value_of_a_preset_is_a_valid_one() -> None:

@@ -85,7 +85,7 @@ def test_the_configuration_file_has_every_key_but_those_of_decoding() -> None:
 def test_code_and_schema_have_the_same_defaults_of_subtitles_and_formats() -> None:
     properties = load_schema()["properties"]
     defaults = {key: rule["default"] for key, rule in properties["subtitles"]["properties"].items()}
-    assert defaults.pop("preset") == NONE
+    assert defaults["preset"] == NONE
     assert defaults == asdict(CueOptions())
     assert properties["subtitles"]["properties"]["preset"]["enum"] == list(PRESETS)
     assert properties["formats"]["items"]["enum"] == list(FORMATS)

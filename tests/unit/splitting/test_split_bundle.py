@@ -18,6 +18,7 @@ from audiogrid.core.errors import RetryableError
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.media.vad import FRAME
 from audiogrid.records.chunks import AUDIO_NAME, MANIFEST_NAME, BundleManifest, pcm_hash, read_pcm
+from audiogrid.records.ledger import Sound
 from audiogrid.splitting import bundle_writer
 from audiogrid.splitting import split_bundle as splitting
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
@@ -195,6 +196,8 @@ class Stream:
     def __init__(self, blocks: list[np.ndarray], error: Exception | None = None, note: str | None = None) -> None:
         self._blocks, self._error, self.note = blocks, error, note
         self.audio_hash = "0" * 64
+        self.missing: list[Sound] = []
+        self.claimed = 0
 
     def __iter__(self) -> Iterator[np.ndarray]:
         yield from self._blocks

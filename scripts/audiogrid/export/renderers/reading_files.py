@@ -7,10 +7,13 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from xml.sax.saxutils import escape
 
 from audiogrid.export.cues import gap_text
 from audiogrid.export.format_options import time_mark
+from audiogrid.export.line_breaking import is_right_to_left
 from audiogrid.export.paragraphs import Paragraph, texts_of
+from audiogrid.export.provenance import machine_made
 from audiogrid.export.renderers.plain_files import one_line
 from audiogrid.export.rendering import Transcript
 
@@ -61,35 +64,57 @@ def render_md(transcript: Transcript) -> str:
     return "\n\n".join(lines) + "\n"
 
 
+def _run_xml(text: str, properties: str = "") -> str:
+    inside = f"<w:rPr>{properties}</w:rPr>" if properties else ""
+    return f'<w:r>{inside}<w:t xml:space="preserve">{escape(text)}</w:t></w:r>'
+
+
+def _paragraph_xml(paragraph: Paragraph, style: str) -> str:
+    """Returns a paragraph as Word writes it: its time, the speaker in bold, doubtful words highlighted."""
+    runs = [_run_xml(mark)] if (mark := time_mark(paragraph.start, style)) else []
+    if paragraph.speaker:
+        runs.append(_run_xml(f"{one_line(paragraph.speaker)}: ", "<w:b/>"))
+    is_reversed = is_right_to_left(paragraph.text)
+    for doubtful, text in _marked(paragraph):
+        highlight = '<w:highlight w:val="yellow"/>' if doubtful else ""
+        runs.append(_run_xml(text, highlight + ("<w:rtl/>" if is_reversed else "")))
+    direction = "<w:pPr><w:bidi/></w:pPr>" if is_reversed else ""
+    return f"<w:p>{direction}{''.join(runs)}</w:p>"
+
+
 def render_docx(transcript: Transcript) -> bytes:
-    """Returns a Word document: a paragraph per speaker, its time as ``[hh:mm:ss]``, doubtful words highlighted."""
+    """Returns a Word document: a paragraph per speaker, its time as ``[hh:mm:ss]``, doubtful words highlighted.
+
+    python-docx makes the document around the paragraphs. They are written as text: as its objects, those of ten hours
+    take as long as all other formats together.
+    """
     from docx import Document
-    from docx.enum.text import WD_COLOR_INDEX
 
     made = Document()
     made.core_properties.author = "audiogrid"
     made.core_properties.title = one_line(transcript.name)
+    made.core_properties.comments = machine_made(transcript.document)
     made.add_heading(one_line(transcript.name), level=1)
-    for paragraph in transcript.paragraphs:
-        block = made.add_paragraph()
-        block.add_run(time_mark(paragraph.start, transcript.options.value("docx", "time_marks")))
-        if paragraph.speaker:
-            block.add_run(f"{one_line(paragraph.speaker)}: ").bold = True
-        for doubtful, text in _marked(paragraph):
-            run = block.add_run(text)
-            if doubtful:
-                run.font.highlight_color = WD_COLOR_INDEX.YELLOW
+    # The last paragraph gives its place to those of the transcript.
+    made.add_paragraph("…")
     buffer = io.BytesIO()
     made.save(buffer)
-    return _without_dates(buffer.getvalue())
+    style = str(transcript.options.value("docx", "time_marks"))
+    body = "".join(_paragraph_xml(paragraph, style) for paragraph in transcript.paragraphs).encode()
+    return _finished(buffer.getvalue(), body)
 
 
-def _without_dates(data: bytes) -> bytes:
-    """Returns the archive with one fixed date for all members, so that equal transcripts give equal files."""
+def _finished(data: bytes, body: bytes) -> bytes:
+    """Returns the archive with its paragraphs, and with one fixed date for all members.
+
+    Equal transcripts thus give equal files.
+    """
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
         for member in old.infolist():
-            new.writestr(
-                zipfile.ZipInfo(member.filename, (1980, 1, 1, 0, 0, 0)), old.read(member), zipfile.ZIP_DEFLATED
-            )
+            content = old.read(member)
+            if member.filename == "word/document.xml":
+                end = content.rindex(b"<w:sectPr")
+                content = content[: content.rindex(b"<w:p>", 0, end)] + body + content[end:]
+            new.writestr(zipfile.ZipInfo(member.filename, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
     return target.getvalue()
