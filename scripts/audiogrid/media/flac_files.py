@@ -46,12 +46,9 @@ def _occurrences(read: Read, first: int, size: int) -> Iterable[int]:
     marks = re.compile(re.escape(_START) + b"|" + _OTHERS.pattern, re.DOTALL)
     for begin in range(first, size, _BLOCK):
         # Blocks overlap, so that no mark is lost between two of them.
-        block = read(max(first, begin - 16), _BLOCK + 16)
-        at = max(first, begin - 16)
-        for found in marks.finditer(block):
-            place = at + found.start() - (4 if found[0] == b"ftyp" else 0)
-            if begin <= place or begin == first:
-                yield place
+        for found in marks.finditer(read(begin, _BLOCK + 16)):
+            if found.start() < _BLOCK:
+                yield begin + found.start() - (4 if found[0] == b"ftyp" else 0)
 
 
 def counts_through(read: Read, size: int) -> bool:

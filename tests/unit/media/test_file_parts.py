@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audiogrid.media import flac_files
 from audiogrid.media.file_parts import find_parts
 from audiogrid.media.flac_files import flac_starts
 from audiogrid.media.pcm_stream import stream_pcm
@@ -232,6 +233,14 @@ def test_a_remote_flac_is_read_whole_only_where_its_samples_do_not_count_through
     sizes = [part.stat().st_size for part in parts]
     assert starts == [sum(sizes[:number]) for number in range(len(sizes))]
     assert len(lengths) > 1 or fetched < 450_000 < len(data) / 2
+
+
+@pytest.mark.parametrize("block", range(996, 1_013))
+def test_a_flac_that_begins_where_two_blocks_meet_is_found(tmp_path: Path, monkeypatch, block: int) -> None:
+    one = encode(tmp_path / "1.flac", FOUR, "flac", rate=RATE).read_bytes()[:1_000]
+    data = one + encode(tmp_path / "2.flac", FOUR, "flac", rate=RATE).read_bytes()[:3_000]
+    monkeypatch.setattr(flac_files, "_BLOCK", block)
+    assert flac_starts(lambda at, count: data[at : at + count], len(data), is_remote=False, most=9) == [0, 1_000]
 
 
 def test_a_link_that_was_cut_off_does_not_hide_the_next_one(tmp_path: Path) -> None:
