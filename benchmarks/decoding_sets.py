@@ -46,7 +46,8 @@ def read_audio(path: Path) -> np.ndarray:
     return np.clip(np.asarray(decode_audio(str(path), RATE)) * 32768, -32768, 32767).astype(np.int16)
 
 
-def _prompts(language: str) -> list[tuple[Path, str]]:
+def prompt_files(language: str) -> list[tuple[Path, str]]:
+    """Files of the prompts of one language, each with its text."""
     folder = SOUNDS / VOICES[language]
     listing = gzip.decompress(
         (DOCS / f"asterisk-core-sounds-{language}" / f"core-sounds-{language}.txt.gz").read_bytes()
@@ -70,7 +71,7 @@ def prompts(language: str, minutes: float, seed: int = 1, gap: float = 0.6) -> C
     """Returns prompts of one language in shuffled order with ``gap`` seconds of near silence between them."""
     rng = random.Random(seed)
     noise = np.random.default_rng(seed)
-    items = _prompts(language)
+    items = prompt_files(language)
     rng.shuffle(items)
     pieces: list[np.ndarray] = []
     words: list[str] = []
@@ -211,7 +212,7 @@ def telephone(clip: Clip) -> Clip:
 def overlapping(minutes: float, seed: int = 31) -> Clip:
     """Returns two speakers mixed to one channel who take turns, each of them half a second too early."""
     rng = random.Random(seed)
-    items = _prompts("en")
+    items = prompt_files("en")
     rng.shuffle(items)
     pcm = np.zeros(int((minutes + 1) * 60 * RATE), np.int32)
     words: list[str] = []
@@ -235,7 +236,8 @@ def mixed(name: str, languages: str, passage: int, minutes: float, seed: int) ->
     """Returns several languages in turn, ``passage`` prompts each, with half a second between any two prompts."""
     rng = random.Random(seed)
     items = {
-        language: [item for item in _prompts(language) if len(item[1].split()) >= 6] for language in languages.split()
+        language: [item for item in prompt_files(language) if len(item[1].split()) >= 6]
+        for language in languages.split()
     }
     for found in items.values():
         rng.shuffle(found)

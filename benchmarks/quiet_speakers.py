@@ -25,7 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from decoding_sets import RATE, VOICES, _prompts, read_audio, sentences, spoken
+from decoding_sets import RATE, VOICES, prompt_files, read_audio, sentences, spoken
 
 ROOT = Path(__file__).parents[1]
 KINDS = [*VOICES, "voices", "human-near", "human-far"]
@@ -52,7 +52,7 @@ def trimmed(pcm: np.ndarray) -> np.ndarray:
 
 @cache
 def human(language: str) -> list[tuple[str, np.ndarray]]:
-    items = [(path, text) for path, text in _prompts(language) if 6 <= len(text.split()) <= 16]
+    items = [(path, text) for path, text in prompt_files(language) if 6 <= len(text.split()) <= 16]
     random.Random(7).shuffle(items)
     return [(text, trimmed(read_audio(path))) for path, text in items[:30]]
 

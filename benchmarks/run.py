@@ -19,6 +19,7 @@ BENCHMARKS = {
     "model": [["model.py"]],
     "peers": [["peers.py"]],
     "decoding": [["decoding.py"]],
+    "passes": [["passes.py"], ["passes.py", "--clips", "20"]],
     "occupancy": [["occupancy.py"]],
     "languages": [["languages.py"]],
     "quiet_speakers": [["quiet_speakers.py"]],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,12 @@ from audiogrid.decoding.judging.hypotheses import (
     judge,
 )
 from audiogrid.decoding.judging.quality_rules import TYPICAL_RATE, chunk_median_rate, reason_to_drop
-from audiogrid.decoding.judging.scoring import is_repetitive
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.passes import second_pass
 from audiogrid.decoding.passes.careful_pass import HARMLESS_FLAGS, is_loop, run_careful_pass
 from audiogrid.decoding.passes.chunk_windows import encode_windows
 from audiogrid.decoding.passes.prepare import CHUNKS_AHEAD, Prepared, map_ahead, prepare
+from audiogrid.decoding.whisper.frame_merging import FRAMES
 from audiogrid.decoding.whisper.model import Model, ModelOutput
 from audiogrid.decoding.word_times import build_segment, split_sentences
 from audiogrid.records.results import ChunkResult, Segment, Window, empty_result
@@ -58,12 +59,10 @@ class _ChunkProgress:
     windows: list[DecodingWindow]
     # Output of the fast pass by window number.
     fast: dict[int, ModelOutput] = field(default_factory=dict)
-    # For each window before ``next``: the better hypothesis, and all hypotheses, judged but without word times.
+    # Per window, once the fast pass is over: the better hypothesis, and all hypotheses, judged but without word times.
     settled: list[tuple[Hypothesis, list[Hypothesis]]] = field(default_factory=list)
-    # The fast hypothesis of ``next`` while it waits for the second pass.
-    doubtful: Hypothesis | None = None
-    # Language and tokens of settled windows, for later windows of the same language; emptied after a loop.
-    context_tokens: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    # Numbers of the windows that the second pass has yet to decode.
+    doubtful: list[int] = field(default_factory=list)
 
     @property
     def fast_pass_done(self) -> bool:
@@ -73,12 +72,7 @@ class _ChunkProgress:
     @property
     def second_pass_done(self) -> bool:
         """Whether the second pass is over, too."""
-        return len(self.settled) == len(self.windows)
-
-    @property
-    def next(self) -> DecodingWindow:
-        """The first window that is not settled."""
-        return self.windows[len(self.settled)]
+        return len(self.settled) == len(self.windows) and not self.doubtful
 
 
 class Engine:
@@ -123,7 +117,8 @@ class Engine:
         ready = map_ahead(self._prepare, chunks, CHUNKS_AHEAD if self.device == "cuda" else 0)
         for index, (chunk, prepared) in enumerate(ready):
             waiting.append(self._start(index, chunk, prepared))
-            held = sum(len(one.windows) for one in waiting)
+            # In windows of 30 s: two of half the length take the memory of one.
+            held = sum(window.encoded.shape[1] for one in waiting for window in one.windows) / FRAMES
             self._advance(waiting, everything=held >= self._MAX_BATCHES_IN_WORK * self._model.batch_size)
             for one in [one for one in waiting if one.second_pass_done]:
                 waiting.remove(one)
@@ -133,7 +128,8 @@ class Engine:
             yield one.index, self._finish(one)
 
     def _prepare(self, chunk: ChunkAudio) -> Prepared:
-        return prepare(chunk.pcm, chunk.options, self._model.features)
+        features = partial(self._model.features, margin=chunk.options.encoder_margin)
+        return prepare(chunk.pcm, chunk.options, features)
 
     def _start(self, index: int, chunk: ChunkAudio, prepared: Prepared) -> _ChunkProgress:
         """Encodes the windows of a chunk and finds their languages."""
@@ -142,20 +138,22 @@ class Engine:
 
     def _advance(self, waiting: list[_ChunkProgress], *, everything: bool) -> None:
         """Runs the fast pass over all full batches of windows, or over ``everything``, then the second pass."""
-        groups: dict[str, list[tuple[_ChunkProgress, DecodingWindow]]] = {}
+        groups: dict[tuple[str, int], list[tuple[_ChunkProgress, DecodingWindow]]] = {}
         for one in waiting:
             for window in one.windows:
                 if window.number not in one.fast:
-                    groups.setdefault(repr(one.chunk.options), []).append((one, window))
+                    kind = (repr(one.chunk.options), window.encoded.shape[1])
+                    groups.setdefault(kind, []).append((one, window))
         for group in groups.values():
             count = len(group) if everything else len(group) - len(group) % self._model.batch_size
             self._run_fast_pass(group[:count])
-        unsettled = [one for one in waiting if one.fast_pass_done]
-        while unsettled := [one for one in unsettled if self._settle(one)]:
-            if not everything:
-                # The next windows of all chunks can share a batch: the more chunks, the better.
-                return
-            self._run_second_pass(unsettled)
+        fresh = [one for one in waiting if one.fast_pass_done and not one.settled]
+        for one in fresh:
+            self._find_doubtful(one)
+        doubtful = [one for one in waiting if one.doubtful]
+        # The windows of all chunks share batches, of one length and one length of context: the more, the fuller.
+        if everything or sum(len(one.doubtful) for one in doubtful) >= 3 * self._model.batch_size:
+            self._run_second_pass(doubtful)
 
     def _run_fast_pass(self, group: list[tuple[_ChunkProgress, DecodingWindow]]) -> None:
         if not group:
@@ -166,64 +164,58 @@ class Engine:
         for (one, window), output in zip(group, found, strict=True):
             one.fast[window.number] = output
 
-    def _settle(self, one: _ChunkProgress) -> bool:
-        """Settles windows that need no second pass; returns whether one that does is next."""
+    def _find_doubtful(self, one: _ChunkProgress) -> None:
+        """Settles the windows of a chunk on what the fast pass wrote, and lists those that are decoded again."""
         options = one.chunk.options
-        while not one.second_pass_done and one.doubtful is None:
-            window = one.next
+        for window in one.windows:
             fast = self._hypothesis(one, window, "fast", one.fast[window.number])
-            doubtful = second_pass.word_logprob(one.fast[window.number], fast.text) < options.second_look_word_logprob
-            if doubtful and options.second_beam_size > options.beam_size:
-                one.doubtful = fast
-            else:
-                self._keep(one, window, [fast], fast)
-        return one.doubtful is not None
+            one.settled.append((fast, [fast]))
+            unsure = second_pass.word_logprob(one.fast[window.number], fast.text) < options.second_look_word_logprob
+            if unsure and options.second_beam_size > options.beam_size:
+                one.doubtful.append(window.number)
 
-    def _run_second_pass(self, unsettled: list[_ChunkProgress]) -> None:
-        """Runs the second pass over the next window of every chunk."""
-        contexts = [self._context(one) for one in unsettled]
-        groups: dict[tuple[str, int], list[int]] = {}
-        for index, (one, context) in enumerate(zip(unsettled, contexts, strict=True)):
-            groups.setdefault((repr(one.chunk.options), len(context)), []).append(index)
-        for group in groups.values():
-            chunks = [unsettled[index] for index in group]
-            options = chunks[0].chunk.options
-            found = self._model.generate(
-                [one.next.encoded for one in chunks],
-                [one.next.language for one in chunks],
-                options,
-                beam_size=options.second_beam_size,
-                contexts=[contexts[index] for index in group],
-            )
-            for index, output in zip(group, found, strict=True):
-                one, window, context = unsettled[index], unsettled[index].next, contexts[index]
-                fast, one.doubtful = one.doubtful, None
-                assert fast is not None
-                path = f"beam:{options.second_beam_size}" + ("+context" if context else "")
-                second = self._hypothesis(one, window, path, output)
-                kept = second_pass.choose(fast, second, self._model.text(context), options)
-                self._keep(one, window, [fast, second], kept)
+    def _run_second_pass(self, chunks: list[_ChunkProgress]) -> None:
+        """Decodes the doubtful windows of ``chunks`` again, in rounds, those with contexts of one length together."""
+        rounds = [second_pass.rounds(one.doubtful) for one in chunks]
+        for number in range(second_pass.ROUNDS):
+            groups: dict[tuple[str, int], list[tuple[_ChunkProgress, DecodingWindow, list[int]]]] = {}
+            for one, numbers in zip(chunks, rounds, strict=True):
+                for window in (one.windows[index] for index in numbers[number]):
+                    context = self._context(one, window)
+                    groups.setdefault((repr(one.chunk.options), len(context)), []).append((one, window, context))
+            for group in groups.values():
+                self._decode_again(group)
+        for one in chunks:
+            one.doubtful.clear()
 
-    def _context(self, one: _ChunkProgress) -> list[int]:
-        window, options = one.next, one.chunk.options
-        before = [tokens for language, tokens in one.context_tokens if language == window.language]
+    def _context(self, one: _ChunkProgress, window: DecodingWindow) -> list[int]:
+        """Returns what a window is told of the text before it, as far as that is settled by now."""
+        options = one.chunk.options
+        before = [kept for kept, _ in one.settled[: window.number]]
         room = self._model.room(window.language, options)
-        return second_pass.preceding_tokens(before, one.fast[window.number], room, options)
+        return second_pass.preceding_tokens(before, one.settled[window.number][0], room, options)
+
+    def _decode_again(self, group: list[tuple[_ChunkProgress, DecodingWindow, list[int]]]) -> None:
+        """Settles windows on the better of what the fast and the second pass wrote."""
+        options = group[0][0].chunk.options
+        found = self._model.generate(
+            [window.encoded for _, window, _ in group],
+            [window.language for _, window, _ in group],
+            options,
+            beam_size=options.second_beam_size,
+            contexts=[context for _, _, context in group],
+        )
+        for (one, window, context), output in zip(group, found, strict=True):
+            path = f"beam:{options.second_beam_size}" + ("+context" if context else "")
+            second = self._hypothesis(one, window, path, output)
+            fast, _ = one.settled[window.number]
+            kept = second_pass.choose(fast, second, self._model.text(context), options)
+            one.settled[window.number] = (kept, [fast, second])
 
     def _hypothesis(self, one: _ChunkProgress, window: DecodingWindow, path: str, output: ModelOutput) -> Hypothesis:
         span = DecodedSpan(window.layout, window.encoded, output)
         hypothesis = build_hypothesis(self._model, path, window.language, window, [span])
         return judge(hypothesis, TYPICAL_RATE, one.chunk.options)
-
-    def _keep(
-        self, one: _ChunkProgress, window: DecodingWindow, hypotheses: list[Hypothesis], kept: Hypothesis
-    ) -> None:
-        one.settled.append((kept, hypotheses))
-        if kept.evidence.capped or is_repetitive(kept.evidence, one.chunk.options):
-            # As context, a loop would lead the next windows into loops, too.
-            one.context_tokens.clear()
-        elif not reason_to_drop(kept.evidence, one.chunk.options):
-            one.context_tokens.append((window.language, kept.decoded[0].output.tokens))
 
     def _finish(self, one: _ChunkProgress) -> ChunkResult:
         """Adds word times, applies the quality rules, runs the careful pass and returns the result."""

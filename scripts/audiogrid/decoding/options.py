@@ -21,6 +21,7 @@ class DecodeOptions:
     ``prompt`` and ``hotwords`` (given before every window), ``compute_type`` (as requested). With ``language``
     ``auto``, ``code_switching`` decodes every passage in its own language: ``auto`` in chunks that are found to be in
     several languages, True in all. ``encoder``: ``auto``, ``ctranslate2`` or ``openvino`` (``whisper/encoder.py``).
+    ``encoder_margin``: seconds of silence that it is given after a window (``whisper/window_length.py``; -1: choose).
 
     The search: ``beam_size`` of the fast pass, for which the ``merged_pairs`` most similar pairs of encoder frames
     become one each (-1: 650 of 750 with models as narrow as tiny and base, else none); a window whose log-probability
@@ -46,6 +47,7 @@ class DecodeOptions:
     compute_type: str = "auto"
     code_switching: bool | str = "auto"
     encoder: str = "auto"
+    encoder_margin: float = -1.0
 
     beam_size: int = 1
     merged_pairs: int = -1
@@ -114,6 +116,10 @@ class DecodeOptions:
             raise InputError(f"decoding.code_switching is {self.code_switching!r}; use auto, true or false")
         if self.encoder not in ENCODERS:
             raise InputError(f"decoding.encoder is {self.encoder!r}; use one of {', '.join(ENCODERS)}")
+        if not -1 <= self.encoder_margin <= 30:
+            raise InputError(
+                f"decoding.encoder_margin is {self.encoder_margin}; it must lie between -1 (choose) and 30"
+            )
         if self.levelling not in ("relative", "none"):
             raise InputError(f"decoding.levelling is {self.levelling!r}; use 'relative' or 'none'")
         if not 2.0 <= self.max_window_seconds <= 30.0:

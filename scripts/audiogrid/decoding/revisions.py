@@ -17,7 +17,7 @@ from audiogrid.decoding.options import DecodeOptions
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.store import chunk_key, storable_options
 
-REVISION = 1
+REVISION = 2
 
 # Defaults of revision 0. Its results carry no revision in their keys.
 FIRST_DEFAULTS: Mapping[str, Any] = {
@@ -67,12 +67,18 @@ FIRST_DEFAULTS: Mapping[str, Any] = {
 # revision removed is listed in REMOVED_OPTIONS instead.
 CHANGED_DEFAULTS: Mapping[int, Mapping[str, Any]] = {
     1: {"code_switching": "auto", "temperatures": [], "encoder": "auto", "levelling": "relative"},
+    2: {"encoder_margin": -1.0},
 }
 REMOVED_OPTIONS: Mapping[int, frozenset[str]] = {}
 
 # The value at which an option leaves the text as it was before the option existed. Keys of earlier revisions can be
 # computed for a configuration with this value; with any value but this one and the default they cannot.
-WITHOUT_EFFECT: Mapping[str, Any] = {"code_switching": False, "encoder": "ctranslate2", "levelling": "none"}
+WITHOUT_EFFECT: Mapping[str, Any] = {
+    "code_switching": False,
+    "encoder": "ctranslate2",
+    "levelling": "none",
+    "encoder_margin": 30.0,
+}
 
 # Options that were added within a revision: its keys do not contain them at these values.
 LEFT_OUT: Mapping[int, Mapping[str, Any]] = {0: {"code_switching": False}}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.passes.code_switching import (
     EncodedWindow,
     Phrase,
@@ -33,7 +34,7 @@ class Ear:
         self.heard: list[int] = []
         self.encoded: list[int] = []
 
-    def encode(self, audios: list[np.ndarray], encoder: str = "auto") -> list[np.ndarray]:
+    def encode(self, audios: list[np.ndarray], encoder: str = "auto", margin: float = 30.0) -> list[np.ndarray]:
         self.encoded += [len(audio) for audio in audios]
         return [np.array([audio[SECOND]]) for audio in audios]
 
@@ -57,7 +58,8 @@ def split(
     layouts = [Layout((Piece(first * step, (first + each) * step),)) for first in range(0, len(phrases), each)]
     before = [EncodedWindow(layout, np.zeros(1), one) for layout, one in zip(layouts, windows, strict=True)]
     probabilities = np.ones(len(pcm) // 512 + 1)
-    found = split_by_language(ear, pcm, before, speech, probabilities, 30 * SECOND, wanted)
+    options = DecodeOptions(code_switching=wanted)
+    found = split_by_language(ear, pcm, before, speech, probabilities, options)
     if all(not window.language for window in found):
         assert found == before
     return found, ear
@@ -112,7 +114,8 @@ def test_a_model_of_one_language_is_not_asked() -> None:
     ear: Any = Ear()
     ear.multilingual = False
     windows = [EncodedWindow(Layout((Piece(0, SECOND),)), np.zeros(1), {"en": 1.0})]
-    assert split_by_language(ear, np.zeros(SECOND, np.int16), windows, [], np.ones(32), 30 * SECOND, True) == windows
+    options = DecodeOptions(code_switching=True)
+    assert split_by_language(ear, np.zeros(SECOND, np.int16), windows, [], np.ones(32), options) == windows
 
 
 def test_phrases_are_cut_in_the_middle_of_pauses() -> None:

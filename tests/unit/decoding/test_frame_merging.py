@@ -38,7 +38,14 @@ def test_silence_of_zeros_is_no_division_by_zero() -> None:
 
 
 def test_pairs_are_merged_where_that_was_measured_or_asked_for() -> None:
-    tiny, base, small = 384, 512, 768
-    assert [pairs_to_merge(width, -1) for width in (tiny, base, small)] == [650, 650, 0]
-    assert [pairs_to_merge(width, 0) for width in (tiny, base, small)] == [0, 0, 0]
+    tiny, base, small = ((1, 1500, width) for width in (384, 512, 768))
+    assert [pairs_to_merge(shape, -1) for shape in (tiny, base, small)] == [650, 650, 0]
+    assert [pairs_to_merge(shape, 0) for shape in (tiny, base, small)] == [0, 0, 0]
     assert pairs_to_merge(small, 300) == 300
+
+
+@given(st.integers(1, 750), st.integers(0, 750))
+def test_of_fewer_frames_as_large_a_share_is_merged(pairs: int, wanted: int) -> None:
+    merged = pairs_to_merge((1, 2 * pairs, 512), wanted)
+    assert 0 <= merged <= pairs
+    assert abs(merged / pairs - wanted / 750) <= 1 / pairs

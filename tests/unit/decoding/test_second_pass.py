@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.decoding.judging.hypotheses import Hypothesis
+from audiogrid.decoding.judging.hypotheses import DecodedSpan, Hypothesis
 from audiogrid.decoding.judging.scoring import Evidence
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.passes.second_pass import choose, preceding_tokens, repeats_context, word_logprob
+from audiogrid.decoding.passes.second_pass import (
+    ROUNDS,
+    choose,
+    preceding_tokens,
+    repeats_context,
+    rounds,
+    word_logprob,
+)
 from audiogrid.decoding.whisper.model import ModelOutput
+from audiogrid.decoding.windows import Layout, Piece
 
 OPTIONS = DecodeOptions()
 SENTENCE = "the committee measured the old bridge on a cold morning in march"
@@ -37,6 +48,13 @@ def test_no_words_leave_the_doubt_whole() -> None:
     assert word_logprob(heard(1, -0.5), "...") == pytest.approx(-1.0)
 
 
+def written(tokens: list[int], text: str = SENTENCE, language: str = "en", logprob: float = -0.2) -> Hypothesis:
+    """What the fast pass wrote for a window."""
+    output = ModelOutput(tuple(tokens), logprob, 0.0, 0.0, capped=False)
+    span = DecodedSpan(Layout((Piece(0, 160_000),)), np.zeros((1, 2, 1)), output)
+    return Hypothesis("fast", language, [span], text, Evidence(text, 10.0, logprob, 1.0, 0.0))
+
+
 @given(
     st.lists(st.lists(st.integers(0, 50_000), max_size=120), max_size=8),
     st.integers(0, 200),
@@ -46,15 +64,42 @@ def test_no_words_leave_the_doubt_whole() -> None:
 def test_a_context_is_the_end_of_what_was_said_and_leaves_room_for_the_text(
     before: list[list[int]], fast: int, most: int, room: int
 ) -> None:
-    found = preceding_tokens(before, heard(fast), room, DecodeOptions(context_tokens=most))
+    options = DecodeOptions(context_tokens=most)
+    found = preceding_tokens([written(one) for one in before], written(list(range(fast))), room, options)
     said = [token for one in before for token in one]
     assert found == said[len(said) - len(found) :]
     assert len(found) <= most
+    # Few lengths, so that windows share batches.
+    assert len(found) % 16 == 0
+    assert len(found) > min(len(said), most, room - 2 * fast) - 16
     assert not found or len(found) + 2 * fast <= room
 
 
 def test_nothing_is_led_where_no_context_is_wanted() -> None:
-    assert preceding_tokens([range(500)], heard(10), 444, DecodeOptions(context_tokens=0)) == []
+    before = [written(list(range(300)))]
+    assert preceding_tokens(before, written([1] * 10), 444, DecodeOptions(context_tokens=0)) == []
+
+
+def test_a_context_is_of_the_same_language_and_from_behind_the_last_loop() -> None:
+    fast = written([9] * 10)
+    loop, other = written([1] * 32, "and then " * 30), written([2] * 32, language="ru")
+    faint = written([3] * 32, "Thank you.", logprob=-1.5)
+    faint = replace(faint, evidence=replace(faint.evidence, voice=0.2))
+    first, last = written([4] * 32), written([5] * 32)
+    assert preceding_tokens([first, loop, last, other, faint], fast, 444, OPTIONS) == [5] * 32
+    assert preceding_tokens([first, other, last], fast, 444, OPTIONS) == [4] * 32 + [5] * 32
+
+
+@given(st.sets(st.integers(0, 30)))
+def test_every_window_has_its_round_and_most_follow_a_settled_one(numbers: set[int]) -> None:
+    found = rounds(sorted(numbers))
+    assert len(found) == ROUNDS
+    assert sorted(number for one in found for number in one) == sorted(numbers)
+    place = {number: index for index, one in enumerate(found) for number in one}
+    unsettled = [number for number in numbers if place[number] <= place.get(number - 1, -1)]
+    # Only those with which the rounds begin anew.
+    assert all(place[number] == 0 for number in unsettled)
+    assert len(unsettled) <= len(numbers) / ROUNDS
 
 
 def test_the_higher_score_stays() -> None:

@@ -35,6 +35,7 @@ from audiogrid.decoding.judging.hypotheses import (
 )
 from audiogrid.decoding.judging.loops import has_loop, is_short, plain_words
 from audiogrid.decoding.options import DecodeOptions
+from audiogrid.decoding.whisper.frame_merging import FRAMES
 from audiogrid.decoding.whisper.model import TIMESTAMP_SAMPLES, Model
 from audiogrid.decoding.windows import Layout, Piece, seconds, speech_inside
 
@@ -61,6 +62,9 @@ def run_careful_pass(
     If all have flags, each with a loop follows once more, without what the loop repeats.
     """
     hypotheses = list(first)
+    if window.encoded.shape[1] < FRAMES:
+        # Nothing here shall suffer from an encoder that was given less than 30 s.
+        window = replace(window, encoded=model.encode([window.layout.audio(pcm)], options.encoder)[0])
     for one in _alternatives(model, pcm, window, hypotheses, options):
         hypotheses.append(judge(align(model, one, window, options), median_rate, options))
         if not set(hypotheses[-1].flags) - HARMLESS_FLAGS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from audiogrid.core.timebase import to_samples
 from audiogrid.decoding.chunk_language import choose_language, other_language
 from audiogrid.decoding.judging.hypotheses import DecodingWindow, speech_and_voice
 from audiogrid.decoding.options import DecodeOptions
@@ -29,10 +28,7 @@ def encode_windows(
         found = model.languages(encoded)
     windows = [EncodedWindow(*one) for one in zip(layouts, encoded, found, strict=True)]
     if language == "auto" and options.code_switching:
-        longest = to_samples(options.max_window_seconds)
-        windows = split_by_language(
-            model, pcm, windows, speech, prepared.probabilities, longest, options.code_switching, options.encoder
-        )
+        windows = split_by_language(model, pcm, windows, speech, prepared.probabilities, options)
     voiced = [speech_and_voice(window.layout, speech, prepared.probabilities) for window in windows]
     if language == "auto" and windows:
         probabilities = [window.language_probabilities for window in windows]

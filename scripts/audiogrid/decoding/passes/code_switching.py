@@ -26,6 +26,7 @@ import numpy as np
 
 from audiogrid.core.timebase import SAMPLE_RATE, to_samples
 from audiogrid.decoding.chunk_language import choose_language, language_runs
+from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.model import Model
 from audiogrid.decoding.windows import Layout, pack, seconds, speech_inside
 
@@ -97,33 +98,31 @@ def split_by_language(
     windows: list[EncodedWindow],
     speech: list[tuple[int, int]],
     probabilities: np.ndarray,
-    longest: int,
-    wanted: bool | str,
-    encoder: str = "auto",
+    options: DecodeOptions,
 ) -> list[EncodedWindow]:
     """Returns the windows of a chunk; if it is in several languages, other windows, each with its language.
 
-    ``speech``: voice activity without pads, in samples. ``probabilities``: of speech in every frame. ``longest``: of a
-    window, in samples. ``wanted``: ``auto``, or True to leave out the question whether the chunk is in several
-    languages. ``encoder``: the option.
+    ``speech``: voice activity without pads, in samples. ``probabilities``: of speech in every frame.
+    ``options.code_switching`` True leaves out the question whether the chunk is in several languages.
 
     A change of language without a pause of 0.3 s is not found.
     """
     if not model.multilingual or not windows:
         return windows
     phrases = split_phrases([window.layout for window in windows], speech)
-    listener = _Listener(model, pcm, phrases, encoder)
-    if wanted is not True and not _is_in_several_languages(windows, speech, phrases, listener):
+    listener = _Listener(model, pcm, phrases, options.encoder)
+    if options.code_switching is not True and not _is_in_several_languages(windows, speech, phrases, listener):
         return windows
     found = listener.languages(range(len(phrases)))
     runs = language_runs(only_established(phrases, found))
     known = {window.layout: window for window in windows}
+    longest = to_samples(options.max_window_seconds)
     layouts: list[tuple[Layout, str]] = []
     for first, last, language in runs:
         inside = phrases[first:last]
         spans, spoken = [(one.start, one.end) for one in inside], [one.speech for one in inside]
         layouts += [(layout, language) for layout in pack(spans, spoken, probabilities, longest)]
-    new = _encode(model, pcm, [layout for layout, _ in layouts if layout not in known], encoder)
+    new = _encode(model, pcm, [layout for layout, _ in layouts if layout not in known], options)
     known.update({window.layout: window for window in new})
     return [replace(known[layout], language=language) for layout, language in layouts]
 
@@ -203,6 +202,6 @@ def _is_in_several_languages(
     return False
 
 
-def _encode(model: Model, pcm: np.ndarray, layouts: list[Layout], encoder: str) -> list[EncodedWindow]:
-    encoded = model.encode([layout.audio(pcm) for layout in layouts], encoder)
+def _encode(model: Model, pcm: np.ndarray, layouts: list[Layout], options: DecodeOptions) -> list[EncodedWindow]:
+    encoded = model.encode([layout.audio(pcm) for layout in layouts], options.encoder, options.encoder_margin)
     return [EncodedWindow(*one) for one in zip(layouts, encoded, model.languages(encoded), strict=True)]

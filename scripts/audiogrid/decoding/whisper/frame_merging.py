@@ -15,17 +15,23 @@ from __future__ import annotations
 
 import numpy as np
 
-MOST_PAIRS = 750
+FRAMES = 1500
+"""Of the encoder's output for 30 s."""
+
 _PAIRS = 650
 # The widest model (base: 512, tiny: 384) with which merging has been measured to cost no accuracy.
 _MEASURED_WIDTH = 512
 
 
-def pairs_to_merge(width: int, wanted: int) -> int:
-    """Returns the pairs of frames to merge for a model of ``width``; ``wanted``: the option, -1 = choose."""
-    if wanted >= 0:
-        return wanted
-    return _PAIRS if width <= _MEASURED_WIDTH else 0
+def pairs_to_merge(shape: tuple[int, ...], wanted: int) -> int:
+    """Returns the pairs of frames to merge in an encoder output of ``shape``: ``(1, frames, width)``.
+
+    ``wanted``: the option, for 1,500 frames, -1 = choose; of fewer frames as large a share is merged.
+    """
+    _, frames, width = shape
+    if wanted < 0:
+        wanted = _PAIRS if width <= _MEASURED_WIDTH else 0
+    return wanted * frames // FRAMES
 
 
 def merge_frames(encoded: np.ndarray, pairs: int) -> np.ndarray:

@@ -31,6 +31,14 @@ from audiogrid.decoding.whisper.frame_merging import merge_frames, pairs_to_merg
 from audiogrid.decoding.whisper.loading import as_array, load_model
 from audiogrid.decoding.whisper.mel import without_blas
 from audiogrid.decoding.whisper.prompt_room import fitting, room_for_prompt
+from audiogrid.decoding.whisper.weights import model_size
+from audiogrid.decoding.whisper.window_length import (
+    FULL_FRAMES,
+    FULL_SECONDS,
+    SAMPLES_PER_FRAME,
+    frames_of_window,
+    margin_seconds,
+)
 from audiogrid.models.faster_whisper_adapter import (
     align_words,
     make_tokenizer,
@@ -97,6 +105,7 @@ class Model:
         self.batch_size = max(1, batch_size)
         self.adapted: list[str] = []
         self._tokenizers: dict[tuple[str, str], Any] = {}
+        self._width = model_size(folder).width
 
     def close(self) -> None:
         """Frees the device's memory; the model cannot be used afterwards."""
@@ -120,16 +129,53 @@ class Model:
                 self.batch_size = size // 2
         return found
 
-    def encode(self, audios: Sequence[np.ndarray], encoder: str = "auto") -> list[np.ndarray]:
-        """Returns the encoder output, shape ``(1, 1500, width)``, of each window (int16, at most 30 s)."""
-        return self.encode_features(self.features(audios), encoder)
+    def _by_shape(
+        self, arrays: Sequence[np.ndarray], call: Callable[..., list[Found]], most: int = 0, *others: Sequence[Any]
+    ) -> list[Found]:
+        """Returns what ``call`` finds for each array, in their order; every call gets arrays of one shape.
 
-    def features(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Returns the log-mel spectrogram, shape ``(mels, 3000)``, of each window; safe in any thread."""
-        return [pad_features(self._features(audio.astype(np.float32) / 32768)[..., :-1]) for audio in audios]
+        ``others``: further arguments, of which each call gets the items that belong to its arrays.
+        """
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for index, array in enumerate(arrays):
+            groups.setdefault(array.shape, []).append(index)
+        found: dict[int, Found] = {}
+        for indices in groups.values():
+
+            def part(first: int, last: int, indices: list[int] = indices) -> list[Found]:
+                chosen = indices[first:last]
+                return call(*([values[index] for index in chosen] for values in (arrays, *others)))
+
+            found.update(zip(indices, self._in_batches(len(indices), part, most), strict=True))
+        return [found[index] for index in range(len(arrays))]
+
+    def encode(
+        self, audios: Sequence[np.ndarray], encoder: str = "auto", margin: float = FULL_SECONDS
+    ) -> list[np.ndarray]:
+        """Returns the encoder output, shape ``(1, frames / 2, width)``, of each window (int16, at most 30 s).
+
+        ``encoder`` and ``margin``: see ``encode_features`` and ``features``.
+        """
+        return self.encode_features(self.features(audios, margin), encoder)
+
+    def features(self, audios: Sequence[np.ndarray], margin: float = FULL_SECONDS) -> list[np.ndarray]:
+        """Returns the log-mel spectrogram, shape ``(mels, frames)``, of each window; safe in any thread.
+
+        ``margin``: the option ``encoder_margin``; 30: always 3,000 frames.
+        """
+        margin = margin_seconds(self._width, margin)
+        found = []
+        for audio in audios:
+            frames = frames_of_window(len(audio), margin)
+            sound = audio.astype(np.float32) / 32768
+            if frames < FULL_FRAMES:
+                # What silence looks like to the model, which the zeros of `pad_features` are not.
+                sound = np.pad(sound, (0, frames * SAMPLES_PER_FRAME - len(sound)))
+            found.append(pad_features(self._features(sound)[..., :-1])[..., :frames])
+        return found
 
     def encode_features(self, features: Sequence[np.ndarray], encoder: str = "auto") -> list[np.ndarray]:
-        """Returns what ``encode`` does, from the result of ``features``.
+        """Returns the encoder output, shape ``(1, frames / 2, width)``, of each result of ``features``.
 
         ``encoder``: the option; see ``choose_encoder``. Raises ``InputError`` when it cannot be had.
         """
@@ -137,12 +183,11 @@ class Model:
         if name != "ctranslate2":
             return [self._openvino(name)(one[np.newaxis]) for one in features]
 
-        def call(first: int, last: int) -> list[np.ndarray]:
-            view = self._storage(np.stack(features[first:last]))
-            encoded = as_array(self._whisper.model.encode(view, to_cpu=True))
+        def call(batch: list[np.ndarray]) -> list[np.ndarray]:
+            encoded = as_array(self._whisper.model.encode(self._storage(np.stack(batch)), to_cpu=True))
             return [encoded[index : index + 1] for index in range(len(encoded))]
 
-        return self._in_batches(len(features), call, 1 if self.device == "cpu" else _MAX_ENCODED)
+        return self._by_shape(features, call, 1 if self.device == "cpu" else _MAX_ENCODED)
 
     def encoder_name(self, wanted: str) -> EncoderName:
         """Returns what the option ``encoder`` became. Raises ``InputError`` when it cannot be had."""
@@ -162,14 +207,13 @@ class Model:
         if not self.multilingual:
             return [{"en": 1.0}] * len(encoded)
 
-        def call(first: int, last: int) -> list[dict[str, float]]:
-            batch = self._storage(np.concatenate(encoded[first:last]))
+        def call(batch: list[np.ndarray]) -> list[dict[str, float]]:
+            found = self._whisper.model.detect_language(self._storage(np.concatenate(batch)))
             return [
-                {token[2:-2]: float(probability) for token, probability in probabilities}
-                for probabilities in self._whisper.model.detect_language(batch)
+                {token[2:-2]: float(probability) for token, probability in probabilities} for probabilities in found
             ]
 
-        return self._in_batches(len(encoded), call)
+        return self._by_shape(encoded, call)
 
     def languages_of_phrases(self, audios: Sequence[np.ndarray], encoder: str = "auto") -> list[dict[str, float]]:
         """Returns the probability of every language in each phrase (int16; half a minute at most is listened to).
@@ -204,17 +248,19 @@ class Model:
         not more than ``room`` allows. ``merged``: with ``options.merged_pairs`` pairs of encoder frames made one.
         """
         context_tokens = contexts or [()] * len(encoded)
-        pairs = pairs_to_merge(encoded[0].shape[-1], options.merged_pairs) if merged and len(encoded) else 0
+        wanted = options.merged_pairs if merged else 0
         prompts = [
             self._prompt(language, options, timestamps, prompted, context)
             for language, context in zip(languages, context_tokens, strict=True)
         ]
 
-        def call(first: int, last: int) -> list[ModelOutput]:
-            views = [merge_frames(one, pairs) for one in encoded[first:last]]
-            return self._generate(views, prompts[first:last], languages[0], options, beam_size, temperature)
+        def call(batch: list[np.ndarray], begun: list[list[int]]) -> list[ModelOutput]:
+            views = [merge_frames(one, pairs_to_merge(one.shape, wanted)) for one in batch]
+            return self._generate(views, begun, languages[0], options, beam_size, temperature)
 
-        return self._in_batches(len(encoded), call)
+        # Each beam keeps what it wrote: two windows with five beams take the memory of eight with one (base: 300 MB).
+        most = max(1, self.batch_size // 4) if beam_size > 1 and self.device == "cpu" else 0
+        return self._by_shape(encoded, call, most, prompts)
 
     def _generate(
         self,
@@ -269,7 +315,7 @@ class Model:
         text_tokens = [token for token in tokens if token < tokenizer.eot]
         if not text_tokens:
             return []
-        frames = min(3000, math.ceil(samples * FRAMES_PER_SECOND / 16_000))
+        frames = min(2 * encoded.shape[1], math.ceil(samples * FRAMES_PER_SECOND / 16_000))
 
         def call(first: int, last: int) -> list[list[dict[str, Any]]]:
             return [align_words(self._whisper, tokenizer, text_tokens, self._storage(encoded), max(2, frames))]
