@@ -1,4 +1,4 @@
-"""Tells silence from sound in a track while it is decoded, and music from noise where that can be told.
+"""Tells silence from other sound in a track while it is decoded.
 
 Nothing of it changes what is transcribed: the ledger of a recording says with it what the seconds without speech hold.
 """

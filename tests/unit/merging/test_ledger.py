@@ -67,9 +67,9 @@ def test_what_became_of_every_second() -> None:
         (16 * SECOND, 320_000),
     ]
     windows = [window(0, 10 * SECOND), window(12 * SECOND, 14 * SECOND, "nothing")]
-    sounds = [Sound(0, 6 * SECOND, "silence"), Sound(6 * SECOND, 10 * SECOND, "music")]
+    sounds = [Sound(0, 6 * SECOND, "silence"), Sound(6 * SECOND, 10 * SECOND, "sound")]
     sounds += [
-        Sound(10 * SECOND, 14 * SECOND + 8_000, "noise"),
+        Sound(10 * SECOND, 14 * SECOND + 8_000, "sound"),
         Sound(14 * SECOND + 8_000, 15 * SECOND, "damaged_audio"),
     ]
     first = make_chunk(0, 0, 20 * SECOND, sounds)
@@ -92,12 +92,12 @@ def test_what_became_of_every_second() -> None:
         (1, 2.5, "speech_with_words", ""),
         (2.5, 5, "speech_without_words", "no_words"),
         (5, 6, "no_speech", "silence"),
-        (6, 8.75, "no_speech", "music"),
+        (6, 8.75, "no_speech", "sound"),
         # Detection began a little before the word and ended a little after it.
         (8.75, 10, "speech_with_words", ""),
-        (10, 12, "no_speech", "noise"),
+        (10, 12, "no_speech", "sound"),
         (12, 14, "speech_without_words", "withheld"),
-        (14, 14.5, "no_speech", "noise"),
+        (14, 14.5, "no_speech", "sound"),
         (14.5, 15, "unreadable", "damaged_audio"),
         (15, 16, "no_speech", ""),
         (16, 20, "speech_without_words", "no_words"),
