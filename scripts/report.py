@@ -15,6 +15,7 @@ from audiogrid.core.atomic_files import write_text
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log
 from audiogrid.corrections.corrections_file import list_files
+from audiogrid.embedding.link_run import link_run
 from audiogrid.merging.ledger_table import write_ledger
 from audiogrid.merging.merge_bundle import (
     MergedBundle,
@@ -30,7 +31,8 @@ from audiogrid.records.journal import list_journals
 from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.store import Store
+from audiogrid.records.speakers import link_of
+from audiogrid.records.store import Store, VoiceStore
 from audiogrid.reporting.last_lines import read_run_summary
 from audiogrid.reporting.notices import write_notices
 from audiogrid.reporting.report_data import read_report_data
@@ -88,6 +90,8 @@ def main(argv: list[str]) -> None:
     if plan is not None:
         settings = MergeSettings(**arguments.settings)
         store = Store(arguments.store, folder.own_store)
+        if arguments.partial and link_of(settings.speakers):
+            link_run(folder, plan, VoiceStore(store.root, store.own), settings.speakers, allow_gaps=settings.allow_gaps)
         corrections = Path(arguments.corrections) if arguments.corrections else None
         bundles = gather(folder, plan, store, settings, corrections, partial=arguments.partial)
         write_failures(folder.failed, [failure for merged in bundles for failure in merged.failures])

@@ -45,6 +45,7 @@ from audiogrid.probing.fingerprint import current_listing
 from audiogrid.records import job_inputs
 from audiogrid.records.plan import PlanReader
 from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.speakers import counts_given
 from audiogrid.remote.publishing import target
 from audiogrid.reporting.last_lines import read_run_summary
 from audiogrid.transcribing.preflight import check_machine
@@ -186,6 +187,17 @@ def voices_of_bundle(wildcards):
     """What a bundle's speakers are known from; nothing in a comparison."""
     plan = plan_of(wildcards)
     return [] if wildcards.part else job_inputs.voice_files(FOLDER, plan, wildcards.bundle, SETTINGS["speakers"])
+
+
+def voices_to_link(wildcards):
+    """Reports of all `embed` jobs of the run."""
+    return job_inputs.all_voices(FOLDER, the_plan(), SETTINGS["speakers"])
+
+
+def links_of_bundle(wildcards):
+    """What was found out about the voices of all recordings, where it concerns a bundle; nothing in a comparison."""
+    plan = plan_of(wildcards)
+    return [] if wildcards.part else job_inputs.links(FOLDER, plan, wildcards.bundle, SETTINGS["speakers"])
 
 
 def voices_spec(wildcards):

@@ -8,6 +8,7 @@ from audiogrid.transcribing.mpi_launch import is_mpi, mpi_resources, start_comma
 
 localrules:
     stage_speakers,
+    link,
 
 
 # Both make files of this name.
@@ -82,4 +83,39 @@ rule embed:
         " --mpi-tasks={resources.ranks}"
         " --mpi-silence-seconds={resources.silence_seconds}"
         " --output={output.report:q}"
+        " --log={log:q}"
+
+
+# Only with `speakers: {link: ...}`: which voices the recordings of the run have in common.
+# INPUTS   voices/<shard>.json of all shards
+# OUTPUTS  linked.json; voices.json, or the file that the configuration names, which belongs to the user
+rule link:
+    input:
+        voices=voices_to_link,
+        plan=ancient(f"{RESULTS}/plan.json"),
+    output:
+        linked=FOLDER.linked,
+    log:
+        f"{RESULTS}/logs/link.log",
+    priority: 15
+    conda:
+        "../../environment.yml"
+    resources:
+        # Paths change no text, so they are resources, which Snakemake does not track.
+        run_dir=RESULTS,
+        store=SETTINGS["store"],
+        allow_gaps="yes" if SETTINGS["allow_gaps"] else "no",
+    params:
+        # Which file is linked to changes what voices are called, and so do the numbers of speakers.
+        speakers=json.dumps(SETTINGS["speakers"], sort_keys=True),
+        counts=lambda wildcards: counts_given(the_plan()),
+    message:
+        "Linking the voices of all recordings."
+    shell:
+        'python "$AUDIOGRID_SCRIPTS"/link.py'
+        " --run-dir={resources.run_dir:q}"
+        " --store={resources.store:q}"
+        " --speakers={params.speakers:q}"
+        " --allow-gaps={resources.allow_gaps}"
+        " --output={output.linked:q}"
         " --log={log:q}"

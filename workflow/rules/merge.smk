@@ -1,6 +1,7 @@
 # Per bundle: exactly-once stitching, every wanted format.
-# INPUTS   shards/<shard>.json of the shards that hold its chunks, voices/<shard>.json where speakers are asked for;
-#          results come from the store; corrections/<recording>.<hash>.json where a person has changed something
+# INPUTS   shards/<shard>.json of the shards that hold its chunks, voices/<shard>.json where speakers are asked for,
+#          linked.json where voices are linked; results come from the store; corrections/<recording>.<hash>.json where
+#          a person has changed something
 # OUTPUTS  merged/<bundle>.json; transcripts/<recording>.<format> (listed there, with hashes)
 
 
@@ -13,6 +14,8 @@ rule merge:
         reports=reports_of_bundle,
         voices=voices_of_bundle,
         corrections=corrections_of_bundle,
+        # Ids of voices stay when recordings are added: what was merged before is not merged again.
+        linked=ancient(links_of_bundle),
     output:
         merged=f"{RESULTS}{{part}}/merged/{{bundle}}.json",
     log:

@@ -12,8 +12,8 @@ from audiogrid.core.errors import InputError
 from audiogrid.corrections.corrected_recordings import rename_speaker
 from audiogrid.orchestration.stale_locks import is_locked
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.reporting.recorded_settings import run_corrections, run_store
-from audiogrid.reporting.voice_vectors import forget_voices, voice_files
+from audiogrid.reporting.recorded_settings import recorded_setting, run_corrections, run_store
+from audiogrid.reporting.voice_vectors import forget_voices, linked_vectors, voice_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,13 +63,17 @@ def forget(folder: RunFolder, options: argparse.Namespace) -> None:
     if is_locked(Path.cwd()):
         raise InputError("a run is going on here, or was killed: wait for its end, or finish it, before you forget")
     files = voice_files(folder, run_store(folder), options.recording)
-    if not files:
+    speakers = recorded_setting(folder, "speakers")
+    linked = linked_vectors(folder, speakers, options.recording)
+    if not files and not linked:
         of = f"recording {', '.join(options.recording)} of " if options.recording else ""
         raise InputError(f"the store holds no voice vectors of {of}run {folder.root.name}")
     if options.yes:
         forget_voices(folder, files)
+        linked_vectors(folder, speakers, options.recording, remove=True)
     size = sum(path.stat().st_size for path in files) if not options.yes else 0
-    print(f"{'removed' if options.yes else 'to be removed'}: voice vectors of {len(files)} chunk(s)")
+    print(f"{'removed' if options.yes else 'to be removed'}: voice vectors of {len(files)} chunk(s)", end="")
+    print(f" and {linked} vector(s) of linked voices" if linked else "")
     if not options.yes:
         print(
             f"--yes removes them ({size / 1e6:.1f} MB), also for other runs over the same audio. Transcripts keep "
@@ -81,8 +85,8 @@ def forget(folder: RunFolder, options: argparse.Namespace) -> None:
 COMMAND = Command(
     summary="give a speaker a name, or remove voice vectors",
     explanation="rename gives a speaker of a recording a name, which every later run keeps (docs/corrections.md). "
-    "forget says which voice vectors a run has left in the store, and removes them with --yes: they are biometric "
-    "data (docs/speakers.md), and transcripts keep their speakers.",
+    "forget says which voice vectors a run has left in the store and in its file of linked voices, and removes them "
+    "with --yes: they are biometric data (docs/speakers.md), and transcripts keep their speakers.",
     example="audiogrid speakers rename interviews talk_7 'Speaker 1' 'Anna Kowalska'",
     add_arguments=add_arguments,
     run=run,

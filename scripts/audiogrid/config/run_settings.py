@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from audiogrid.config.routes import (
@@ -23,7 +24,9 @@ from audiogrid.core.errors import AudiogridError, InputError
 from audiogrid.core.json_values import to_json
 from audiogrid.export.format_options import DEFAULTS
 from audiogrid.models.registry import Registry, named_folders
+from audiogrid.records.linked_voices import linked_file, read_linked
 from audiogrid.records.plan import Plan
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import has_speakers
 
 #: Keys outside ``decoding`` that shape the text of a recording.
@@ -141,6 +144,10 @@ class RunSettings:
             chosen |= {"formats": ["json"], "chunk_texts": False}
         elif plan and has_speakers(plan, self.settings["speakers"]):
             chosen["speakers"] = self.settings["speakers"]
+            path = linked_file(self.settings["speakers"], RunFolder(Path("results") / self.settings["run"]))
+            if path is not None:
+                # Names that a person has given to linked voices: transcripts follow when they change.
+                chosen["voice_names"] = read_linked(path).names()
         return json.dumps(chosen, sort_keys=True)
 
     def compared_variants(self) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Who of at most three local speakers is heard in every frame of a chunk.
 
-The network looks at 10 s at a time and numbers the speakers of each look anew. Looks overlap by half; the numbers of
-neighbouring looks are matched over what both have heard, so that a speaker keeps one number while speech goes on.
+The network looks at 10 s at a time and numbers the speakers of each look anew. Looks overlap by a quarter; the numbers
+of neighbouring looks are matched over what both have heard, so that a speaker keeps one number while speech goes on.
 These numbers hold in a stretch of speech only: they are no identities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING
@@ -36,9 +36,12 @@ Network = Callable[["np.ndarray"], "np.ndarray"]
 
 @dataclass(frozen=True)
 class SegmentationOptions:
-    """``hop``: frames between two looks (296: 5 s). ``least_common``: frames that two numbers must share to be one."""
+    """``hop``: frames between two looks (444: 7.5 s).
 
-    hop: int = 296
+    ``least_common``: frames that two numbers must share to be one.
+    """
+
+    hop: int = 444
     least_common: int = 20
 
 
@@ -80,8 +83,25 @@ def _match(left: np.ndarray, right: np.ndarray, least: int) -> dict[int, int]:
     return {b: a for b, a in enumerate(best) if common[a, b] >= least}
 
 
-def segment(samples: np.ndarray, network: Network, options: SegmentationOptions | None = None) -> Activity:
-    """Activity of the local speakers in a signal: float32 in ±1, 16 kHz, 1-D; of any length, also none."""
+def frame_count(samples: int) -> int:
+    """Frames that the network makes of a signal."""
+    return max(0, 1 + (samples - _LEAST) // FRAME_STEP)
+
+
+def _is_silent(start: int, end: int, speech: Sequence[tuple[int, int]] | None) -> bool:
+    return speech is not None and not any(first < end and last > start for first, last in speech)
+
+
+def segment(
+    samples: np.ndarray,
+    network: Network,
+    options: SegmentationOptions | None = None,
+    speech: Sequence[tuple[int, int]] | None = None,
+) -> Activity:
+    """Activity of the local speakers in a signal: float32 in ±1, 16 kHz, 1-D; of any length, also none.
+
+    ``speech``: spans in which there may be speech; the network is not asked about looks that have none of them.
+    """
     import numpy as np
 
     options = options or SegmentationOptions()
@@ -93,7 +113,10 @@ def segment(samples: np.ndarray, network: Network, options: SegmentationOptions 
     numbers = 0
     for start in starts:
         wave = np.ascontiguousarray(samples[start : start + LOOK], dtype=np.float32)[None, None]
-        active = table[network(wave)[0].argmax(axis=-1)]
+        if _is_silent(start, start + wave.shape[-1], speech):
+            active = np.zeros((frame_count(wave.shape[-1]), LOCAL_SPEAKERS), dtype=bool)
+        else:
+            active = table[network(wave)[0].argmax(axis=-1)]
         first = start // FRAME_STEP
         names: dict[int, int] = {}
         if looks:

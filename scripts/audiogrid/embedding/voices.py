@@ -14,6 +14,7 @@ import msgspec
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.embedding.clustering import ClusterOptions, Count, find_voices, unit
 from audiogrid.records.chunks import Chunk
+from audiogrid.records.speakers import SpeakerCount
 from audiogrid.records.voices import ChunkVoices, Tracklet, vector_of
 
 if TYPE_CHECKING:
@@ -110,6 +111,13 @@ def turns_of(tracklets: Sequence[Tracklet], labels: Sequence[int], gap: int = TU
     return sorted([*found, *open_turns.values()], key=lambda turn: (turn.start, turn.end, turn.speaker))
 
 
+def track_count(count: SpeakerCount | None, channel: int | str | None) -> Count:
+    """Bounds for one track. A number that is given counts all speakers: one channel may have any part of them."""
+    if count is None:
+        return Count()
+    return Count(count.least if channel is None else None, count.most)
+
+
 def find_speakers(
     pieces: Sequence[tuple[Chunk, ChunkVoices]], count: Count | None = None, options: ClusterOptions | None = None
 ) -> Speakers:
@@ -119,11 +127,17 @@ def find_speakers(
     tracklets = in_track_time(pieces)
     if not tracklets:
         return Speakers([], [])
-    vectors = centred(tracklets)
+    # The first tracklet of a chunk always has a vector; those without one continue the one before them.
+    owner = np.maximum(0, np.cumsum([bool(tracklet.vector) for tracklet in tracklets]) - 1)
+    embedded = [tracklet for tracklet in tracklets if tracklet.vector]
+    if not embedded:
+        return Speakers([], [])
+    vectors = centred(embedded)
     lengths = [tracklet.end - tracklet.start for tracklet in tracklets]
-    starts, clean = [tracklet.start for tracklet in tracklets], [tracklet.clean for tracklet in tracklets]
-    centroids = find_voices(vectors, starts, clean, lengths, count, options)
-    nearest = (unit(vectors) @ centroids.T).argmax(axis=1)
+    weights = np.bincount(owner, weights=lengths).astype(int).tolist()
+    starts, clean = [tracklet.start for tracklet in embedded], [tracklet.clean for tracklet in embedded]
+    centroids = find_voices(vectors, starts, clean, weights, count, options)
+    nearest = (unit(vectors) @ centroids.T).argmax(axis=1)[owner]
     # Numbered by first appearance; a voice that no tracklet is nearest to is none.
     order = {int(label): number for number, label in enumerate(dict.fromkeys(nearest.tolist()))}
     labels = [order[int(label)] for label in nearest]

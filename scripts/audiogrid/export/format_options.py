@@ -14,7 +14,7 @@ _ZERO = "00:00:00:00"
 
 #: Defaults by format and option; the schema of the configuration has the same.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "srt": {"start": _ZERO, "frames_per_second": 25},
+    "srt": {"start": _ZERO, "frames_per_second": 25, "speakers": "name"},
     "vtt": {
         "start": _ZERO,
         "frames_per_second": 25,

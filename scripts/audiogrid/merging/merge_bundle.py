@@ -24,7 +24,7 @@ from audiogrid.merging.merge_recording import (
     merge_recording,
     undelivered_ledger,
 )
-from audiogrid.merging.speakers import speaker_source
+from audiogrid.merging.speakers import Linking, read_linking, speaker_source
 from audiogrid.merging.stitch import StitchError
 from audiogrid.merging.transcript_writer import TranscriptWriter, open_writer
 from audiogrid.records.chunks import Chunk, ShardFacts
@@ -45,6 +45,7 @@ class MergeSettings:
 
     ``speakers``: the key of the configuration; ``None`` where no recording of the run is asked to have any.
     ``corrections``: hash of the bundle's files of corrections, so that Snakemake merges again when they change.
+    ``voice_names``: of linked voices, by id.
     """
 
     formats: list[str]
@@ -54,6 +55,7 @@ class MergeSettings:
     speakers: Any = None
     format_options: dict[str, Any] = field(default_factory=dict)
     corrections: str = ""
+    voice_names: dict[str, str] = field(default_factory=dict)
 
     @property
     def cues(self) -> CueOptions:
@@ -218,6 +220,7 @@ def merge_bundle(
     files = list_files(corrections) if corrections is not None else {}
     merged = MergedBundle(bundle)
     writer, before = open_writer(folder, bundle)
+    linking = read_linking(folder, settings.speakers, settings.voice_names)
     owners: dict[str, str] = {}
     ledgers: dict[str, list[LedgerSpan]] = {}
     for name in plan.bundle[bundle].recordings:
@@ -233,7 +236,9 @@ def merge_bundle(
             continue
         results = _Results(recording, facts, store)
         try:
-            done = _merge_one(plan, recording, facts, results, store, settings, folder, writer, files.get(name, ()))
+            done = _merge_one(
+                plan, recording, facts, results, store, settings, folder, writer, files.get(name, ()), linking
+            )
         except MissingChunkError as error:
             merged.failures.append(Failure(name, recording.path, error.chunk, error.cause))
             ledgers[name] = undelivered_ledger(results.chunks, results.lookup)
@@ -287,6 +292,7 @@ def _merge_one(
     folder: RunFolder,
     writer: TranscriptWriter,
     corrections: Sequence[Path],
+    linking: Linking | None,
 ) -> MergedRecording:
     """Merge one recording, all of whose chunks are known; raises as ``merge_recording`` does.
 
@@ -313,7 +319,7 @@ def _merge_one(
         chunk_texts=settings.chunk_texts,
         options=FormatOptions(settings.format_options),
         writer=writer,
-        speakers=speaker_source(recording, VoiceStore(store.root, store.own), settings.speakers),
+        speakers=speaker_source(recording, VoiceStore(store.root, store.own), settings.speakers, linking),
         corrections=find(corrections, name, facts.audio.get(name, "")),
     )
 

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import to_samples, to_seconds
 from audiogrid.embedding.chunk_voices import EmbeddingOptions
-from audiogrid.embedding.clustering import Count
 from audiogrid.embedding.embedders import CAMPPLUS, voices_key
 from audiogrid.embedding.rttm import read_rttm
-from audiogrid.embedding.voices import Turn, find_speakers
+from audiogrid.embedding.voices import Turn, find_speakers, track_count
 from audiogrid.embedding.word_speakers import SpokenWord, speakers_of_words
 from audiogrid.merging.track_text import TrackText
 from audiogrid.records.chunks import Chunk
+from audiogrid.records.linked_voices import Links, labels, read_history
 from audiogrid.records.plan import Recording
 from audiogrid.records.results import Word
-from audiogrid.records.speakers import SpeakerCount, given_turns, speakers_of
+from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.speakers import SpeakerCount, given_turns, link_of, speakers_of
 from audiogrid.records.store import VoiceStore
 from audiogrid.records.voices import ChunkVoices
 
 #: What speakers without a name are called, from 1.
 SPEAKER_LABEL = "Speaker {}"
+#: The output of the stage ``link``, in the folder of a run.
+LINKED_FILE = "linked.json"
 #: Why a chunk is missing that was decoded.
 NO_VOICES = "its voices are not in the store"
 
@@ -34,20 +38,43 @@ class SpeakerSource:
     """Where the speakers of a recording come from.
 
     ``lookup``: voices of a chunk, or ``None`` where they are missing. ``rttm``: a file with turns in place of them.
-    ``networks``: identity of the networks, for the provenance.
+    ``networks``: identity of the networks, for the provenance. ``links``: ids of the voices of every channel (a number
+    as text, empty for the mix), where voices are linked over recordings; ``names``: given to linked voices, by id.
     """
 
     count: SpeakerCount
     lookup: Callable[[Chunk], ChunkVoices | None]
     networks: str
     rttm: str = ""
+    links: Mapping[str, Sequence[int]] | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
-def speaker_source(recording: Recording, voices: VoiceStore, default: Any) -> SpeakerSource | None:
+@dataclass(frozen=True)
+class Linking:
+    """Which voices the recordings of a run have in common, and how they are called."""
+
+    links: Links
+    names: Mapping[int, str]
+
+
+def read_linking(folder: RunFolder, default: Any, names: Mapping[str, str]) -> Linking | None:
+    """What the stage ``link`` found out about a run; ``None`` where voices are not linked.
+
+    ``names``: that persons have given, by id.
+    """
+    if not link_of(default):
+        return None
+    return Linking(read_history(folder.link_history).links, {int(voice): name for voice, name in names.items()})
+
+
+def speaker_source(
+    recording: Recording, voices: VoiceStore, default: Any, linking: Linking | None = None
+) -> SpeakerSource | None:
     """Where the speakers of a recording come from; ``None`` where none are asked for.
 
     ``voices``: results of the stage ``embed``. ``default``: the key ``speakers`` of the configuration; ``None`` where
-    no recording of the run is asked to have any.
+    no recording of the run is asked to have any. Raises ``InputError`` when its voices should be linked and are not.
     """
     if default is None:
         return None
@@ -61,7 +88,12 @@ def speaker_source(recording: Recording, voices: VoiceStore, default: Any) -> Sp
         stored = voices.get(voices_key(chunk, CAMPPLUS.identity, options))
         return None if stored is None else stored.result
 
-    return SpeakerSource(count or SpeakerCount(), lookup, CAMPPLUS.identity, rttm)
+    if linking is None or rttm:
+        return SpeakerSource(count or SpeakerCount(), lookup, CAMPPLUS.identity, rttm)
+    links = linking.links.get(recording.recording)
+    if links is None:
+        raise InputError("its voices are not linked with those of the other recordings yet: run the same command again")
+    return SpeakerSource(count or SpeakerCount(), lookup, CAMPPLUS.identity, links=links, names=linking.names)
 
 
 @dataclass(frozen=True)
@@ -104,15 +136,33 @@ def track_speakers(
             pieces.append((chunk, voices))
         elif not chunk.is_empty:
             unknown.append((chunk.start, chunk.end))
-    # A number that is given counts all speakers: one channel may have any part of them.
-    least = source.count.least if channel is None else None
-    found = find_speakers(pieces, Count(least, source.count.most))
+    wanted = track_count(source.count, channel)
+    least = wanted.least
+    found = find_speakers(pieces, wanted)
     count = len(found.voices)
     notes = []
     if found.turns and ((least or 0) > count or count > (source.count.most or count)):
         asked = " to ".join(dict.fromkeys(str(n) for n in (source.count.least, source.count.most) if n is not None))
         notes.append(f"{asked} speaker(s) were asked for, but {count} could be told apart")
-    return TrackSpeakers(found.turns, _names(count, channel), [voice.nearest for voice in found.voices], unknown, notes)
+    nearest = [voice.nearest for voice in found.voices]
+    if source.links is None:
+        return TrackSpeakers(found.turns, _names(count, channel), nearest, unknown, notes)
+    number = track.pieces[0][0].channel
+    ids = source.links.get("" if number is None else str(number), [])
+    if len(ids) != count:
+        raise InputError(f"{count} voice(s) are heard but {len(ids)} are linked: delete {LINKED_FILE} and run again")
+    return _one_per_name(TrackSpeakers(found.turns, labels(ids, source.names, SPEAKER_LABEL), nearest, unknown, notes))
+
+
+def _one_per_name(speakers: TrackSpeakers) -> TrackSpeakers:
+    """Voices that a person has given one name are one speaker."""
+    names = list(dict.fromkeys(speakers.names))
+    if len(names) == len(speakers.names):
+        return speakers
+    number = [names.index(name) for name in speakers.names]
+    first = [speakers.names.index(name) for name in names]
+    turns = [replace(turn, speaker=number[turn.speaker]) for turn in speakers.turns]
+    return replace(speakers, turns=turns, names=names, nearest=[speakers.nearest[index] for index in first])
 
 
 def _names(count: int, channel: str | None) -> list[str]:

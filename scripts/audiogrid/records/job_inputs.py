@@ -6,7 +6,7 @@ from typing import Any
 
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.speakers import embedded_chunks, given_turns
+from audiogrid.records.speakers import embedded_chunks, given_turns, is_embedded, link_of
 
 
 def chunk_folders(folder: RunFolder, plan: Plan, shard: str) -> list[str]:
@@ -30,6 +30,22 @@ def voice_files(folder: RunFolder, plan: Plan, bundle: str, speakers: Any) -> li
         *(str(folder.voices / f"{shard}.json") for shard in embedded),
         *dict.fromkeys(given_turns(recording) for recording in recordings if given_turns(recording)),
     ]
+
+
+def all_voices(folder: RunFolder, plan: Plan, speakers: Any) -> list[str]:
+    """Returns the reports of all `embed` jobs of a run. ``speakers``: the key of the configuration."""
+    embedded = [shard.shard for shard in plan.shards if embedded_chunks(plan, shard.shard, speakers)]
+    return [str(folder.voices / f"{shard}.json") for shard in embedded]
+
+
+def links(folder: RunFolder, plan: Plan, bundle: str, speakers: Any) -> list[str]:
+    """Returns what says which voices the recordings of a bundle share with others; none where voices are not linked.
+
+    ``speakers``: the key of the configuration.
+    """
+    recordings = [plan.recording[name] for name in plan.bundle[bundle].recordings]
+    is_linked = link_of(speakers) and any(is_embedded(one, speakers) for one in recordings)
+    return [str(folder.linked)] if is_linked else []
 
 
 def voices_spec(plan: Plan, shard: str, speakers: Any, network: str) -> list[str]:

@@ -19,6 +19,9 @@ class RunFolder:
         self.journal = root / "journal"
         self.chunks = chunks or root / "chunks"
         self.voices = root / "voices"
+        # Which recording has which voice, where voices are linked. The history outlives the output of the stage.
+        self.linked = root / "linked.json"
+        self.link_history = root / ".state" / "linked.json"
         self.voices_journal = root / "journal" / "voices"
         self.shards = root / "shards"
         # Results that a store shared with others did not let this user write.

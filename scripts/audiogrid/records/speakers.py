@@ -43,6 +43,15 @@ def speaker_count(value: Any) -> SpeakerCount | None:
     return SpeakerCount(int(match[1]), int(match[2] or match[1]))
 
 
+def link_of(default: Any) -> bool | str:
+    """What the key ``speakers`` of the configuration says of linking: a path, ``True`` or ``False``."""
+    value = default.get("link", False) if isinstance(default, Mapping) else False
+    if isinstance(value, str):
+        # Inside braces on the command line everything arrives as text.
+        return {"true": True, "false": False}.get(value.strip().lower(), value)
+    return bool(value)
+
+
 def speakers_of(recording: Recording, default: Any) -> SpeakerCount | None:
     """Bounds for one recording: its table row's, else ``default`` (the configuration's). ``None``: not asked for."""
     return speaker_count(recording.columns.get("speakers") or default)
@@ -66,3 +75,8 @@ def embedded_chunks(plan: Plan, shard: str, default: Any) -> list[str]:
 def has_speakers(plan: Plan, default: Any) -> bool:
     """Whether any recording of a run is asked to have speakers."""
     return any(given_turns(one) or speakers_of(one, default) is not None for one in plan.recordings)
+
+
+def counts_given(plan: Plan) -> dict[str, str]:
+    """Returns what table rows say of the number of speakers, by recording."""
+    return {one.recording: one.columns["speakers"] for one in plan.recordings if one.columns.get("speakers")}

@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
-from audiogrid.core.json_values import from_json
-from audiogrid.records.chunks import ShardFacts
-from audiogrid.records.finished_shard import FinishedShard
-from audiogrid.records.journal import read_entries
+from audiogrid.records.embedded_chunks import embedded_facts
+from audiogrid.records.linked_voices import OWN_FILE, linked_file, read_linked
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import VoiceStore
-
-
-def _facts(run: RunFolder) -> Iterator[ShardFacts]:
-    """Yields what the run's ``embed`` jobs noted of their chunks, also jobs that failed."""
-    for path in sorted(run.voices_journal.glob("*.jsonl")):
-        for entry in read_entries(path):
-            if entry.get("event") == "begin":
-                yield from_json(ShardFacts, entry["facts"])
-    for path in sorted(run.voices.glob("*.json")):
-        try:
-            yield FinishedShard.read(path).facts
-        except (OSError, ValueError):
-            continue
 
 
 def voice_files(run: RunFolder, store: Path, recordings: Collection[str] = ()) -> list[Path]:
     """Returns the files with voice vectors of a run, or of some of its recordings only, wherever they lie."""
     keys = {
         facts.keys[chunk.chunk]
-        for facts in _facts(run)
+        for facts in embedded_facts(run)
         for chunk in facts.chunks
         if chunk.chunk in facts.keys and (not recordings or chunk.recording in recordings)
     }
     stores = [VoiceStore(root) for root in (store, run.own_store)]
     return [path for key in sorted(keys) for one in stores if (path := one.path(key)).is_file()]
+
+
+def linked_vectors(run: RunFolder, speakers: Any, recordings: Collection[str] = (), *, remove: bool = False) -> int:
+    """Returns how many vectors of a run, or of some of its recordings only, lie in its file of linked voices.
+
+    ``speakers``: the key of its configuration. With ``remove`` they are removed; the file goes with the last of them.
+    """
+    path = linked_file(speakers, run) or run.root / OWN_FILE
+    known = read_linked(path)
+    found = known.forget(run.root.name, recordings)
+    if remove and found:
+        if known.voices:
+            known.write(path)
+        else:
+            path.unlink()
+    return found
 
 
 def forget_voices(run: RunFolder, files: Collection[Path]) -> None:

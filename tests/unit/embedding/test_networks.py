@@ -14,6 +14,7 @@ from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.embedding.filterbank import filterbank
 from audiogrid.embedding.networks.sessions import open_networks
 from audiogrid.embedding.networks.staging import stage_speakers
+from audiogrid.embedding.segmentation import frame_count
 from audiogrid.models.registry import open_staged, read_record
 from audiogrid.models.wheels import Wheel
 from places import SCRIPTS
@@ -30,6 +31,8 @@ def samples() -> np.ndarray:
 def test_the_graphs_give_what_the_original_modules_give(speakers_model: Path, samples: np.ndarray) -> None:
     networks = open_networks(speakers_model)
     scores = networks.segmentation(samples[None, None, :160_000])[0]
+    # So many frames a look has that the network is not asked about.
+    assert len(scores) == frame_count(160_000)
     assert scores.shape == (589, 7)
     assert "".join(map(str, scores.argmax(axis=-1))) == EXPECTED["classes"]
     for frame, values in EXPECTED["scores"].items():

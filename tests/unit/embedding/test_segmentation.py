@@ -75,3 +75,18 @@ def test_looks_cover_a_signal_and_share_what_they_must(samples: int, hop: int) -
     assert all(start % FRAME_STEP == 0 for start in starts)
     assert samples - (starts[-1] + LOOK) < FRAME_STEP
     assert all(right - left <= hop * FRAME_STEP for left, right in pairwise(starts))
+
+
+def test_looks_without_speech_are_not_taken_and_change_nothing() -> None:
+    schedule = [(0, 4, 0), (50, 58, 1), (56, 60, 0)]
+    asked: list[int] = []
+    network = speaking(schedule, ORDERS)
+
+    def counting(wave: np.ndarray) -> np.ndarray:
+        asked.append(wave.shape[-1])
+        return network(wave)
+
+    whole = segment(signal(60), network).active
+    speech = [(start * 16_000, end * 16_000) for start, end, _ in schedule]
+    assert np.array_equal(segment(signal(60), counting, speech=speech).active, whole)
+    assert 0 < len(asked) < len(look_starts(60 * 16_000, 444)) - 2

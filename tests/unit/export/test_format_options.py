@@ -22,6 +22,22 @@ def document(seconds: float = 61.25) -> dict[str, Any]:
     return {**shared, "segments": [segment], "gaps": [], "seams": []}
 
 
+@pytest.mark.parametrize(
+    ("style", "marks"),
+    [("name", ["A: One.", "A: Two.", "B: Three.", "Four."]), ("dash", ["- One.", "Two.", "- Three.", "Four."])],
+)
+def test_speakers_in_subrip(style: str, marks: list[str]) -> None:
+    spoken = [("A", "One."), ("A", "Two."), ("B", "Three."), (None, "Four.")]
+    segments = []
+    for number, (speaker, text) in enumerate(spoken):
+        name = {} if speaker is None else {"speaker": speaker}
+        word = {"start": 10.0 * number, "end": 10.0 * number + 2, "word": f" {text}", "probability": 0.9, **name}
+        segments.append({"start": word["start"], "end": word["end"], "text": text, **name, "words": [word]})
+    plain = {**document(), "segments": segments}
+    srt = render_all(plain, ["srt"], options=FormatOptions({"srt": {"speakers": style}}))["srt"]
+    assert [block.splitlines()[2] for block in srt.strip().split("\n\n")] == marks
+
+
 def test_times_of_subtitles_begin_at_the_time_code() -> None:
     given = {name: {"start": "10:00:00:12"} for name in ("srt", "vtt", "ttml")}
     files = render_all(document(), given, options=FormatOptions(given))

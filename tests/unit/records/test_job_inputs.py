@@ -57,3 +57,11 @@ def test_a_bundle_reads_voices_of_shards_that_have_any_and_given_turns(
 def test_voices_are_found_again_when_network_audio_or_chunks_change() -> None:
     assert job_inputs.voices_spec(PLAN, "s0001", "auto", "network") == ["network", "one", "a.0000"]
     assert job_inputs.voices_spec(PLAN, "s0002", "auto", "network") == ["network", "one", "two"]
+
+
+def test_bundles_wait_for_links_only_where_voices_are_linked() -> None:
+    assert job_inputs.links(FOLDER, PLAN, "b0001", {"link": True}) == ["results/x/linked.json"]
+    assert job_inputs.links(FOLDER, PLAN, "b0001", {"count": 2}) == []
+    # Nothing of the second bundle is embedded.
+    assert job_inputs.links(FOLDER, PLAN, "b0002", {"link": "people.json"}) == []
+    assert job_inputs.all_voices(FOLDER, PLAN, {"link": True}) == ["results/x/voices/s0001.json"]

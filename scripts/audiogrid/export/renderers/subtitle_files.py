@@ -38,14 +38,24 @@ def _srt_text(text: str) -> str:
     return _STAMP.sub(r"\1 ", text).replace("{\\", "{ \\")
 
 
+def _speaker_mark(speaker: str | None, before: str | None, style: str) -> str:
+    """Returns what stands before the text of a cue. ``before``: the speaker of the cue before it."""
+    if style == "name":
+        return speaker_prefix(speaker)
+    return "- " if style == "dash" and speaker not in (None, before) else ""
+
+
 def render_srt(transcript: Transcript) -> str:
     """Returns the cues as SubRip."""
     blocks = []
     offset = transcript.options.offset("srt")
+    style = transcript.options.value("srt", "speakers")
+    before: str | None = None
     for number, cue in enumerate(transcript.cues, 1):
-        prefixes = [speaker_prefix(cue.speaker), *([""] * len(cue.lines))]
+        prefixes = [_speaker_mark(cue.speaker, before, style), *([""] * len(cue.lines))]
         lines = [directed(prefix + line, line) for prefix, line in zip(prefixes, cue.lines, strict=False)]
         text = _srt_text("\n".join(lines))
+        before = cue.speaker
         blocks.append(f"{number}\n{stamp(cue.start + offset, ',')} --> {stamp(cue.end + offset, ',')}\n{text}\n\n")
     return "".join(blocks)
 
