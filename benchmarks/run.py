@@ -24,6 +24,7 @@ BENCHMARKS = {
     "languages": [["languages.py"]],
     "quiet_speakers": [["quiet_speakers.py"]],
     "speakers": [["speakers.py"]],
+    "serve": [["serve.py"]],
     "slurm": [["slurm.py", "hour", "plan"], ["slurm.py", "failures"]],
     "mpi": [["mpi.py", "handout"], ["mpi.py", "real"]],
     "gpu": [["gpu.py"]],

@@ -16,6 +16,7 @@ from typing import Literal
 from audiogrid.core.errors import InputError
 from audiogrid.hardware.cores import usable_cores, usable_memory
 from audiogrid.hardware.device_choice import GpuSearch, find_gpus, is_worth_telling
+from audiogrid.hardware.gpu_surroundings import why_no_gpu
 from audiogrid.hardware.known_clip import CLIP_SECONDS, ClipResult, try_clip
 from audiogrid.models.registry import open_staged
 
@@ -96,6 +97,10 @@ def check_device(device: str, search: GpuSearch | None = None) -> Verdict:
     search = search or find_gpus()
     if search.gpus:
         return Verdict("device", "ok", f"{len(search.gpus)} GPU(s) may be used: {', '.join(search.gpus)}; {on_cpu}")
+    reason = why_no_gpu()
+    if reason is not None and (reason.is_sign or device == "cuda"):
+        state: State = "wrong" if device == "cuda" else "warn"
+        return Verdict("device", state, f"no GPU: {reason.found}; {on_cpu}", reason.advice)
     if device == "cuda":
         advice = "mend that, ask for a GPU (gpu=1 or gres), or set device: cpu"
         return Verdict("device", "wrong", f"no GPU: {search.cause}", advice)

@@ -122,7 +122,13 @@ def plan_workers(
         return on_gpus(settings, choice.gpus, choice.why)
     from dataclasses import replace
 
-    return [replace(settings, why=choice.why)] * division.processes
+    from audiogrid.hardware.gpu_surroundings import why_no_gpu
+
+    reason = why_no_gpu()
+    if reason is not None and reason.is_sign:
+        LOG.warning("decoding on the CPU: %s", reason)
+    why = f"{choice.why}; {reason.found}" if reason else choice.why
+    return [replace(settings, why=why)] * division.processes
 
 
 class _Server:

@@ -197,10 +197,15 @@ async def read_form(request: Request, folder: Path, check_size: Callable[[int], 
         parser.write(block)
         parts.flush()
 
+    waiting = bytearray()
     try:
         async for block in blocks_of(request):
-            # Writing and syncing may wait for the disk; nobody else should.
-            await asyncio.to_thread(feed, block)
+            waiting += block
+            if len(waiting) >= _BLOCK:
+                # Writing and syncing may wait for the disk; nobody else should.
+                await asyncio.to_thread(feed, bytes(waiting))
+                waiting.clear()
+        await asyncio.to_thread(feed, bytes(waiting))
         parser.finalize()
     except FormParserError as error:
         raise Refused(400, f"the form cannot be read ({error})", code="bad_request") from None

@@ -1,0 +1,261 @@
+"""The transcription service: latency, throughput beside the batch pipeline, memory, restart, and a peer.
+
+    python benchmarks/serve.py                    everything; wants an idle machine (20 minutes on two cores)
+    python benchmarks/serve.py latency clients --clips 40
+    python benchmarks/serve.py throughput --clips 500 --clients 50
+    python benchmarks/serve.py memory --mb 1000
+
+latency: a clip of 10 s on a warm server, and what of that was the engine. clients: p50, p95 with 1, 4 and 16.
+throughput: clips of 5 to 30 s from many clients, then the same clips in one run of Snakemake. beside: p95 of short clips
+alone, and while a long recording is at work. memory: of the server itself while a large file arrives. restart: until a
+model is loaded. peer: a wrapper of a few lines over faster-whisper's batched pipeline, as people write it. Every figure
+comes with the CPU seconds behind it, which mean something also where other programs run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+
+import speech  # noqa: E402
+from media import write_media  # noqa: E402
+from servers import Server  # noqa: E402
+
+PEER = """
+    import io, os
+    import uvicorn
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+    from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    model = BatchedInferencePipeline(WhisperModel(os.environ["MODEL"], device="cpu", compute_type="int8"))
+
+    def decode(data):
+        segments, info = model.transcribe(io.BytesIO(data), language="en", batch_size=8)
+        return " ".join(segment.text.strip() for segment in segments)
+
+    async def transcribe(request):
+        form = await request.form()
+        return JSONResponse({"text": await run_in_threadpool(decode, await form["file"].read())})
+
+    async def ready(request):
+        return JSONResponse({})
+
+    uvicorn.run(
+        Starlette(routes=[Route("/v1/audio/transcriptions", transcribe, methods=["POST"]), Route("/readyz", ready)]),
+        port=int(os.environ["PORT"]), log_level="error",
+    )
+"""
+
+
+def clip(folder: Path, seconds: float, seed: int) -> Path:
+    """A recording of exactly so many seconds, each seed another."""
+    path = folder / f"clip{seed:04d}.wav"
+    return write_media(path, speech.long_speech(seconds + 2, seed).pcm[: int(seconds * 16_000)])
+
+
+def cpu(pids: list[int]) -> float:
+    """CPU seconds of processes and all below them, so far."""
+    total = 0.0
+    for pid in pids:
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            times = one.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def ask(url: str, file: Path) -> tuple[float, requests.Response]:
+    began = time.perf_counter()
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.post(
+            f"{url}/v1/audio/transcriptions",
+            files={"file": (file.name, file.read_bytes())},
+            data={"model": "base"},
+            timeout=3600,
+        )
+    answer.raise_for_status()
+    return time.perf_counter() - began, answer
+
+
+def shares(seconds: list[float]) -> str:
+    ordered = sorted(seconds)
+    return (
+        f"p50 {statistics.median(ordered):.2f} s, p95 {ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]:.2f} s"
+    )
+
+
+def many(url: str, files: list[Path], clients: int) -> list[float]:
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        return [seconds for seconds, _ in pool.map(lambda file: ask(url, file), files)]
+
+
+class Bench:
+    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
+        self.folder = folder
+        self.options = options
+        self.seed = 0
+        self.server = Server(folder / "server", ROOT / "models" / "base")
+        self.server.start("--config", "language=en", "service={min_free: 0}")
+
+    def clips(self, count: int, low: float = 10.0, high: float = 10.0) -> list[Path]:
+        made = []
+        for _ in range(count):
+            self.seed += 1
+            seconds = low if low == high else random.Random(self.seed).uniform(low, high)
+            made.append(clip(self.folder, seconds, self.seed))
+        return made
+
+    @property
+    def pid(self) -> int:
+        assert self.server.process is not None
+        return self.server.process.pid
+
+    def latency(self) -> None:
+        above, whole = [], []
+        for file in self.clips(self.options.clips // 5 or 1):
+            seconds, answer = ask(self.server.url, file)
+            job = self.server.job(answer.headers["X-Audiogrid-Job"])
+            above.append(seconds - job["decode_seconds"])
+            whole.append(seconds)
+        print(f"latency: {shares(whole)}; above the engine's time: {shares(above)} (at most 0.15 s)")
+        files = [file for file in self.clips(1) for _ in range(20)]
+        ask(self.server.url, files[0])
+        began = cpu([self.pid])
+        many(self.server.url, files, 1)
+        print(f"   CPU of everything but the engine: {(cpu([self.pid]) - began) / len(files) * 1000:.0f} ms a request")
+
+    def clients(self) -> None:
+        for number in (1, 4, 16):
+            print(f"{number} client(s): {shares(many(self.server.url, self.clips(self.options.clips), number))}")
+
+    def throughput(self) -> None:
+        files = self.clips(self.options.clips, 5, 30)
+        audio = sum(file.stat().st_size - 44 for file in files) / 32_000
+        began, before = time.perf_counter(), cpu([self.pid])
+        answered = len(many(self.server.url, files, self.options.clients))
+        wall, spent = time.perf_counter() - began, cpu([self.pid]) - before
+        print(f"service: {answered} of {len(files)} answered, {audio / wall:.1f}x real time, {spent:.0f} CPU s")
+        folder = self.folder / "batch"
+        (folder / "in").mkdir(parents=True)
+        (folder / "models").symlink_to(ROOT / "models")
+        for file in files:
+            shutil.copy(file, folder / "in" / file.name)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+        argv = [sys.executable, "-m", "audiogrid.cli", "run", "in", "--run", "x", "--config", "language=en"]
+        began = time.perf_counter()
+        before = sum(os.times()[2:4])
+        subprocess.run(argv, cwd=folder, env=environment, check=True, capture_output=True)
+        batch, batch_spent = time.perf_counter() - began, sum(os.times()[2:4]) - before
+        print(f"batch: {audio / batch:.1f}x real time, {batch_spent:.0f} CPU s")
+        print(f"   service / batch: {batch / wall:.2f} by time, {batch_spent / spent:.2f} by CPU (at least 0.85)")
+
+    def beside(self) -> None:
+        alone = many(self.server.url, self.clips(self.options.clips), 1)
+        long = clip(self.folder, self.options.long_minutes * 60, 9999)
+        job = self.server.submit(long)["id"]
+        self.server.until(job, "running")
+        while self.server.job(job)["progress"] == 0 and not list(self.server.state.glob("runs/*/results/*/journal")):
+            time.sleep(0.5)
+        shared = many(self.server.url, self.clips(self.options.clips), 1)
+        state = self.server.job(job)["status"]
+        print(f"short clips alone: {shares(alone)}; beside a long recording ({state}): {shares(shared)} (at most 1.5x)")
+        self.server.call("DELETE", f"/v1/jobs/{job}")
+
+    def memory(self) -> None:
+        file = self.folder / "large.wav"
+        with file.open("wb") as made:
+            made.write(clip(self.folder, 1.0, 9998).read_bytes())
+            made.truncate(self.options.mb * 1_000_000)
+        most = 0
+        command = ["curl", "-s", "-o", os.devnull, "-F", f"file=@{file}", f"{self.server.url}/v1/jobs"]
+        before = cpu([self.pid])
+        with subprocess.Popen(command) as sending:
+            while sending.poll() is None:
+                most = max(most, psutil.Process(self.pid).memory_info().rss)
+                time.sleep(0.02)
+        spent = cpu([self.pid]) - before
+        most = max(most, psutil.Process(self.pid).memory_info().rss)
+        print(f"memory: {most / 1e6:.0f} MB while {self.options.mb} MB arrived (below 100), {spent:.1f} CPU s")
+
+    def restart(self) -> None:
+        self.server.stop(signal.SIGKILL)
+        began = time.perf_counter()
+        self.server.start("--config", "language=en")
+        print(f"restart until the model is loaded: {time.perf_counter() - began:.1f} s (at most 5)")
+
+    def peer(self) -> None:
+        program = self.folder / "peer.py"
+        program.write_text(textwrap.dedent(PEER))
+        environment = {**os.environ, "MODEL": str(ROOT / "models" / "base"), "PORT": "8099", "OMP_NUM_THREADS": "2"}
+        files = self.clips(self.options.clips)
+        with subprocess.Popen([sys.executable, str(program)], env=environment) as process:
+            try:
+                while True:
+                    try:
+                        requests.get("http://127.0.0.1:8099/readyz", timeout=5)
+                        break
+                    except requests.ConnectionError:
+                        time.sleep(0.2)
+                for name, url, pid in (
+                    ("peer", "http://127.0.0.1:8099", process.pid),
+                    ("here", self.server.url, self.pid),
+                ):
+                    ask(url, self.clips(1)[0])
+                    for clients in (1, 16):
+                        began, before = time.perf_counter(), cpu([pid])
+                        seconds = many(url, files if clients == 16 else files[:5], clients)
+                        spent, wall = cpu([pid]) - before, time.perf_counter() - began
+                        speed = 10 * len(seconds) / wall
+                        print(
+                            f"{name}, {clients} client(s): {shares(seconds)}, {speed:.1f}x real time, {spent:.1f} CPU s"
+                        )
+                    files = self.clips(self.options.clips) if name == "peer" else files
+            finally:
+                process.kill()
+
+
+def main() -> None:
+    names = ["latency", "clients", "throughput", "beside", "memory", "restart", "peer"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[*names, []])
+    parser.add_argument("--clips", type=int, default=60)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--long-minutes", type=float, default=30.0)
+    parser.add_argument("--mb", type=int, default=1000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="serve") as folder:
+        bench = Bench(Path(folder).resolve(), options)
+        try:
+            for name in options.names or names:
+                measure: Callable[[], Any] = getattr(bench, name)
+                measure()
+                sys.stdout.flush()
+        finally:
+            bench.server.close()
+
+
+if __name__ == "__main__":
+    main()
