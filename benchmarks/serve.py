@@ -6,7 +6,7 @@
     python benchmarks/serve.py memory --mb 1000
 
 latency: a clip of 10 s on a warm server, and what of that was the engine. clients: p50, p95 with 1, 4 and 16.
-throughput: clips of 5 to 30 s from many clients, then the same clips in one run of Snakemake. beside: p95 of short clips
+throughput: clips of 5 to 30 s from many clients, then the same in one run of Snakemake. beside: p95 of short clips
 alone, and while a long recording is at work. memory: of the server itself while a large file arrives. restart: until a
 model is loaded. peer: a wrapper of a few lines over faster-whisper's batched pipeline, as people write it. Every figure
 comes with the CPU seconds behind it, which mean something also where other programs run.
