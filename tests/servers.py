@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 import requests
 
-from places import SCRIPTS
+from places import ROOT, SCRIPTS
 from processes import Processes
 
 
@@ -35,7 +36,7 @@ class Server(Processes):
         address = self.state / "address"
         address.unlink(missing_ok=True)
         environment = self._environment()
-        argv = [sys.executable, "-m", "audiogrid.cli", "serve", "--port", "0", *options]
+        argv = [sys.executable, *_measured(), "-m", "audiogrid.cli", "serve", "--port", "0", *options]
         log = (self.path / "server.log").open("a")
         self.process = subprocess.Popen(
             argv, cwd=self.path, env=environment, stdout=log, stderr=log, text=True, start_new_session=True
@@ -118,4 +119,17 @@ class Server(Processes):
 
     def close(self) -> None:
         self.http.close()
+        if self.process is not None and self.process.poll() is None:
+            # Politely: what it executed of the library is counted at its end.
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(20)
         super().close()
+
+
+def _measured() -> list[str]:
+    """Words that let the server count what it executes, where the tests themselves are measured (.ci/run)."""
+    coverage = sys.modules.get("coverage")
+    if coverage is None or coverage.Coverage.current() is None:
+        return []
+    return ["-m", "coverage", "run", "-p", f"--rcfile={ROOT / 'pyproject.toml'}"]

@@ -125,9 +125,10 @@ def plan_workers(
     from audiogrid.hardware.gpu_surroundings import why_no_gpu
 
     reason = why_no_gpu()
+    why = choice.why
     if reason is not None and reason.is_sign:
         LOG.warning("decoding on the CPU: %s", reason)
-    why = f"{choice.why}; {reason.found}" if reason else choice.why
+        why = f"{why}; {reason.found}"
     return [replace(settings, why=why)] * division.processes
 
 
