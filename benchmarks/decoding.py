@@ -7,7 +7,8 @@
 
 Every contestant reads the same samples with the same weights and threads: `ours` in chunks of five minutes (cut in
 pauses), the others the whole clip. ``rate`` is seconds of audio per second of wall time. For sets in
-which nobody speaks, the column of errors counts the invented words.
+which nobody speaks, the column of errors counts the invented words. ``loops``: phrases that the
+whole text, over all of its windows and chunks, says more than four times in a row where the reference does not.
 """
 
 from __future__ import annotations
@@ -60,8 +61,22 @@ class Errors:
         return self.substituted + self.lost + self.invented
 
 
-def errors(reference: str, text: str, language: str) -> Errors:
-    """Returns the errors of ``text`` after Whisper's normalisation.
+def numbers_together(text: str) -> str:
+    """Returns the text with numbers that are read digit by digit as one: `5-0-0` and `five zero zero` are `500`."""
+    digits = {
+        word: str(digit) for digit, word in enumerate("zero one two three four five six seven eight nine".split())
+    }
+    found: list[str] = []
+    for word in (digits.get(word, word) for word in text.replace(".", " ").split()):
+        if found and word.isdigit() and found[-1].isdigit():
+            found[-1] += word
+        else:
+            found.append(word)
+    return " ".join(found)
+
+
+def errors(reference: str, text: str, language: str, together: bool = False) -> Errors:
+    """Returns the errors of ``text`` after Whisper's normalisation; ``together``: with ``numbers_together``.
 
     Accents are dropped: the Spanish list of prompts is written without most of them. Numbers that are written out
     become digits, which Whisper's own normalisation does for English only: `4` for `four` is no error.
@@ -74,6 +89,8 @@ def errors(reference: str, text: str, language: str) -> Errors:
     numbers = enumerate(NUMBERS.get(language, []))
     digits = {plain(word).strip(): str(number) for number, words in numbers for word in words}
     wanted, found = (" ".join(digits.get(word, word) for word in plain(one).split()) for one in (reference, text))
+    if together:
+        wanted, found = numbers_together(wanted), numbers_together(found)
     if not wanted:
         return Errors(0, 0, len(found.split()), 0, 0)
     result = jiwer.process_words(wanted, found or " ")
@@ -86,6 +103,18 @@ def errors(reference: str, text: str, language: str) -> Errors:
         if not equal and "".join(here) == "".join(there):
             apart += sum(max(s.ref_end_idx - s.ref_start_idx, s.hyp_end_idx - s.hyp_start_idx) for s in spans)
     return Errors(result.substitutions, result.deletions, result.insertions, apart, len(ours))
+
+
+def loops(reference: str, text: str) -> list[str]:
+    """Phrases that the text says more than four times in a row, and how often; not those of the reference."""
+    from audiogrid.decoding.judging.loops import find_loops, plain_words
+
+    def repeated(spoken: str) -> list[tuple[str, int]]:
+        words = plain_words(spoken)
+        return [(" ".join(words[one.first : one.first + one.size]), one.count) for one in find_loops(words, 5)]
+
+    wanted = {phrase for phrase, _ in repeated(reference)}
+    return [f"{phrase} ({count} times)" for phrase, count in repeated(text) if phrase not in wanted]
 
 
 def chunks(clip: Clip, minutes: float = 5.0) -> list[np.ndarray]:
@@ -215,7 +244,7 @@ def main() -> None:
     }
     print(
         "| set | contestant | WER % | substituted | lost | invented | of these, only spaces differ "
-        "| words | rate |\n|---|---|---|---|---|---|---|---|---|"
+        f"| all, with the digits of a number together | words | loops | rate |\n|{'---|' * 11}"
     )
     counted: dict[str, list[Errors]] = {name: [] for name in readers}
     for name in arguments.sets.split(","):
@@ -227,7 +256,9 @@ def main() -> None:
             found = errors(clip.text, text, clip.language)
             counted[contestant].append(found)
             share = f"{100 * found.all / found.words:.2f}" if found.words else "-"
-            counts = f"{found.substituted} | {found.lost} | {found.invented} | {found.apart} | {found.words}"
+            as_one = errors(clip.text, text, clip.language, together=True).all
+            counts = f"{found.substituted} | {found.lost} | {found.invented} | {found.apart} | {as_one} | {found.words}"
+            counts += f" | {'; '.join(loops(clip.text, text)) or 0}"
             print(f"| {name} | {contestant} | {share} | {counts} | {speed:.1f} |", flush=True)
             if arguments.texts:
                 arguments.texts.mkdir(parents=True, exist_ok=True)
@@ -237,7 +268,7 @@ def main() -> None:
         # Words that are invented where nobody speaks count, too.
         if words := sum(one.words for one in each):
             pooled, apart = 100 * sum(one.all for one in each) / words, sum(one.apart for one in each)
-            print(f"| pooled | {contestant} | {pooled:.2f} | | | | {apart} | {words} | |")
+            print(f"| pooled | {contestant} | {pooled:.2f} | | | | {apart} | | {words} | | |")
 
 
 if __name__ == "__main__":

@@ -180,6 +180,42 @@ def interrupted(minutes: float, seed: int = 21) -> Clip:
     return Clip("interrupted", "en", np.concatenate(pieces), " ".join(texts))
 
 
+def coloured_noise(size: int, colour: str) -> np.ndarray:
+    """White, pink or brown noise (flat below 20 Hz), of any level."""
+    seed, power = {"white": (1, 0.0), "pink": (2, 0.5), "brown": (3, 1.0)}[colour]
+    noise = np.random.default_rng(seed).normal(size=size)
+    if not power:
+        return noise
+    spectrum = np.fft.rfft(noise)
+    return np.asarray(np.fft.irfft(spectrum / np.maximum(np.arange(len(spectrum)), size / RATE * 20) ** power, size))
+
+
+def babble(size: int) -> np.ndarray:
+    """Eight voices at once, two in each language but English."""
+    total = np.zeros(size)
+    for number, language in enumerate(["es", "fr", "it", "ru"] * 2):
+        voice = prompts(language, size / RATE / 60 + 0.2, seed=50 + number, gap=0.1).pcm.astype(float)
+        voice = np.roll(voice, number * 7919 * 37)
+        total += np.resize(voice / np.sqrt(np.mean(voice**2)), size)
+    return total
+
+
+def beside(clip: Clip, noise: np.ndarray, decibels: float) -> Clip:
+    """The clip with ``noise`` at a signal-to-noise ratio."""
+    power = np.sqrt(np.mean(clip.pcm.astype(float) ** 2))
+    mixed = clip.pcm + noise / np.sqrt(np.mean(noise**2)) * power / 10 ** (decibels / 20)
+    return Clip(clip.name, clip.language, np.clip(np.rint(mixed), -32768, 32767).astype(np.int16), clip.text)
+
+
+def _in_noise(kind: str, decibels: float, seed: int) -> Callable[[float], Clip]:
+    def make(minutes: float) -> Clip:
+        clip = prompts("en", minutes, seed=seed)
+        size = len(clip.pcm)
+        return beside(clip, babble(size) if kind == "babble" else coloured_noise(size, kind), decibels)
+
+    return make
+
+
 def noisy(clip: Clip, decibels: float) -> Clip:
     """Returns the clip with room noise. ``decibels``: the ratio of signal to noise."""
     power = float(np.sqrt(np.mean(clip.pcm.astype(np.float64) ** 2)))
@@ -264,6 +300,12 @@ SETS: dict[str, Callable[[float], Clip]] = {
     "interrupted": interrupted,
     "noise10": lambda minutes: noisy(prompts("en", minutes, seed=2), 10),
     "noise3": lambda minutes: noisy(prompts("en", minutes, seed=2), 3),
+    "white3": _in_noise("white", 3, seed=2),
+    "pink3": _in_noise("pink", 3, seed=2),
+    "pink3-again": _in_noise("pink", 3, seed=5),
+    "brown3": _in_noise("brown", 3, seed=2),
+    "pink10-again": _in_noise("pink", 10, seed=5),
+    "babble10": _in_noise("babble", 10, seed=2),
     "overlapping": overlapping,
     "quiet": lambda minutes: quiet(prompts("en", minutes, seed=3)),
     "telephone": lambda minutes: telephone(prompts("en", minutes, seed=4)),

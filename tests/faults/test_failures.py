@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import runs
@@ -22,12 +23,16 @@ SETTINGS = ("run=x", "recordings=in", "language=en", "chunk_minutes=0.5", "bundl
 
 
 @pytest.fixture
-def folder(workspace, speech):
-    """Three recordings of one bundle; the long one has several chunks."""
+def folder(workspace, speech, human_speech):
+    """Three recordings of one bundle; the long one has several chunks.
+
+    The note is French and Russian, and read as English: every way to decode a window is tried on it.
+    """
     target = workspace.path / "in"
     target.mkdir()
     write_wav(target / "long.wav", speech(seconds=150, seed=3).pcm)
-    write_wav(target / "note.wav", speech(seconds=12, seed=4).pcm)
+    foreign = np.concatenate([human_speech(language, 1).pcm for language in ("fr", "ru")])
+    write_wav(target / "note.wav", foreign)
     write_wav(target / "other.wav", speech(seconds=20, seed=5).pcm)
     return target
 

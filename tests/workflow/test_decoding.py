@@ -97,7 +97,9 @@ def test_a_result_depends_on_nothing_but_its_audio_and_options(
 ) -> None:
     """Not on its neighbours, the batch size or the number of threads: byte for byte."""
     told = [speech(40, seed=2).pcm, speech(7, seed=3).pcm, made.hiss(4, 400), speech(75, seed=5).pcm]
-    told.append(np.concatenate([told[0], made.hiss(9, 2000)]))
+    # A far speaker beside a near one, who is found and raised, then noise.
+    near = human_speech("es", 2).pcm
+    told.append(np.concatenate([near, (near // 10).astype(np.int16), made.hiss(9, 2000)]))
     # Notes, for which the encoder is given less than half a minute, of several lengths.
     told += [human_speech("es", 2, skip=5).pcm, human_speech("fr", 4, skip=9).pcm]
     # The hardest of all, languages in turn: read in one language, it is read in every way there is.

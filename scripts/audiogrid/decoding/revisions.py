@@ -67,6 +67,7 @@ FIRST_DEFAULTS: Mapping[str, Any] = {
 # revision removed is listed in REMOVED_OPTIONS instead.
 CHANGED_DEFAULTS: Mapping[int, Mapping[str, Any]] = {
     1: {"code_switching": "auto", "temperatures": [], "encoder": "auto", "levelling": "relative"},
+    # Besides: quality rules measure what they guard against without being misled by it.
     2: {"encoder_margin": -1.0},
 }
 REMOVED_OPTIONS: Mapping[int, frozenset[str]] = {}

@@ -31,7 +31,7 @@ def place_words(aligned: Sequence[AlignedWord], layout: Layout, speech: Sequence
     The last word of a stretch that ends up to 0.3 s before the speech does goes on to its end.
     Starts and ends never decrease.
     """
-    stretches = _bridged(speech)
+    stretches = bridged(speech)
     words: list[Word] = []
     previous = 0
     for word in aligned:
@@ -63,7 +63,8 @@ def _to_the_end(words: list[Word], stretches: list[tuple[int, int]], layout: Lay
     return reached
 
 
-def _bridged(speech: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def bridged(speech: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Returns the spans of ``speech``, those with less than 0.3 s between them joined."""
     stretches: list[tuple[int, int]] = []
     for start, end in speech:
         if stretches and start - stretches[-1][1] < _BRIDGE:
@@ -105,16 +106,6 @@ def unspoken_stretches(words: Sequence[Word], speech: Sequence[tuple[int, int]],
                 found.append((at, word.start))
             at = max(at, word.end)
     return found
-
-
-def unheard_share(words: Sequence[Word], speech: Sequence[tuple[int, int]]) -> float:
-    """Returns the share of the words' time that lies more than 0.2 s away from any ``speech``."""
-    total = sum(word.end - word.start for word in words)
-    if not total:
-        return 0.0
-    wide = [(start - 2 * _TOLERANCE, end + 2 * _TOLERANCE) for start, end in speech]
-    disjoint = _bridged(wide)
-    return 1 - sum(overlap((word.start, word.end), disjoint) for word in words) / total
 
 
 def split_sentences(words: Sequence[Word]) -> list[list[Word]]:

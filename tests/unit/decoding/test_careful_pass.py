@@ -119,6 +119,20 @@ def test_sequential_does_not_lose_the_last_word_of_an_unfinished_reading() -> No
     assert [model.text(span.output.tokens) for span in decoded] == ["the wind was ", "cold."]
 
 
+def test_a_silent_part_without_text_does_not_drop_the_words_of_the_others() -> None:
+    audio = window()
+    parts = split_at_longest_pause(audio)
+    spoken, silent = said("the wind was cold", logprob=-1.1), said(logprob=-1.4, no_speech=0.9)
+
+    def no_speech(*outputs: ModelOutput) -> float:
+        spans = [DecodedSpan(part, audio.encoded, one) for part, one in zip(parts, outputs, strict=True)]
+        return build_hypothesis(FakeModel([]), "halves", "en", audio, spans).evidence.no_speech_prob  # type: ignore[arg-type]
+
+    assert no_speech(spoken, silent) == 0.0
+    assert no_speech(spoken, said("you", no_speech=0.9)) == 0.9
+    assert no_speech(silent, silent) == 0.9
+
+
 def test_sequential_goes_on_where_an_unfinished_sentence_began() -> None:
     model = FakeModel([said(0.0, "one ", 10.0, 10.0, "tw"), said(0.0, "two", 14.0)])
     decoded = decode_sequentially(model, PCM, window(), window().layout, DecodeOptions())  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiogrid.decoding.judging.holes import credible_words, layouts_around_holes, offset_of
+from audiogrid.decoding.judging.holes import credible_words, layouts_around_holes, offset_of, unheard_share
 from audiogrid.decoding.windows import Layout, Piece
 from audiogrid.decoding.word_times import unspoken_samples
 from audiogrid.records.results import Word
@@ -71,3 +71,13 @@ def test_a_window_without_a_hole_is_one_part() -> None:
 def test_offsets_between_pieces_are_where_the_next_one_begins() -> None:
     layout = Layout((Piece(10, 20), Piece(30, 50)))
     assert [offset_of(layout, sample) for sample in (0, 15, 25, 31, 90)] == [0, 5, 10, 11, 30]
+
+
+def test_words_without_speech_are_counted_by_letters_not_by_the_time_that_the_alignment_gives_them() -> None:
+    speech = [(SECOND, 3 * SECOND)]
+    assert unheard_share([], speech) == 0.0
+    assert unheard_share([word(1.1, 2.0, " a")], speech) == 0.0
+    assert unheard_share([word(1.1, 2.0, " a"), word(6.0, 7.0, " b")], speech) == pytest.approx(0.5)
+    squeezed = [word(6.0 + 0.01 * number, 6.01 + 0.01 * number, " invented") for number in range(6)]
+    assert unheard_share([word(1.1, 2.0, " spoken"), *squeezed], speech) == pytest.approx(48 / 54)
+    assert unheard_share([word(6.0, 6.0, " nowhere"), word(2.0, 2.0, " there")], speech) == pytest.approx(7 / 12)

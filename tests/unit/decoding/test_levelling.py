@@ -63,6 +63,17 @@ def test_noise_is_not_raised() -> None:
     assert gains(70, 30, 70, noise=20.0) == [0, 0, 0]
 
 
+def test_noise_that_is_taken_for_speech_without_any_pause_is_not_raised() -> None:
+    loud, noise = tone(2, 70), np.random.default_rng(3).normal(0, 300, 40 * SECOND).astype(np.int16)
+    spans = [(0, len(loud)), (len(loud), len(loud) + len(noise))]
+    assert span_gains(frame_energies(np.concatenate([loud, noise])), spans) == [0, 0]
+    # Speech without any pause has quieter moments.
+    syllables = np.concatenate([np.concatenate([tone(0.3, 45), tone(0.1, 20)]) for _ in range(100)])
+    spans = [(0, len(loud)), (len(loud), len(loud) + len(syllables))]
+    raised = span_gains(frame_energies(np.concatenate([loud, syllables])), spans)
+    assert raised == pytest.approx([0, 210], abs=6)
+
+
 def test_only_speech_within_half_a_minute_is_a_measure() -> None:
     near, spans = talk(70, 50)
     far = np.concatenate([near[: 2 * SECOND], np.zeros(31 * SECOND, np.int16), near[5 * SECOND // 2 :]])

@@ -45,6 +45,18 @@ def test_repetitions_are_counted_however_long_the_phrase_is(text: str, count: in
     assert not has_loop(text, count + 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "stutters"),
+    [("ха" * 8, True), ("5" * 16, True), ("12" * 8, True), ("1,000,000,000,000", False), ("0800 10000000", False)],
+)
+def test_letters_and_digits_that_come_again_and_again_inside_a_word_are_a_loop(text: str, stutters: bool) -> None:
+    assert has_loop(f"so {text} then", 4 if stutters else 5) == stutters
+    if stutters:
+        assert len(without_loops(f"so {text} then", 4)) <= len("so xx then")
+        (cut,) = cut_loops(timed(text), 4)
+        assert cut.text.strip() == text[: 3 * (1 if text[0] == text[1] else 2)]
+
+
 def test_a_loop_ends_behind_the_beginning_of_its_next_repetition() -> None:
     (loop,) = find_loops("so we go on and on and on and on and then".split(), 3)
     # "on and", three times, and the "on" of a fourth, whose "and" goes on to other words: it belongs to the loop, too.

@@ -103,11 +103,39 @@ def test_windows_that_lost_their_words_do_not_set_the_usual_rate() -> None:
     assert chunk_median_rate([loop] * 5, options) == TYPICAL_RATE
 
 
+def test_invented_words_do_not_set_the_usual_rate() -> None:
+    options = DecodeOptions(prompt=PROMPT)
+    quick = replace(GOOD, text="abcdefghij" * 25, speech_seconds=10.0)
+    assert chunk_median_rate([quick] * 5, options) == 25.0
+    assert chunk_median_rate([replace(quick, unheard_share=0.6)] * 5, options) == TYPICAL_RATE
+    assert chunk_median_rate([replace(GOOD, text=PROMPT, speech_seconds=2.0)] * 50, options) == TYPICAL_RATE
+
+
+def test_a_prompt_that_is_echoed_twice_is_an_echo_all_the_more() -> None:
+    options = DecodeOptions(prompt=PROMPT)
+    for times in (1, 2, 3):
+        assert "echo" in flags(replace(GOOD, text=f"{PROMPT}. " * times), TYPICAL_RATE, options)
+    assert "echo" not in flags(replace(GOOD, text=f"{GOOD.text} {PROMPT}"), TYPICAL_RATE, options)
+
+
 @pytest.mark.parametrize(
     "phrase", ["Thank you.", "you", " Thanks for watching! ", "Gracias.", "ご視聴ありがとうございました。"]
 )
 def test_stock_phrases(phrase: str) -> None:
     assert is_stock_phrase(phrase)
+
+
+@pytest.mark.parametrize(
+    "text", ["Thank you. Thank you.", "Thank you very much. Bye.", "You, you, you", "Okay. So. Yeah."]
+)
+def test_stock_phrases_in_a_row_are_no_better_than_one(text: str) -> None:
+    assert is_stock_phrase(text)
+    assert reason_to_drop(replace(GOOD, text=text, voice=0.6), DecodeOptions())
+
+
+@pytest.mark.parametrize("text", ["", "...", "Thank you, doctor.", "So the music stopped."])
+def test_what_holds_more_than_stock_phrases_is_none(text: str) -> None:
+    assert not is_stock_phrase(text)
 
 
 def test_a_stock_phrase_is_dropped_only_with_other_doubts() -> None:

@@ -119,6 +119,16 @@ def test_a_loop_is_not_taken_for_more_words() -> None:
     assert choose(loop, reading(SENTENCE, -0.3), "", OPTIONS).text == SENTENCE
 
 
+def test_words_that_nobody_could_speak_so_fast_are_not_taken_for_more_words() -> None:
+    number = " ".join(f"word{index}" for index in range(80))
+    assert choose(reading(number, -2.0), reading(SENTENCE, -0.3), "", OPTIONS).text == SENTENCE
+
+
+def test_a_context_that_is_repeated_twice_goes_all_the_more() -> None:
+    fast, second = reading("something about the weather in spring", -0.9), reading(f"{SENTENCE}. {SENTENCE}", -0.1)
+    assert choose(fast, second, f"before that {SENTENCE}", OPTIONS) is fast
+
+
 def test_a_reading_that_repeats_its_context_goes() -> None:
     fast, second = reading("something about the weather in spring", -0.9), reading(SENTENCE, -0.1)
     assert choose(fast, second, f"before that {SENTENCE}", OPTIONS) is fast

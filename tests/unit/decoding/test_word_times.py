@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from audiogrid.decoding.whisper.model import AlignedWord
 from audiogrid.decoding.windows import Layout, Piece
-from audiogrid.decoding.word_times import build_segment, place_words, split_sentences, unheard_share, unspoken_samples
+from audiogrid.decoding.word_times import build_segment, place_words, split_sentences, unspoken_samples
 from audiogrid.records.results import Segment, Word
 
 LAYOUT = Layout((Piece(16_000, 48_000), Piece(160_000, 192_000)))
@@ -69,13 +68,6 @@ def test_unspoken_adds_up_what_is_longer_than_a_pause() -> None:
     assert unspoken_samples([word(210, 300)], speech, 50) == 300
     assert unspoken_samples([word(0, 100), word(200, 500)], speech, 50) == 0
     assert unspoken_samples([word(0, 100), word(230, 470)], speech, 50) == 0
-
-
-def test_unheard_share() -> None:
-    assert unheard_share([], SPEECH) == 0.0
-    assert unheard_share([word(21_000, 30_000)], SPEECH) == 0.0
-    half = unheard_share([word(21_000, 31_000), word(100_000, 110_000)], SPEECH)
-    assert half == pytest.approx(0.5)
 
 
 def test_sentences_part_at_full_stops_and_pauses() -> None:

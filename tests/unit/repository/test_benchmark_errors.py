@@ -51,3 +51,17 @@ def test_the_same_letters_in_more_or_fewer_words_are_counted_apart(decoding: Any
 
 def test_numbers_and_accents_are_no_errors(decoding: Any) -> None:
     assert counts(decoding, "marque el número cuatro", "Marque el numero 4.", "es") == (0, 0, 0, 0, 4)
+
+
+def test_loops_of_a_whole_text_are_told_over_windows_and_chunks(decoding: Any) -> None:
+    windows = ["Thank you."] * 5
+    assert decoding.loops("good morning", " ".join(windows)) == ["thank you (5 times)"]
+    assert decoding.loops("good morning", " ".join(windows[:4])) == []
+    # What the reference repeats is said.
+    assert decoding.loops("no no no no no", "no no no no no no") == []
+
+
+def test_a_number_read_digit_by_digit_is_one_word_however_it_is_written(decoding: Any) -> None:
+    for text in ("dial 5-0-0 now", "dial 5.0.0 now", "dial 5, 0, 0 now", "dial five zero zero now"):
+        assert decoding.errors("dial 500 now", text, "en", together=True).all == 0, text
+    assert decoding.errors("dial 500 now", "dial 600 now", "en", together=True).all == 1

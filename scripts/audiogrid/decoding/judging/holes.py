@@ -1,4 +1,4 @@
-"""Holes: speech without words, also where the alignment hides it.
+"""Holes: speech without words, also where the alignment hides it; and words without speech.
 
 The alignment has to give all of a window's time to the words that it is given. Where a sentence was lost, it stretches
 a neighbouring word over it: "After", 4.7 s long. So a word that is too long for its letters counts for a
@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from audiogrid.core.timebase import to_samples
 from audiogrid.decoding.judging.scoring import spoken_length
-from audiogrid.decoding.windows import Layout
-from audiogrid.decoding.word_times import unspoken_stretches
+from audiogrid.decoding.windows import Layout, overlap
+from audiogrid.decoding.word_times import bridged, unspoken_stretches
 from audiogrid.records.results import Word
 
 # The longest that a word can take: this, and this for every letter. Measured on real prompts in English, French and
@@ -24,6 +24,8 @@ _LONGEST_LETTER = to_samples(0.12)
 # What a word that is too long counts for: this, and this for every letter, as words ordinarily take.
 _USUAL_START = to_samples(0.2)
 _USUAL_LETTER = to_samples(0.08)
+# A word may lie so far beside voice activity.
+_NEAR_SPEECH = to_samples(0.2)
 # A cut between the parts of a window moves to the middle of a pause that is as near as this.
 _NEAR = to_samples(0.6)
 _SHORTEST_PART = to_samples(0.3)
@@ -46,6 +48,22 @@ def credible_words(words: Sequence[Word]) -> list[Word]:
         else:
             found.append(replace(word, end=word.start + usual))
     return found
+
+
+def unheard_share(words: Sequence[Word], speech: Sequence[tuple[int, int]]) -> float:
+    """Returns the share of the words' letters that lie more than 0.2 s away from any ``speech``.
+
+    The letters of a word are spread evenly over its time. Time itself is no measure: the alignment squeezes words that
+    nobody said into hardly any.
+    """
+    disjoint = bridged([(start - _NEAR_SPEECH, end + _NEAR_SPEECH) for start, end in speech])
+    total = unheard = 0.0
+    for word in words:
+        letters = spoken_length(word.text)
+        length = max(1, word.end - word.start)
+        total += letters
+        unheard += letters * (1 - overlap((word.start, word.start + length), disjoint) / length)
+    return unheard / total if total else 0.0
 
 
 def layouts_around_holes(

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audiogrid.core.timebase import SAMPLE_RATE, to_samples
-from audiogrid.decoding.judging.holes import credible_words
+from audiogrid.decoding.judging.holes import credible_words, unheard_share
 from audiogrid.decoding.judging.loops import cut_loops, is_evenly_spoken, log_probability, loop_words
 from audiogrid.decoding.judging.quality_rules import flags
 from audiogrid.decoding.judging.scoring import Evidence, score
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.model import Model, ModelOutput, compression_ratio
 from audiogrid.decoding.windows import Layout, seconds, speech_inside
-from audiogrid.decoding.word_times import place_words, unheard_share, unspoken_samples
+from audiogrid.decoding.word_times import place_words, unspoken_samples
 from audiogrid.media.vad import FRAME
 from audiogrid.records.results import HypothesisRecord, Word
 
@@ -97,12 +97,21 @@ def build_hypothesis(
         speech_seconds=seconds(window.speech),
         avg_logprob=round(logprob, 4),
         compression_ratio=compression_ratio(text) if text else 0.0,
-        no_speech_prob=max((span.output.no_speech_prob for span in decoded), default=0.0),
+        no_speech_prob=_no_speech_probability(model, decoded),
         capped=any(span.output.capped for span in decoded),
         voice=window.voice,
         other_language=window.other_language[1] if language != window.other_language[0] else 0.0,
     )
     return Hypothesis(path, language, decoded, text, evidence)
+
+
+def _no_speech_probability(model: Model, decoded: Sequence[DecodedSpan]) -> float:
+    """Returns the highest probability of no speech of the parts that have text; of all parts if none has.
+
+    A silent part without text says nothing against the words of the other parts.
+    """
+    spoken = [span for span in decoded if model.text(span.output.tokens).strip()]
+    return max((span.output.no_speech_prob for span in spoken or decoded), default=0.0)
 
 
 def align(model: Model, hypothesis: Hypothesis, window: DecodingWindow, options: DecodeOptions) -> Hypothesis:

@@ -19,8 +19,9 @@ from audiogrid.records.results import Word
 DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """A character of Chinese, Japanese or Korean."""
 
-# Letters that come eight times in a row inside a word, which no language has.
-_STUTTER = re.compile(r"([^\W\d_]{1,8}?)\1{7,}", re.IGNORECASE)
+# Letters that come eight times in a row inside a word, which no language has, or digits as no number has: one digit
+# sixteen times, several eight times.
+_STUTTER = re.compile(r"([^\W\d_]{1,8}?)\1{7,}|(\d)\2{15,}|(\d{2,8}?)\3{7,}", re.IGNORECASE)
 # Words of the longest phrase whose repetitions are looked for; a window holds fewer than four of any longer one.
 _LONGEST_PHRASE = 40
 # A loop so short may be stammering, counting or laughter: as much of it stays as is no loop yet.
@@ -72,7 +73,7 @@ def has_loop(text: str, least: int) -> bool:
 
 def without_loops(text: str, least: int) -> str:
     """Returns the plain words of a text; of what is said at least ``least`` times in a row only the first time."""
-    words = plain_words(_STUTTER.sub(r"\1", text.lower()))
+    words = plain_words(_STUTTER.sub(r"\1\2\3", text.lower()))
     dropped = {index for loop in find_loops(words, least) for index in range(loop.first + loop.size, loop.end)}
     return " ".join(word for index, word in enumerate(words) if index not in dropped)
 
@@ -111,7 +112,7 @@ def _cut_once(words: Sequence[Word], least: int, *, keep_short: bool) -> list[Wo
             if room < 0 and index != indices[0]:
                 dropped.add(index)
     return [
-        replace(word, text=_STUTTER.sub(r"\1\1\1", word.text))
+        replace(word, text=_STUTTER.sub(r"\1\1\1\2\2\2\3\3\3", word.text))
         for index, word in enumerate(words)
         if index not in dropped
     ]

@@ -29,13 +29,15 @@ _SHORT = 1.5
 def chunk_median_rate(evidence: list[Evidence], options: DecodeOptions) -> float:
     """Returns the median of letters per second over the windows of a chunk, weighted by seconds of speech.
 
-    Windows that lost words, judging by word times or rate, and loops do not count. 20 s at the typical rate are added,
-    so that a chunk with nothing but bad windows does not make them look normal.
+    Windows that lost words, judging by word times or rate, loops, echoes of the prompt and words without speech do not
+    count. 20 s at the typical rate are added, so that a chunk with nothing but bad windows does not make them look
+    normal.
     """
     weighted = [TYPICAL_RATE] * 20
     for one in evidence:
         is_plausible = options.min_rate <= rate(one) <= options.max_rate and not is_repetitive(one, options)
-        if is_plausible and one.unspoken_seconds == 0:
+        is_invented = words_without_speech(one, TYPICAL_RATE, options) or echo(one, TYPICAL_RATE, options)
+        if is_plausible and not is_invented and one.unspoken_seconds == 0:
             weighted += [rate(one)] * round(one.speech_seconds)
     return median(weighted)
 
@@ -89,7 +91,7 @@ def speech_without_words(evidence: Evidence, median_rate: float, options: Decode
 
 
 def words_without_speech(evidence: Evidence, median_rate: float, options: DecodeOptions) -> bool:
-    """Too much of the words' time lies outside of voice activity [F]."""
+    """Too many of the words' letters lie outside of voice activity [F]."""
     return evidence.unheard_share > options.max_unheard_share
 
 
@@ -156,12 +158,18 @@ def reason_to_drop(evidence: Evidence, options: DecodeOptions) -> str:
 
 
 def is_stock_phrase(text: str) -> bool:
-    """Returns whether the text is nothing but a phrase that Whisper writes for silence.
+    """Returns whether the text is nothing but phrases that Whisper writes for silence, one or several in a row.
 
     After Koenecke et al. 2024 and Barański et al. 2025 ("bag of hallucinations"). People say these phrases, too, so
     this counts only together with other signs.
     """
-    return " ".join(re.findall(r"\w+", text.lower())) in STOCK_PHRASES
+    words = re.findall(r"\w+", text.lower())
+    # Whether the first so many words can be divided into stock phrases.
+    divisible = [True]
+    for end in range(1, len(words) + 1):
+        starts = range(max(0, end - _LONGEST_STOCK_PHRASE), end)
+        divisible.append(any(divisible[start] and " ".join(words[start:end]) in STOCK_PHRASES for start in starts))
+    return bool(words) and divisible[-1]
 
 
 STOCK_PHRASES = frozenset(
@@ -177,3 +185,4 @@ STOCK_PHRASES = frozenset(
     .replace("    |", "|")
     .split("|")
 )
+_LONGEST_STOCK_PHRASE = max(len(phrase.split()) for phrase in STOCK_PHRASES)

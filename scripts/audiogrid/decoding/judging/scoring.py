@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from audiogrid.decoding.judging.loops import DENSE, has_loop, plain_words, without_loops
 from audiogrid.decoding.options import DecodeOptions
@@ -14,7 +13,7 @@ class Evidence:
     """What is known about one hypothesis of a window.
 
     ``speech_seconds``: voice activity without pads. ``unspoken_seconds``: the part of it in stretches without words
-    that are longer than speakers pause. ``unheard_share``: share of the words' time outside of voice activity.
+    that are longer than speakers pause. ``unheard_share``: share of the words' letters outside of voice activity.
     ``voice``: mean probability of the voice activity. ``other_language``: probability of the likeliest language that
     the window was not decoded in. ``capped``: whether the limit of tokens ended the text.
     ``looped_seconds``: further speech without words if what a loop repeats is no word. ``confirmed``: whether other
@@ -58,17 +57,21 @@ def rate(evidence: Evidence) -> float:
 
 
 def echo_share(text: str, primer: str) -> float:
-    """Returns the share (0 to 1) of the words of ``text`` that repeat the prompt or the hotwords in their order.
+    """Returns the share (0 to 1) of the words of ``text`` that lie in runs of the prompt's or the hotwords' words.
 
     Runs of fewer than three words count only if they are the whole ``primer`` or the whole text: names that the prompt
-    announces may be spoken.
+    announces may be spoken. A run counts as often as the text has it: an echo that comes twice is one all the more.
     """
     words, primed = plain_words(text), plain_words(primer)
     if not words or not primed:
         return 0.0
     least = min(3, len(words), len(primed))
-    blocks = SequenceMatcher(None, words, primed, autojunk=False).get_matching_blocks()
-    return sum(block.size for block in blocks if block.size >= least) / len(words)
+    runs = {tuple(primed[first : first + least]) for first in range(len(primed) - least + 1)}
+    echoed: set[int] = set()
+    for first in range(len(words) - least + 1):
+        if tuple(words[first : first + least]) in runs:
+            echoed.update(range(first, first + least))
+    return len(echoed) / len(words)
 
 
 def is_repetitive(evidence: Evidence, options: DecodeOptions) -> bool:
@@ -86,7 +89,7 @@ def score(evidence: Evidence, median_rate: float, options: DecodeOptions) -> flo
     distance in octaves (two at most) between its rate and the median rate, beyond a factor of 1.25 below and
     ``max_rate_ratio`` above, because among speech words are lost more often than invented; 1.5 for text that compresses
     too well or repeats a phrase too often; 0.2, and 0.15 per second, for speech without words; the share of the words'
-    time outside of voice activity; 2 for an echo of prompt or hotwords.
+    letters outside of voice activity; 2 for an echo of prompt or hotwords.
     """
     import math
 

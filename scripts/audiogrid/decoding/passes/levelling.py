@@ -81,10 +81,20 @@ def span_gains(energies: np.ndarray, speech: Sequence[tuple[int, int]]) -> list[
             continue
         first, last = frames[index]
         around = slice(max(0, first - _NOISE_REACH), last + _NOISE_REACH)
-        noise = energies[around][pauses[around]]
-        floor = tenths(float(np.median(noise)) / FRAME) if len(noise) else 0
+        floor = tenths(_noise_energy(energies[around], pauses[around]) / FRAME)
         gains.append(gain if levels[index] >= floor + _ABOVE_NOISE else 0)
     return gains
+
+
+def _noise_energy(energies: np.ndarray, pauses: np.ndarray) -> float:
+    """Returns the median energy of the frames that are ``pauses``; without any, that of the quietest tenth of all.
+
+    Noise that is taken for speech leaves no pause to be measured in. Speech has quieter moments, steady noise has none.
+    """
+    noise = energies[pauses]
+    if not len(noise):
+        noise = np.sort(energies)[: max(1, len(energies) // 10)]
+    return float(np.median(noise))
 
 
 @lru_cache(maxsize=1)

@@ -23,7 +23,7 @@ from itertools import pairwise
 from audiogrid.decoding.judging.hypotheses import Hypothesis, best
 from audiogrid.decoding.judging.loops import plain_words
 from audiogrid.decoding.judging.quality_rules import reason_to_drop
-from audiogrid.decoding.judging.scoring import echo_share, is_repetitive, spoken_length
+from audiogrid.decoding.judging.scoring import echo_share, is_repetitive, rate, spoken_length
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.model import ModelOutput
 
@@ -80,10 +80,14 @@ def repeats_context(second: str, fast: str, context: str, options: DecodeOptions
 
 
 def choose(fast: Hypothesis, second: Hypothesis, context: str, options: DecodeOptions) -> Hypothesis:
-    """Returns the hypothesis of higher score, unless it lost words that the other has, or repeats its ``context``."""
+    """Returns the hypothesis of higher score, unless it lost words that the other has, or repeats its ``context``.
+
+    Words that come faster than anybody speaks are no words that the other one lost.
+    """
     if repeats_context(second.text, fast.text, context, options):
         return fast
     fewer, more = sorted((fast, second), key=lambda one: spoken_length(one.text))
-    if spoken_length(fewer.text) < _LOST_WORDS * spoken_length(more.text) and not is_repetitive(more.evidence, options):
+    is_sound = not is_repetitive(more.evidence, options) and rate(more.evidence) <= options.max_rate
+    if spoken_length(fewer.text) < _LOST_WORDS * spoken_length(more.text) and is_sound:
         return more
     return best([fast, second])
