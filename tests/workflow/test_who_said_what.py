@@ -146,3 +146,47 @@ def test_speakers_of_a_run(
     assert {one["speaker"] for one in json.loads((run / "transcripts" / "two.json").read_text())["segments"]} == {
         "Anna"
     }
+
+
+def test_voices_over_recordings(
+    workspace: Workspace, speakers_model: Path, human_speech: Callable[..., Speech]
+) -> None:
+    (workspace.path / "models" / "speakers").symlink_to(speakers_model, target_is_directory=True)
+    folder = workspace.path / "in"
+    folder.mkdir()
+    people = {language: human_speech(language, 8) for language in ("en", "fr", "it")}
+    run, store = workspace.path / "results" / "r", workspace.path / "results" / "store"
+    known = workspace.path / "people" / "voices.json"
+
+    def record(name: str, *languages: str) -> None:
+        soundfile.write(folder / f"{name}.wav", conversation(*(people[one] for one in languages))[0], RATE)
+
+    def linked() -> dict[str, list[int]]:
+        # Nothing is decoded: what is looked at ends before that.
+        settings = ("run=r", "recordings=in", "speakers={link: people/voices.json}")
+        workspace.snakemake("--config", *settings, "--", "results/r/linked.json")
+        return {name: ids[""] for name, ids in json.loads((run / "linked.json").read_text())["links"].items()}
+
+    record("b", "fr", "it")
+    record("c", "it", "en")
+    assert linked() == {"b": [1, 2], "c": [2, 3]}
+    first = voices(store)
+    assert [len(one["heard"]) for one in json.loads(known.read_text())["voices"]] == [1, 2, 1]
+
+    # A recording that stands before the others: they keep what they have, and nothing of them is embedded again.
+    record("a", "en", "it")
+    assert linked() == {"a": [3, 2], "b": [1, 2], "c": [2, 3]}
+    assert first.items() < voices(store).items()
+
+    # No other file of the run has vectors. They go on request, from the store and from the file of voices.
+    vectors = [heard["vector"][:40] for one in json.loads(known.read_text())["voices"] for heard in one["heard"]]
+    for path in (path for path in run.rglob("*") if path.is_file()):
+        assert not any(vector.encode() in path.read_bytes() for vector in vectors), path
+    command = "import sys; from audiogrid.cli.main import main; sys.exit(main())"
+    forget = ("python", "-c", command, "speakers", "forget", "r", "--yes", "--recording")
+    workspace.run(*forget, "b", env={"PYTHONPATH": str(workspace.path / "scripts")})
+    assert {heard["recording"] for one in json.loads(known.read_text())["voices"] for heard in one["heard"]} == {
+        "a",
+        "c",
+    }
+    assert len(voices(store)) == 2
