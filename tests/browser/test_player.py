@@ -214,9 +214,9 @@ def test_ten_hours_open_at_once(browser, tmp_path):
     assert browser.js("document.querySelectorAll('.w').length") < 5_000
     loaded = "performance.getEntriesByType('navigation')[0].domComplete"
     assert browser.until(loaded) < 5_000
-    browser.until("document.querySelector('.w.now')")
-    box = browser.js("document.querySelector('.w.now').getBoundingClientRect().top")
-    assert 0 < box < 900
+    # The recording is shorter than the text, so the player soon moves the word that is marked: it stays in view.
+    top = "document.querySelector('.w.now')?.getBoundingClientRect().top"
+    browser.until(f"{top} > 0 && {top} < 900")
     browser.keys("/")
     browser.keys("nobody looks the quick")
     browser.until("document.getElementById('hits').textContent.startsWith('1 of ')", 10)

@@ -217,9 +217,9 @@ def test_ten_hours_of_many_speakers_open_at_once(browser, tmp_path):
     browser.open(page, "#t=30000")
     browser.until("document.documentElement.dataset.ready === 'yes'")
     assert browser.until("performance.getEntriesByType('navigation')[0].domComplete") < 5_000
-    browser.until("document.querySelector('.w.now')")
-    box = browser.js("document.querySelector('.w.now').getBoundingClientRect().top")
-    assert 0 < box < 900
+    # The recording is shorter than the text, so the player soon moves the word that is marked: it stays in view.
+    top = "document.querySelector('.w.now')?.getBoundingClientRect().top"
+    browser.until(f"{top} > 0 && {top} < 900")
     began = browser.js("performance.now()")
     browser.one('[data-s="3"] .pick').click()
     assert browser.js(SHOWN) == "3" * 360

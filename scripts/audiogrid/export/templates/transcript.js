@@ -190,7 +190,7 @@
     const top = getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0;
     const box = element.getBoundingClientRect();
     // What the filter hides has no place to scroll to.
-    if (!box.width) return;
+    if (element.closest("[hidden]")) return;
     if (box.top >= top + 20 && box.bottom <= innerHeight - 60) return;
     scrolledByUs = performance.now();
     scrollTo({ top: scrollY + box.top - top - (innerHeight - top) / 3, behavior: "instant" });
