@@ -96,7 +96,8 @@ def ask(url: str, file: Path) -> tuple[float, requests.Response]:
             data={"model": "base"},
             timeout=3600,
         )
-    answer.raise_for_status()
+    if not answer.ok:
+        raise SystemExit(f"{file.name}: {answer.status_code} {answer.text}")
     return time.perf_counter() - began, answer
 
 
