@@ -73,9 +73,11 @@ def x(workspace) -> Path:
     return workspace.path / "results" / "x"
 
 
-@pytest.mark.parametrize("how", ["segv", "abort", "kill", "exit", "raise"])
-def test_a_worker_that_dies_once_costs_one_attempt_at_one_chunk(workspace, folder, reference, faults, how):
-    done = go(workspace, env=faults({"long.0001": {"do": how, "times": 1}}))
+def test_workers_that_die_cost_one_attempt_at_one_chunk_each(workspace, folder, reference, faults):
+    ways = {f"long.{number:04d}": how for number, how in enumerate(["segv", "abort", "kill", "exit", "raise"])}
+    done = go(workspace, env=faults({chunk: {"do": how, "times": 1} for chunk, how in ways.items()}))
+    marks = {path.name for path in (workspace.path / "faults").glob("*.happened")}
+    assert marks == {f"{chunk}.0.happened" for chunk in ways}
     assert "attempt 2 of 2 follows" in done.stdout or "trying them one by one" in done.stdout
     assert runs.transcripts(x(workspace)) == reference
     assert set(runs.decoded(x(workspace)).values()) == {1}
