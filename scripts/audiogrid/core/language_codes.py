@@ -27,8 +27,11 @@ _WHISPER_CODES = {"jv": "jw", "nb": "no", "fil": "tl", "cmn": "zh", "arb": "ar",
 _MORE_NAMES = {
     "bengali": "bn",
     "bokmål": "no",
+    "cambodian": "km",
     "castilian": "es",
+    "dari": "fa",
     "farsi": "fa",
+    "filipino": "tl",
     "flemish": "nl",
     "haitian": "ht",
     "letzeburgesch": "lb",
@@ -42,6 +45,8 @@ _MORE_NAMES = {
     "sinhalese": "si",
     "valencian": "ca",
 }
+# Ways of writing that the language is not known, or that there are several: each is found out with `auto`.
+_NOT_ONE_LANGUAGE = frozenset({"detect", "multilingual", "mul", "multiple", "none", "und", "unknown"})
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
 
@@ -113,6 +118,8 @@ def check_language(code: str) -> str | None:
     code = normalise_language(code)
     if code == AUTO or code in CODES:
         return None
+    if code.strip().casefold() in _NOT_ONE_LANGUAGE:
+        return f"{code!r} is not a language Whisper knows; did you mean 'auto', which finds out the language?"
     near = " or ".join(f"{one!r} ({_english_name(one)})" for one in _suggestions(code))
     advice = f"did you mean {near}? " if near else ""
     return f"{code!r} is not a language Whisper knows; {advice}use 'auto' or a code such as en, es, fr, hi, zh"

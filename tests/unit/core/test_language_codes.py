@@ -39,6 +39,10 @@ def test_whispers_codes_stand_for_themselves(code: str) -> None:
         ("Mandarin", "zh"),
         ("Bengali", "bn"),
         ("Norwegian Nynorsk", "nn"),
+        ("Filipino", "tl"),
+        ("Cambodian", "km"),
+        ("Dari", "fa"),
+        ("prs", "fa"),
         ("Auto", "auto"),
     ],
 )
@@ -76,3 +80,9 @@ def test_what_is_not_understood_is_answered_with_the_right_code(given: str, code
     assert message is not None and message.startswith(repr(given))
     assert [code for code in CODES if f"{code!r} (" in message] == sorted(codes)
     assert ("did you mean" in message) == bool(codes)
+
+
+@pytest.mark.parametrize("given", ["und", "mul", "Unknown", "multilingual"])
+def test_an_unknown_language_is_auto(given: str) -> None:
+    message = check_language(given)
+    assert message is not None and "did you mean 'auto'" in message
