@@ -13,10 +13,11 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -25,7 +26,9 @@ from audiogrid.core.tsv import read_table
 from audiogrid.orchestration.installation import project_file, workflow_home
 from audiogrid.orchestration.project import start_options
 from audiogrid.orchestration.stale_locks import record_driver, remove_stale_locks
+from audiogrid.records.embedded_chunks import embedded_facts
 from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.speakers import AUTO, NONE
 from audiogrid.reporting.progress import RunProgress
 from audiogrid.serving.inspection import table_of
 from audiogrid.serving.job_folder import JobFolder
@@ -37,8 +40,8 @@ RUN = "jobs"
 ATTEMPTS = 3
 _PRIORITY = 19
 _PR_SET_PDEATHSIG = 1
-# Parts of the configuration that are the service's own business.
-_NOT_OF_RUNS = ("service", "publish", "recordings", "run", "store")
+# Parts of the configuration that are the service's own business, or that would take names from one client to another.
+_NOT_OF_RUNS = ("service", "publish", "recordings", "run", "store", "corrections")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class BatchRun:
         )
         settings = {name: value for name, value in self.recipe.configuration.items() if name not in _NOT_OF_RUNS}
         settings |= {"run": RUN, "recordings": "recordings.tsv", "store": str(store.absolute())}
+        settings["speakers"] = _without_link(settings.get("speakers", NONE))
         settings["formats"] = ["json"]
         write_text(self.root / "run.yaml", yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
 
@@ -155,6 +159,13 @@ class BatchRun:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
+def _without_link(speakers: Any) -> Any:
+    """Returns the key ``speakers`` without ``link``: recordings of different clients have no voices in common."""
+    if not isinstance(speakers, Mapping):
+        return speakers
+    return {name: value for name, value in speakers.items() if name != "link"} or AUTO
+
+
 def _follow_parent() -> None:
     """Runs in the new process: lowest priority, and the end of the server ends it, too."""
     with suppress(OSError):
@@ -188,9 +199,21 @@ def deliver(document_path: str, state: str, job: str, recording: str, path: str,
         media_url(path, folder.run.transcripts),
         FormatOptions(settings.get("format_options", {})),
     )
-    folder.write_keys([chunk["key"] for chunk in document.get("provenance", {}).get("chunks", []) if chunk["key"]])
+    decoded = [chunk["key"] for chunk in document.get("provenance", {}).get("chunks", []) if chunk["key"]]
+    # The run lies two folders above its transcript.
+    folder.write_keys([*decoded, *_voice_keys(RunFolder(Path(document_path).parent.parent), recording)])
     for name, content in contents.items():
         write_bytes(folder.transcript(recording, name), content if isinstance(content, bytes) else content.encode())
+
+
+def _voice_keys(run: RunFolder, recording: str) -> set[str]:
+    """Returns the keys of the voice vectors of a recording, so that they go with its job."""
+    return {
+        facts.keys[chunk.chunk]
+        for facts in embedded_facts(run)
+        for chunk in facts.chunks
+        if chunk.recording == recording and chunk.chunk in facts.keys
+    }
 
 
 def registry_file() -> Path:

@@ -16,13 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from audiogrid.config.resolve import resolve
 from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.records.chunks import Chunk, Seam, ShardFacts
+from audiogrid.records.finished_shard import FinishedShard
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.serving import addresses
 from audiogrid.serving.callbacks import key_of, signature
 from audiogrid.serving.inspection import table_of
+from audiogrid.serving.job_folder import JobFolder
 from audiogrid.serving.job_queue import JobQueue, file_system_of, is_network
 from audiogrid.serving.lease import Lease
+from audiogrid.serving.long_lane import BatchRun, LongJob, deliver
+from audiogrid.serving.recipes import Recipe
 from audiogrid.serving.tokens import Tokens
 from audiogrid.serving.watching import SCANS, WatchedFolder
 from audiogrid.serving.web.file_names import shown_name, stored_name
@@ -256,3 +264,30 @@ class TestWatchedFolder:
         assert (tmp_path / "talk.srt").read_text() == "edited" and (tmp_path / "talk.txt").read_text() == "mine"
         watched.withdraw([list(one) for one in again])
         assert not (tmp_path / "talk.mp3.txt").exists()
+
+
+class TestRunsOfTheService:
+    def test_nothing_that_names_people_goes_from_one_client_to_another(self, tmp_path: Path) -> None:
+        named = {"count": 2, "link": "/shared/voices.json"}
+        settings = resolve({"corrections": "/shared/corrections", "speakers": named})
+        recipe = Recipe("auto", "transcribe", settings, "{}", "{}", (), None)
+        run = BatchRun(tmp_path / "state", "r1", [LongJob("a" * 32, "talk", {"path": "/x/talk.wav"})], recipe)
+        (tmp_path / "models.yaml").write_text("{}")
+        run.prepare(tmp_path / "store", tmp_path / "models", tmp_path / "models.yaml")
+        written = yaml.safe_load((run.root / "run.yaml").read_text())
+        assert "corrections" not in written
+        assert resolve(written)["speakers"] == {"count": 2}
+
+    def test_voice_vectors_go_with_their_job(self, tmp_path: Path) -> None:
+        run = RunFolder(tmp_path / "state" / "runs" / "r1" / "results" / "jobs")
+        run.transcripts.mkdir(parents=True)
+        run.voices.mkdir()
+        edge = Seam("edge", 0, 0)
+        chunks = [Chunk(f"{name}.0000", name, None, 0, 0, 1, 0, 1, edge, edge, "") for name in ("talk", "other")]
+        keys = {"talk.0000": "b" * 64, "other.0000": "c" * 64}
+        FinishedShard("s0001", facts=ShardFacts(chunks, keys)).write(run.voices / "s0001.json")
+        document = run.transcripts / "talk.json"
+        document.write_text(json.dumps({"provenance": {"chunks": [{"chunk": "talk.0000", "key": "a" * 64}]}}))
+        merge = json.dumps({"formats": [], "subtitles": {}})
+        deliver(str(document), str(tmp_path / "state"), "job1", "talk", "talk.wav", merge)
+        assert JobFolder(tmp_path / "state", "job1").read_keys() == {"a" * 64, "b" * 64}
