@@ -10,7 +10,7 @@ from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import RESULTS, find_run, known_runs
 from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
 from audiogrid.corrections.corrected_recordings import Recordings, judge
-from audiogrid.corrections.corrections_file import combined, list_files, read, write
+from audiogrid.corrections.corrections_file import add, list_files, read
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.recorded_settings import run_corrections
 
@@ -52,8 +52,7 @@ def take_in(files: list[str], folder: Path) -> int:
     for name in files:
         try:
             new = read(Path(name))
-            present = folder / new.file_name
-            written = write(folder, combined(read(present), new) if present.exists() else new)
+            written = add(folder, new)
         except InputError as error:
             troubles.append(str(error))
             continue

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol
 
+#: A longer name of a speaker is cut.
+LONGEST_NAME = 100
 # Characters that XML excludes.
 _NO_XML = frozenset("\ufffe\uffff")
 
@@ -27,6 +29,11 @@ def clean_text(text: str) -> str:
         return text
     spaced = "".join(" " if char.isspace() else char for char in text)
     return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cs") and char not in _NO_XML)
+
+
+def clean_name(name: str) -> str:
+    """Returns the name of a speaker as every format can hold it: one line, at most ``LONGEST_NAME`` characters."""
+    return " ".join(clean_text(name).split())[:LONGEST_NAME].strip()
 
 
 def join_words(words: Iterable[HasText]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
-from audiogrid.corrections.corrections_file import Corrections, SpeakerName, combined, read, write
+from audiogrid.corrections.corrections_file import Corrections, SpeakerName, add, read
 from audiogrid.corrections.speaker_names import match_names, name_speaker
 from audiogrid.export.formats import file_name
 from audiogrid.export.voice_lanes import voices_of
@@ -43,6 +43,8 @@ def read_document(run: RunFolder, recording: str) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise InputError(f"{path} is damaged ({error}): delete it and run again") from None
+    if not isinstance(document, dict) or not {"recording", "segments", "provenance"} <= document.keys():
+        raise InputError(f"{path} is not a transcript: delete it and run again")
     return document
 
 
@@ -106,5 +108,4 @@ def rename_speaker(
         )
     entry = name_speaker(document, speaker, name, by)
     new = Corrections(recording, audio, (entry,))
-    path = folder / new.file_name
-    return write(folder, combined(read(path), new) if path.exists() else new), entry
+    return add(folder, new), entry

@@ -6,23 +6,24 @@ people did to different speakers. Fields that this version does not know are kep
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import write_text
 from audiogrid.core.errors import InputError
-from audiogrid.core.text import clean_text
+from audiogrid.core.text import clean_name
 
 SCHEMA = 1
 #: How many characters of the hash are in the name of a file.
 HASH_DIGITS = 12
-#: A longer name is cut.
-LONGEST_NAME = 100
 _FILE_NAME = re.compile(rf"(?P<recording>.+)\.(?P<hash>[0-9a-f]{{{HASH_DIGITS}}})\.json")
 _HASH = re.compile(r"[0-9a-f]{64}")
 # Corrections are typed by a person. What is larger is another kind of file.
@@ -74,11 +75,6 @@ class Corrections:
         return f"{self.recording}.{self.audio[:HASH_DIGITS]}.json"
 
 
-def clean_name(name: str) -> str:
-    """Returns the name of a speaker as every format can hold it: one line, at most ``LONGEST_NAME`` characters."""
-    return " ".join(clean_text(name).split())[:LONGEST_NAME].strip()
-
-
 def _spans(raw: Any) -> tuple[tuple[float, float], ...]:
     """Raises ``ValueError`` for anything but a list of spans in seconds."""
     spans = tuple((float(start), float(end)) for start, end in raw)
@@ -93,7 +89,7 @@ def _speaker(raw: Any) -> SpeakerName:
         raise ValueError("it has no name")
     try:
         at = _spans(raw.get("at"))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{clean_name(raw['name'])!r}: at must list spans [start, end] in seconds") from None
     known = {name: clean_name(str(raw.get(name, ""))) for name in ("name", "was", "when", "by")}
     more = {name: value for name, value in raw.items() if name not in known and name != "at"}
@@ -114,6 +110,9 @@ def parse(text: str) -> Corrections:
     audio, recording = raw.get("audio"), raw.get("recording")
     if not isinstance(audio, str) or not _HASH.fullmatch(audio) or not isinstance(recording, str) or not recording:
         raise InputError('does not say whose corrections it holds: "recording" and "audio" (64 hexadecimal digits)')
+    if recording.startswith(".") or not recording.isprintable() or "/" in recording:
+        # It becomes a part of the file's name.
+        raise InputError('"recording" is not the id of a recording')
     entries = raw.get("speakers", [])
     if not isinstance(entries, list):
         raise InputError('"speakers" must be a list')
@@ -173,8 +172,36 @@ def to_text(corrections: Corrections) -> str:
 def write(folder: Path, corrections: Corrections) -> Path:
     """Write the file of a recording into ``folder``. Returns its path."""
     path = folder / corrections.file_name
-    write_text(path, to_text(corrections))
+    # In a field that is only kept, an escape may stand for half a character, which no file can hold.
+    write_text(path, to_text(corrections).encode(errors="replace").decode())
     return path
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out that add to files in ``folder``, wherever its file system has locks."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def add(folder: Path, new: Corrections) -> Path:
+    """Add entries to the file of their recording in ``folder``. Returns its path.
+
+    Nothing is lost when several processes do so at the same time. Raises ``InputError`` if the file that is there
+    cannot be read, or the folder not be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            path = folder / new.file_name
+            return write(folder, combined(read(path), new) if path.exists() else new)
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror})") from None
 
 
 def list_files(folder: Path) -> dict[str, list[Path]]:

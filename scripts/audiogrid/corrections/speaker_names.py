@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from audiogrid.core.errors import InputError
-from audiogrid.corrections.corrections_file import Corrections, SpeakerName, clean_name, is_same_voice
+from audiogrid.core.text import clean_name
+from audiogrid.corrections.corrections_file import Corrections, SpeakerName, is_same_voice
 from audiogrid.export.voice_lanes import Span, identifying_spans, voices_of
 
 # A voice must talk in this share of a name's spans.

@@ -14,6 +14,7 @@ from typing import Any
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.errors import InputError
 from audiogrid.core.json_values import from_json, to_json
+from audiogrid.core.text import clean_name
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import link_of
 
@@ -98,7 +99,7 @@ def read_linked(path: Path) -> LinkedVoices:
     except ValueError as error:
         raise _unusable(path, str(error)) from error
     for voice in found.voices:
-        voice.name = " ".join(voice.name.split())
+        voice.name = clean_name(voice.name)
     found.following = max([found.following, *(voice.voice + 1 for voice in found.voices)])
     return found
 

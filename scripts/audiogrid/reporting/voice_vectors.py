@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.records.embedded_chunks import embedded_facts
-from audiogrid.records.linked_voices import OWN_FILE, linked_file, read_linked
+from audiogrid.records.linked_voices import OWN_FILE, linked_file, read_history, read_linked
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import VoiceStore
 
@@ -25,18 +25,24 @@ def voice_files(run: RunFolder, store: Path, recordings: Collection[str] = ()) -
 
 
 def linked_vectors(run: RunFolder, speakers: Any, recordings: Collection[str] = (), *, remove: bool = False) -> int:
-    """Returns how many vectors of a run, or of some of its recordings only, lie in its file of linked voices.
+    """Returns how many vectors of a run, or of some of its recordings only, lie in files of linked voices.
 
-    ``speakers``: the key of its configuration. With ``remove`` they are removed; the file goes with the last of them.
+    ``speakers``: the key of its configuration. Besides the file that it names, the run's own and the one that voices
+    were linked with last count: the key may have changed since. With ``remove`` the vectors are removed; a file goes
+    with the last of them. Raises ``InputError`` when a file cannot be read.
     """
-    path = linked_file(speakers, run) or run.root / OWN_FILE
-    known = read_linked(path)
-    found = known.forget(run.root.name, recordings)
-    if remove and found:
-        if known.voices:
-            known.write(path)
-        else:
-            path.unlink()
+    history = read_history(run.link_history).file
+    files = [linked_file(speakers, run), run.root / OWN_FILE, Path(history) if history else None]
+    found = 0
+    for path in {path.resolve(): path for path in files if path is not None}.values():
+        known = read_linked(path)
+        forgotten = known.forget(run.root.name, recordings)
+        found += forgotten
+        if remove and forgotten:
+            if known.voices:
+                known.write(path)
+            else:
+                path.unlink()
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -14,11 +15,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from audiogrid.core.errors import InputError
+from audiogrid.core.text import LONGEST_NAME, clean_name
 from audiogrid.corrections.corrections_file import (
-    LONGEST_NAME,
     Corrections,
     SpeakerName,
-    clean_name,
+    add,
     combined,
     find,
     list_files,
@@ -100,6 +101,7 @@ def test_git_merges_what_two_people_did(tmp_path: Path) -> None:
         ('{"schema": 99}', "later version"),
         ('{"schema": 1, "recording": "talk", "audio": "../../etc"}', "whose corrections"),
         (f'{{"schema": 1, "recording": "talk", "audio": "{HASH}", "speakers": {{}}}}', "must be a list"),
+        (f'{{"schema": 1, "recording": "../../talk", "audio": "{HASH}"}}', "not the id of a recording"),
     ],
 )
 def test_nonsense_is_told_and_not_applied(tmp_path: Path, text: str, said: str) -> None:
@@ -116,6 +118,7 @@ def test_nonsense_is_told_and_not_applied(tmp_path: Path, text: str, said: str) 
 def test_an_entry_that_cannot_be_read_is_told_and_the_others_count(tmp_path: Path) -> None:
     raw = json.loads(to_text(corrections(ANNA)))
     wrong = [{"name": 7}, {"name": "X"}, {"name": "Y", "at": [[3, 1]]}, {"name": "Z", "at": [[0, float("inf")]]}, "W"]
+    wrong += [{"name": "V", "at": [[0, 10**400]]}, {"name": "\ud800"}]
     raw["speakers"] += wrong
     path = tmp_path / f"talk.{HASH[:12]}.json"
     path.write_text(json.dumps(raw))
@@ -158,6 +161,20 @@ def test_of_two_names_of_a_voice_the_later_one_stays() -> None:
     assert combined(corrections(later), corrections(ANNA)).speakers == (later,)
     with pytest.raises(InputError, match="other audio"):
         combined(corrections(ANNA), corrections(ANNA, audio=OTHER))
+
+
+def test_nothing_is_lost_when_several_add_at_the_same_time(tmp_path: Path) -> None:
+    # Threads stand for processes: each opens the folder anew, and such locks belong to what was opened.
+    entries = [replace(ANNA, name=f"Person {number}", at=((float(number), number + 0.5),)) for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        (path,) = set(pool.map(lambda entry: add(tmp_path, corrections(entry)), entries))
+    assert [one.name for one in read(path).speakers] == [entry.name for entry in entries]
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        add(tmp_path / "file", corrections(ANNA))
 
 
 def test_a_changed_file_changes_the_state_of_its_recordings_only(tmp_path: Path) -> None:

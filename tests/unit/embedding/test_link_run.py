@@ -118,7 +118,7 @@ def test_a_shared_file_carries_names_and_forgets_by_run(runs: Runs) -> None:
     default = {"link": str(shared)}
     runs.link("first", "b", default=default)
     known = read_linked(shared)
-    known.voices[1].name = " Anna\nMaria "
+    known.voices[1].name = " Anna\nMaria\0"
     known.write(shared)
     assert runs.link("second", "c", default=default) == {"c": [2, 3]}
     names = {str(voice): name for voice, name in read_linked(shared).names().items()}
@@ -141,6 +141,17 @@ def test_a_shared_file_carries_names_and_forgets_by_run(runs: Runs) -> None:
     assert [(voice.voice, voice.name) for voice in read_linked(shared).voices] == [(2, "Anna Maria"), (3, "")]
     assert linked_vectors(folder, default, remove=True) == 2
     assert not shared.exists()
+
+
+def test_files_that_were_linked_with_before_are_forgotten_too(runs: Runs) -> None:
+    folder = RunFolder(runs.root / "r")
+    shared = runs.root / "people.json"
+    runs.link("r", "b")
+    runs.link("r", "b", default={"link": str(shared)})
+    # Meanwhile the key says that no voices are linked.
+    assert linked_vectors(folder, "auto") == 4
+    assert linked_vectors(folder, "auto", remove=True) == 4
+    assert not shared.exists() and not (folder.root / "voices.json").exists()
 
 
 @pytest.mark.parametrize(
