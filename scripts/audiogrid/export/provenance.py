@@ -44,10 +44,9 @@ def machine_made(document: Mapping[str, Any]) -> str:
     """Returns plain words for readers: the text is machine-made, and what that means."""
     models = model_names(document)
     by = f"Whisper {models}" if models else "a speech recogniser"
-    if document.get("corrections"):
-        checked = "People have corrected parts of it; the rest nobody has checked."
-    else:
-        checked = "Nobody has checked it."
+    checked = "Nobody has checked it."
+    if document.get("names"):
+        checked = "A person has named speakers; nobody has checked the words."
     return (
         f"This text was made by a machine ({by}, run by audiogrid). {checked} "
         "Words may be wrong or missing, and some may never have been said."
@@ -66,7 +65,7 @@ def _local_usage(document: Mapping[str, Any]) -> Iterator[str]:
     gaps = document.get("gaps", [])
     if gaps:
         yield f"[not transcribed] {sum(gap['end'] - gap['start'] for gap in gaps):.1f} s"
-    yield "[review] " + ("corrected in part" if document.get("corrections") else "none")
+    yield "[review] " + ("names of speakers" if document.get("names") else "none")
 
 
 def header_value(text: str) -> str:

@@ -84,13 +84,14 @@ def test_what_is_not_given_is_said_to_be_missing_and_the_recordings_date_stands_
     assert vtt(document(), provenance=False).startswith("WEBVTT\n\n00:00:01.000 --> ")
 
 
-def test_translations_gaps_corrections_and_several_models() -> None:
+def test_translations_gaps_names_and_several_models() -> None:
     translated = {**MADE, "options": {"task": "translate"}}
     found = dict(fields(vtt(document(provenance=translated))))
     assert (found["Type"], found["Language"]) == ("subtitle", "eng")
     gap = {"start": 5.0, "end": 7.5, "chunk": "talk.0001", "reason": "out of memory"}
-    text = vtt(document(gaps=[gap], corrections=[{}]))
-    assert "[not transcribed] 2.5 s" in text and "People have corrected parts of it" in text
+    text = vtt(document(gaps=[gap], names={"Anna": ["Speaker 1"]}))
+    assert "[not transcribed] 2.5 s" in text and "A person has named speakers" in text
+    assert "[review] names of speakers" in text
     channels = [{"model": {"name": name, "hash": 64 * name[0]}} for name in ("base", "small", "base")]
     assert "Whisper base (bbbbbbbbbbbbbbbb), small (ssssssssssssssss)" in vtt(
         document(provenance={"channels": channels})
