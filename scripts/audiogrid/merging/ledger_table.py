@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from audiogrid.core.atomic_files import write_atomically
+from audiogrid.core.errors import InputError
 from audiogrid.core.tsv import escape_cell, unescape_cell
 from audiogrid.records.ledger import LedgerSpan
 from audiogrid.records.run_folder import RunFolder
@@ -51,9 +52,20 @@ def write_part(folder: RunFolder, bundle: str, ledgers: Mapping[str, Sequence[Le
 def write_ledger(folder: RunFolder, bundles: Iterable[str]) -> dict[str, Totals]:
     """Write ``ledger.tsv`` from the parts of bundles, line by line. Returns the sums of its rows, by recording.
 
-    A bundle that an earlier version has merged has no part, so its recordings are not in the table.
+    A bundle that an earlier version has merged has no part, so its recordings are not in the table. Raises
+    ``InputError`` where a part is damaged.
     """
     totals: dict[str, Totals] = {}
+
+    def count(line: bytes, bundle: str) -> None:
+        try:
+            name, start, end, kind, reason, _ = line.decode().rstrip("\n").split("\t")
+            samples = int(end) - int(start)
+        except ValueError:
+            path, report = part_path(folder, bundle), folder.merged / f"{bundle}.json"
+            raise InputError(f"{path} is damaged: delete it and {report}, and run again; nothing is decoded") from None
+        sums = totals.setdefault(unescape_cell(name), {})
+        sums[kind, reason] = sums.get((kind, reason), 0) + samples
 
     def fill(file: BinaryIO) -> None:
         file.write(("\t".join(LEDGER_COLUMNS) + "\n").encode())
@@ -61,9 +73,7 @@ def write_ledger(folder: RunFolder, bundles: Iterable[str]) -> dict[str, Totals]
             with suppress(FileNotFoundError), part_path(folder, bundle).open("rb") as part:
                 for line in part:
                     file.write(line)
-                    name, start, end, kind, reason, _ = line.decode().rstrip("\n").split("\t")
-                    sums = totals.setdefault(unescape_cell(name), {})
-                    sums[kind, reason] = sums.get((kind, reason), 0) + int(end) - int(start)
+                    count(line, bundle)
 
     write_atomically(folder.ledger, fill)
     return totals

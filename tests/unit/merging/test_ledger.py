@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiogrid.core.errors import InputError
 from audiogrid.merging.ledger import joined, make_ledger, unread_ledger
 from audiogrid.merging.ledger_table import LEDGER_COLUMNS, add_totals, write_ledger, write_part
 from audiogrid.merging.stitch import stitch
@@ -252,3 +254,6 @@ def test_the_table_of_a_run_is_its_parts_in_order(tmp_path: Path) -> None:
     ]
     assert totals["a\tb"] == {("speech_with_words", ""): 10, ("no_speech", "silence"): 6}
     assert sum(add_totals(totals.values()).values()) == 23
+    (folder.merged / "b1.ledger.tsv").write_bytes(b"a\t0\t\xff")
+    with pytest.raises(InputError, match=r"b1.ledger.tsv is damaged"):
+        write_ledger(folder, ["b0", "b1"])
