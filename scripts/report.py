@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from audiogrid.core.atomic_files import write_text
 from audiogrid.core.command import run
+from audiogrid.core.errors import AudiogridError
 from audiogrid.core.log import open_log
 from audiogrid.corrections.corrections_file import list_files
 from audiogrid.embedding.link_run import link_run
@@ -67,6 +69,15 @@ def gather(
     return found
 
 
+def _link(folder: RunFolder, plan: Plan, store: VoiceStore, settings: MergeSettings, log: logging.Logger) -> None:
+    """Link the voices that the failed run has found. Where that fails, too, everything else is still reported."""
+    try:
+        link_run(folder, plan, store, settings.speakers, allow_gaps=settings.allow_gaps)
+    except AudiogridError as error:
+        log.warning("%s", error)
+        print(f"warning: {error}", file=sys.stderr)
+
+
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-dir", type=Path, required=True, help="results/<run>")
@@ -85,13 +96,13 @@ def main(argv: list[str]) -> None:
     folder = RunFolder(arguments.run_dir)
     # A run may fail before planning; the page then says so.
     plan = None if arguments.partial and not folder.plan.is_file() else Plan.read(folder.plan)
-    open_log(arguments.log)
+    log = open_log(arguments.log)
     bundles: list[MergedBundle] = []
     if plan is not None:
         settings = MergeSettings(**arguments.settings)
         store = Store(arguments.store, folder.own_store)
         if arguments.partial and link_of(settings.speakers):
-            link_run(folder, plan, VoiceStore(store.root, store.own), settings.speakers, allow_gaps=settings.allow_gaps)
+            _link(folder, plan, VoiceStore(store.root, store.own), settings, log)
         corrections = Path(arguments.corrections) if arguments.corrections else None
         bundles = gather(folder, plan, store, settings, corrections, partial=arguments.partial)
         write_failures(folder.failed, [failure for merged in bundles for failure in merged.failures])

@@ -241,7 +241,7 @@ def merge_bundle(
             )
         except MissingChunkError as error:
             merged.failures.append(Failure(name, recording.path, error.chunk, error.cause))
-            ledgers[name] = undelivered_ledger(results.chunks, results.lookup)
+            ledgers[name] = undelivered_ledger(results.chunks, results.lookup, recording.duration)
             continue
         except (StitchError, InputError) as error:
             merged.failures.append(Failure(name, recording.path, "", str(error)))
@@ -345,6 +345,5 @@ def require_all_chunks(merged: MergedBundle, folder: RunFolder, plan: Plan) -> N
         remove_shard_reports(folder, plan, merged.bundle)
         names = ", ".join(f"{failure.chunk} ({failure.cause})" for failure in lost[:5])
         raise RetryableError(
-            f"bundle {merged.bundle}: no valid result in the store for {names}; "
-            "run the same command again to decode what is missing"
+            f"bundle {merged.bundle}: no valid result for {names}; run the same command again to make what is missing"
         )

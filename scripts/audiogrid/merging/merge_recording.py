@@ -18,9 +18,16 @@ from audiogrid.export.formats import file_name, render_all
 from audiogrid.export.media_links import media_url
 from audiogrid.merging.document import build_document, speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
-from audiogrid.merging.ledger import make_ledger
-from audiogrid.merging.speakers import NO_VOICES, SpeakerSource, add_speakers, missing_voices, track_speakers
-from audiogrid.merging.stitch import UNKNOWN_REASON, check_track, stitch
+from audiogrid.merging.ledger import make_ledger, unread_ledger
+from audiogrid.merging.speakers import (
+    NO_VOICES,
+    SpeakerSource,
+    UnlinkedError,
+    add_speakers,
+    missing_voices,
+    track_speakers,
+)
+from audiogrid.merging.stitch import UNKNOWN_REASON, StitchError, check_track, stitch
 from audiogrid.merging.summary_table import summary_row
 from audiogrid.merging.track_text import TrackText
 from audiogrid.merging.transcript_writer import TranscriptWriter, is_edited_copy
@@ -126,7 +133,8 @@ def merge_recording(
     ``speakers``: where the speakers come from, if any are asked for; the recording then also has an RTTM file.
     ``corrections``: what a person changed in it; what of that does not fit is noted.
 
-    Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false (nothing is written then),
+    Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false, or where its voices should be
+    linked with those of other recordings and are not (nothing is written then),
     ``InputError`` when a file with turns cannot be used, ``StitchError`` when chunks do not cover the recording.
     """
     tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
@@ -138,7 +146,10 @@ def merge_recording(
         if missing is not None:
             raise MissingChunkError(missing, NO_VOICES)
         labels = {speaker_name(track.channel, speaker_label): track for track in tracks}
-        found = {label: track_speakers(track, speakers, facts, label) for label, track in labels.items()}
+        try:
+            found = {label: track_speakers(track, speakers, facts, label) for label, track in labels.items()}
+        except UnlinkedError as error:
+            raise MissingChunkError(tracks[0].pieces[0][0].chunk, str(error)) from None
         document = add_speakers(document, found, speakers)
         formats = list(dict.fromkeys([*formats, "rttm"]))
     document, unfit = apply_names(document, corrections.corrections)
@@ -160,6 +171,9 @@ def merge_recording(
     return MergedRecording(files, summary_row(facts, document), gaps, worst_passages(document), ledger)
 
 
-def undelivered_ledger(chunks: Sequence[Chunk], lookup: Lookup) -> list[LedgerSpan]:
-    """Returns the ledger of a recording that has no transcript although it was cut."""
-    return make_ledger(_tracks(chunks, lookup, {}, True, {}), is_delivered=False)
+def undelivered_ledger(chunks: Sequence[Chunk], lookup: Lookup, samples: int) -> list[LedgerSpan]:
+    """Returns the ledger of a recording that has no transcript although it was cut. ``samples``: as planned."""
+    try:
+        return make_ledger(_tracks(chunks, lookup, {}, True, {}), is_delivered=False)
+    except StitchError:
+        return unread_ledger(samples, was_read=True)

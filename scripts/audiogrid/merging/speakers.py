@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -27,10 +27,12 @@ from audiogrid.records.voices import ChunkVoices
 
 #: What speakers without a name are called, from 1.
 SPEAKER_LABEL = "Speaker {}"
-#: The output of the stage ``link``, in the folder of a run.
-LINKED_FILE = "linked.json"
 #: Why a chunk is missing that was decoded.
 NO_VOICES = "its voices are not in the store"
+
+
+class UnlinkedError(InputError):
+    """The voices of a recording are not linked, or have changed since: the stage ``link`` has to work on it again."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def speaker_source(
     """Where the speakers of a recording come from; ``None`` where none are asked for.
 
     ``voices``: results of the stage ``embed``. ``default``: the key ``speakers`` of the configuration; ``None`` where
-    no recording of the run is asked to have any. Raises ``InputError`` when its voices should be linked and are not.
+    no recording of the run is asked to have any.
     """
     if default is None:
         return None
@@ -90,9 +92,7 @@ def speaker_source(
 
     if linking is None or rttm:
         return SpeakerSource(count or SpeakerCount(), lookup, CAMPPLUS.identity, rttm)
-    links = linking.links.get(recording.recording)
-    if links is None:
-        raise InputError("its voices are not linked with those of the other recordings yet: run the same command again")
+    links = linking.links.get(recording.recording, {})
     return SpeakerSource(count or SpeakerCount(), lookup, CAMPPLUS.identity, links=links, names=linking.names)
 
 
@@ -123,7 +123,8 @@ def track_speakers(
 ) -> TrackSpeakers:
     """The speakers of one track. ``channel``: its label where channels are split.
 
-    Raises ``InputError`` when the file with turns cannot be used.
+    Raises ``InputError`` when the file with turns cannot be used, ``UnlinkedError`` when its voices should be linked
+    and are not.
     """
     if source.rttm:
         given = read_rttm(Path(source.rttm), recording["recording"], track.samples, Path(recording["path"]).stem)
@@ -150,7 +151,7 @@ def track_speakers(
     number = track.pieces[0][0].channel
     ids = source.links.get("" if number is None else str(number), [])
     if len(ids) != count:
-        raise InputError(f"{count} voice(s) are heard but {len(ids)} are linked: delete {LINKED_FILE} and run again")
+        raise UnlinkedError(f"{count} voice(s) are heard in it, but {len(ids)} are linked with other recordings")
     return _one_per_name(TrackSpeakers(found.turns, labels(ids, source.names, SPEAKER_LABEL), nearest, unknown, notes))
 
 
@@ -227,6 +228,21 @@ def _voices(segments: Sequence[Mapping[str, Any]], speakers: TrackSpeakers) -> I
         yield {"speaker": name, "seconds": seconds, "turns": len(turns), "words": words, **nearest}
 
 
+def _one_each(voices: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns one entry per name: a linked voice, or one that a person has named, may be in several channels."""
+    found: dict[str, dict[str, Any]] = {}
+    for voice in voices:
+        before = found.get(voice["speaker"])
+        if before is None:
+            found[voice["speaker"]] = voice
+            continue
+        # Words are counted by name already.
+        before.pop("nearest", None)
+        before["seconds"] = round(before["seconds"] + voice["seconds"], 3)
+        before["turns"] += voice["turns"]
+    return list(found.values())
+
+
 def overlap_samples(turns: Sequence[Turn]) -> int:
     """Samples in which at least two turns run."""
     edges = sorted([(turn.start, 1) for turn in turns] + [(turn.end, -1) for turn in turns])
@@ -263,7 +279,7 @@ def add_speakers(
         **document,
         "notes": list(dict.fromkeys([*document["notes"], *notes])),
         "segments": segments,
-        "speakers": [voice for speakers in own for voice in _voices(segments, speakers)],
+        "speakers": _one_each(voice for speakers in own for voice in _voices(segments, speakers)),
         "turns": turns,
         "quality": {**document["quality"], "overlap_seconds": to_seconds(overlap)},
         "provenance": {**document["provenance"], "speakers": made},

@@ -16,12 +16,15 @@ from audiogrid.core.json_values import to_json
 from audiogrid.embedding.chunk_voices import EmbeddingOptions
 from audiogrid.embedding.embedders import CAMPPLUS, voices_key
 from audiogrid.embedding.link_run import link_run
+from audiogrid.export.cues import CueOptions
+from audiogrid.merging.merge_recording import MissingChunkError, merge_recording
 from audiogrid.merging.speakers import read_linking, speaker_source, track_speakers
 from audiogrid.merging.stitch import StitchedTrack
 from audiogrid.merging.track_text import TrackText
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.linked_voices import read_linked
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
+from audiogrid.records.results import empty_result
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import link_of
 from audiogrid.records.store import VoiceStore
@@ -186,8 +189,27 @@ def test_vectors_of_other_networks_are_not_compared(runs: Runs) -> None:
 def test_a_recording_that_is_not_linked_has_no_transcript(runs: Runs) -> None:
     runs.link("r", "b")
     linking = read_linking(RunFolder(runs.root / "r"), LINK, {})
-    with pytest.raises(InputError, match="not linked"):
-        speaker_source(runs.plan("c").recordings[0], runs.store, LINK, linking)
+    source = speaker_source(runs.plan("c").recordings[0], runs.store, LINK, linking)
+    assert source is not None
+    chunk = runs.chunks["c"]
+    result = ("key", empty_result(chunk.end, "en"))
+    facts = {"recording": "c", "path": "c.wav"}
+    folder = runs.root / "r" / "transcripts"
+    # As a chunk without a result, so that the next run works on it again.
+    with pytest.raises(MissingChunkError, match="0 are linked"):
+        merge_recording(
+            facts,
+            [chunk],
+            lambda _: result,
+            {},
+            allow_gaps=True,
+            formats=["json"],
+            subtitles=CueOptions(),
+            folder=folder,
+            provenance={},
+            speakers=source,
+        )
+    assert not folder.exists()
     assert read_linking(RunFolder(runs.root / "r"), "auto", {}) is None
 
 

@@ -58,7 +58,14 @@ def turn(start: float, end: float, speaker: int) -> Turn:
     return Turn(round(start * SECOND), round(end * SECOND), speaker)
 
 
+ANNA = TrackSpeakers([turn(0, 2, 0)], ["Anna"])
 TWO = TrackSpeakers([turn(0, 2, 0), turn(2, 6, 1), turn(5.5, 7, 0)], ["Speaker 1", "Speaker 2"], [0.1, 0.1])
+
+
+def test_a_person_in_two_channels_is_one_speaker() -> None:
+    said = [segment(start, "Hello", "there.", speaker=f"Channel {start + 1}") for start in (0, 1)]
+    found = add_speakers(document(*said, mode="split"), {"Channel 1": ANNA, "Channel 2": ANNA}, SOURCE)
+    assert found["speakers"] == [{"speaker": "Anna", "seconds": 4.0, "turns": 2, "words": 4}]
 
 
 def test_segments_begin_anew_at_a_change_and_nothing_is_lost() -> None:
