@@ -6,11 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from audiogrid.comparing.condition_recordings import ConditionOutput
 from audiogrid.comparing.variant_plans import plan_variants
-from audiogrid.core.atomic_files import read_json
 from audiogrid.core.command import run
+from audiogrid.core.json_values import read_document
 from audiogrid.core.log import open_log
 from audiogrid.core.timebase import clock
 from audiogrid.records.identified_languages import read_identified
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--log", type=Path)
     arguments = parser.parse_args(argv)
     log = open_log(arguments.log)
-    recordings = read_json(arguments.sample)["recordings"]
+    recordings = read_document(dict[str, Any], arguments.sample)["recordings"]
     recordings += [item for path in arguments.conditions for item in ConditionOutput.read(path).recordings]
     model_dirs = {name: [Path(folder) for folder in folders] for name, folders in arguments.models.items()}
     identified = {name: one for path in arguments.languages for name, one in read_identified(path).items()}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from audiogrid.config.sampling import choose_sample, parse_sample
-from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.atomic_files import write_json
 from audiogrid.core.command import run
 from audiogrid.core.errors import InputError
+from audiogrid.core.json_values import read_document
 from audiogrid.core.log import open_log
 from audiogrid.core.timebase import clock
 from audiogrid.scoring.normalising import require_packages
@@ -28,7 +30,7 @@ def main(argv: list[str]) -> None:
     log = open_log(arguments.log)
     # Better now than after everything is decoded.
     require_packages()
-    recordings = read_json(arguments.probe)["recordings"]
+    recordings = read_document(dict[str, Any], arguments.probe)["recordings"]
     if not recordings:
         raise InputError("there is no recording to compare anything on: see rejected.tsv for what was left out")
     for item in recordings:

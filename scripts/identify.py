@@ -8,11 +8,12 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from audiogrid.config.routes import Route, unknown_languages
-from audiogrid.core.atomic_files import read_json
 from audiogrid.core.command import run
 from audiogrid.core.errors import InputError
+from audiogrid.core.json_values import read_document
 from audiogrid.core.log import open_log
 from audiogrid.hardware.cores import divide, usable_cores, usable_memory
 from audiogrid.models.languages import known_languages
@@ -56,7 +57,7 @@ def main(argv: list[str]) -> None:
         arguments.multilingual_share,
         arguments.encoder,
     )
-    probed = probed_recordings(read_json(arguments.probe), 5)
+    probed = probed_recordings(read_document(dict[str, Any], arguments.probe), 5)
     wanted = unknown_languages(probed, [Route(**route) for route in arguments.routes], always=arguments.all == "yes")
     cores = min(arguments.cores or usable_cores(), usable_cores())
     division = divide(cores, (arguments.model_dir / "model.bin").stat().st_size, usable_memory())

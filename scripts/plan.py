@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.atomic_files import write_json
 from audiogrid.core.command import run
 from audiogrid.core.json_values import to_json
 from audiogrid.core.log import open_log
@@ -25,8 +25,7 @@ from audiogrid.planning.prompt_remarks import add_prompt_remarks
 from audiogrid.planning.store_preview import preview_store
 from audiogrid.planning.throughput import embedding_speed, expected_speed
 from audiogrid.planning.voices_preview import VoicesPreview, preview_voices
-from audiogrid.probing.probe import write_rejected
-from audiogrid.probing.recording_source import Rejection
+from audiogrid.probing.probe import ProbeReport, write_rejected
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.identified_languages import read_identified
 from audiogrid.records.plan import Plan
@@ -89,9 +88,9 @@ def main(argv: list[str]) -> None:
     log = open_log(arguments.log)
     wanted = arguments.settings
     settings = make_settings(wanted, arguments.model_dir)
-    probed = read_json(folder.probe)
+    probed = ProbeReport.read(folder.probe)
     routed = settle_recordings(
-        probed_recordings(probed, settings.chunk_minutes),
+        probed_recordings(probed.entries, settings.chunk_minutes),
         settings,
         wanted,
         {name: one for path in arguments.languages for name, one in read_identified(path).items()},
@@ -99,7 +98,7 @@ def main(argv: list[str]) -> None:
     )
     recordings, shortened = add_prompt_remarks(routed.recordings, settings, arguments.model_dir)
     warnings = [*routed.warnings, *shortened]
-    rejected = [*(Rejection(**item) for item in probed["rejected"]), *routed.refused]
+    rejected = [*probed.rejected, *routed.refused]
     if arguments.rejected:
         write_rejected(arguments.rejected, rejected)
     for rejection in routed.refused:

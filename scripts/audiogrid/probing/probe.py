@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import write_json, write_text
-from audiogrid.core.json_values import to_json
+from audiogrid.core.json_values import read_document, to_json
 from audiogrid.core.tsv import write_table
 from audiogrid.media.audio_tracks import AUTO, TrackWish
 from audiogrid.probing.isolation import FileOutcome, ProbeTask, run_isolated
@@ -66,6 +66,16 @@ class ProbeReport:
                 "rejected": to_json(self.rejected),
             },
         )
+
+    @classmethod
+    def read(cls, path: Path) -> ProbeReport:
+        """Returns the report in a file. Raises ``OSError``, and ``DocumentError`` where it is not one."""
+        return read_document(cls, path)
+
+    @property
+    def entries(self) -> dict[str, Any]:
+        """Returns the accepted recordings as ``probe.json`` has them."""
+        return {"recordings": to_json(self.recordings)}
 
 
 def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:

@@ -63,7 +63,7 @@ def inspect(state: str, job: str, row: Mapping[str, str], settings: Mapping[str,
     if probed.rejected:
         raise InputError(probed.rejected[0].reason)
     ProbeReport(probed.recordings, []).write(folder.run.probe)
-    (found,) = probed_recordings({"recordings": [vars(one) for one in probed.recordings]}, settings["chunk_minutes"])
+    (found,) = probed_recordings(probed.entries, settings["chunk_minutes"])
     wants = bool(given_turns(found)) or speakers_of(found, settings.get("speakers", "none")) is not None
     return Inspected(found.recording, to_seconds(found.duration), to_seconds(found.audio), wants)
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import AudiogridError, InputError
 from audiogrid.core.json_values import from_json
 from audiogrid.hardware.cores import usable_memory
@@ -194,11 +193,12 @@ def _make_plan(recipe: Recipe, folder: JobFolder) -> Plan:
     from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
     from audiogrid.planning.plan_settings import make_settings, settle_recordings
     from audiogrid.planning.prompt_remarks import add_prompt_remarks
+    from audiogrid.probing.probe import ProbeReport
 
     wanted = json.loads(recipe.plan)
     model_dirs = [Path(one) for one in recipe.model_dirs]
     settings = make_settings(wanted, model_dirs)
-    probed = probed_recordings(read_json(folder.run.probe), settings.chunk_minutes)
+    probed = probed_recordings(ProbeReport.read(folder.run.probe).entries, settings.chunk_minutes)
     routed = settle_recordings(
         probed,
         settings,

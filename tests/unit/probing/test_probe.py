@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 import bad_media
+from audiogrid.core.errors import InputError
 from audiogrid.probing import isolation
 from audiogrid.probing.isolation import FileOutcome, run_isolated
 from audiogrid.probing.list_recordings import list_sources
-from audiogrid.probing.probe import known_ids, probe, write_rejected
+from audiogrid.probing.probe import ProbeReport, known_ids, probe, write_rejected
 from audiogrid.probing.recording_source import Rejection
 from bad_media import HOSTILE_NAMES, RATE, encode_tracks, tone, write_wav
 from places import SCRIPTS
@@ -94,6 +95,17 @@ def test_whatever_goes_wrong_with_a_file_is_a_reason(tmp_path: Path, monkeypatch
         monkeypatch.setattr("audiogrid.probing.media_facts.probe_media", fail)
         reason = isolation.probe_file(path).reason or ""
         assert words in reason and "\n" not in reason
+
+
+def test_a_damaged_report_is_a_sentence_and_new_fields_are_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "probe.json"
+    ProbeReport([], [Rejection("a", "a.wav", "empty")]).write(path)
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps({**whole, "later": 1, "rejected": [{**whole["rejected"][0], "later": 1}]}))
+    assert ProbeReport.read(path).rejected == [Rejection("a", "a.wav", "empty")]
+    path.write_text(json.dumps({**whole, "recordings": [{"recording": "a"}]}))
+    with pytest.raises(InputError, match=r"probe.json cannot be read"):
+        ProbeReport.read(path)
 
 
 def test_report_keeps_the_order_and_the_settings(tmp_path: Path) -> None:
