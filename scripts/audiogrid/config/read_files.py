@@ -26,7 +26,7 @@ def read_configuration(files: Sequence[Path], values: Sequence[str]) -> dict[str
         except OSError as error:
             raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from None
         except (yaml.YAMLError, ValueError) as error:
-            raise InputError(f"{path} is no YAML ({' '.join(str(error).split())}): correct it") from None
+            raise InputError(f"{path} is not YAML ({' '.join(str(error).split())}): correct it") from None
         if not isinstance(found, dict):
             raise InputError(f"{path} holds no keys: write KEY: VALUE")
         merged = merged_mappings(merged, found)
@@ -37,6 +37,6 @@ def read_configuration(files: Sequence[Path], values: Sequence[str]) -> dict[str
         try:
             merged = merged_mappings(merged, {key: yaml.safe_load(text)})
         except yaml.YAMLError:
-            raise InputError(f"--config {value}: the value is no YAML: quote it") from None
+            raise InputError(f"--config {value}: the value is not YAML: quote it") from None
     resolved = resolve(as_written(merged, files, values))
     return with_variant(resolved, resolved["variant"])

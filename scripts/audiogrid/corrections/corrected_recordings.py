@@ -72,7 +72,7 @@ def judge(path: Path, recordings: Recordings) -> FileVerdict:
     except InputError as error:
         return FileVerdict(path, "wrong", str(error).removeprefix(f"{path} "))
     if path.name != corrections.file_name:
-        return FileVerdict(path, "wrong", f"its contents belong into {corrections.file_name}")
+        return FileVerdict(path, "wrong", f"its contents belong in {corrections.file_name}")
     if corrections.mistakes:
         return FileVerdict(path, "wrong", "; ".join(corrections.mistakes))
     named = recordings.named(corrections.recording)

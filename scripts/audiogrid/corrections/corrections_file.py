@@ -102,7 +102,7 @@ def parse(text: str) -> Corrections:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
         hint = "; it holds an unresolved merge of git" if re.search(r"^(<{7}|>{7})", text, re.MULTILINE) else ""
-        raise InputError(f"is no JSON ({error}){hint}") from None
+        raise InputError(f"is not JSON ({error}){hint}") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
         raise InputError('holds no corrections: "schema" is missing')
     if raw["schema"] > SCHEMA:

@@ -39,7 +39,8 @@ SUMMARY_COLUMNS = {
     "model": "the model, or the models of its channels",
     "variant": "the variant of a rollout that it was decoded with",
     "note": "what is odd about the file or a chunk",
-    "left_out": "what the transcript lacks or could not heed: unreadable audio, gaps, hotwords that do not fit",
+    "left_out": "what the transcript lacks or could not heed: unreadable audio, gaps, hotwords or corrections that do "
+    "not fit",
 }
 
 

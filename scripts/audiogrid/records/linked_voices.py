@@ -106,7 +106,7 @@ def read_linked(path: Path) -> LinkedVoices:
 
 def _unusable(path: Path, why: str) -> InputError:
     return InputError(
-        f"{path} is no file of linked voices ({why}): mend it, or delete it; voices without a file get new entries"
+        f"{path} is not a file of linked voices ({why}): mend it, or delete it; voices without a file get new entries"
     )
 
 

@@ -84,7 +84,7 @@ def checked_url(url: str) -> str:
     except ValueError:
         host, port = None, None
     if not host or parts.scheme.lower() not in ("http", "https") or any(ord(char) < 33 for char in url):
-        raise InputError("this is no web address: write https://host/path")
+        raise InputError("this is not a web address: write https://host/path")
     if port == 0:
         raise InputError("this address has no valid port: write https://host/path")
     return parts._replace(fragment="").geturl()

@@ -57,7 +57,7 @@ class Tokens:
     def add(self, name: str) -> str:
         """Make a token. Returns it; it is nowhere else. Raises ``InputError`` for a bad name or one that is taken."""
         if not _NAMES.fullmatch(name) or name == NOBODY:
-            raise InputError(f"{name!r} is no name of a token: use letters, digits, dots and dashes")
+            raise InputError(f"{name!r} is not a name for a token: use letters, digits, dots and dashes")
         entries = self._entries()
         if name in entries:
             raise InputError(f"there is a token {name!r} already: remove it first, or choose another name")

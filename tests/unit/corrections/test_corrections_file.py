@@ -93,10 +93,10 @@ def test_git_merges_what_two_people_did(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is no JSON"),
-        ("{", "is no JSON"),
+        ("", "is not JSON"),
+        ("{", "is not JSON"),
         ("<<<<<<< HEAD\n{}\n>>>>>>> other\n", "unresolved merge"),
-        ("[" * 100_000, "is no JSON"),
+        ("[" * 100_000, "is not JSON"),
         ("[]", "holds no corrections"),
         ('{"schema": 99}', "later version"),
         ('{"schema": 1, "recording": "talk", "audio": "../../etc"}', "whose corrections"),

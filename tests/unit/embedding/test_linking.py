@@ -95,5 +95,5 @@ def test_a_file_of_voices_can_be_read_and_forgotten(tmp_path: Path) -> None:
 )
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "voices.json").write_text(text)
-    with pytest.raises(InputError, match=r"voices.json is no file of linked voices .*: mend it, or delete it"):
+    with pytest.raises(InputError, match=r"voices.json is not a file of linked voices .*: mend it, or delete it"):
         read_linked(tmp_path / "voices.json")

@@ -54,7 +54,7 @@ class TestAddresses:
     @pytest.mark.parametrize("host", "localhost 127.1 2130706433 0x7f.1 [::1] 127.0.0.1.".split())
     def test_every_spelling_of_this_machine_is_refused(self, host: str) -> None:
         with (
-            pytest.raises((InputError, RetryableError), match=r"private network|not known|no web address"),
+            pytest.raises((InputError, RetryableError), match=r"private network|not known|not a web address"),
             addresses.request("GET", f"http://{host}:9/x", allow_private=False),
         ):
             pass

@@ -69,7 +69,7 @@ def content_length(request: Request) -> int:
     """Returns the announced size of a body; 0 where none is announced. Raises ``Refused``."""
     given = request.headers.get("content-length", "0")
     if not given.isdigit():
-        raise Refused(400, "Content-Length is no number", code="bad_request")
+        raise Refused(400, "Content-Length is not a number", code="bad_request")
     return int(given)
 
 

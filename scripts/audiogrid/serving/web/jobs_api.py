@@ -91,7 +91,7 @@ class _JobEndpoints:
             given = json.loads(body)
             fields = [(str(name), str(value)) for name, value in given.items()]
         except (ValueError, AttributeError, RecursionError):
-            raise Refused(400, "the body is no JSON object", code="bad_request") from None
+            raise Refused(400, "the body is not a JSON object", code="bad_request") from None
         return Form(fields)
 
     async def _accept(self, job: str, owner: str, form: Form, wish: Wish, folder: JobFolder) -> JobRecord:
@@ -117,7 +117,7 @@ class _JobEndpoints:
             if column == "path" or column in _FILE_COLUMNS:
                 raise Refused(422, f"{column} names a file: send the file itself as a part of this name", column)
             if not _COLUMN.fullmatch(column):
-                raise Refused(422, f"{name[:80]!r} is no name of a column", "column")
+                raise Refused(422, f"{name[:80]!r} is not the name of a column", "column")
             row[column] = value
         for name, file in form.files.items():
             if name in _FILE_COLUMNS:
