@@ -61,7 +61,7 @@ def forget(folder: RunFolder, options: argparse.Namespace) -> None:
     Raises ``InputError`` while a run is going on, or where there are none.
     """
     if is_locked(Path.cwd()):
-        raise InputError("a run is going on here, or was killed: wait for its end, or finish it, before you forget")
+        raise InputError("a run is going on here, or was killed: wait for its end, or finish it, first")
     files = voice_files(folder, run_store(folder), options.recording)
     speakers = recorded_setting(folder, "speakers")
     linked = linked_vectors(folder, speakers, options.recording)

@@ -69,7 +69,7 @@ def match_names(entries: Iterable[SpeakerName], voices: Mapping[str, Sequence[Sp
     for entry in entries:
         label = _best(entry, voices)
         if label is None:
-            unfit.append(f"the name {entry.name!r}, of what was {entry.was}, fits no speaker of this transcript")
+            unfit.append(f"the name {entry.name!r} (of {entry.was}) fits no speaker of this transcript")
         else:
             claims.setdefault(label, []).append(entry)
     names = {}
