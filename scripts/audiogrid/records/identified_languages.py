@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiogrid.core.atomic_files import read_json, write_json
-from audiogrid.core.json_values import from_json, to_json
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.json_values import read_document, to_json
 
 SCHEMA = 1
 # Languages that are recorded with their probabilities.
@@ -101,11 +101,18 @@ def unknown(problem: str) -> Identified:
     return Identified("", 0.0, {}, [], problem=problem)
 
 
+@dataclass(frozen=True)
+class _Identified:
+    """What is read of ``languages.json``."""
+
+    recordings: dict[str, Identified]
+
+
 def write_identified(path: Path, found: Mapping[str, Identified], made: Mapping[str, Any]) -> None:
     """Write ``languages.json``; ``made``: the model and the settings."""
     write_json(path, {"schema": SCHEMA, **made, "recordings": to_json(dict(found))}, indent=1)
 
 
 def read_identified(path: Path) -> dict[str, Identified]:
-    """What ``write_identified`` wrote, by recording."""
-    return from_json(dict[str, Identified], read_json(path)["recordings"])
+    """Returns what ``write_identified`` wrote, by recording. Raises as ``read_document`` does."""
+    return read_document(_Identified, path).recordings

@@ -6,6 +6,7 @@ Which recording has which voice also stands in ``linked.json`` of the run, witho
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,9 @@ def read_linked(path: Path) -> LinkedVoices:
         raise _unusable(path, "it has no field schema that is 1")
     try:
         found = from_json(LinkedVoices, raw)
+        sizes = {len(base64.b64decode(one.vector, validate=True)) for voice in found.voices for one in voice.heard}
+        if len(sizes) > 1 or any(size % 2 for size in sizes):
+            raise ValueError("a vector is not whole")
     except ValueError as error:
         raise _unusable(path, str(error)) from error
     for voice in found.voices:
@@ -106,7 +110,7 @@ def read_linked(path: Path) -> LinkedVoices:
 
 def _unusable(path: Path, why: str) -> InputError:
     return InputError(
-        f"{path} is not a file of linked voices ({why}): mend it, or delete it; voices without a file get new entries"
+        f"{path} is not a file of linked voices ({why}): mend it, or delete it (the next run makes one, without names)"
     )
 
 

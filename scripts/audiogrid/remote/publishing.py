@@ -9,6 +9,7 @@ import hashlib
 import mimetypes
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,9 @@ def is_published(root: Path, to: Address) -> bool:
 
 def publish(root: Path, to: Address) -> Published:
     """Upload what ``to`` does not hold; never raises for a file that cannot be, which ``failed`` then names."""
-    before = from_json(dict[str, Uploaded], _manifest(root, to).get("files", {}))
+    before: dict[str, Uploaded] = {}
+    with suppress(ValueError):
+        before = from_json(dict[str, Uploaded], _manifest(root, to).get("files", {}))
     there: dict[str, str] | None
     try:
         there = {key: facts.tag for key, facts in service(to.scheme).list(to)}

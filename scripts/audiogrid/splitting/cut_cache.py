@@ -7,6 +7,7 @@ decoded again, but ``snakemake plan`` counts fewer finished chunks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -70,5 +71,6 @@ def read_cuts(results: Path, recordings: Sequence[CutRecording]) -> Mapping[CutI
     found: dict[CutIdentity, list[Chunk]] = {}
     for file, chunks in _entries(results):
         if file in wanted and file not in found:
-            found[file] = from_json(list[Chunk], chunks)
+            with suppress(ValueError):
+                found[file] = from_json(list[Chunk], chunks)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -89,9 +90,19 @@ def test_a_file_of_voices_can_be_read_and_forgotten(tmp_path: Path) -> None:
     assert (known.forget("q"), known.voices, known.following) == (1, [], 3)
 
 
+HEARD = {"run": "r", "recording": "a", "channel": None, "number": 0, "seconds": 1, "state": "s", "vector": "AAA"}
+CUT_VECTOR = {"schema": 1, "voices": [{"voice": 1, "heard": [HEARD]}]}
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"schema": 1, "networks": "", "following": 1, "voices": [{"voice": "x"}]}'],
+    [
+        json.dumps(CUT_VECTOR),
+        "",
+        "[]",
+        "{}",
+        '{"schema": 1, "networks": "", "following": 1, "voices": [{"voice": "x"}]}',
+    ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "voices.json").write_text(text)
