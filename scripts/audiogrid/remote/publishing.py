@@ -95,9 +95,18 @@ def result_files(root: Path) -> Iterator[tuple[str, Path]]:
         if path.is_file() and (written is None or path.relative_to(transcripts).as_posix() in written)
     )
     found += sorted(path for path in root.glob("*") if path.is_file() and path.suffix in _SUFFIXES)
+    linked = _linked(root)
     for path in found:
-        if not path.name.startswith(".") and not path.is_symlink():
+        if not path.name.startswith(".") and not path.is_symlink() and path.resolve() != linked:
             yield path.relative_to(root).as_posix(), path
+
+
+def _linked(root: Path) -> Path | None:
+    """Returns the run's file of linked voices (``LinkHistory``), which may lie anywhere; ``None`` without one."""
+    try:
+        return Path(read_json(root / ".state" / "linked.json")["file"]).resolve()
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _written(root: Path) -> set[str] | None:

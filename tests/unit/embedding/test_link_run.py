@@ -217,3 +217,7 @@ def test_nothing_of_it_is_published(runs: Runs) -> None:
     runs.link("r", "b")
     assert (runs.root / "r" / "voices.json").is_file()
     assert list(result_files(runs.root / "r")) == []
+    among_transcripts = runs.root / "r" / "transcripts" / "people.json"
+    runs.link("r", "b", default={"link": str(among_transcripts)})
+    assert among_transcripts.is_file()
+    assert list(result_files(runs.root / "r")) == []
