@@ -14,6 +14,9 @@ from audiogrid.core.atomic_files import write_new_bytes
 from audiogrid.core.errors import AudiogridError
 from audiogrid.serving.addresses import request
 
+# The answer to a callback has to come within this time.
+_ANSWER_SECONDS = 30.0
+
 #: Seconds after which a callback that failed is tried again; then it is given up.
 PAUSES = (1, 5, 30, 120, 600, 3600, 4 * 3600)
 SIGNATURE = "X-Audiogrid-Signature"
@@ -44,7 +47,15 @@ def send(url: str, payload: dict[str, Any], key: str, *, allow_private: bool) ->
     body = json.dumps(payload, ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", SIGNATURE: signature(key, body, int(time.time()))}
     try:
-        with request("POST", url, allow_private=allow_private, body=body, headers=headers, redirects=0) as answer:
+        with request(
+            "POST",
+            url,
+            allow_private=allow_private,
+            body=body,
+            headers=headers,
+            redirects=0,
+            seconds=_ANSWER_SECONDS,
+        ) as answer:
             return "" if 200 <= answer.status < 300 else f"it answered {answer.status}"
     except AudiogridError as error:
         return str(error)
