@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
+import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 
+LOG = logging.getLogger("audiogrid.serving")
 NAME = "server.json"
 _BEAT_SECONDS = 5.0
 # A lease of another host counts as abandoned after this time.
@@ -33,15 +37,17 @@ class Lease:
         self._file = (state / "server.lock").open("a+b")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_locked = True
         except BlockingIOError:
             self._file.close()
             raise InputError(self._taken(_read(self._path))) from None
         except OSError:
             # A network file system without locks: the heartbeat alone decides.
-            pass
+            is_locked = False
         held = _read(self._path)
         age = (now or time.time()) - float(held.get("beat", 0.0))
-        if held and held.get("host") != socket.gethostname() and age < _ABANDONED_SECONDS:
+        is_elsewhere = held.get("host") != socket.gethostname()
+        if held and age < _ABANDONED_SECONDS and (is_elsewhere or (not is_locked and _lives(held.get("pid")))):
             self._file.close()
             raise InputError(self._taken(held))
         self._done = threading.Event()
@@ -64,16 +70,34 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._done.wait(_BEAT_SECONDS):
-            try:
+            if self._is_lost():
+                # This host stood still for so long that a server elsewhere has taken over.
+                LOG.error("another server has taken over %s: this one ends", self._path.parent)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            with suppress(OSError):
                 self._beat()
-            except OSError:
-                continue
+
+    def _is_lost(self) -> bool:
+        held = _read(self._path)
+        return bool(held) and (held.get("host"), held.get("pid")) != (socket.gethostname(), os.getpid())
 
     def release(self) -> None:
         """Let another server take over at once."""
         self._done.set()
-        self._path.unlink(missing_ok=True)
+        if not self._is_lost():
+            self._path.unlink(missing_ok=True)
         self._file.close()
+
+
+def _lives(pid: Any) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, TypeError, ValueError, OverflowError):
+        return True
+    return int(pid) != os.getpid()
 
 
 def _read(path: Path) -> dict[str, Any]:

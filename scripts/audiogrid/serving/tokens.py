@@ -76,7 +76,8 @@ class Tokens:
         self._write(entries)
 
     def _write(self, entries: dict[str, Any]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Recordings and transcripts will lie in it.
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_json(self._path, {"tokens": entries}, indent=1)
         self._path.chmod(0o600)
 
