@@ -12,14 +12,19 @@ from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import VoiceStore
 
 
-def voice_files(run: RunFolder, store: Path, recordings: Collection[str] = ()) -> list[Path]:
-    """Returns the files with voice vectors of a run, or of some of its recordings only, wherever they lie."""
-    keys = {
+def voice_keys(run: RunFolder, recordings: Collection[str] = ()) -> set[str]:
+    """Returns the keys of the voice vectors of a run, or of some of its recordings only."""
+    return {
         facts.keys[chunk.chunk]
         for facts in embedded_facts(run)
         for chunk in facts.chunks
         if chunk.chunk in facts.keys and (not recordings or chunk.recording in recordings)
     }
+
+
+def voice_files(run: RunFolder, store: Path, recordings: Collection[str] = ()) -> list[Path]:
+    """Returns the files with voice vectors of a run, or of some of its recordings only, wherever they lie."""
+    keys = voice_keys(run, recordings)
     stores = [VoiceStore(root) for root in (store, run.own_store)]
     return [path for key in sorted(keys) for one in stores if (path := one.path(key)).is_file()]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,12 @@ from audiogrid.serving.job_folder import JobFolder
 # Seconds that a file may take, and the slowest speed at which one is read, in bytes per second.
 _SECONDS = 60.0
 _SLOWEST_DISK = 5e6
+# A small file that takes longer is looked at again among the large ones: whoever sent the next one must not wait.
+_QUICK_SECONDS = 10.0
 # Files from this size on are looked at by a process of their own: others must not wait for them.
 _LARGE = 50 << 20
+#: Columns that name files.
+FILE_COLUMNS = ("path", "reference", "text", "rttm")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,10 @@ class Inspected:
     duration: float
     audio: float
     has_speakers: bool
+
+
+class _SlowError(InputError):
+    """A call took longer than it may."""
 
 
 class ColumnError(InputError):
@@ -100,41 +109,49 @@ def _without_row(reason: str) -> str:
 
 
 def table_of(rows: list[Mapping[str, str]]) -> str:
-    """Returns a table of recordings as tab-separated text; every cell is quoted and on one line."""
+    """Returns a table of recordings as tab-separated text; every cell is quoted.
+
+    Texts are on one line. Names of files stay as they are: those of screen recordings have odd spaces, for example.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
 
-    def cell(value: str) -> str:
-        return '"' + " ".join(value.replace("\0", " ").split()).replace('"', '""') + '"'
+    def cell(value: str, *, is_file: bool = False) -> str:
+        plain = value.replace("\0", " ")
+        return '"' + (plain if is_file else " ".join(plain.split())).replace('"', '""') + '"'
 
-    lines = [columns, *([row.get(name, "") for name in columns] for row in rows)]
-    return "".join("\t".join(cell(value) for value in line) + "\n" for line in lines)
+    lines = [[cell(name) for name in columns]]
+    lines += ([cell(row.get(name, ""), is_file=name in FILE_COLUMNS) for name in columns] for row in rows)
+    return "".join("\t".join(line) + "\n" for line in lines)
 
 
 class Inspector:
-    """Child processes that look at files, one for small ones and one for large ones."""
+    """Child processes: one looks at small files, one at large ones, one does what accepted jobs need."""
 
     def __init__(self) -> None:
-        self._processes: dict[str, ChildProcess | None] = {"small": None, "large": None}
+        self._processes: dict[str, ChildProcess | None] = {"small": None, "large": None, "jobs": None}
         self._locks = {name: asyncio.Lock() for name in self._processes}
 
     async def inspect(
         self, state: Path, job: str, row: Mapping[str, str], settings: Mapping[str, Any], size: int
     ) -> Inspected:
         """Look at the upload of a job. Raises ``InputError`` with the reason why it is rejected."""
-        lane = "large" if size >= _LARGE else "small"
-        found: Inspected = await self._call(
-            lane, _SECONDS + size / _SLOWEST_DISK, inspect, str(state), job, dict(row), dict(settings)
-        )
+        arguments = (inspect, str(state), job, dict(row), dict(settings))
+        found: Inspected
+        if size < _LARGE:
+            with suppress(_SlowError):
+                found = await self._call("small", _QUICK_SECONDS, *arguments)
+                return found
+        found = await self._call("large", _SECONDS + size / _SLOWEST_DISK, *arguments)
         return found
 
     async def render(self, state: Path, job: str, recording: str, name: str, media: str, merge: str) -> bytes:
         """Returns a transcript in a format. Raises ``InputError`` if the transcript cannot be rendered."""
-        content: bytes = await self._call("small", _SECONDS, render, str(state), job, recording, name, media, merge)
+        content: bytes = await self._call("jobs", _SECONDS, render, str(state), job, recording, name, media, merge)
         return content
 
     async def call(self, function: Callable[..., Any], *arguments: Any, seconds: float = 600.0) -> Any:
-        """Returns what ``function`` returns in the child process for large things. Raises ``InputError``."""
-        return await self._call("large", seconds, function, *arguments)
+        """Returns what ``function`` returns in the child process for jobs. Raises ``InputError``."""
+        return await self._call("jobs", seconds, function, *arguments)
 
     async def _call(self, lane: str, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
         async with self._locks[lane]:
@@ -148,7 +165,7 @@ class Inspector:
                 raise
             except TimeoutError:
                 await self._end(lane)
-                raise InputError("The file takes too long to be looked at: convert it to WAV, FLAC or MP3.") from None
+                raise _SlowError("The file takes too long to be looked at: convert it to WAV, FLAC or MP3.") from None
             except ChildDiedError as error:
                 await self._end(lane)
                 raise InputError(

@@ -11,6 +11,9 @@ from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.export.formats import FORMATS
 from audiogrid.records.run_folder import RunFolder
 
+#: Name of the table that describes an upload; it lies beside it.
+TABLE = "recording.tsv"
+
 
 class JobFolder:
     """The folder ``jobs/<2 letters of the id>/<id>/`` below the state folder of the service.
@@ -22,7 +25,7 @@ class JobFolder:
     def __init__(self, state: Path, job: str) -> None:
         self.root = state / "jobs" / job[:2] / job
         self.upload = self.root / "upload"
-        self.table = self.upload / "recording.tsv"
+        self.table = self.upload / TABLE
         self.run = RunFolder(self.root / "run")
         self.keys = self.root / "keys.json"
 

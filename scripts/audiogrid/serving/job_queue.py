@@ -157,6 +157,18 @@ class JobQueue:
         """Returns queued jobs of a lane, the oldest first."""
         return self._all("status = ? and lane = ? order by place limit ?", QUEUED, lane, limit)
 
+    def in_turns(self, lane: str, limit: int) -> list[JobRecord]:
+        """Returns queued jobs of a lane so that clients take turns: the oldest of each, then the next of each.
+
+        A client with thousands of jobs does not keep the first of another out of the list.
+        """
+        turn = "row_number() over (partition by owner order by place)"
+        found = f"select *, {turn} as turn from jobs where status = ? and lane = ?"
+        chosen = f"select {', '.join(_COLUMNS)} from ({found}) order by turn, place limit ?"
+        with self._lock:
+            rows = self._db.execute(chosen, (QUEUED, lane, limit)).fetchall()
+        return [_record(row) for row in rows]
+
     def with_status(self, *statuses: str) -> list[JobRecord]:
         """Returns all jobs in one of these states, the oldest first."""
         marks = ",".join("?" * len(statuses))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +19,35 @@ from audiogrid.export.formats import FORMATS
 from audiogrid.remote.address import is_remote, parse
 from audiogrid.serving import callbacks
 from audiogrid.serving.addresses import fetch
-from audiogrid.serving.job_folder import JobFolder
-from audiogrid.serving.job_queue import DONE, FAILED, FETCH, LONG, RUNNING, SHORT, JobRecord
+from audiogrid.serving.inspection import FILE_COLUMNS
+from audiogrid.serving.job_folder import TABLE, JobFolder
+from audiogrid.serving.job_queue import DONE, FAILED, FETCH, LONG, QUEUED, RUNNING, SHORT, JobRecord
 from audiogrid.serving.long_lane import ATTEMPTS, BatchRun, LongJob, deliver, registry_file
 from audiogrid.serving.service import WATCHER, Refused, Service
 from audiogrid.serving.watching import Seen, WatchedFolder
-from audiogrid.serving.web.file_names import stored_name
+from audiogrid.serving.web.file_names import free_name
 
 LOG = logging.getLogger("audiogrid.serving")
 _POLL_SECONDS = 1.0
 _RETENTION_SECONDS = 600.0
 # Recordings of one run.
 _MOST_IN_RUN = 1000
-_FETCHES = 3
+# Columns of the table of a run: clients choose their names.
+_MOST_COLUMNS = 256
+# Downloads that go on at the same time, and those of one client; callbacks of one client that are told at once.
+_FETCHES = 6
+_FETCHES_OF_ONE = 2
+_CALLBACKS_OF_ONE = 4
+# Seconds before a run that could not be prepared is tried again.
+_PAUSE_SECONDS = 5.0
+# Seconds before transcripts that could not be written beside their file are written again.
+_AGAIN_SECONDS = 60.0
 
 
 async def run_long_lane(service: Service, profile: str, where: Path, left: dict[str, list[JobRecord]]) -> None:
     """Gather recordings into runs for ever. ``left``: runs that a server before this one had started."""
     going: set[asyncio.Task[None]] = set()
-    numbers = [int(path.name[1:]) for path in (service.state / "runs").glob("r[0-9]*") if path.name[1:].isdigit()]
-    number = max(numbers, default=0)
+    number = last_number(service.state, left)
     try:
         for name, records in left.items():
             going.add(asyncio.create_task(_run(service, profile, where, name, records)))
@@ -67,25 +80,37 @@ async def run_long_lane(service: Service, profile: str, where: Path, left: dict[
         await asyncio.gather(*going, return_exceptions=True)
 
 
+def last_number(state: Path, left: Iterable[str]) -> int:
+    """Returns the highest number that a run has. ``left``: runs that may have no folder yet."""
+    names = [*(path.name for path in (state / "runs").glob("r[0-9]*")), *left]
+    return max((int(name[1:]) for name in names if name[1:].isdigit()), default=0)
+
+
 def gather(service: Service) -> list[JobRecord]:
     """Returns the jobs of the next run: long ones that share a recipe, and short ones that flood their lane.
 
-    Names of recordings are unique in a run; a second recording of a name waits for the next one.
+    Names of recordings are unique in a run; a second recording of a name waits for the next one. Which short ones are
+    too many is counted by turns of the clients: what one sends does not push the recordings of others into a run.
     """
     waiting = service.queue.waiting(LONG)
     if not waiting:
-        short = service.queue.waiting(SHORT, 10_000)
-        flood = short[service.settings["flood"] :]
+        most = service.settings["flood"]
+        if service.queue.counts().get((QUEUED, SHORT), 0) <= most:
+            return []
+        flood = service.queue.in_turns(SHORT, 10_000)[most:]
         waiting = [record for record in flood if not record.fields.get("sync")]
     chosen: list[JobRecord] = []
     names: set[str] = set()
+    columns: set[str] = set()
     for record in waiting:
         recipe = (record.fields["model"], record.fields["task"])
         name = record.fields["recording"].casefold()
         if chosen and recipe != (chosen[0].fields["model"], chosen[0].fields["task"]):
             continue
-        if name not in names and len(chosen) < _MOST_IN_RUN:
+        wider = columns | set(record.fields["row"])
+        if name not in names and len(chosen) < _MOST_IN_RUN and (not chosen or len(wider) <= _MOST_COLUMNS):
             names.add(name)
+            columns = wider
             chosen.append(record)
     return chosen
 
@@ -93,7 +118,7 @@ def gather(service: Service) -> list[JobRecord]:
 def _long_job(service: Service, record: JobRecord) -> LongJob:
     row = dict(record.fields["row"])
     folder = JobFolder(service.state, record.id).upload.absolute()
-    for column in ("path", "reference", "text", "rttm"):
+    for column in FILE_COLUMNS:
         value = row.get(column)
         if value and not is_remote(value):
             row[column] = str(folder / value)
@@ -102,16 +127,31 @@ def _long_job(service: Service, record: JobRecord) -> LongJob:
 
 async def _run(service: Service, profile: str, where: Path, name: str, records: Sequence[JobRecord]) -> None:
     """Transcribe recordings with a run, and deliver each as soon as it is complete."""
-    recipe = service.recipes.of(records[0].fields["model"], records[0].fields["task"])
+    try:
+        recipe = service.recipes.of(records[0].fields["model"], records[0].fields["task"])
+    except InputError as error:
+        # The configuration has changed since they were accepted.
+        for record in records:
+            service.end(record.id, FAILED, str(error))
+        return
     jobs = [_long_job(service, record) for record in records]
     run = BatchRun(service.state, name, jobs, recipe)
     paths = {record.id: record.fields["name"] for record in records}
     LOG.info("run %s: %d recording(s)", name, len(jobs))
     failures = 0
+    trouble = ""
     try:
         while failures < ATTEMPTS:
-            await asyncio.to_thread(run.prepare, service.store, Path("models"), registry_file())
-            code = await _attempt(service, run, profile, where, paths)
+            try:
+                await asyncio.to_thread(run.prepare, service.store, Path("models"), registry_file())
+                code = await _attempt(service, run, profile, where, paths)
+            except (OSError, AudiogridError) as error:
+                LOG.exception("run %s cannot work", name)
+                failures += 1
+                trouble = f"its run cannot work ({getattr(error, 'strerror', None) or error})"
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            trouble = ""
             if code is None:
                 # An earlier Snakemake still ends.
                 await asyncio.sleep(_POLL_SECONDS)
@@ -122,8 +162,11 @@ async def _run(service: Service, profile: str, where: Path, name: str, records: 
                 break
             LOG.warning("run %s ended with exit code %d: %d recording(s) left", name, code, len(waiting))
         for job in _open_jobs(service, run):
-            service.end(job.job, FAILED, run.reason(job))
+            folder = JobFolder(service.state, job.job).upload.absolute()
+            service.end(job.job, FAILED, trouble or run.reason(job).replace(f"{folder}/", ""))
         await asyncio.to_thread(run.drop)
+        for job in jobs:
+            service.drop_cancelled(job.job)
     except asyncio.CancelledError:
         run.stop()
         raise
@@ -166,12 +209,17 @@ async def _attempt(service: Service, run: BatchRun, profile: str, where: Path, p
 
 async def _deliver(service: Service, run: BatchRun, jobs: Sequence[LongJob], paths: dict[str, str]) -> None:
     for job in jobs:
-        document = run.document(job)
-        if document is None:
+        if not run.has_document(job):
             continue
         try:
             await service.inspector.call(
-                deliver, str(document), str(service.state), job.job, job.recording, paths[job.job], run.recipe.merge
+                deliver,
+                str(run.folder.root),
+                str(service.state),
+                job.job,
+                job.recording,
+                paths[job.job],
+                run.recipe.merge,
             )
         except AudiogridError as error:
             service.end(job.job, FAILED, str(error))
@@ -181,21 +229,45 @@ async def _deliver(service: Service, run: BatchRun, jobs: Sequence[LongJob], pat
 
 async def run_downloads(service: Service) -> None:
     """Fetch recordings from the addresses that clients named, for ever."""
-    going: set[asyncio.Task[None]] = set()
+    going: dict[asyncio.Task[None], str] = {}
     try:
         while True:
-            for record in service.queue.waiting(FETCH, 100):
-                if len(going) < _FETCHES and service.begin_fetch(record):
-                    going.add(asyncio.create_task(_fetch(service, record)))
+            for record in service.queue.in_turns(FETCH, 100) if len(going) < _FETCHES else ():
+                if len(going) >= _FETCHES:
+                    break
+                if [*going.values()].count(record.owner) < _FETCHES_OF_ONE and service.begin_fetch(record):
+                    going[asyncio.create_task(_fetch(service, record))] = record.owner
             waiting = asyncio.create_task(service.wake_fetch.wait())
-            done, _ = await asyncio.wait({waiting, *going}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({waiting, *going}, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
             service.wake_fetch.clear()
-            going -= done
+            for task in [one for one in going if one.done()]:
+                del going[task]
+                if task.exception():
+                    LOG.error("a download failed", exc_info=task.exception())
     finally:
         for task in going:
             task.cancel()
         await asyncio.gather(*going, return_exceptions=True)
+
+
+async def _outside(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Returns what ``function`` returns; it waits for a server of others.
+
+    It has a thread of its own: those that answer requests must not wait with it, nor the end of this process.
+    """
+    outcome: Future[Any] = Future()
+    threading.Thread(target=_settle, args=(outcome, partial(function, *arguments, **named)), daemon=True).start()
+    return await asyncio.wrap_future(outcome)
+
+
+def _settle(outcome: Future[Any], call: Callable[[], Any]) -> None:
+    if not outcome.set_running_or_notify_cancel():
+        return
+    try:
+        outcome.set_result(call())
+    except BaseException as error:
+        outcome.set_exception(error)
 
 
 async def _fetch(service: Service, record: JobRecord) -> None:
@@ -207,13 +279,16 @@ async def _fetch(service: Service, record: JobRecord) -> None:
             return
         folder = JobFolder(service.state, record.id)
         folder.upload.mkdir(parents=True, exist_ok=True)
-        file = stored_name(parsed.key.rsplit("/", 1)[-1] or parsed.bucket)
-        size = await asyncio.to_thread(
+        given = parsed.key.rsplit("/", 1)[-1] or parsed.bucket
+        # An earlier try may have left a part of the file.
+        file = free_name(given, taken={TABLE, *record.fields["row"].values()})
+        size = await _outside(
             fetch,
             address,
             folder.upload / file,
             most=int(service.settings["max_upload"] * 1e6),
             allow_private=service.settings["private_addresses"],
+            is_wanted=lambda: service.is_running(record.id),
         )
         await service.settle_fetched(record, file, size)
     except (InputError, Refused) as error:
@@ -222,6 +297,11 @@ async def _fetch(service: Service, record: JobRecord) -> None:
         service.retry_fetch(record, masked(str(error)))
     except OSError as error:
         service.retry_fetch(record, f"the file cannot be written ({error.strerror})")
+    except Exception as error:
+        # Whatever a server of others may answer: the job must not stay as it is.
+        # No traceback: it would quote the address, which may hold a secret.
+        LOG.error("the recording of job %s cannot be fetched (%s)", record.id, type(error).__name__)
+        service.end(record.id, FAILED, f"the address cannot be read ({type(error).__name__}): check it")
 
 
 async def run_callbacks(service: Service) -> None:
@@ -230,12 +310,13 @@ async def run_callbacks(service: Service) -> None:
         if record.fields.get("callback") and not record.fields.get("told"):
             service.ended.put_nowait(record.id)
     going: set[asyncio.Task[None]] = set()
+    turns: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_CALLBACKS_OF_ONE))
     try:
         while True:
             job = await service.ended.get()
             ended = service.queue.get(job)
             if ended is not None and ended.fields.get("callback"):
-                task = asyncio.create_task(_tell(service, ended))
+                task = asyncio.create_task(_tell(service, ended, turns[ended.owner]))
                 going.add(task)
                 task.add_done_callback(going.discard)
             if ended is not None and ended.owner == WATCHER:
@@ -245,7 +326,7 @@ async def run_callbacks(service: Service) -> None:
             task.cancel()
 
 
-async def _tell(service: Service, record: JobRecord) -> None:
+async def _tell(service: Service, record: JobRecord, turn: asyncio.Semaphore) -> None:
     payload = {
         "id": record.id,
         "status": record.status,
@@ -258,13 +339,14 @@ async def _tell(service: Service, record: JobRecord) -> None:
     key = callbacks.key_of(service.state, record.owner)
     for pause in (0, *callbacks.PAUSES):
         await asyncio.sleep(pause)
-        trouble = await asyncio.to_thread(
-            callbacks.send,
-            record.fields["callback"],
-            payload,
-            key,
-            allow_private=service.settings["private_addresses"],
-        )
+        async with turn:
+            trouble = await _outside(
+                callbacks.send,
+                record.fields["callback"],
+                payload,
+                key,
+                allow_private=service.settings["private_addresses"],
+            )
         if not trouble:
             break
         LOG.warning("the callback of job %s failed: %s", record.id, masked(trouble))
@@ -273,13 +355,20 @@ async def _tell(service: Service, record: JobRecord) -> None:
 
 async def run_watch(service: Service, watched: WatchedFolder, seconds: float) -> None:
     """Look at the watched folder again and again."""
+    not_before: dict[str, float] = {}
     while True:
         known = await asyncio.to_thread(service.queue.watched)
         files = await asyncio.to_thread(watched.ready, known)
         for file in files:
             await _accept_watched(service, watched, file, known)
         for path, entry in (await asyncio.to_thread(service.queue.watched)).items():
-            await _deliver_watched(service, watched, path, entry)
+            if not_before.get(path, 0.0) <= time.monotonic():
+                try:
+                    await _deliver_watched(service, watched, path, entry)
+                except OSError as error:
+                    # A folder that may not be written, a full disk: the others go on.
+                    LOG.warning("the transcripts of %s cannot be written, which is tried again: %s", path, error)
+                    not_before[path] = time.monotonic() + _AGAIN_SECONDS
         service.delivered.clear()
         try:
             await asyncio.wait_for(service.delivered.wait(), seconds)
@@ -308,7 +397,7 @@ async def _accept_watched(
             if before is not None:
                 await asyncio.to_thread(watched.withdraw, known[before]["outputs"])
                 service.queue.note_outputs(before, [])
-    except Refused as error:
+    except (Refused, OSError) as error:
         LOG.warning("%s waits: %s", file.path, error)
 
 
@@ -328,8 +417,9 @@ async def _deliver_watched(service: Service, watched: WatchedFolder, path: str, 
     service.queue.update(record.id, fields={"delivered": True})
 
 
-async def run_retention(service: Service) -> None:
-    """Remove what has been kept long enough, for ever."""
+async def run_retention(service: Service, remove_old_uploads: Callable[[], None]) -> None:
+    """Remove what has been kept long enough, for ever. ``remove_old_uploads``: those that nobody went on with."""
     while True:
         await asyncio.to_thread(service.forget_old, time.time())
+        await asyncio.to_thread(remove_old_uploads)
         await asyncio.sleep(_RETENTION_SECONDS)

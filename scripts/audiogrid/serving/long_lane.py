@@ -26,16 +26,15 @@ from audiogrid.core.tsv import read_table
 from audiogrid.orchestration.installation import project_file, workflow_home
 from audiogrid.orchestration.project import start_options
 from audiogrid.orchestration.stale_locks import record_driver, remove_stale_locks
-from audiogrid.records.embedded_chunks import embedded_facts
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import AUTO, NONE
 from audiogrid.reporting.progress import RunProgress
 from audiogrid.serving.inspection import table_of
 from audiogrid.serving.job_folder import JobFolder
 from audiogrid.serving.recipes import Recipe
+from audiogrid.serving.removal import RUN
 
 LOG = logging.getLogger("audiogrid.serving")
-RUN = "jobs"
 # Times that a run is started for the same recordings.
 ATTEMPTS = 3
 _PRIORITY = 19
@@ -134,10 +133,9 @@ class BatchRun:
             # There is no plan yet, or it is being written.
             return 0.0
 
-    def document(self, job: LongJob) -> Path | None:
-        """Returns the transcript document of a recording, if the run has made it."""
-        path = self.folder.transcripts / f"{job.recording}.json"
-        return path if path.exists() else None
+    def has_document(self, job: LongJob) -> bool:
+        """Whether the run has made the transcript document of a recording."""
+        return (self.folder.transcripts / f"{job.recording}.json").exists()
 
     def is_refused(self, job: LongJob) -> bool:
         """Whether the run has rejected a recording, so that another attempt is useless."""
@@ -174,10 +172,10 @@ def _follow_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def deliver(document_path: str, state: str, job: str, recording: str, path: str, merge: str) -> None:
+def deliver(run: str, state: str, job: str, recording: str, path: str, merge: str) -> None:
     """Write the transcripts of a job from the document that a run has made; called in a child process.
 
-    ``path``: what the transcript calls the file; ``merge``: settings of the recipe.
+    ``run``: folder of the run; ``path``: what the transcript calls the file; ``merge``: settings of the recipe.
     """
     import json
 
@@ -187,9 +185,11 @@ def deliver(document_path: str, state: str, job: str, recording: str, path: str,
     from audiogrid.export.format_options import FormatOptions
     from audiogrid.export.formats import render_all
     from audiogrid.export.media_links import media_url
+    from audiogrid.reporting.voice_vectors import voice_keys
 
     folder = JobFolder(Path(state), job)
-    document = read_json(Path(document_path))
+    of_run = RunFolder(Path(run))
+    document = read_json(of_run.transcripts / f"{recording}.json")
     document["path"] = path
     settings = json.loads(merge)
     contents = render_all(
@@ -199,21 +199,12 @@ def deliver(document_path: str, state: str, job: str, recording: str, path: str,
         media_url(path, folder.run.transcripts),
         FormatOptions(settings.get("format_options", {})),
     )
-    decoded = [chunk["key"] for chunk in document.get("provenance", {}).get("chunks", []) if chunk["key"]]
-    # The run lies two folders above its transcript.
-    folder.write_keys([*decoded, *_voice_keys(RunFolder(Path(document_path).parent.parent), recording)])
+    # Voice vectors, too: they are biometric data, and go with the job.
+    keys = voice_keys(of_run, {recording})
+    keys |= {chunk["key"] for chunk in document.get("provenance", {}).get("chunks", []) if chunk["key"]}
+    folder.write_keys(list(keys))
     for name, content in contents.items():
         write_bytes(folder.transcript(recording, name), content if isinstance(content, bytes) else content.encode())
-
-
-def _voice_keys(run: RunFolder, recording: str) -> set[str]:
-    """Returns the keys of the voice vectors of a recording, so that they go with its job."""
-    return {
-        facts.keys[chunk.chunk]
-        for facts in embedded_facts(run)
-        for chunk in facts.chunks
-        if chunk.recording == recording and chunk.chunk in facts.keys
-    }
 
 
 def registry_file() -> Path:

@@ -6,14 +6,22 @@ What else refers to a result is decided as ``audiogrid store prune`` does: by th
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from audiogrid.core.errors import InputError
+from audiogrid.records.linked_voices import linked_file
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.recorded_settings import run_store
 from audiogrid.reporting.store_usage import plan_folders, referenced_keys, runs_of
+from audiogrid.reporting.voice_vectors import linked_vectors
 from audiogrid.serving.job_folder import JobFolder, all_keys
 
 #: Folders of the service's own runs, whose results belong to jobs.
 OWN_RUNS = "runs/*/results"
+#: What each of these runs is called.
+RUN = "jobs"
+#: The folder below the state folder with results that the store refused.
+OWN_STORE = "own_store"
 
 
 def keys_of_runs(results: Path, store: Path) -> set[str]:
@@ -31,10 +39,13 @@ def keys_of_service(state: Path) -> set[str]:
     return all_keys(state) | {key for run in runs for folder in plan_folders(run) for key in referenced_keys(folder)}
 
 
-def remove_job(state: str, job: str, store: str, results: str) -> dict[str, list[str]]:
+def remove_job(
+    state: str, job: str, store: str, results: str, recording: str = "", speakers: Any = None
+) -> dict[str, list[str]]:
     """Remove the files of a job and its results in the store. Returns what was ``removed`` and ``kept``, in sentences.
 
-    ``results``: the folder with the runs of the working folder.
+    ``results``: the folder with the runs of the working folder; ``speakers``: the key of the configuration, which may
+    name a file of linked voices.
     """
     folder = JobFolder(Path(state), job)
     keys = folder.read_keys()
@@ -45,17 +56,34 @@ def remove_job(state: str, job: str, store: str, results: str) -> dict[str, list
         removed.append("its transcripts")
     folder.drop()
     try:
+        vectors = _forget_linked(recording, speakers)
+        if vectors:
+            removed.append(f"{vectors} voice vector(s) in the file of linked voices")
+    except (InputError, OSError) as error:
+        kept.append(f"its voice vectors in the file of linked voices: {error}")
+    try:
         needed = keys_of_service(Path(state)) | keys_of_runs(Path(results), Path(store))
     except InputError as error:
         kept.append(f"{len(keys)} result(s) in the store: {error}")
         return {"removed": removed, "kept": kept}
     gone = 0
     for key in keys - needed:
-        for path in (Path(store) / key[:2]).glob(f"{key}*.json"):
-            path.unlink(missing_ok=True)
-            gone += 1
+        for root in (Path(store), Path(state) / OWN_STORE):
+            for path in (root / key[:2]).glob(f"{key}*.json"):
+                path.unlink(missing_ok=True)
+                gone += 1
     if gone:
         removed.append(f"{gone} result(s) in the store")
     if keys & needed:
         kept.append(f"{len(keys & needed)} result(s) in the store, because other jobs or runs refer to them")
     return {"removed": removed, "kept": kept}
+
+
+def _forget_linked(recording: str, speakers: Any) -> int:
+    """Remove a recording from the file of linked voices. Returns how many vectors of it were there."""
+    run = RunFolder(Path(RUN))
+    file = linked_file(speakers, run) if recording else None
+    # Any other file lies in the folder of a run, and went with it.
+    if file is None or not file.is_absolute():
+        return 0
+    return linked_vectors(run, speakers, {recording}, remove=True)

@@ -18,11 +18,13 @@ from audiogrid.core.errors import InputError
 from audiogrid.core.secrets import masked
 from audiogrid.hardware.cores import divide, usable_cores, usable_memory
 from audiogrid.models.registry import load_registry, model_hash
+from audiogrid.orchestration.project import start_options
 from audiogrid.serving import lanes
 from audiogrid.serving.job_queue import JobRecord
 from audiogrid.serving.lease import Lease
 from audiogrid.serving.long_lane import registry_file
 from audiogrid.serving.recipes import Recipes
+from audiogrid.serving.removal import OWN_STORE
 from audiogrid.serving.service import Service
 from audiogrid.serving.tokens import Tokens
 from audiogrid.serving.warm_workers import WarmWorkers, on_gpus, worker_settings
@@ -69,6 +71,8 @@ def serve(options: ServerOptions, configuration: Mapping[str, Any]) -> None:
             "give --tls",
             file=sys.stderr,
         )
+    # A profile that is not there is said now, not at the first long recording.
+    start_options(options.profile, Path.cwd())
     lease = Lease(options.state)
     try:
         asyncio.run(_Server(options, configuration, tokens, needs_token=needs_token).run())
@@ -107,7 +111,7 @@ def plan_workers(
         first,
         model_hash(first),
         store,
-        state / "own_store",
+        state / OWN_STORE,
         threads=division.threads,
         batch_size=configuration["workers"]["batch_size"],
     )
@@ -160,7 +164,9 @@ class _Server:
         await asyncio.to_thread(uploads.remove_old)
         await asyncio.to_thread(service.inspector.warm_up)
         workers.open()
-        tasks = self._background(service, workers, left)
+        for task in workers.tasks:
+            task.add_done_callback(_report_end)
+        tasks = self._background(service, workers, uploads, left)
         try:
             await self._listen(service, workers, uploads)
         finally:
@@ -172,7 +178,7 @@ class _Server:
             service.queue.close()
 
     def _background(
-        self, service: Service, workers: WarmWorkers, left: dict[str, list[JobRecord]]
+        self, service: Service, workers: WarmWorkers, uploads: ResumableUploads, left: dict[str, list[JobRecord]]
     ) -> list[asyncio.Task[None]]:
         here = Path.cwd()
         started = [
@@ -180,7 +186,7 @@ class _Server:
             asyncio.create_task(lanes.run_long_lane(service, self._options.profile, here, left)),
             asyncio.create_task(lanes.run_downloads(service)),
             asyncio.create_task(lanes.run_callbacks(service)),
-            asyncio.create_task(lanes.run_retention(service)),
+            asyncio.create_task(lanes.run_retention(service, uploads.remove_old)),
         ]
         if self._options.watch is not None:
             watched = WatchedFolder(self._options.watch, self._options.watch_results)

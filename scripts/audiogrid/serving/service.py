@@ -106,12 +106,15 @@ class Service:
         if free < self.settings["min_free"]:
             raise Refused(507, "the disk of the service is nearly full: nothing is accepted", code="disk_full")
 
-    def refuse_size(self, size: int) -> None:
-        """Raise ``Refused`` when a file of so many bytes is too large, or does not fit on the disk."""
+    def refuse_size(self, size: int, missing: int) -> None:
+        """Raise ``Refused`` when files of ``size`` bytes are too large, or do not fit on the disk.
+
+        ``missing``: how many of these bytes have yet to be written.
+        """
         if size > self.settings["max_upload"] * 1e6:
             most = self.settings["max_upload"]
             raise Refused(413, f"the file is too large: at most {most:g} MB are accepted", "file", "file_too_large")
-        if size / 1e6 + self.settings["min_free"] > shutil.disk_usage(self.state).free / 1e6:
+        if missing / 1e6 + self.settings["min_free"] > shutil.disk_usage(self.state).free / 1e6:
             raise Refused(507, "the disk of the service is nearly full: nothing is accepted", code="disk_full")
 
     @asynccontextmanager
@@ -154,6 +157,8 @@ class Service:
             raise Refused(422, str(error), "address") from None
         if not parsed.is_web and not any(address.startswith(prefix) for prefix in self.settings["sources"]):
             raise Refused(422, f"addresses of {parsed.scheme}:// are refused here, or this one is", "address")
+        # A reference text, for example, may have come with it.
+        await asyncio.to_thread(_sync_folders, JobFolder(self.state, job), self.state)
         values = self._values(wish, parsed.public) | {"address": address, "row": dict(wish.row or {})}
         return await self._add(job, owner, FETCH, values, wish)
 
@@ -217,7 +222,8 @@ class Service:
         await asyncio.to_thread(_sync_folders, JobFolder(self.state, record.id), self.state)
         # `address` may hold a secret: it is not needed any more.
         values = {"file": file, "size": size, "row": row, "address": "", **vars(found)}
-        self.queue.update(record.id, only_from=(RUNNING,), status=QUEUED, lane=self._lane(found), fields=values)
+        if not self.queue.update(record.id, only_from=(RUNNING,), status=QUEUED, lane=self._lane(found), fields=values):
+            self.drop_cancelled(record.id)
         self.changed(record.id)
         self.wake()
 
@@ -240,23 +246,24 @@ class Service:
 
         Clients take turns, so that one with a thousand jobs does not keep another waiting.
         """
-        waiting = [one for one in self.queue.waiting(SHORT, 256) if self._not_before.get(one.id, 0) <= time.time()]
-        turns: dict[str, int] = defaultdict(int)
-        order = []
-        for one in waiting:
-            turns[one.owner] += 1
-            order.append((turns[one.owner], one.place, one))
+        order = [one for one in self.queue.in_turns(SHORT, 256) if self._not_before.get(one.id, 0) <= time.time()]
         most = min(MOST_TOGETHER, max(1, -(-len(order) // max(1, free))))
         taken: list[Waiting] = []
         audio = 0.0
-        for _, _, record in sorted(order, key=lambda entry: entry[:2]):
+        for record in order:
             alone = record.crashes > 0
             length = float(record.fields["audio"])
             if len(taken) >= most or (taken and (alone or audio + length > TOGETHER_SECONDS)):
                 break
             if not self._begin(record):
                 continue
-            taken.append(Waiting(self._task(record), length, alone))
+            try:
+                task = self._task(record)
+            except InputError as error:
+                # The configuration has changed since it was accepted.
+                self.end(record.id, FAILED, str(error))
+                continue
+            taken.append(Waiting(task, length, alone))
             audio += length
             if alone:
                 break
@@ -326,10 +333,10 @@ class Service:
         changed = self.queue.update(
             job, only_from=(QUEUED, RUNNING), status=status, error=error, finished=time.time(), fields=fields
         )
-        folder = JobFolder(self.state, job)
         if not changed:
-            folder.drop()
+            self.drop_cancelled(job)
             return
+        folder = JobFolder(self.state, job)
         record = self.queue.get(job)
         assert record is not None
         self.metrics.ended(record)
@@ -338,6 +345,17 @@ class Service:
             folder.drop_upload()
         self.changed(job)
         self.ended.put_nowait(job)
+
+    def drop_cancelled(self, job: str) -> None:
+        """Delete the files of a job that was cancelled or removed while something worked on it."""
+        record = self.queue.get(job)
+        if record is None or record.status == CANCELLED:
+            JobFolder(self.state, job).drop()
+
+    def is_running(self, job: str) -> bool:
+        """Whether a job is still at work: not cancelled, not removed."""
+        record = self.queue.get(job)
+        return record is not None and record.status == RUNNING
 
     def cancel(self, record: JobRecord) -> None:
         """Cancel a job that has not ended."""
@@ -353,9 +371,19 @@ class Service:
         """Remove a job that has ended, and what only it needs of the store. Returns what was removed and what stays."""
         self.queue.remove(record.id)
         self.changed(record.id)
-        told: dict[str, list[str]] = await self.inspector.call(
-            remove_job, str(self.state), record.id, str(self.store), str(self.results)
-        )
+        try:
+            told: dict[str, list[str]] = await self.inspector.call(
+                remove_job,
+                str(self.state),
+                record.id,
+                str(self.store),
+                str(self.results),
+                record.fields.get("recording", ""),
+                self.configuration.get("speakers"),
+            )
+        except InputError as error:
+            LOG.error("the files of job %s cannot be removed: %s", record.id, error)
+            return {"removed": [], "kept": ["its files, until the service is started again"]}
         return told
 
     # Watching jobs.

@@ -82,6 +82,11 @@ class WarmWorkers:
         ]
 
     @property
+    def tasks(self) -> Sequence[asyncio.Task[None]]:
+        """What keeps the workers at work; one that ends leaves its share of the queue undone."""
+        return self._workers
+
+    @property
     def size(self) -> int:
         """Number of workers."""
         return len(self._settings)

@@ -20,20 +20,21 @@ import yaml
 
 from audiogrid.config.resolve import resolve
 from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.probing.tables import read_table
 from audiogrid.records.chunks import Chunk, Seam, ShardFacts
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.serving import addresses
 from audiogrid.serving.callbacks import key_of, signature
 from audiogrid.serving.inspection import table_of
-from audiogrid.serving.job_folder import JobFolder
+from audiogrid.serving.job_folder import TABLE, JobFolder
 from audiogrid.serving.job_queue import JobQueue, file_system_of, is_network
 from audiogrid.serving.lease import Lease
 from audiogrid.serving.long_lane import BatchRun, LongJob, deliver
 from audiogrid.serving.recipes import Recipe
 from audiogrid.serving.tokens import Tokens
 from audiogrid.serving.watching import SCANS, WatchedFolder
-from audiogrid.serving.web.file_names import shown_name, stored_name
+from audiogrid.serving.web.file_names import free_name, shown_name, stored_name
 from audiogrid.serving.web.guard import host_of, is_loopback
 from places import SCRIPTS
 
@@ -42,7 +43,8 @@ class TestAddresses:
     @pytest.mark.parametrize(
         "address",
         "127.0.0.1 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 0.0.0.0 100.64.0.1 224.0.0.1 ::1 fe80::1 fc00::1 "
-        "::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 2002:7f00:1::".split(),
+        "::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 2002:7f00:1:: :: ::127.0.0.1 fec0::1 64:ff9b:1::1 "
+        "::ffff:0:7f00:1".split(),
     )
     def test_private_ones(self, address: str) -> None:
         assert not addresses.is_public(ipaddress.ip_address(address))
@@ -87,6 +89,59 @@ class TestAddresses:
             pass
         # It was asked once, and the connection went to the address that was checked.
         assert connected == ["93.184.216.34", "to 93.184.216.34"]
+
+    @pytest.mark.parametrize("host", ["x" * 64 + ".example", "a..example"])
+    def test_names_that_no_host_can_have(self, host: str) -> None:
+        with (
+            pytest.raises(InputError, match="no valid name"),
+            addresses.request("GET", f"http://{host}/", allow_private=False),
+        ):
+            pass
+
+    def test_a_server_that_sends_a_byte_now_and_then_is_left(self, tmp_path: Path) -> None:
+        stop = threading.Event()
+
+        class Server(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                try:
+                    if self.path == "/content":
+                        self.send_response(200)
+                        # No number of bytes, though Python calls it a digit.
+                        self.send_header("Content-Length", "\xb2")
+                        self.end_headers()
+                    else:
+                        self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+                    while not stop.wait(0.05):
+                        self.wfile.write(b"0")
+                except OSError:
+                    return
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            place = f"http://127.0.0.1:{server.server_address[1]}"
+            with (
+                pytest.raises(RetryableError, match="too slow"),
+                addresses.request("GET", f"{place}/headers", allow_private=True, seconds=0.3),
+            ):
+                pass
+            # The content arrives as it is sent, so that its speed can be judged.
+            with addresses.request("GET", f"{place}/content", allow_private=True, seconds=5) as answer:
+                assert len(next(iter(answer.blocks()))) < 100
+            asked = []
+            with pytest.raises(InputError, match="not wanted"):
+                addresses.fetch(
+                    f"{place}/content",
+                    tmp_path / "x",
+                    most=1000,
+                    allow_private=True,
+                    is_wanted=lambda: bool(asked.append(1)),
+                )
+            assert asked == [1]
+            stop.set()
+            server.shutdown()
 
     def test_redirects_are_checked_and_endless_files_end(self, tmp_path: Path) -> None:
         class Server(BaseHTTPRequestHandler):
@@ -134,6 +189,7 @@ class TestTokens:
         tokens = Tokens(tmp_path / "state")
         token = tokens.add("phone")
         file = tmp_path / "state" / "tokens.json"
+        assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
         assert token not in file.read_text() and stat.S_IMODE(file.stat().st_mode) == 0o600
         assert tokens.owner(token) == "phone" and tokens.owner(token[:-1]) is None and tokens.owner("") is None
         with pytest.raises(InputError, match="already"):
@@ -171,6 +227,30 @@ class TestLease:
             Lease(tmp_path)
         Lease(tmp_path, now=time.time() + 120).release()
 
+    def test_without_locks_the_heartbeat_counts_on_this_host_too(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: Any) -> None:
+            raise OSError("no locks")
+
+        monkeypatch.setattr("fcntl.flock", refuse)
+        held = {"host": socket.gethostname(), "pid": os.getppid(), "beat": time.time()}
+        (tmp_path / "server.json").write_text(json.dumps(held))
+        with pytest.raises(InputError, match=f"process {os.getppid()} on"):
+            Lease(tmp_path)
+
+    def test_a_server_that_was_taken_over_ends(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        ended = threading.Event()
+        monkeypatch.setattr("audiogrid.serving.lease._BEAT_SECONDS", 0.01)
+        monkeypatch.setattr("os.kill", lambda pid, _: ended.set() if pid == os.getpid() else None)
+        lease = Lease(tmp_path)
+        later = {"host": "elsewhere", "pid": 7, "beat": time.time()}
+        # Until the heartbeat does not write over it in between.
+        while not ended.wait(0.05):
+            (tmp_path / "server.json").write_text(json.dumps(later))
+        lease.release()
+        assert json.loads((tmp_path / "server.json").read_text()) == later
+
 
 class TestQueue:
     def test_a_request_that_is_sent_twice_is_one_job(self, tmp_path: Path) -> None:
@@ -185,6 +265,14 @@ class TestQueue:
         assert found and (found.status, dict(found.fields)) == ("running", {"name": "x", "more": 1})
         queue.close()
         assert [one.id for one in JobQueue(tmp_path).with_status("queued")] == ["c"]
+
+    def test_clients_take_turns(self, tmp_path: Path) -> None:
+        queue = JobQueue(tmp_path)
+        for number in range(300):
+            queue.add(f"a{number}", "anna", "short", {})
+        queue.add("b0", "ben", "short", {})
+        queue.add("b1", "ben", "long", {})
+        assert [one.id for one in queue.in_turns("short", 4)] == ["a0", "b0", "a1", "a2"]
 
     def test_places_on_network_file_systems_are_known(self) -> None:
         mounts = "/dev/sda1 / ext4 rw 0 0\nserver:/x /data nfs4 rw 0 0\nnone /data/fast\\040disk xfs rw 0 0\n"
@@ -219,6 +307,10 @@ class TestNames:
         assert shown_name(given) == shown
         assert stored_name(given) == stored
 
+    def test_of_files_beside_others(self) -> None:
+        assert free_name("a/talk.TXT", {"talk.txt", "_talk.txt"}) == "__talk.txt"
+        assert free_name("recording.tsv", {TABLE}) == "_recording.tsv"
+
     def test_of_hosts(self) -> None:
         assert [host_of(one) for one in ("localhost:80", "[::1]:80", "EXAMPLE.org.")] == [
             "localhost",
@@ -228,7 +320,16 @@ class TestNames:
         assert is_loopback("127.0.0.2") and is_loopback("::1") and not is_loopback("localhost.evil.example")
 
     def test_of_columns_in_a_table(self) -> None:
-        assert table_of([{"path": 'a"b\tc', "x": "1\n2"}]) == '"path"\t"x"\n"a""b c"\t"1 2"\n'
+        assert table_of([{"path": 'a"b', "x": "1\n2\t3"}]) == '"path"\t"x"\n"a""b"\t"1 2 3"\n'
+
+    @pytest.mark.parametrize(
+        "name", ["two  spaces.wav", "5.00\u202fPM.wav", "講演\u3000一.wav", "tab\t.wav", "line\nend.wav"]
+    )
+    def test_of_files_with_odd_spaces_in_a_table(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).write_bytes(b"RIFF")
+        (tmp_path / "t.tsv").write_text(table_of([{"path": str(tmp_path / name)}]))
+        ((source, _),), rejected = read_table(tmp_path / "t.tsv", "mix")
+        assert not rejected and source.path == str(tmp_path / name)
 
 
 def test_callbacks_are_signed_with_a_key_per_owner(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class Access:
         self.service = Service(configuration, recipes, folder, folder / "store")
         tokens = Tokens(folder)
         self.tokens = {name: tokens.add(name) for name in ("anna", "ben")}
-        uploads = ResumableUploads(self.service)
+        uploads = self.uploads = ResumableUploads(self.service)
         app = build(self.service, tokens, "127.0.0.1", uploads, lambda: "", lambda: 0, needs_token=needs_token)
         self.client = TestClient(app, base_url="http://localhost")
 
@@ -119,6 +120,9 @@ def test_what_is_refused_before_it_is_accepted(tmp_path: Path) -> None:
     assert disk.ask("POST", "/v1/uploads", "anna", json={"name": "x", "size": 5}).status_code == 507
     small = Access(tmp_path / "small", max_upload=0.001)
     assert small.ask("POST", "/v1/jobs", "anna", files={"file": ("x.wav", b"0" * 2000)}).status_code == 413
+    # All files of a form together, also where none announces its size.
+    several = {name: (f"{name}.txt", b"0" * 700) for name in ("file", "text")}
+    assert small.ask("POST", "/v1/jobs", "anna", files=several).status_code == 413
     # Nothing of what was refused stays.
     assert not list(tmp_path.glob("*/jobs/*/*"))
 
@@ -132,6 +136,54 @@ def test_the_page_gets_a_cookie_that_scripts_cannot_read(access: Access) -> None
     answer = access.ask("GET", "/")
     assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["X-Frame-Options"] == "DENY"
     assert "http://" not in answer.text.replace("http://www.w3.org", "") and "https://" not in answer.text
+
+
+def test_a_link_to_the_page_is_followed_and_nothing_else(access: Access) -> None:
+    clicked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert access.ask("GET", "/", headers=clicked).status_code == 200
+    assert access.ask("GET", "/", headers={**clicked, "Sec-Fetch-Mode": "no-cors"}).status_code == 403
+    assert access.ask("GET", "/v1/jobs", "anna", headers=clicked).status_code == 403
+
+
+def test_what_anybody_may_send_is_short(access: Access) -> None:
+    assert access.ask("POST", "/session", content=b"0" * 10_000).status_code == 413
+    for number in range(3):
+        assert access.ask(f"MADE{number}", "/v1/jobs").status_code == 401
+    figures = access.ask("GET", "/metrics", "anna").text
+    assert 'method="other"' in figures and "MADE" not in figures
+
+
+def test_unfinished_uploads_of_one_client_do_not_refuse_another(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audiogrid.serving.web.resumable._MOST", 1)
+    wish = {"name": "recording.tsv", "size": 4}
+    begun = access.ask("POST", "/v1/uploads", "anna", json=wish)
+    assert access.ask("POST", "/v1/uploads", "anna", json=wish).status_code == 429
+    assert access.ask("POST", "/v1/uploads", "ben", json=wish).status_code == 201
+    place = begun.headers["Location"]
+    whole = {"Content-Range": "bytes 0-3/4"}
+    assert access.ask("PUT", place, "anna", whole, content=b"RIFF").status_code == 200
+    # Complete: a job may hold it by now, so it does not change any more.
+    assert access.ask("PUT", place, "anna", whole, content=b"XXXX").status_code == 200
+    folder = access.service.state / "taken"
+    folder.mkdir()
+    (folder / "_recording.tsv").write_bytes(b"another part")
+    assert access.uploads.take("anna", begun.json()["id"], folder) == ("recording.tsv", "__recording.tsv", 4)
+    assert (folder / "__recording.tsv").read_bytes() == b"RIFF"
+    assert (folder / "_recording.tsv").read_bytes() == b"another part"
+
+
+def test_uploads_that_nobody_goes_on_with_are_removed(access: Access) -> None:
+    access.ask("POST", "/v1/uploads", "anna", json={"name": "x", "size": 4})
+    broken = access.service.state / "uploads" / "without_facts"
+    broken.mkdir()
+    access.uploads.remove_old()
+    assert len(list(broken.parent.iterdir())) == 2
+    for path in [*broken.parent.glob("*/*"), *broken.parent.iterdir()]:
+        os.utime(path, (1, 1))
+    access.uploads.remove_old()
+    assert list(broken.parent.iterdir()) == []
 
 
 def test_requests_that_are_no_form(access: Access) -> None:

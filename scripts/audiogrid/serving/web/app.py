@@ -17,10 +17,12 @@ from audiogrid.serving.service import Refused, Service
 from audiogrid.serving.tokens import Tokens
 from audiogrid.serving.web import jobs_api, openai_api
 from audiogrid.serving.web.answers import error_answer, read_rest
+from audiogrid.serving.web.forms import blocks_of
 from audiogrid.serving.web.guard import COOKIE, Guard, is_loopback
 from audiogrid.serving.web.resumable import ResumableUploads
 
 LOG = logging.getLogger("audiogrid.serving")
+_LONGEST_TOKEN = 500
 PAGE = Path(__file__).parent / "page.html"
 
 
@@ -82,9 +84,16 @@ async def _session(request: Request, tokens: Tokens, *, needs_token: bool) -> Re
     if request.method == "GET":
         owner = request.state.owner
         return JSONResponse({"needs_token": needs_token, "owner": owner or None})
-    body = await request.body()
-    token = body[:500].decode("utf-8", "replace").strip()
-    if needs_token and tokens.owner(token) is None:
+    body = b""
+    async for block in blocks_of(request):
+        body += block
+        # Anybody may send this.
+        if len(body) > _LONGEST_TOKEN:
+            raise Refused(413, "this is no token", code="bad_request")
+    token = body.decode("utf-8", "replace").strip()
+    if not needs_token:
+        return JSONResponse({"token": "not needed"})
+    if tokens.owner(token) is None:
         raise Refused(401, "this token is not known", code="invalid_api_key")
     answer = JSONResponse({"token": "accepted"})
     secure = request.url.scheme == "https"

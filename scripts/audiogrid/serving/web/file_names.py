@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 from audiogrid.probing.recording_ids import safe_id
 
@@ -16,6 +17,14 @@ def shown_name(given: str) -> str:
     name = re.split(r"[\\/]", given)[-1]
     kept = "".join(char for char in name if unicodedata.category(char)[0] != "C").strip()
     return kept.encode()[:_LONGEST].decode(errors="ignore") or "recording"
+
+
+def free_name(given: str, taken: Collection[str]) -> str:
+    """Returns the name under which a file is stored beside those that are ``taken``."""
+    name = stored_name(given)
+    while name in taken:
+        name = f"_{name}"
+    return name
 
 
 def stored_name(given: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from audiogrid.serving.job_folder import TABLE
 from audiogrid.serving.service import Refused
-from audiogrid.serving.web.file_names import shown_name, stored_name
+from audiogrid.serving.web.file_names import free_name, shown_name
 
 _MOST_FIELDS = 64
 _LONGEST_FIELD = 64 << 10
@@ -68,7 +70,7 @@ async def blocks_of(request: Request) -> AsyncIterator[bytes]:
 def content_length(request: Request) -> int:
     """Returns the announced size of a body; 0 where none is announced. Raises ``Refused``."""
     given = request.headers.get("content-length", "0")
-    if not given.isdigit():
+    if not re.fullmatch(r"[0-9]{1,18}", given):
         raise Refused(400, "Content-Length is not a number", code="bad_request")
     return int(given)
 
@@ -76,8 +78,9 @@ def content_length(request: Request) -> int:
 class _Parts:
     """Takes the events of the parser. Files are collected in blocks until ``flush`` writes them."""
 
-    def __init__(self, folder: Path, check_size: Callable[[int], None]) -> None:
+    def __init__(self, folder: Path, check_size: Callable[[int, int], None]) -> None:
         self.form = Form()
+        self._written = 0
         self._folder = folder
         self._check_size = check_size
         self._header = b""
@@ -123,9 +126,8 @@ class _Parts:
         if self._name in self.form.files:
             raise Refused(400, f"the form has several files called {self._name!r}: send one", self._name)
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / stored_name(self._given)
-        while path.exists() or path.name == "recording.tsv":
-            path = path.with_name(f"_{path.name}")
+        taken = {TABLE, *(known.path.name for known in self.form.files.values())}
+        path = self._folder / free_name(self._given, taken)
         self._file = path.open("xb")
         self._size = 0
         self.form.files[self._name] = UploadedFile(shown_name(self._given), path, 0)
@@ -155,8 +157,10 @@ class _Parts:
         if self._file is not None and len(self._data) >= max(1, least):
             self._file.write(self._data)
             self._size += len(self._data)
+            # All files of the form together.
+            self._written += len(self._data)
             self._data = bytearray()
-            self._check_size(self._size)
+            self._check_size(self._written, 0)
 
     def close(self) -> None:
         """Close what is open."""
@@ -164,11 +168,12 @@ class _Parts:
             self._file.close()
 
 
-async def read_form(request: Request, folder: Path, check_size: Callable[[int], None]) -> Form:
+async def read_form(request: Request, folder: Path, check_size: Callable[[int, int], None]) -> Form:
     """Returns the form of a request; its files lie in ``folder``, synced.
 
-    ``check_size``: called with the bytes of a file so far; raises ``Refused`` where they are too many. Raises
-    ``Refused`` for a body that is no form, ends early or falls silent.
+    ``check_size``: called with the bytes of the files so far, or as announced, and those of them that are not on the
+    disk yet; raises ``Refused`` where they are too many. Raises ``Refused`` for a body that is no form, ends early or
+    falls silent.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
@@ -178,7 +183,8 @@ async def read_form(request: Request, folder: Path, check_size: Callable[[int], 
             "send the recording as multipart/form-data with a part called file",
             code="bad_request",
         )
-    check_size(content_length(request))
+    announced = content_length(request)
+    check_size(announced, announced)
     parts = _Parts(folder, check_size)
     parser = MultipartParser(
         boundary,

@@ -22,6 +22,7 @@ LOG = logging.getLogger("audiogrid.requests")
 COOKIE = "audiogrid"
 # What may be seen without a token: whether the service lives, and the page that asks for the token.
 _OPEN = frozenset(("/healthz", "/readyz", "/", "/session", "/favicon.ico"))
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -98,7 +99,10 @@ class Guard:
             )
         origin = headers.get("origin")
         is_foreign = origin is not None and _authority(origin) != headers.get("host", "").lower()
-        if is_foreign or headers.get("sec-fetch-site", "").lower() in ("cross-site", "same-site"):
+        # A link to the page is followed, from wherever.
+        is_link = scope["path"] == "/" and scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        is_elsewhere = headers.get("sec-fetch-site", "").lower() in ("cross-site", "same-site")
+        if is_foreign or (is_elsewhere and not is_link):
             return error_answer(403, "requests from other web pages are refused", code="foreign_origin")
         owner = NOBODY
         if self._needs_token:
@@ -116,10 +120,12 @@ class Guard:
 
     def _log(self, scope: Scope, seen: Mapping[str, int], seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
-        self._metrics.requests.labels(scope["method"], route, str(seen["status"])).observe(seconds)
+        # Clients make methods up, and every value of a label is kept.
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(method, route, str(seen["status"])).observe(seconds)
         line = {
             "time": round(time.time(), 3),
-            "method": scope["method"],
+            "method": scope["method"][:20],
             # The query may hold a secret.
             "path": masked(scope["path"])[:200],
             "status": seen["status"],

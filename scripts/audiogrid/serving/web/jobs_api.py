@@ -21,7 +21,7 @@ from audiogrid.serving.job_folder import JobFolder
 from audiogrid.serving.job_queue import DONE, FAILED, JobRecord
 from audiogrid.serving.service import Refused, Service, Wish
 from audiogrid.serving.web.answers import event
-from audiogrid.serving.web.forms import Form, read_form
+from audiogrid.serving.web.forms import Form, blocks_of, read_form
 from audiogrid.serving.web.openai_api import transcript
 from audiogrid.serving.web.resumable import ResumableUploads
 
@@ -83,13 +83,13 @@ class _JobEndpoints:
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return await read_form(request, folder, self._service.refuse_size)
         body = b""
-        async for block in request.stream():
+        async for block in blocks_of(request):
             body += block
             if len(body) > 1 << 16:
                 raise Refused(413, "the request is too long", code="bad_request")
         try:
             given = json.loads(body)
-            fields = [(str(name), str(value)) for name, value in given.items()]
+            fields = [(str(name), str(value)) for name, value in given.items() if value is not None]
         except (ValueError, AttributeError, RecursionError):
             raise Refused(400, "the body is not a JSON object", code="bad_request") from None
         return Form(fields)
@@ -111,7 +111,7 @@ class _JobEndpoints:
     def _wish(self, form: Form, key: str | None) -> Wish:
         row: dict[str, str] = {}
         for name, value in form.fields:
-            column = name.strip().lower()
+            column = " ".join(name.split()).lower()
             if column in _OWN or not value:
                 continue
             if column == "path" or column in _FILE_COLUMNS:

@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.serving.job_folder import TABLE
 from audiogrid.serving.service import Refused, Service
-from audiogrid.serving.web.file_names import shown_name, stored_name
+from audiogrid.serving.web.file_names import free_name, shown_name
 from audiogrid.serving.web.forms import blocks_of
 
 _RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
@@ -52,10 +54,20 @@ class ResumableUploads:
 
     def remove_old(self) -> None:
         """Remove uploads that nobody went on with."""
+        for path in self._root.glob("*"):
+            with suppress(OSError):
+                newest = max(one.stat().st_mtime for one in (path, *path.iterdir()))
+                if time.time() - newest > _KEPT_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
+
+    def _refuse_many(self, owner: str) -> None:
+        """Raise ``Refused`` when a client has begun too many uploads."""
+        own = 0
         for path in self._root.glob("*/facts.json"):
-            newest = max(one.stat().st_mtime for one in path.parent.iterdir())
-            if time.time() - newest > _KEPT_SECONDS:
-                shutil.rmtree(path.parent, ignore_errors=True)
+            with suppress(OSError, ValueError):
+                own += read_json(path).get("owner") == owner
+        if own >= _MOST:
+            raise Refused(429, "this client has too many unfinished uploads", code="too_many_uploads", retry=60)
 
     def _facts(self, owner: str, upload: str) -> dict[str, Any]:
         try:
@@ -91,9 +103,8 @@ class ResumableUploads:
         if size <= 0:
             raise Refused(400, "size is the number of bytes of the file", "size")
         self._service.refuse_early(owner)
-        self._service.refuse_size(size)
-        if len(list(self._root.glob("*"))) >= _MOST * 10:
-            raise Refused(429, "too many unfinished uploads", code="too_many_uploads", retry=60)
+        self._service.refuse_size(size, size)
+        await asyncio.to_thread(self._refuse_many, owner)
         upload = secrets.token_hex(12)
         await asyncio.to_thread(
             write_json, self._root / upload / "facts.json", {"owner": owner, "name": name, "size": size}
@@ -107,7 +118,11 @@ class ResumableUploads:
         found = _RANGE.fullmatch(request.headers.get("content-range", ""))
         if found is None or int(found[3]) != facts["size"]:
             raise Refused(400, f"Content-Range: bytes first-last/{facts['size']} is missing", code="bad_request")
-        if found[1] is not None:
+        if found[1] is not None and self._arrived(upload) == facts["size"] and upload not in self._writing:
+            # Sent again because the answer was lost. A job may refer to it by now: nothing is written any more.
+            async for _ in blocks_of(request):
+                pass
+        elif found[1] is not None:
             await self._append(request, upload, int(found[1]), int(found[2]), facts["size"])
         return self._state(upload, facts["size"])
 
@@ -127,6 +142,7 @@ class ResumableUploads:
                     async for block in blocks_of(request):
                         if len(block) > left:
                             raise Refused(400, "the body is longer than Content-Range says", code="bad_request")
+                        self._service.refuse_size(size, len(block))
                         await asyncio.to_thread(file.write, block)
                         left -= len(block)
                 finally:
@@ -154,13 +170,17 @@ class ResumableUploads:
         facts = self._facts(owner, upload)
         if self._arrived(upload) != facts["size"]:
             raise Refused(409, "the upload is not finished", "upload", "not_finished")
+        if upload in self._writing:
+            raise Refused(409, "another request is adding to this upload", "upload", "conflict")
         folder.mkdir(parents=True, exist_ok=True)
-        stored = stored_name(facts["name"])
+        stored = free_name(facts["name"], {TABLE, *(path.name for path in folder.iterdir())})
         # The upload stays until the job is accepted: a link, not a move.
         try:
             (folder / stored).hardlink_to(self._data(upload))
         except OSError:
-            shutil.copyfile(self._data(upload), folder / stored)
+            with self._data(upload).open("rb") as source, (folder / stored).open("xb") as copy:
+                shutil.copyfileobj(source, copy)
+                _sync(copy)
         return facts["name"], stored, facts["size"]
 
     def forget(self, upload: str) -> None:

@@ -1,0 +1,202 @@
+"""Jobs that must end, whatever happens beside the requests; what goes with a job that is removed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audiogrid.config.resolve import resolve
+from audiogrid.core.json_values import from_json
+from audiogrid.models.registry import load_registry
+from audiogrid.records.linked_voices import LinkedVoices
+from audiogrid.serving import lanes
+from audiogrid.serving.inspection import Inspector
+from audiogrid.serving.job_folder import JobFolder
+from audiogrid.serving.recipes import Recipes
+from audiogrid.serving.removal import OWN_STORE, remove_job
+from audiogrid.serving.service import WATCHER, Service
+from audiogrid.serving.watching import WatchedFolder
+from places import ROOT
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    configuration = resolve({"service": {"min_free": 0, "flood": 2}})
+    recipes = Recipes(configuration, load_registry(ROOT / "config" / "models.yaml"), tmp_path / "models")
+    return Service(configuration, recipes, tmp_path, tmp_path / "store")
+
+
+def job(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "recording": name, "model": "auto", "task": "transcribe", "audio": 5.0, "row": {}} | more
+
+
+def test_a_job_whose_model_is_not_offered_any_more_fails_and_the_others_go_on(service: Service) -> None:
+    service.queue.add("gone", "anna", "short", job("gone", model="gone"))
+    service.queue.add("fine", "anna", "short", job("fine"))
+    assert [one.task.job for one in service.take_short(1)] == ["fine"]
+    record = service.queue.get("gone")
+    assert record and record.status == "failed" and "not offered" in record.error
+
+
+def test_long_jobs_whose_model_is_not_offered_any_more_fail(service: Service) -> None:
+    service.queue.add("gone", "anna", "long", job("gone", model="gone"))
+    service.queue.update("gone", status="running")
+    asyncio.run(lanes._run(service, "local", Path(), "r000001", service.queue.with_status("running")))
+    record = service.queue.get("gone")
+    assert record and record.status == "failed" and "not offered" in record.error
+
+
+def test_a_run_that_cannot_be_prepared_fails_its_jobs(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(lanes, "registry_file", lambda: Path("/nowhere/models.yaml"))
+    service.queue.add("a", "anna", "long", job("a"))
+    service.queue.update("a", status="running")
+    asyncio.run(lanes._run(service, "local", Path(), "r000001", service.queue.with_status("running")))
+    record = service.queue.get("a")
+    assert record and record.status == "failed" and "its run cannot work" in record.error
+
+
+def test_whatever_an_address_answers_its_job_ends(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> int:
+        raise ValueError("odd")
+
+    monkeypatch.setattr(lanes, "fetch", fail)
+    service.queue.add("a", "anna", "fetch", job("a", address="https://example.org/x.wav"))
+    service.queue.update("a", status="running")
+    (record,) = service.queue.with_status("running")
+    asyncio.run(lanes._fetch(service, record))
+    ended = service.queue.get("a")
+    assert ended and ended.status == "failed" and "ValueError" in ended.error
+
+
+def test_a_recording_that_is_fetched_does_not_replace_what_was_uploaded(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = []
+    monkeypatch.setattr(lanes, "fetch", lambda _, target, **__: targets.append(target) or 1 / 0)
+    values = job("a", address="https://example.org/talk.txt", row={"text": "talk.txt"})
+    service.queue.add("a", "anna", "fetch", values)
+    service.queue.update("a", status="running")
+    (record,) = service.queue.with_status("running")
+    asyncio.run(lanes._fetch(service, record))
+    assert [path.name for path in targets] == ["_talk.txt"]
+
+
+def test_files_of_a_job_that_was_cancelled_at_work_go_when_the_work_ends(service: Service) -> None:
+    service.queue.add("a", "anna", "short", job("a"))
+    service.queue.update("a", status="running")
+    (record,) = service.queue.with_status("running")
+    folder = JobFolder(service.state, "a")
+    folder.upload.mkdir(parents=True)
+    service.cancel(record)
+    assert folder.root.exists()
+    service.end("a", "done")
+    assert not folder.root.exists()
+    # A job that is done keeps its transcripts, however often its end is told.
+    service.queue.add("b", "anna", "short", job("b"))
+    JobFolder(service.state, "b").run.transcripts.mkdir(parents=True)
+    service.end("b", "done")
+    service.end("b", "failed", "told twice")
+    assert JobFolder(service.state, "b").run.transcripts.exists()
+
+
+def test_what_one_client_sends_does_not_push_another_into_a_run(service: Service) -> None:
+    for number in range(5):
+        service.queue.add(f"a{number}", "anna", "short", job(f"a{number}"))
+    service.queue.add("b", "ben", "short", job("b"))
+    assert [one.id for one in lanes.gather(service)] == ["a1", "a2", "a3", "a4"]
+
+
+def test_a_file_that_takes_long_is_looked_at_among_the_large_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audiogrid.serving.inspection._QUICK_SECONDS", 0.2)
+    inspector = Inspector()
+    called = []
+
+    async def call(lane: str, seconds: float, *_: Any) -> Any:
+        called.append(lane)
+        return await genuine(lane, seconds, time.sleep, 1.0 if lane == "small" else 0.0)
+
+    genuine = inspector._call
+    monkeypatch.setattr(inspector, "_call", call)
+
+    async def look() -> None:
+        await inspector.inspect(Path(), "a", {}, {}, 10)
+        await inspector.close()
+
+    asyncio.run(look())
+    assert called == ["small", "large"]
+
+
+def test_a_watched_file_whose_folder_may_not_be_written_does_not_end_the_service(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = WatchedFolder(tmp_path / "watched")
+    for name in ("a", "b"):
+        service.queue.add(name, WATCHER, "short", job(name))
+        service.queue.update(name, status="done")
+        transcripts = JobFolder(service.state, name).run.transcripts
+        transcripts.mkdir(parents=True)
+        (transcripts / f"{name}.srt").write_text("1")
+        service.queue.watch(f"{name}.mp3", "stamp", name)
+    genuine = watched.deliver
+
+    def deliver(path: str, *arguments: Any) -> Any:
+        if path == "a.mp3":
+            raise PermissionError(13, "no permission")
+        return genuine(path, *arguments)
+
+    monkeypatch.setattr(watched, "deliver", deliver)
+
+    async def look() -> None:
+        watching = asyncio.create_task(lanes.run_watch(service, watched, 0.01))
+        while not (tmp_path / "watched" / "b.srt").exists():
+            assert not watching.done()
+            await asyncio.sleep(0.01)
+        watching.cancel()
+
+    asyncio.run(look())
+    assert not (tmp_path / "watched" / "a.srt").exists()
+
+
+def test_columns_of_a_run_are_bounded(service: Service) -> None:
+    for number in range(10):
+        row = {f"c{number}_{column}": "x" for column in range(60)}
+        service.queue.add(f"a{number}", "anna", "long", job(f"a{number}", row=row))
+    chosen = lanes.gather(service)
+    assert 0 < len(chosen) < 10
+    assert len(Counter(column for one in chosen for column in one.fields["row"])) <= 256
+
+
+def test_a_run_without_a_folder_keeps_its_number(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "r000003").mkdir(parents=True)
+    assert lanes.last_number(tmp_path, []) == 3
+    assert lanes.last_number(tmp_path, ["r000004"]) == 4
+
+
+def test_results_and_voices_go_with_their_job(tmp_path: Path) -> None:
+    state, store = tmp_path / "state", tmp_path / "store"
+    keys = {name: name * 64 for name in "abc"}
+    for root in (store, state / OWN_STORE):
+        for key in keys.values():
+            (root / key[:2]).mkdir(parents=True)
+            (root / key[:2] / f"{key}.json").write_text("{}")
+    JobFolder(state, "11").write_keys([keys["a"], keys["b"]])
+    JobFolder(state, "22").write_keys([keys["b"], keys["c"]])
+    heard = {"run": "jobs", "channel": None, "number": 0, "seconds": 1.0, "state": "", "vector": "AAAA"}
+    voices = [
+        {"voice": number, "heard": [{**heard, "recording": name}]} for number, name in enumerate(("one", "two"), 1)
+    ]
+    file = tmp_path / "voices.json"
+    from_json(LinkedVoices, {"voices": voices}).write(file)
+    told = remove_job(str(state), "11", str(store), str(tmp_path / "results"), "one", {"link": str(file)})
+    assert told["removed"] == ["1 voice vector(s) in the file of linked voices", "2 result(s) in the store"]
+    assert told["kept"] == ["1 result(s) in the store, because other jobs or runs refer to them"]
+    for root in (store, state / OWN_STORE):
+        assert sorted(path.stem[0] for path in root.glob("*/*.json")) == ["b", "c"]
+    assert [voice["heard"][0]["recording"] for voice in json.loads(file.read_text())["voices"]] == ["two"]
