@@ -128,10 +128,22 @@ class JobQueue:
             self._db.close()
 
     def add(
-        self, job: str, owner: str, lane: str, values: Mapping[str, Any], idempotency: str | None = None
+        self,
+        job: str,
+        owner: str,
+        lane: str,
+        values: Mapping[str, Any],
+        idempotency: str | None = None,
+        watched: tuple[str, str] | None = None,
     ) -> JobRecord:
-        """Accept a job. Returns it, or the earlier one with the same owner and ``idempotency``."""
-        with self._lock:
+        """Accept a job. Returns it, or the earlier one with the same owner and ``idempotency``.
+
+        ``watched``: path and stamp of the file of the watched folder that the job is of, noted with it or not at all.
+        """
+        with self._lock, self._db:
+            self._db.execute("begin immediate")
+            if watched is not None:
+                self._watch(*watched, job)
             self._db.execute(
                 "insert into jobs (id, owner, status, lane, created, idempotency, fields) values (?,?,?,?,?,?,?) "
                 "on conflict do nothing",
@@ -235,16 +247,19 @@ class JobQueue:
     def watch(self, path: str, stamp: str, job: str) -> None:
         """Note that a version of a watched file is a job."""
         with self._lock:
-            self._db.execute(
-                "insert into watched (path, stamp, job) values (?,?,?) "
-                "on conflict (path) do update set stamp = excluded.stamp, job = excluded.job",
-                (path, stamp, job),
-            )
+            self._watch(path, stamp, job)
 
     def note_outputs(self, path: str, outputs: Iterable[tuple[str, str]]) -> None:
         """Note the transcripts (path, SHA-256) that were written for a watched file."""
         with self._lock:
             self._db.execute("update watched set outputs = ? where path = ?", (json.dumps(list(outputs)), path))
+
+    def _watch(self, path: str, stamp: str, job: str) -> None:
+        self._db.execute(
+            "insert into watched (path, stamp, job) values (?,?,?) "
+            "on conflict (path) do update set stamp = excluded.stamp, job = excluded.job",
+            (path, stamp, job),
+        )
 
     def _one(self, where: str, *values: Any) -> JobRecord | None:
         row = self._db.execute(f"select {', '.join(_COLUMNS)} from jobs where {where}", values).fetchone()

@@ -23,7 +23,8 @@ from audiogrid.serving.inspection import FILE_COLUMNS
 from audiogrid.serving.job_folder import TABLE, JobFolder
 from audiogrid.serving.job_queue import DONE, FAILED, FETCH, LONG, QUEUED, RUNNING, SHORT, JobRecord
 from audiogrid.serving.long_lane import ATTEMPTS, BatchRun, LongJob, deliver, registry_file
-from audiogrid.serving.service import WATCHER, Refused, Service
+from audiogrid.serving.service import Refused, Service
+from audiogrid.serving.tokens import WATCHER
 from audiogrid.serving.watching import Seen, WatchedFolder
 from audiogrid.serving.web.file_names import free_name
 
@@ -392,8 +393,7 @@ async def _accept_watched(
                 service.queue.watch(file.path, file.stamp, "")
                 return
             before = watched.renamed_from(file, known)
-            service.accept_watched(job, path, file.path, found, file.size)
-            service.queue.watch(file.path, file.stamp, job)
+            service.accept_watched(job, path, file, found)
             if before is not None:
                 await asyncio.to_thread(watched.withdraw, known[before]["outputs"])
                 service.queue.note_outputs(before, [])

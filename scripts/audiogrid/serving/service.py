@@ -35,7 +35,9 @@ from audiogrid.serving.metrics import Metrics
 from audiogrid.serving.recipes import Recipe, Recipes
 from audiogrid.serving.removal import remove_job
 from audiogrid.serving.short_recording import ShortTask
+from audiogrid.serving.tokens import WATCHER
 from audiogrid.serving.warm_workers import MOST_TOGETHER, TOGETHER_SECONDS, Finished, Waiting
+from audiogrid.serving.watching import Seen
 
 LOG = logging.getLogger("audiogrid.serving")
 # Times that a job may begin without ever ending, and that it may kill its worker alone.
@@ -162,16 +164,17 @@ class Service:
         values = self._values(wish, parsed.public) | {"address": address, "row": dict(wish.row or {})}
         return await self._add(job, owner, FETCH, values, wish)
 
-    def accept_watched(self, job: str, path: Path, name: str, found: Inspected, size: int) -> JobRecord:
+    def accept_watched(self, job: str, path: Path, file: Seen, found: Inspected) -> JobRecord:
         """Accept a file of the watched folder; it stays where it is."""
         values = {
-            **self._values(Wish(), name),
-            "watched": name,
-            "size": size,
+            **self._values(Wish(), file.path),
+            "watched": file.path,
+            "size": file.size,
             "row": {"path": str(path)},
             **vars(found),
         }
-        record = self.queue.add(job, WATCHER, self._lane(found), values)
+        # In one step with the job: it would be accepted again after a kill in between.
+        record = self.queue.add(job, WATCHER, self._lane(found), values, watched=(file.path, file.stamp))
         self._accepted(record)
         return record
 
@@ -451,10 +454,6 @@ class Service:
                 self.queue.remove(record.id)
             elif age > self.settings["keep_uploads_days"]:
                 folder.drop_upload()
-
-
-#: The owner of jobs of the watched folder.
-WATCHER = "watch"
 
 
 def _probing(recipe: Recipe) -> dict[str, Any]:

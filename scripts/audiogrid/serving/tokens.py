@@ -17,6 +17,8 @@ NAME = "tokens.json"
 _NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: The owner of jobs where no tokens are asked for.
 NOBODY = "local"
+#: The owner of jobs of the watched folder.
+WATCHER = "watch"
 
 
 class Tokens:
@@ -56,8 +58,10 @@ class Tokens:
 
     def add(self, name: str) -> str:
         """Make a token. Returns it; it is nowhere else. Raises ``InputError`` for a bad name or one that is taken."""
-        if not _NAMES.fullmatch(name) or name == NOBODY:
-            raise InputError(f"{name!r} is not a name for a token: use letters, digits, dots and dashes")
+        if not _NAMES.fullmatch(name) or name in (NOBODY, WATCHER):
+            raise InputError(
+                f"{name!r} is not a name for a token: use letters, digits, dots and dashes, not {NOBODY} or {WATCHER}"
+            )
         entries = self._entries()
         if name in entries:
             raise InputError(f"there is a token {name!r} already: remove it first, or choose another name")

@@ -20,7 +20,8 @@ from audiogrid.serving.inspection import Inspector
 from audiogrid.serving.job_folder import JobFolder
 from audiogrid.serving.recipes import Recipes
 from audiogrid.serving.removal import OWN_STORE, remove_job
-from audiogrid.serving.service import WATCHER, Service
+from audiogrid.serving.service import Service
+from audiogrid.serving.tokens import WATCHER
 from audiogrid.serving.watching import WatchedFolder
 from places import ROOT
 

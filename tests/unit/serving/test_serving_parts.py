@@ -194,7 +194,7 @@ class TestTokens:
         assert tokens.owner(token) == "phone" and tokens.owner(token[:-1]) is None and tokens.owner("") is None
         with pytest.raises(InputError, match="already"):
             tokens.add("phone")
-        for name in ("", "local", "../x", "a b"):
+        for name in ("", "local", "watch", "../x", "a b"):
             with pytest.raises(InputError):
                 tokens.add(name)
         # Another process removes it: a running server refuses it from then on.
@@ -265,6 +265,18 @@ class TestQueue:
         assert found and (found.status, dict(found.fields)) == ("running", {"name": "x", "more": 1})
         queue.close()
         assert [one.id for one in JobQueue(tmp_path).with_status("queued")] == ["c"]
+
+    def test_a_watched_file_is_noted_with_its_job_or_not_at_all(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        queue = JobQueue(tmp_path)
+        queue.add("a", "watch", "short", {}, watched=("talk.mp3", "1"))
+        assert queue.watched()["talk.mp3"]["job"] == "a"
+        with pytest.raises(TypeError):
+            queue.add("b", "watch", "short", {"not JSON": object()}, watched=("talk.mp3", "2"))
+        assert queue.watched()["talk.mp3"]["stamp"] == "1" and queue.get("b") is None
+        # Nothing is left open.
+        assert queue.add("c", "me", "short", {}).id == "c"
 
     def test_clients_take_turns(self, tmp_path: Path) -> None:
         queue = JobQueue(tmp_path)

@@ -20,6 +20,7 @@ from audiogrid.serving.web.file_names import free_name, shown_name
 
 _MOST_FIELDS = 64
 _LONGEST_FIELD = 64 << 10
+_MOST_HEADERS = 16
 # Seconds without a byte after which an upload is given up.
 SILENCE_SECONDS = 60.0
 # Bytes that are written to the disk at once.
@@ -110,6 +111,8 @@ class _Parts:
     def header_end(self) -> None:
         """A header is complete."""
         self._headers[self._header.lower().decode("latin-1")] = self._value
+        if len(self._headers) > _MOST_HEADERS:
+            raise Refused(400, "a part has too many headers", code="bad_request")
         self._header = self._value = b""
 
     def headers_end(self) -> None:
