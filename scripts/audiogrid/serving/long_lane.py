@@ -32,11 +32,12 @@ from audiogrid.reporting.progress import RunProgress
 from audiogrid.serving.inspection import table_of
 from audiogrid.serving.job_folder import JobFolder
 from audiogrid.serving.recipes import Recipe
-from audiogrid.serving.removal import RUN
 
 LOG = logging.getLogger("audiogrid.serving")
 # Times that a run is started for the same recordings.
 ATTEMPTS = 3
+# What each run of the service is called.
+RUN = "jobs"
 _PRIORITY = 19
 _PR_SET_PDEATHSIG = 1
 # Parts of the configuration that are the service's own business, or that would take names from one client to another.

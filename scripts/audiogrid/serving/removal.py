@@ -6,20 +6,14 @@ What else refers to a result is decided as ``audiogrid store prune`` does: by th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from audiogrid.core.errors import InputError
-from audiogrid.records.linked_voices import linked_file
-from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.recorded_settings import run_store
 from audiogrid.reporting.store_usage import plan_folders, referenced_keys, runs_of
-from audiogrid.reporting.voice_vectors import linked_vectors
 from audiogrid.serving.job_folder import JobFolder, all_keys
 
 #: Folders of the service's own runs, whose results belong to jobs.
 OWN_RUNS = "runs/*/results"
-#: What each of these runs is called.
-RUN = "jobs"
 #: The folder below the state folder with results that the store refused.
 OWN_STORE = "own_store"
 
@@ -39,13 +33,10 @@ def keys_of_service(state: Path) -> set[str]:
     return all_keys(state) | {key for run in runs for folder in plan_folders(run) for key in referenced_keys(folder)}
 
 
-def remove_job(
-    state: str, job: str, store: str, results: str, recording: str = "", speakers: Any = None
-) -> dict[str, list[str]]:
+def remove_job(state: str, job: str, store: str, results: str) -> dict[str, list[str]]:
     """Remove the files of a job and its results in the store. Returns what was ``removed`` and ``kept``, in sentences.
 
-    ``results``: the folder with the runs of the working folder; ``speakers``: the key of the configuration, which may
-    name a file of linked voices.
+    ``results``: the folder with the runs of the working folder.
     """
     folder = JobFolder(Path(state), job)
     keys = folder.read_keys()
@@ -55,12 +46,6 @@ def remove_job(
     if folder.run.transcripts.exists():
         removed.append("its transcripts")
     folder.drop()
-    try:
-        vectors = _forget_linked(recording, speakers)
-        if vectors:
-            removed.append(f"{vectors} voice vector(s) in the file of linked voices")
-    except (InputError, OSError) as error:
-        kept.append(f"its voice vectors in the file of linked voices: {error}")
     try:
         needed = keys_of_service(Path(state)) | keys_of_runs(Path(results), Path(store))
     except InputError as error:
@@ -77,13 +62,3 @@ def remove_job(
     if keys & needed:
         kept.append(f"{len(keys & needed)} result(s) in the store, because other jobs or runs refer to them")
     return {"removed": removed, "kept": kept}
-
-
-def _forget_linked(recording: str, speakers: Any) -> int:
-    """Remove a recording from the file of linked voices. Returns how many vectors of it were there."""
-    run = RunFolder(Path(RUN))
-    file = linked_file(speakers, run) if recording else None
-    # Any other file lies in the folder of a run, and went with it.
-    if file is None or not file.is_absolute():
-        return 0
-    return linked_vectors(run, speakers, {recording}, remove=True)

@@ -381,8 +381,6 @@ class Service:
                 record.id,
                 str(self.store),
                 str(self.results),
-                record.fields.get("recording", ""),
-                self.configuration.get("speakers"),
             )
         except InputError as error:
             LOG.error("the files of job %s cannot be removed: %s", record.id, error)

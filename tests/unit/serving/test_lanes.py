@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,9 +11,7 @@ from typing import Any
 import pytest
 
 from audiogrid.config.resolve import resolve
-from audiogrid.core.json_values import from_json
 from audiogrid.models.registry import load_registry
-from audiogrid.records.linked_voices import LinkedVoices
 from audiogrid.serving import lanes
 from audiogrid.serving.inspection import Inspector
 from audiogrid.serving.job_folder import JobFolder
@@ -180,7 +177,7 @@ def test_a_run_without_a_folder_keeps_its_number(tmp_path: Path) -> None:
     assert lanes.last_number(tmp_path, ["r000004"]) == 4
 
 
-def test_results_and_voices_go_with_their_job(tmp_path: Path) -> None:
+def test_results_go_with_their_job(tmp_path: Path) -> None:
     state, store = tmp_path / "state", tmp_path / "store"
     keys = {name: name * 64 for name in "abc"}
     for root in (store, state / OWN_STORE):
@@ -189,15 +186,8 @@ def test_results_and_voices_go_with_their_job(tmp_path: Path) -> None:
             (root / key[:2] / f"{key}.json").write_text("{}")
     JobFolder(state, "11").write_keys([keys["a"], keys["b"]])
     JobFolder(state, "22").write_keys([keys["b"], keys["c"]])
-    heard = {"run": "jobs", "channel": None, "number": 0, "seconds": 1.0, "state": "", "vector": "AAAA"}
-    voices = [
-        {"voice": number, "heard": [{**heard, "recording": name}]} for number, name in enumerate(("one", "two"), 1)
-    ]
-    file = tmp_path / "voices.json"
-    from_json(LinkedVoices, {"voices": voices}).write(file)
-    told = remove_job(str(state), "11", str(store), str(tmp_path / "results"), "one", {"link": str(file)})
-    assert told["removed"] == ["1 voice vector(s) in the file of linked voices", "2 result(s) in the store"]
+    told = remove_job(str(state), "11", str(store), str(tmp_path / "results"))
+    assert told["removed"] == ["2 result(s) in the store"]
     assert told["kept"] == ["1 result(s) in the store, because other jobs or runs refer to them"]
     for root in (store, state / OWN_STORE):
         assert sorted(path.stem[0] for path in root.glob("*/*.json")) == ["b", "c"]
-    assert [voice["heard"][0]["recording"] for voice in json.loads(file.read_text())["voices"]] == ["two"]

@@ -402,5 +402,5 @@ class TestRunsOfTheService:
         document = run.transcripts / "talk.json"
         document.write_text(json.dumps({"provenance": {"chunks": [{"chunk": "talk.0000", "key": "a" * 64}]}}))
         merge = json.dumps({"formats": [], "subtitles": {}})
-        deliver(str(document), str(tmp_path / "state"), "job1", "talk", "talk.wav", merge)
+        deliver(str(run.root), str(tmp_path / "state"), "job1", "talk", "talk.wav", merge)
         assert JobFolder(tmp_path / "state", "job1").read_keys() == {"a" * 64, "b" * 64}
