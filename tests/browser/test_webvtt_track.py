@@ -56,5 +56,7 @@ def test_a_browser_reads_the_cues_and_skips_the_header(browser: Any, tmp_path: P
     )
     cues = make_cues(spoken)
     assert [(round(1000 * start), round(1000 * end)) for start, end, _, _ in found] == [(c.start, c.end) for c in cues]
-    assert [text for _, _, text, _ in found] == ["\n".join(cue.lines) for cue in cues]
+    # Lines of right-to-left text stand between marks of their direction.
+    assert [("\u200f" in text) for _, _, text, _ in found] == [False, True, False]
+    assert [text.replace("\u200f", "") for _, _, text, _ in found] == ["\n".join(cue.lines) for cue in cues]
     assert all(has_voice for *_, has_voice in found)

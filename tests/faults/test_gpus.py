@@ -117,8 +117,8 @@ def split(tmp_path_factory, base_model, speech) -> Job:
     (job.path / "in").mkdir()
     rows = [("path", "prompt")]
     for number in range(NOTES):
-        # The first has two windows.
-        spoken = speech(sentences=[SENTENCE % number]) if number else speech(seconds=40, seed=40)
+        # The first has several windows, two of them of the same length at least: they share a batch.
+        spoken = speech(sentences=[SENTENCE % number]) if number else speech(seconds=75, seed=40)
         write_wav(job.path / "in" / f"note{number}.wav", spoken.pcm)
         rows.append((f"in/note{number}.wav", f"This is note number {number}."))
     (job.path / "in.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))

@@ -41,7 +41,9 @@ def check_working_folder(results: Path, snakefile: Path, folder: Path | None = N
 
 
 def _try_to_write(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a file there and remove it; in the folder above where there is none yet, since nothing is left behind."""
+    while not os.path.lexists(folder):
+        folder = folder.parent
     attempt = folder / f".tmp-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         # More than a few bytes: a quota lets empty files pass.
