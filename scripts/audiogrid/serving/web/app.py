@@ -17,7 +17,7 @@ from audiogrid.serving.service import Refused, Service
 from audiogrid.serving.tokens import Tokens
 from audiogrid.serving.web import jobs_api, openai_api
 from audiogrid.serving.web.answers import error_answer, read_rest
-from audiogrid.serving.web.forms import blocks_of
+from audiogrid.serving.web.forms import short_body
 from audiogrid.serving.web.guard import COOKIE, Guard, is_loopback
 from audiogrid.serving.web.resumable import ResumableUploads
 
@@ -84,12 +84,8 @@ async def _session(request: Request, tokens: Tokens, *, needs_token: bool) -> Re
     if request.method == "GET":
         owner = request.state.owner
         return JSONResponse({"needs_token": needs_token, "owner": owner or None})
-    body = b""
-    async for block in blocks_of(request):
-        body += block
-        # Anybody may send this.
-        if len(body) > _LONGEST_TOKEN:
-            raise Refused(413, "this is no token", code="bad_request")
+    # Anybody may send this.
+    body = await short_body(request, _LONGEST_TOKEN, "this is not a token")
     token = body.decode("utf-8", "replace").strip()
     if not needs_token:
         return JSONResponse({"token": "not needed"})

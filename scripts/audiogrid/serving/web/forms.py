@@ -20,6 +20,8 @@ from audiogrid.serving.web.file_names import free_name, shown_name
 
 _MOST_FIELDS = 64
 _LONGEST_FIELD = 64 << 10
+# Bytes of a request in JSON.
+LONGEST_JSON = 64 << 10
 _MOST_HEADERS = 16
 # Seconds without a byte after which an upload is given up.
 SILENCE_SECONDS = 60.0
@@ -66,6 +68,16 @@ async def blocks_of(request: Request) -> AsyncIterator[bytes]:
             raise Refused(400, "the connection ended before the upload did", code="upload_stopped") from None
         if block:
             yield block
+
+
+async def short_body(request: Request, most: int, refusal: str) -> bytes:
+    """Returns the body of a request. Raises ``Refused`` with ``refusal`` when it has more than ``most`` bytes."""
+    body = b""
+    async for block in blocks_of(request):
+        body += block
+        if len(body) > most:
+            raise Refused(413, refusal, code="bad_request")
+    return body
 
 
 def content_length(request: Request) -> int:

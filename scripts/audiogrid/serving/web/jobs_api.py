@@ -21,7 +21,7 @@ from audiogrid.serving.job_folder import JobFolder
 from audiogrid.serving.job_queue import DONE, FAILED, JobRecord
 from audiogrid.serving.service import Refused, Service, Wish
 from audiogrid.serving.web.answers import event
-from audiogrid.serving.web.forms import Form, blocks_of, read_form
+from audiogrid.serving.web.forms import LONGEST_JSON, Form, read_form, short_body
 from audiogrid.serving.web.openai_api import transcript
 from audiogrid.serving.web.resumable import ResumableUploads
 
@@ -82,11 +82,7 @@ class _JobEndpoints:
     async def _form(self, request: Request, folder: Path) -> Form:
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return await read_form(request, folder, self._service.refuse_size)
-        body = b""
-        async for block in blocks_of(request):
-            body += block
-            if len(body) > 1 << 16:
-                raise Refused(413, "the request is too long", code="bad_request")
+        body = await short_body(request, LONGEST_JSON, "the request is too long")
         try:
             given = json.loads(body)
             fields = [(str(name), str(value)) for name, value in given.items() if value is not None]

@@ -26,7 +26,7 @@ from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.serving.job_folder import TABLE
 from audiogrid.serving.service import Refused, Service
 from audiogrid.serving.web.file_names import free_name, shown_name
-from audiogrid.serving.web.forms import blocks_of
+from audiogrid.serving.web.forms import LONGEST_JSON, blocks_of, short_body
 
 _RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 _ID = re.compile(r"[0-9a-f]{24}")
@@ -90,11 +90,7 @@ class ResumableUploads:
     async def create(self, request: Request) -> Response:
         """Begin an upload."""
         owner: str = request.state.owner
-        body = b""
-        async for block in blocks_of(request):
-            body += block
-            if len(body) > 1 << 16:
-                raise Refused(413, "the request is too long", code="bad_request")
+        body = await short_body(request, LONGEST_JSON, "the request is too long")
         try:
             given = json.loads(body)
             name, size = shown_name(str(given["name"])), int(given["size"])
