@@ -92,6 +92,33 @@ def test_short_recordings_survive_every_kill(own_server: Server, clips: list[Pat
     assert server.nobody_is_left()
 
 
+def test_a_transcript_that_nobody_recorded_is_made_again(own_server: Server, clips: list[Path]) -> None:
+    """The worker is done, and the server dies before it knows."""
+    server = own_server.start(*ENGLISH)
+    assert server.process is not None
+    server.until(server.submit(clips[1])["id"])
+    (worker,) = workers(server)
+    known = results(server)
+    job = server.submit(clips[0])["id"]
+    wait_for(lambda: server.job(job)["status"] == "running" or len(results(server)) > len(known))
+    server.process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: list(server.state.glob(f"jobs/*/{job}/run/transcripts/*.json")))
+    wait_for(lambda: is_at_rest(worker))
+    server.stop(signal.SIGKILL)
+    wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    decoded = results(server)
+    server.start(*ENGLISH)
+    assert server.until(job)["status"] == "done"
+    assert json.loads(server.transcript(job))["segments"] and results(server) == decoded
+
+
+def is_at_rest(process: psutil.Process) -> bool:
+    """Whether a process used no processor for a while."""
+    before = process.cpu_times()
+    time.sleep(0.3)
+    return process.cpu_times() == before
+
+
 def test_long_recordings_survive_every_kill(own_server: Server, tmp_path: Path, speech: Callable[..., Any]) -> None:
     options = ("--config", "language=en", "chunk_minutes=0.5", "service={short_minutes: 0.3}")
     files = [write_media(tmp_path / f"long{number}.flac", speech(40.0, seed=70 + number).pcm) for number in range(2)]

@@ -8,13 +8,14 @@ which do not exist where ``/dev/shm`` is missing or read-only.
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 # A process that has closed its pipe ends at once, but its exit code is known a moment later only.
@@ -44,7 +45,7 @@ def describe_exit(code: int | None) -> str:
 
 
 class ChildProcess:
-    """A spawned process that runs functions of importable modules, one at a time.
+    """A spawned process that runs functions of importable modules, one at a time. It ends at once with its parent.
 
     ``initializer``: called once in the new process, with ``arguments``; it must not raise.
     """
@@ -112,6 +113,7 @@ class ChildProcess:
 
 def _serve(link: Connection, initializer: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     """Answer calls until the parent closes the pipe; runs in the child process."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if initializer is not None:
         initializer(*arguments)
     with contextlib.suppress(EOFError, OSError):
@@ -122,6 +124,18 @@ def _serve(link: Connection, initializer: Callable[..., None] | None, arguments:
             except Exception as error:
                 answer = (False, _picklable(error))
             link.send(answer)
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the parent, however it ends, and end this process, whatever it is doing.
+
+    Otherwise a call that hangs would live for ever, and one that goes on would write into files that a successor of
+    the parent has taken over.
+    """
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _picklable(error: Exception) -> Exception:

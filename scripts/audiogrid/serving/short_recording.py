@@ -273,7 +273,10 @@ def _decode(prepared: Sequence[_Prepared]) -> None:
 
 
 def _finish(prepared: _Prepared) -> str:
-    """Merge a decoded recording; only its transcripts stay. Returns what decoded it."""
+    """Merge a decoded recording. Returns what decoded it.
+
+    What was probed and cut stays until the end of the job is on record: whoever takes it up after a crash needs it.
+    """
     from audiogrid.merging.merge_bundle import BundleFacts, MergeSettings, merge_bundle
 
     assert _settings is not None
@@ -287,5 +290,4 @@ def _finish(prepared: _Prepared) -> str:
         merged = merge_bundle(renamed, bundle.bundle, facts, _store(), settings, folder.run)
         if merged.failures:
             raise InputError(merged.failures[0].cause)
-    folder.drop_work()
     return f"{_settings.device}: {_settings.why}" if _settings.why else _settings.device

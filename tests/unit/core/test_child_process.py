@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import Future
 
+import psutil
 import pytest
 
 from audiogrid.core.child_process import ChildDiedError, ChildProcess, describe_exit
@@ -89,6 +92,36 @@ def test_closing_ends_a_call(child):
     future: Future[None] = child.submit(wait)
     child.close()
     assert isinstance(future.exception(5), ChildDiedError)
+
+
+PARENT = """
+import os, sys, time
+from audiogrid.core.child_process import ChildProcess
+
+def work():
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    ChildProcess().submit(work).result()
+"""
+
+
+def test_it_ends_with_its_parent_also_in_the_middle_of_a_call(tmp_path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    argv = [sys.executable, str(tmp_path / "parent.py")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    try:
+        # A zombie where nobody collects it.
+        deadline = time.monotonic() + 30
+        while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    except psutil.NoSuchProcess:
+        pass
 
 
 def test_no_semaphore_is_needed(child, monkeypatch):
