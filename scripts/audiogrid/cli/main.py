@@ -24,6 +24,7 @@ COMMANDS = {
     "compare": "audiogrid.cli.compare",
     "doctor": "audiogrid.cli.doctor",
     "models": "audiogrid.cli.models",
+    "bag": "audiogrid.cli.bag",
     "store": "audiogrid.cli.store",
     "speakers": "audiogrid.cli.speakers",
     "corrections": "audiogrid.cli.corrections",

@@ -1,0 +1,55 @@
+"""What a person can choose about the package of a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from audiogrid.core.errors import InputError
+
+#: What a bag does with the recordings themselves, and what that costs.
+RECORDINGS = {
+    "name": "they are named, with the SHA-256 of their encoded audio; their files are not read",
+    "hash": "their files are read once for a SHA-256, and stay where they are",
+    "copy": "their files are copied into the bag",
+}
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_WEB = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
+
+
+@dataclass(frozen=True)
+class BagOptions:
+    """Choices for a bag. ``recordings``: one of ``RECORDINGS``; ``mets``: whether each recording has a METS file.
+
+    ``base_url``: web address below which the bag's ``data/`` will lie, for the IIIF manifests; empty: not known.
+    ``date``: of publication, as ``2026``, ``2026-05`` or ``2026-05-31``; empty: the day on which the run ended.
+    ``title``, ``responsible_party`` and ``license``: words for the descriptions; ``license`` may be an address.
+    """
+
+    recordings: str = "name"
+    mets: bool = False
+    base_url: str = ""
+    date: str = ""
+    title: str = ""
+    responsible_party: str = ""
+    license: str = ""
+
+
+def check_options(options: BagOptions) -> None:
+    """Raises ``InputError`` for a value that cannot be meant."""
+    if options.recordings not in RECORDINGS:
+        raise InputError(f"recordings: {options.recordings!r} is none of {', '.join(RECORDINGS)}")
+    if options.date and not _DATE.fullmatch(options.date):
+        raise InputError(f"date: {options.date!r} is no date; write 2026, 2026-05 or 2026-05-31")
+    if options.base_url and not _WEB.fullmatch(options.base_url):
+        raise InputError(f"base_url: {options.base_url!r} is no web address; write https://archive.example.org/talks")
+
+
+def bag_options(values: Mapping[str, Any]) -> BagOptions:
+    """Returns the options among the keys of ``publish``. Raises ``InputError`` for a value that cannot be meant."""
+    names = {field.name for field in fields(BagOptions)}
+    options = BagOptions(**{name: value for name, value in values.items() if name in names})
+    check_options(options)
+    return options
