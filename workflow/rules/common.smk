@@ -46,7 +46,7 @@ from audiogrid.records import job_inputs
 from audiogrid.records.plan import PlanReader
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import counts_given
-from audiogrid.remote.publishing import target
+from audiogrid.remote.publishing import publish_settings, target
 from audiogrid.reporting.last_lines import read_run_summary
 from audiogrid.transcribing.preflight import check_machine
 
@@ -69,7 +69,8 @@ try:
     RESULTS = f"results/{SETTINGS['run']}"
     COMPARISON = RUN.comparison
     # Address that results are copied to at the end, or None.
-    PUBLISH = target(SETTINGS["publish"], SETTINGS["run"]) if SETTINGS["publish"] else None
+    PUBLISHING = publish_settings(SETTINGS["publish"])
+    PUBLISH = target(PUBLISHING.to, SETTINGS["run"]) if PUBLISHING.to else None
     # Folder name -> model as the configuration names it.
     ALL_MODELS = RUN.all_models
     # The model that identifies languages for routes.
@@ -268,7 +269,7 @@ def bundle_minutes(wildcards, attempt):
 def outstanding(wildcards):
     """A target that is out of date as long as recordings are rejected or results are not published."""
     the_plan()
-    return [f"{RESULTS}/.state/outstanding"] if is_outstanding(FOLDER, PUBLISH) else []
+    return [f"{RESULTS}/.state/outstanding"] if is_outstanding(FOLDER, PUBLISH, PUBLISHING) else []
 
 
 def quiet_terminal():

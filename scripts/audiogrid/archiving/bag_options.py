@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from audiogrid.core.errors import InputError
@@ -47,9 +47,21 @@ def check_options(options: BagOptions) -> None:
         raise InputError(f"base_url: {options.base_url!r} is no web address; write https://archive.example.org/talks")
 
 
-def bag_options(values: Mapping[str, Any]) -> BagOptions:
-    """Returns the options among the keys of ``publish``. Raises ``InputError`` for a value that cannot be meant."""
+def bag_options(publish: Any, format_options: Any = None) -> BagOptions:
+    """Returns the options that a run's configuration has for its bag.
+
+    ``publish`` and ``format_options``: values of these keys. The responsible party may stand under ``vtt``, too.
+    Raises ``InputError`` for a value that cannot be meant.
+    """
+    given = publish if isinstance(publish, Mapping) else {}
     names = {field.name for field in fields(BagOptions)}
-    options = BagOptions(**{name: value for name, value in values.items() if name in names})
+    options = BagOptions(**{name: value for name, value in given.items() if name in names})
+    if not options.responsible_party:
+        options = replace(options, responsible_party=_party_of_subtitles(format_options))
     check_options(options)
     return options
+
+
+def _party_of_subtitles(format_options: Any) -> str:
+    vtt = format_options.get("vtt") if isinstance(format_options, Mapping) else None
+    return str(vtt.get("responsible_party") or "") if isinstance(vtt, Mapping) else ""

@@ -9,29 +9,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from audiogrid.media.file_parts import MediaFile
+from audiogrid.records.bags import Packed
 
 #: RFC 8493 asks creators for SHA-512 unless told otherwise; SHA-256 is what transcripts are listed with elsewhere.
 ALGORITHMS = ("sha256", "sha512")
 _BLOCK = 1 << 20
 _TAG_FILES = ("bagit.txt", "bag-info.txt", *(f"manifest-{name}.txt" for name in ALGORITHMS))
-
-
-@dataclass(frozen=True)
-class Packed:
-    """A file of a bag. ``hashes``: algorithm -> checksum. ``source``: size and time of the file it was copied from.
-
-    ``mtime_ns``: of the file in the bag, by which a later call sees that nobody has changed it.
-    """
-
-    size: int
-    hashes: dict[str, str]
-    source: tuple[str, int, int] | None = None
-    mtime_ns: int = 0
-
-
-def manifest_path(name: str) -> str:
-    """Returns a name as manifests write it: RFC 8493 encodes line breaks and the percent sign, nothing else."""
-    return name.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 @dataclass
@@ -74,7 +57,7 @@ class BagWriter:
             "bag-info.txt": "".join(f"{name}: {value}\n" for name, value in lines),
         }
         for algorithm in ALGORITHMS:
-            rows = (f"{one.hashes[algorithm]}  {manifest_path(name)}\n" for name, one in payload)
+            rows = (f"{one.hashes[algorithm]}  {name}\n" for name, one in payload)
             texts[f"manifest-{algorithm}.txt"] = "".join(rows)
         tags = {name: self._store(name, [texts[name].encode()]) for name in _TAG_FILES}
         for algorithm in ALGORITHMS:

@@ -10,14 +10,11 @@ from pathlib import Path
 from audiogrid import __version__
 from audiogrid.archiving import iiif, mets
 from audiogrid.archiving.bag_options import BagOptions
-from audiogrid.archiving.bag_writer import BagWriter, Packed, checksums, facts_of
+from audiogrid.archiving.bag_writer import BagWriter, checksums, facts_of
 from audiogrid.archiving.placing import (
-    PlacedBag,
     check_replaceable,
     packed_state,
     put_in_place,
-    read_record,
-    record_path,
     staging_folder,
 )
 from audiogrid.archiving.readme import readme
@@ -26,6 +23,7 @@ from audiogrid.archiving.run_account import Described, RunAccount, read_account
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.text import clean_text
 from audiogrid.media.file_parts import MediaFile
+from audiogrid.records.bags import Packed, PlacedBag, is_listable, read_record, record_path
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.publishing import result_files
 from audiogrid.remote.service_protocol import RemoteError
@@ -48,15 +46,18 @@ class Bag:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def make_bag(folder: RunFolder, target: Path, options: BagOptions, workflow: Sequence[tuple[str, Path]]) -> Bag:
+def make_bag(
+    folder: RunFolder, target: Path, options: BagOptions, workflow: Sequence[tuple[str, Path]], wish: str = ""
+) -> Bag:
     """Make the bag of a run at ``target``, or replace the one that an earlier call left there.
 
-    ``workflow``: name and path of the files of the workflow. Two calls for the same run write the same bytes.
+    ``workflow``: name and path of the files of the workflow. ``wish``: noted, to tell later whether it has changed.
+    Two calls for the same run write the same bytes.
     Raises ``InputError`` if the run has not ended, if ``target`` holds anything else, or if a recording that is to be
     read is missing; ``RetryableError`` if the disk is full or a storage does not answer.
     """
     account = read_account(folder)
-    state = record_path(folder.root / ".state", target)
+    state = record_path(folder, target)
     record = read_record(state)
     check_replaceable(target, record)
     with staging_folder(target) as staging:
@@ -71,7 +72,7 @@ def make_bag(folder: RunFolder, target: Path, options: BagOptions, workflow: Seq
         except OSError as error:
             raise RetryableError(f"{target} cannot be written: {error.strerror or error} ({error.filename})") from error
         states = [packed_state(writer.files), *record.states][:_KEPT_STATES]
-        PlacedBag(str(target.absolute()), writer.files, hashed, states).write(state)
+        PlacedBag(str(target.absolute()), wish, writer.files, hashed, states).write(state)
         put_in_place(staging, target)
     size = sum(packed.size for packed in writer.files.values())
     return Bag(target, account, len(writer.files), size, writer.reused, left_out)
@@ -87,10 +88,10 @@ def _copy_results(folder: RunFolder, writer: BagWriter) -> dict[str, str]:
     """Copy what ``publish`` would copy. Returns the files that a bag cannot name."""
     left_out = {}
     for name, path in result_files(folder.root):
-        if name.isprintable():
+        if is_listable(name):
             writer.copy(name, path)
         else:
-            left_out[ascii(name)] = "its name cannot be written in a list of files"
+            left_out[ascii(name)] = "not every program for bags can read such a name in a list"
     return left_out
 
 

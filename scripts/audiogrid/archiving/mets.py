@@ -10,12 +10,12 @@ from xml.etree import ElementTree as Xml
 
 from audiogrid import __version__
 from audiogrid.archiving.bag_options import BagOptions
-from audiogrid.archiving.bag_writer import Packed
 from audiogrid.archiving.media_types import media_type, sound_type
 from audiogrid.archiving.ro_crate import recording_name
 from audiogrid.archiving.run_account import Described, RunAccount, timestamp
 from audiogrid.core.text import clean_text
 from audiogrid.export.formats import FORMATS
+from audiogrid.records.bags import Packed
 
 # The section on the event, which all files of a recording share.
 _EVENT = "amd-transcription"

@@ -8,51 +8,16 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from audiogrid.archiving.bag_writer import Packed
-from audiogrid.core.atomic_files import canonical_json, write_json
+from audiogrid.core.atomic_files import canonical_json
 from audiogrid.core.errors import InputError, RetryableError
-from audiogrid.core.json_values import read_document, to_json
+from audiogrid.records.bags import Packed, PlacedBag
 
 _HOST = socket.gethostname().split(".")[0]
 _SHOWN = 3
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class PlacedBag:
-    """What audiogrid wrote at ``target``. ``files``: of the newest bag; ``hashed``: recordings that were only read.
-
-    ``states``: fingerprints of the newest bag and the one before. Both are audiogrid's: a call that was killed may
-    have noted the newer one and not put it in its place.
-    """
-
-    target: str = ""
-    files: dict[str, Packed] = field(default_factory=dict)
-    hashed: dict[str, Packed] = field(default_factory=dict)
-    states: list[str] = field(default_factory=list)
-
-    def write(self, path: Path) -> None:
-        """Write the record of a bag."""
-        write_json(path, {"schema": SCHEMA, **to_json(self)})
-
-
-def record_path(state: Path, target: Path) -> Path:
-    """Returns where the record of the bag at ``target`` lies, in the run's folder ``state``."""
-    name = hashlib.sha256(os.fsencode(target.absolute())).hexdigest()[:16]
-    return state / "bags" / f"{name}.json"
-
-
-def read_record(path: Path) -> PlacedBag:
-    """Returns the record of a bag; an empty one where there is none, or none that can be read."""
-    try:
-        return read_document(PlacedBag, path)
-    except (OSError, ValueError):
-        return PlacedBag()
 
 
 def fingerprint(files: Mapping[str, tuple[int, int]]) -> str:

@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from audiogrid import __version__
 from audiogrid.archiving.bag_options import BagOptions
-from audiogrid.archiving.bag_writer import Packed
 from audiogrid.archiving.media_types import media_type, sound_type
 from audiogrid.archiving.run_account import Described, RunAccount, timestamp
 from audiogrid.core.text import clean_text
 from audiogrid.export.formats import FORMATS
+from audiogrid.records.bags import Packed
 
 #: The file itself, at the root of the crate.
 CRATE_NAME = "ro-crate-metadata.json"

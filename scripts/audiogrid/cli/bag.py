@@ -36,13 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _options(folder: RunFolder, given: argparse.Namespace) -> BagOptions:
-    configured = recorded_setting(folder, "publish")
-    options = bag_options(configured if isinstance(configured, dict) else {})
-    if not options.responsible_party:
-        own = recorded_setting(folder, "format_options")
-        vtt = own.get("vtt") if isinstance(own, dict) else None
-        party = vtt.get("responsible_party") if isinstance(vtt, dict) else None
-        options = replace(options, responsible_party=str(party or ""))
+    options = bag_options(recorded_setting(folder, "publish"), recorded_setting(folder, "format_options"))
     chosen = {field.name: getattr(given, field.name) for field in fields(BagOptions)}
     options = replace(options, **{name: value for name, value in chosen.items() if value is not None})
     check_options(options)
@@ -53,7 +47,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> None:
     """Make the bag and say what it holds. Raises ``InputError`` if there is nothing to pack, or no place for it."""
     folder = find_run(options.run)
     chosen = _options(folder, options)
-    done = make_bag(folder, options.out or folder.root / "bag", chosen, workflow_files(workflow_home()))
+    done = make_bag(folder, options.out or folder.bag, chosen, workflow_files(workflow_home()))
     account = done.account
     delivered = len(account.recordings) - account.missing
     again = f", {done.reused} of them as they were" if done.reused else ""

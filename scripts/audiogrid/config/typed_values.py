@@ -55,8 +55,9 @@ def typed(value: Any, rule: Mapping[str, Any], schema: Mapping[str, Any], key: s
         return value
     if isinstance(value, str) and not _allows_text(rule) and "enum" not in rule and rule.get("type") != "object":
         value = _names(value, key) if key in _SEPARATORS and not value.lstrip().startswith("[") else _parsed(value)
-    if isinstance(value, Mapping) and rule.get("type") == "object":
-        return _section(value, rule, schema)
+    if isinstance(value, Mapping):
+        section = next((one for one in (rule, *rule.get("oneOf", [])) if one.get("type") == "object"), None)
+        return _section(value, section, schema) if section else value
     if key == "language":
         return _language(value)
     if isinstance(value, list):

@@ -21,7 +21,7 @@ from audiogrid.orchestration.run_config import write_run_config
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import adopt_merged
 from audiogrid.remote.address import Address
-from audiogrid.remote.publishing import check_target
+from audiogrid.remote.publishing import check_target, publish_settings
 from audiogrid.remote.service_protocol import RemoteError
 
 #: Targets that look ahead or compare. How the run itself ended is not reported after them.
@@ -126,7 +126,9 @@ class Run:
         if not self.publish:
             return True
         log = str(self.folder.root / "logs" / "publish.log")
-        options = ("--run-dir", str(self.folder.root), "--to", self.settings["publish"], "--log", log)
+        chosen = publish_settings(self.settings["publish"])
+        options = ["--run-dir", str(self.folder.root), "--to", chosen.to, "--log", log]
+        options += ["--as", "bag"] if chosen.as_bag else []
         return self._script("publish.py", *options) == 0
 
     def _script(self, name: str, *options: str) -> int:

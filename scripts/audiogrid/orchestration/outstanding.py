@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from audiogrid.records.bags import bag_files, is_current, read_record, record_path
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.address import Address
-from audiogrid.remote.publishing import is_published
+from audiogrid.remote.publishing import PublishSettings, is_published, result_files
 
 
-def is_outstanding(folder: RunFolder, publish: Address | None) -> bool:
-    """Returns whether recordings are rejected, or results are not where ``publish`` says (``None``: they stay here)."""
+def is_outstanding(folder: RunFolder, publish: Address | None, settings: PublishSettings | None = None) -> bool:
+    """Returns whether recordings are rejected, or results are not where ``publish`` says (``None``: they stay here).
+
+    ``settings``: the key ``publish``, where they are published as a bag.
+    """
     # The first line of the table names its columns.
     has_rejected = folder.rejected.is_file() and len(folder.rejected.read_text(encoding="utf-8").splitlines()) > 1
-    return has_rejected or bool(publish and not is_published(folder.root, publish))
+    if has_rejected or publish is None:
+        return has_rejected
+    if settings is None or not settings.as_bag:
+        return not is_published(folder.root, publish)
+    if not is_current(read_record(record_path(folder, folder.bag)), settings.wish, result_files(folder.root)):
+        return True
+    files = [file for part in bag_files(folder.bag) for file in part]
+    return not is_published(folder.root, publish, files)

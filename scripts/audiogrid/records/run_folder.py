@@ -38,6 +38,8 @@ class RunFolder:
         self.config = root / "run_config.yaml"
         self.estimate = root / ".state" / "estimate.json"
         self.report = root / "report.html"
+        # A package for archives, where nobody asks for another place.
+        self.bag = root / "bag"
 
     @property
     def compare(self) -> RunFolder:

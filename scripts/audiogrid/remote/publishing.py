@@ -6,8 +6,9 @@ What was uploaded, as which version, stands in ``.state/published.json``. Nothin
 from __future__ import annotations
 
 import hashlib
+import json
 import mimetypes
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ _SUFFIXES = {".tsv", ".html", ".yaml"}
 _UPLOADS = 8
 # A service that failed so many times in a row is not asked for the rest.
 _DOWN_AFTER = 8
+_NOT_TRIED = "not tried: others had failed"
 # Types that browsers need to show a file; what Python knows depends on the machine.
 _TYPES = {
     ".json": "application/json",
@@ -51,13 +53,39 @@ class Uploaded:
 
 @dataclass
 class Published:
-    """What became of the files of a run at ``to``. ``failed``: file -> what went wrong."""
+    """What became of the files of a run at ``to``. ``failed``: file -> what went wrong.
+
+    ``others``: files there that must not be; nothing is known of them where listing is refused.
+    """
 
     to: str
     files: dict[str, Uploaded] = field(default_factory=dict)
     fresh: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     refused: bool = False
+    others: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class PublishSettings:
+    """The key ``publish`` of a configuration. ``to``: an address, or empty; ``as_bag``: as a package for archives.
+
+    ``date``: of publication, as the user wrote it; empty: none. ``wish``: the whole section, to tell whether it has
+    changed.
+    """
+
+    to: str = ""
+    as_bag: bool = False
+    date: str = ""
+    wish: str = ""
+
+
+def publish_settings(value: Any) -> PublishSettings:
+    """Returns what the key ``publish`` says: an address, or a section with ``to``, ``as`` and ``date``."""
+    if isinstance(value, Mapping):
+        wish = json.dumps(value, sort_keys=True, default=str)
+        return PublishSettings(str(value.get("to") or ""), value.get("as") == "bag", str(value.get("date") or ""), wish)
+    return PublishSettings(str(value or ""))
 
 
 def target(text: str, run: str) -> Address:
@@ -134,24 +162,31 @@ def _manifest(root: Path, to: Address) -> dict[str, Any]:
         return {}
 
 
-def is_published(root: Path, to: Address) -> bool:
+def is_published(root: Path, to: Address, files: Iterable[tuple[str, Path]] | None = None) -> bool:
     """Whether the last upload to ``to`` was complete and nothing has changed here since.
 
-    The configuration does not count: every start writes it anew.
+    ``files``: name and path of what belongs there (default: the results). The configuration does not count: every
+    start writes it anew.
     """
     manifest = _manifest(root, to)
     if not manifest.get("complete"):
         return False
     known = {name: (entry["size"], entry["mtime_ns"]) for name, entry in manifest["files"].items()}
-    for name, path in result_files(root):
+    for name, path in result_files(root) if files is None else files:
         status = path.stat()
         if name != "run_config.yaml" and known.get(name) != (status.st_size, status.st_mtime_ns):
             return False
     return True
 
 
-def publish(root: Path, to: Address) -> Published:
-    """Upload what ``to`` does not hold; never raises for a file that cannot be, which ``failed`` then names."""
+def publish(
+    root: Path, to: Address, rounds: Sequence[Iterable[tuple[str, Path]]] | None = None, whole: str | None = None
+) -> Published:
+    """Upload what ``to`` does not hold; never raises for a file that cannot be, which ``failed`` then names.
+
+    ``rounds``: name and path of what belongs there (default: the results). A round begins when the one before it is
+    there completely. ``whole``: a folder there in which nothing else may lie; what does is in ``others``.
+    """
     before: dict[str, Uploaded] = {}
     with suppress(ValueError):
         before = from_json(dict[str, Uploaded], _manifest(root, to).get("files", {}))
@@ -162,16 +197,23 @@ def publish(root: Path, to: Address) -> Published:
         # Without the right to list, what was noted has to do; an absent service fails again below.
         there = None
     done = Published(to.public)
-    waiting: list[tuple[str, Path, Uploaded]] = []
-    for name, path in result_files(root):
-        local = _local(path, before.get(name))
-        known = before.get(name)
-        if known and known.sha256 == local.sha256 and (there is None or there.get(to.key + name) == known.tag):
-            done.files[name] = Uploaded(local.size, local.mtime_ns, local.sha256, known.tag)
-        else:
-            waiting.append((name, path, local))
-    _upload(waiting, to, done)
-    complete = not done.failed
+    for files in rounds or [result_files(root)]:
+        waiting: list[tuple[str, Path, Uploaded]] = []
+        for name, path in files:
+            known = before.get(name)
+            local = _local(path, known)
+            if known and known.sha256 == local.sha256 and (there is None or there.get(to.key + name) == known.tag):
+                done.files[name] = Uploaded(local.size, local.mtime_ns, local.sha256, known.tag)
+            elif done.failed:
+                done.failed[name] = _NOT_TRIED
+            else:
+                waiting.append((name, path, local))
+        _upload(waiting, to, done)
+    here = {to.key + name for name in [*done.files, *done.failed]}
+    if whole is not None:
+        found = (key for key in there or {} if key.startswith(to.key + whole) and key not in here)
+        done.others = sorted(key.removeprefix(to.key) for key in found)
+    complete = not done.failed and not done.others
     write_json(manifest_path(root), {"to": to.public, "complete": complete, "files": to_json(done.files)})
     return done
 
@@ -191,7 +233,7 @@ def _upload(waiting: list[tuple[str, Path, Uploaded]], to: Address, done: Publis
         nonlocal failures
         name, path, local = item
         if failures >= _DOWN_AFTER or done.refused:
-            done.failed[name] = "not tried: others had failed"
+            done.failed[name] = _NOT_TRIED
             return
         try:
             tag = storage.put(path, to.sibling(to.key + name), media_type(path))

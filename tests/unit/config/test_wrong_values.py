@@ -22,7 +22,7 @@ from audiogrid.media.audio_tracks import parse_tracks
 from audiogrid.merging.merge_bundle import MergeSettings
 from audiogrid.models.registry import load_registry
 from audiogrid.records.speakers import speaker_count
-from audiogrid.remote.publishing import target
+from audiogrid.remote.publishing import publish_settings, target
 from audiogrid.transcribing.mpi_launch import is_mpi
 from places import ROOT
 
@@ -94,8 +94,8 @@ def check(path: tuple[Any, ...], value: Any) -> None:
         parse_tracks(settings_["tracks"])
         speaker_count(settings_["speakers"])
         is_mpi(settings_["mpi"])
-        if settings_["publish"]:
-            target(settings_["publish"], settings_["run"])
+        if to := publish_settings(settings_["publish"]).to:
+            target(to, settings_["run"])
         for name in [CURRENT, *settings_["variants"]]:
             configured_models(with_variant(settings_, name))
         # What Snakemake and the plan keep of it.

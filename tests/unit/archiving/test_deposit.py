@@ -1,0 +1,297 @@
+"""Bags of runs, read by programs of others: bagit, rocrate, iiif-prezi3, metsrw and the schema of METS."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote
+
+import bagit
+import metsrw
+import pytest
+from iiif_prezi3 import Collection, Manifest
+from lxml import etree
+from metsrw.plugins import premisrw
+from rocrate.rocrate import ROCrate
+
+import finished_runs
+from audiogrid.archiving import deposit
+from audiogrid.archiving.bag_options import BagOptions, bag_options
+from audiogrid.archiving.deposit import Bag, make_bag, workflow_files
+from audiogrid.core.errors import InputError
+from audiogrid.orchestration.installation import workflow_home
+from audiogrid.records.journal import list_journals, read_history
+from audiogrid.records.run_folder import RunFolder
+
+HOSTILE = [
+    "talk.mp3",
+    'Müller & Söhne "100%25" <a>; rm -rf ~.wav',
+    "日本語 😀 ]]> --> .mp4",
+    "line\nbreak\ttab.ogg",
+    "$(touch x) `y` {z} #?.wav",
+    "عربي ‮ rtl.opus",
+    "no ending",
+    "../../etc/passwd.mp3",
+    "https://user:secret@example.org/a%20b/interview 7.mp3?X-Amz-Signature=abcdef",
+]
+FULL = BagOptions(
+    mets=True,
+    base_url="https://archive.example.org/talks/",
+    title='Talks & "more" <b>\nsecond line',
+    responsible_party="PL, Ärchive | x",
+    license="https://creativecommons.org/licenses/by/4.0/",
+)
+
+
+def bag_of(folder: RunFolder, target: Path | None = None, options: BagOptions = FULL) -> Bag:
+    return make_bag(folder, target or folder.bag, options, workflow_files(workflow_home()))
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run over files with hostile names, the last two of which have no transcript; its bag is made."""
+    folder = finished_runs.finished_run(tmp_path_factory.mktemp("results") / "tälks", HOSTILE, failed=2)
+    bag_of(folder)
+    return folder
+
+
+def entities(folder: RunFolder) -> dict[str, dict[str, Any]]:
+    graph = json.loads((folder.bag / "data" / "ro-crate-metadata.json").read_text())["@graph"]
+    found = {entity["@id"]: entity for entity in graph}
+    assert len(found) == len(graph), "an identifier is used twice"
+    return found
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return (
+            [value["@id"]] if set(value) == {"@id"} else [one for inner in value.values() for one in references(inner)]
+        )
+    return [one for inner in value for one in references(inner)] if isinstance(value, list) else []
+
+
+def test_bagit_finds_every_file_as_it_was_written(run: RunFolder, tmp_path: Path) -> None:
+    bag = bagit.Bag(str(run.bag))
+    assert bag.is_valid() and bag.version_info == (1, 0) and set(bag.algorithms) == {"sha256", "sha512"}
+    held = {path.relative_to(run.bag).as_posix() for path in (run.bag / "data").rglob("*") if path.is_file()}
+    assert set(bag.payload_entries()) == held
+    assert {name.removeprefix("data/") for name in held} >= {"report.html", "summary.tsv", "workflow/Snakefile"}
+    assert len([name for name in held if name.startswith("data/transcripts/")]) == 3 * (len(HOSTILE) - 2)
+    assert bag.info["Source-Organization"] == "PL, Ärchive | x" and "\n" not in bag.info["External-Description"]
+    copied = shutil.copytree(run.bag, tmp_path / "copy")
+    (copied / "data" / "summary.tsv").write_bytes(b"else")
+    assert not bagit.Bag(str(copied)).is_valid()
+
+
+def test_a_table_whose_name_cannot_be_listed_stays_out(tmp_path: Path) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"])
+    for name in ("my table.tsv", "50 %41.tsv", "two\nlines.tsv"):
+        (folder.root / name).write_text("mine")
+    done = bag_of(folder)
+    assert bagit.Bag(str(folder.bag)).is_valid()
+    assert sorted(done.left_out) == ["'50 %41.tsv'", r"'two\nlines.tsv'"]
+    assert (folder.bag / "data" / "my table.tsv").read_text() == "mine"
+
+
+def test_the_crate_tells_what_went_in_and_what_came_out(run: RunFolder) -> None:
+    crate = ROCrate(run.bag / "data")
+    workflow = crate.mainEntity
+    assert workflow["programmingLanguage"]["name"] == "Snakemake"
+    assert {profile.id for profile in crate.root_dataset["conformsTo"]} == {
+        "https://w3id.org/ro/wfrun/process/0.5",
+        "https://w3id.org/ro/wfrun/workflow/0.5",
+        "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
+    }
+    action = crate.root_dataset["mentions"]
+    assert action.type == "CreateAction" and action["instrument"] is workflow
+    assert action["actionStatus"] == "http://schema.org/FailedActionStatus" and "2 of 9" in action["error"]
+    names = {one["name"] for one in action["object"] if "identifier" in one and "encodingFormat" in one}
+    assert len(names) == len(HOSTILE) and "talk.mp3" in names
+    results = {unquote(one.id) for one in action["result"]}
+    assert results == {f"transcripts/{path.name}" for path in run.transcripts.iterdir()}
+    for one in action["result"]:
+        assert one["isBasedOn"] in action["object"]
+    history = read_history(run.journal, "s0001", "spec", list_journals(run.journal))
+    ended = datetime.fromtimestamp(int(history.last), UTC).isoformat()
+    assert (action["endTime"], crate.root_dataset["datePublished"]) == (ended, ended[:10])
+
+
+def test_the_crate_lists_every_file_with_its_hash_and_refers_to_nothing_else(run: RunFolder) -> None:
+    found = entities(run)
+    own = {"ro-crate-metadata.json", *(f"./{name}" for name in ("",))}
+    for path in (run.bag / "data").rglob("*"):
+        name = path.relative_to(run.bag / "data").as_posix()
+        if path.is_file() and name not in own:
+            [entity] = [one for identifier, one in found.items() if unquote(identifier) == name]
+            assert "File" in entity["@type"]
+    parts = {part["@id"] for part in found["./"]["hasPart"]}
+    assert parts == {name for name, one in found.items() if "File" in one["@type"]}
+    outside = {name for entity in found.values() for name in references(entity) if name not in found}
+    assert all(name.startswith("https://") for name in outside)
+
+
+def test_no_path_of_this_machine_and_no_secret_is_in_the_descriptions(run: RunFolder) -> None:
+    described = [run.bag / "bag-info.txt", run.bag / "data" / "ro-crate-metadata.json", run.bag / "data" / "README.md"]
+    described += [*(run.bag / "data" / "iiif").iterdir(), *(run.bag / "data" / "mets").iterdir()]
+    for path in described:
+        text = path.read_text()
+        assert not any(
+            word in text for word in ("secret", "abcdef", str(run.root), "../../etc", str(Path.home()) + "/")
+        )
+
+
+def test_iiif_ties_each_recording_to_its_subtitles(run: RunFolder) -> None:
+    folder = run.bag / "data" / "iiif"
+    collection = Collection.model_validate_json((folder / "collection.json").read_text())
+    delivered = len(HOSTILE) - 2
+    assert len(collection.items) == delivered == len(list(folder.iterdir())) - 1
+    base = "https://archive.example.org/talks/"
+    for item in collection.items:
+        path = run.bag / "data" / unquote(str(item.id).removeprefix(base))
+        manifest = Manifest.model_validate_json(path.read_text())
+        [canvas] = manifest.items
+        [annotation] = canvas.items[0].items
+        [caption] = canvas.annotations[0].items
+        assert (annotation.motivation, caption.motivation) == ("painting", "supplementing")
+        assert annotation.target == caption.target == canvas.id and canvas.duration == 4.0
+        subtitles = unquote(str(caption.body.id).removeprefix(base))
+        assert (run.bag / "data" / subtitles).read_text().startswith("WEBVTT") and caption.body.format == "text/vtt"
+        assert annotation.body.type == ("Video" if "日本語" in str(manifest.label) else "Sound")
+
+
+def test_without_an_address_the_manifests_name_a_host_that_cannot_exist(tmp_path: Path) -> None:
+    folder = finished_runs.finished_run(tmp_path / "My Talks!", ["a.mp3"])
+    bag_of(folder, options=BagOptions())
+    manifest = Manifest.model_validate_json((folder.bag / "data" / "iiif" / "a.json").read_text())
+    assert str(manifest.id) == "https://my-talks.invalid/iiif/a.json"
+    assert not (folder.bag / "data" / "mets").exists()
+
+
+# The schema of METS comes with metsrw; of XLink, which it imports, only these names are needed.
+XLINK_NAMES = "href role title label from to show actuate arcrole".split()
+XLINK = (
+    '<s:schema xmlns:s="http://www.w3.org/2001/XMLSchema" xmlns:x="http://www.w3.org/1999/xlink"'
+    ' targetNamespace="http://www.w3.org/1999/xlink">'
+    + "".join(f'<s:attribute name="{name}" type="s:string"/>' for name in XLINK_NAMES)
+    + "".join(
+        f'<s:attributeGroup name="{name}">'
+        + "".join(f'<s:attribute ref="x:{one}"/>' for one in XLINK_NAMES)
+        + "</s:attributeGroup>"
+        for name in "simpleLink extendedLink locatorLink arcLink resourceLink titleLink emptyLink".split()
+    )
+    + "</s:schema>"
+)
+
+
+class XLinkResolver(etree.Resolver):
+    def resolve(self, url: str, identifier: str, context: Any) -> Any:
+        return self.resolve_string(XLINK, context) if url.endswith("xlink.xsd") else None
+
+
+@pytest.fixture(scope="module")
+def mets_schema() -> etree.XMLSchema:
+    parser = etree.XMLParser(no_network=True)
+    parser.resolvers.add(XLinkResolver())
+    return etree.XMLSchema(etree.parse(Path(metsrw.__file__).parent / "resources" / "mets.xsd", parser))
+
+
+def test_mets_files_are_valid_and_tell_the_event(run: RunFolder, mets_schema: etree.XMLSchema) -> None:
+    paths = sorted((run.bag / "data" / "mets").iterdir())
+    assert len(paths) == len(HOSTILE) - 2
+    for path in paths:
+        tree = etree.parse(path)
+        for element in tree.iter("{http://www.loc.gov/premis/v3}object"):
+            # PREMIS has a schema of its own, which no package brings.
+            del element.attrib["{http://www.w3.org/2001/XMLSchema-instance}type"]
+        mets_schema.assertValid(tree)
+        document = metsrw.METSDocument.fromfile(str(path))
+        files = {file.path: file for file in document.all_files() if file.path}
+        linked = [name for name in files if name.startswith("../transcripts/")]
+        assert len(linked) == 3
+        for name in linked:
+            packed = (path.parent / unquote(name)).resolve()
+            assert files[name].checksum == deposit.checksums(packed, "").hashes["sha256"]
+        [event] = [
+            premisrw.PREMISEvent(data=premisrw.premis_to_data(one))
+            for one in etree.parse(path).iter("{http://www.loc.gov/premis/v3}event")
+        ]
+        assert event.type == "transcription" and event.date_time.endswith("+00:00")
+
+
+def test_the_same_run_gives_the_same_bytes(run: RunFolder, tmp_path: Path) -> None:
+    before = contents(run.bag)
+    again = bag_of(run)
+    assert again.reused > 20 and contents(run.bag) == before
+    elsewhere = bag_of(run, tmp_path / "elsewhere")
+    assert elsewhere.reused == 0 and contents(tmp_path / "elsewhere") == before
+
+
+def test_recordings_are_copied_or_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["a b.mp3", "ü%.wav"]
+    folder = finished_runs.finished_run(tmp_path / "talks", names, media=tmp_path / "in")
+    read: list[str] = []
+    opened = Path.open
+
+    def noting(path: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        if path.parent.name == "in" and mode == "rb":
+            read.append(path.name)
+        return opened(path, mode, *rest, **more)
+
+    monkeypatch.setattr(Path, "open", noting)
+    bag_of(folder, options=BagOptions(recordings="hash"))
+    hashed = {one["name"]: one["sha256"] for one in entities(folder).values() if one.get("name") in names}
+    assert sorted(read) == sorted(names) and len(hashed) == 2
+    bag_of(folder, options=BagOptions(recordings="hash", title="other words"))
+    assert len(read) == 2
+    bag_of(folder, options=BagOptions(recordings="copy"))
+    assert len(read) == 4
+    bag_of(folder, options=BagOptions(recordings="copy", mets=True))
+    assert len(read) == 4 and bagit.Bag(str(folder.bag)).is_valid()
+    copied = {one["name"]: one for one in entities(folder).values() if one.get("name") in names}
+    assert {name: one["sha256"] for name, one in copied.items()} == hashed
+    assert all((folder.bag / "data" / unquote(one["@id"])).is_file() for one in copied.values())
+
+
+@pytest.mark.parametrize("choice", ["copy", "hash"])
+def test_a_recording_that_is_gone_or_changed_is_named(tmp_path: Path, choice: str) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3", "b.mp3"], media=tmp_path / "in")
+    (tmp_path / "in" / "b.mp3").write_bytes(b"another one")
+    with pytest.raises(InputError, match=r"recording b: .*b\.mp3 was changed"):
+        bag_of(folder, options=BagOptions(recordings=choice))
+    (tmp_path / "in" / "b.mp3").unlink()
+    with pytest.raises(InputError, match=r"recording b: .*b\.mp3 is gone"):
+        bag_of(folder, options=BagOptions(recordings=choice))
+    assert not folder.bag.exists() and not list(folder.root.glob(".tmp-*"))
+
+
+def test_recordings_that_do_not_fit_are_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"], media=tmp_path / "in")
+    monkeypatch.setattr(deposit.shutil, "disk_usage", lambda path: SimpleNamespace(free=5))
+    with pytest.raises(InputError, match="GB left"):
+        bag_of(folder, options=BagOptions(recordings="copy"))
+
+
+def test_a_run_that_has_not_ended_has_no_bag(tmp_path: Path) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"])
+    folder.summary.unlink()
+    with pytest.raises(InputError, match="not finished"):
+        bag_of(folder)
+
+
+@pytest.mark.parametrize("options", [{"recordings": "all"}, {"date": "May 2026"}, {"base_url": "archive.example.org"}])
+def test_wrong_options_are_refused(options: dict[str, str]) -> None:
+    with pytest.raises(InputError, match=next(iter(options))):
+        bag_options(options)
+
+
+def test_the_party_of_the_subtitles_is_that_of_the_bag() -> None:
+    assert bag_options("s3://x/y", {"vtt": {"responsible_party": "US, A"}}).responsible_party == "US, A"
+    assert bag_options({"responsible_party": "B"}, {"vtt": {"responsible_party": "A"}}).responsible_party == "B"
