@@ -23,15 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recordings",
         choices=list(RECORDINGS),
-        help="; ".join(f"{name}: {meaning}" for name, meaning in RECORDINGS.items()) + " (default: name)",
+        metavar="HOW",
+        help="name (default), hash: read them, or copy them into the bag",
     )
-    parser.add_argument("--mets", action="store_true", default=None, help="add a METS file with PREMIS per recording")
-    parser.add_argument(
-        "--base-url", metavar="URL", help="web address that data/ of the bag will have; IIIF manifests need it"
-    )
-    parser.add_argument("--date", metavar="DATE", help="of publication (default: the day on which the run ended)")
+    parser.add_argument("--mets", action="store_true", default=None, help="add METS with PREMIS per recording")
+    parser.add_argument("--base-url", metavar="URL", help="where data/ will be on the web, for IIIF")
+    parser.add_argument("--date", metavar="DATE", help="of publication (default: the end of the run)")
     parser.add_argument("--title", metavar="TEXT", help="what the package is called")
-    parser.add_argument("--responsible-party", metavar="WHO", help="the institution that answers for it")
+    parser.add_argument("--party", dest="responsible_party", metavar="WHO", help="who answers for it")
     parser.add_argument("--license", metavar="TEXT", help="a licence: its address, or words")
 
 
@@ -66,10 +65,9 @@ def run(options: argparse.Namespace, rest: list[str]) -> None:
 
 COMMAND = Command(
     summary="pack a run for an archive: BagIt, RO-Crate, IIIF, METS",
-    explanation="Make a bag (BagIt) of the transcripts and tables of a run, with checksums, a description as RO-Crate "
-    "(Workflow Run Crate), a IIIF manifest per recording and, if asked for, METS with PREMIS. Two calls for the same "
-    "run make the same bytes. See docs/archiving.md.",
-    example="audiogrid bag talks --recordings copy --mets --base-url https://archive.example.org/talks",
+    explanation="Make a bag (BagIt) of the transcripts and tables of a run, with checksums, a description as RO-Crate, "
+    "a IIIF manifest per recording and, if asked for, METS. See docs/archiving.md.",
+    example="audiogrid bag talks --mets --base-url https://archive.example.org/talks",
     add_arguments=add_arguments,
     run=run,
 )

@@ -62,8 +62,12 @@ def build_parser() -> argparse.ArgumentParser:
         description="Recordings into accurate, time-stamped transcripts and subtitles.",
         epilog=_END,
         formatter_class=_ListFormatter,
+        # The usage names both options; a section for them would push the list off the screen.
+        usage="audiogrid [-h] [--version] COMMAND ...",
+        add_help=False,
     )
-    parser.add_argument("--version", action="version", version=f"audiogrid {__version__}")
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    parser.add_argument("--version", action="version", version=f"audiogrid {__version__}", help=argparse.SUPPRESS)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     for name in COMMANDS:
         command = load(name)
