@@ -9,7 +9,7 @@ from pathlib import Path
 from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import RESULTS, find_run, known_runs
 from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
-from audiogrid.corrections.corrected_recordings import Recordings, judge
+from audiogrid.corrections.corrected_recordings import Recordings, contents, judge
 from audiogrid.corrections.corrections_file import add, list_files, read
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.recorded_settings import run_corrections
@@ -58,7 +58,7 @@ def take_in(files: list[str], folder: Path) -> int:
             continue
         for mistake in new.mistakes:
             print(f"{name}: {mistake}", file=sys.stderr)
-        print(f"{name}: {len(new.speakers)} name(s) into {written}")
+        print(f"{name}: {contents(new)} into {written}")
     if troubles:
         raise InputError("; ".join(troubles))
     print("The next audiogrid run writes the transcripts anew; nothing is decoded.", file=sys.stderr)

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
-from audiogrid.corrections.corrections_file import Corrections, SpeakerName, add, read
+from audiogrid.corrections.apply_passages import apply_passages
+from audiogrid.corrections.corrections_file import Corrections, add, read
+from audiogrid.corrections.entries import SpeakerName
 from audiogrid.corrections.speaker_names import match_names, name_speaker
 from audiogrid.export.formats import file_name
 from audiogrid.export.voice_lanes import voices_of
@@ -83,12 +85,23 @@ def judge(path: Path, recordings: Recordings) -> FileVerdict:
     unfit = [
         f"{run.root.name}: {sentence}"
         for run, document in fitting
-        for sentence in match_names(corrections.speakers, voices_of(document)).unfit
+        for sentence in (
+            *match_names(corrections.speakers, voices_of(document)).unfit,
+            *apply_passages(document, corrections.passages, corrections.paragraphs).sentences,
+        )
     ]
     if unfit:
         return FileVerdict(path, "unfit", "; ".join(unfit))
-    names = ", ".join(entry.name or f"{entry.was} without a name" for entry in corrections.speakers)
-    return FileVerdict(path, "ok", f"{names or 'no names'} in {', '.join(run.root.name for run, _ in fitting)}")
+    return FileVerdict(path, "ok", f"{contents(corrections)} in {', '.join(run.root.name for run, _ in fitting)}")
+
+
+def contents(corrections: Corrections) -> str:
+    """Returns what a file of corrections holds, for a person."""
+    parts = [entry.name or f"{entry.was} without a name" for entry in corrections.speakers]
+    for entries, what in ((corrections.passages, "passage"), (corrections.paragraphs, "paragraph")):
+        if entries:
+            parts.append(f"{len(entries)} {what}{'' if len(entries) == 1 else 's'}")
+    return ", ".join(parts) or "no names"
 
 
 def rename_speaker(

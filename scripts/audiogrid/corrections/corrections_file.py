@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +18,18 @@ from typing import Any
 
 from audiogrid.core.atomic_files import write_text
 from audiogrid.core.errors import InputError
-from audiogrid.core.text import clean_name
+from audiogrid.corrections.combining import combined_names, combined_passages, combined_starts
+from audiogrid.corrections.entries import ParagraphStart, Passage, SpeakerName
 
 SCHEMA = 1
 #: How many characters of the hash are in the name of a file.
 HASH_DIGITS = 12
+# The lists of entries by their key in the file, which is also the name of the field of ``Corrections``.
+_KINDS: dict[str, type[SpeakerName | Passage | ParagraphStart]] = {
+    "speakers": SpeakerName,
+    "passages": Passage,
+    "paragraphs": ParagraphStart,
+}
 _FILE_NAME = re.compile(rf"(?P<recording>.+)\.(?P<hash>[0-9a-f]{{{HASH_DIGITS}}})\.json")
 _HASH = re.compile(r"[0-9a-f]{64}")
 # Corrections are typed by a person. What is larger is another kind of file.
@@ -31,69 +37,26 @@ _LARGEST = 50_000_000
 
 
 @dataclass(frozen=True)
-class SpeakerName:
-    """The name of a voice. ``was``: what the transcript called it; ``at``: spans in seconds in which it speaks.
-
-    The spans say whose name it is: speakers may be numbered anew by a later run. An empty name takes an earlier one
-    back. ``when``: UTC, as in ``2026-05-01T12:00:00Z``; ``by``: who did it. ``more``: fields of later versions.
-    """
-
-    name: str
-    was: str
-    at: tuple[tuple[float, float], ...]
-    when: str = ""
-    by: str = ""
-    more: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON value."""
-        optional = {"when": self.when, "by": self.by}
-        given = {name: value for name, value in optional.items() if value}
-        # Whole numbers without a point, as browsers write them.
-        at = [[int(time) if time == int(time) else time for time in span] for span in self.at]
-        return {"name": self.name, "was": self.was, "at": at, **given, **self.more}
-
-
-@dataclass(frozen=True)
 class Corrections:
     """Contents of a file. ``audio``: SHA-256 of the recording's audio as it is encoded.
 
     ``mistakes``: sentences on entries that cannot be read, which are therefore not applied. ``unread``: these entries
-    as they stand; ``more``: fields of later versions.
+    as they stand, by the list that they are in; ``more``: fields of later versions.
     """
 
     recording: str
     audio: str
     speakers: tuple[SpeakerName, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    paragraphs: tuple[ParagraphStart, ...] = ()
     mistakes: tuple[str, ...] = ()
-    unread: tuple[Any, ...] = ()
+    unread: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def file_name(self) -> str:
         """Returns the name of its file."""
         return f"{self.recording}.{self.audio[:HASH_DIGITS]}.json"
-
-
-def _spans(raw: Any) -> tuple[tuple[float, float], ...]:
-    """Raises ``ValueError`` for anything but a list of spans in seconds."""
-    spans = tuple((float(start), float(end)) for start, end in raw)
-    if not spans or not all(math.isfinite(end) and 0 <= start < end for start, end in spans):
-        raise ValueError
-    return spans
-
-
-def _speaker(raw: Any) -> SpeakerName:
-    """Raises ``ValueError`` that says what is wrong with an entry."""
-    if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str):
-        raise ValueError("it has no name")
-    try:
-        at = _spans(raw.get("at"))
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{clean_name(raw['name'])!r}: at must list spans [start, end] in seconds") from None
-    known = {name: clean_name(str(raw.get(name, ""))) for name in ("name", "was", "when", "by")}
-    more = {name: value for name, value in raw.items() if name not in known and name != "at"}
-    return SpeakerName(known["name"], known["was"], at, known["when"], known["by"], more)
 
 
 def parse(text: str) -> Corrections:
@@ -113,18 +76,30 @@ def parse(text: str) -> Corrections:
     if recording.startswith(".") or not recording.isprintable() or "/" in recording:
         # It becomes a part of the file's name.
         raise InputError('"recording" is not the id of a recording')
-    entries = raw.get("speakers", [])
-    if not isinstance(entries, list):
-        raise InputError('"speakers" must be a list')
-    found, mistakes, unread = [], [], []
-    for number, entry in enumerate(entries, 1):
+    mistakes: list[str] = []
+    unread: dict[str, tuple[Any, ...]] = {}
+    found: dict[str, tuple[Any, ...]] = {}
+    for name, kind in _KINDS.items():
+        found[name], unread[name] = _entries(raw.get(name, []), name, kind, mistakes)
+    more = {name: value for name, value in raw.items() if name not in ("schema", "recording", "audio", *_KINDS)}
+    kept = {name: entries for name, entries in unread.items() if entries}
+    return Corrections(recording, audio, **found, mistakes=tuple(mistakes), unread=kept, more=more)
+
+
+def _entries(
+    raw: Any, name: str, kind: type[SpeakerName | Passage | ParagraphStart], mistakes: list[str]
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Returns the entries of a list and those that cannot be read; ``mistakes`` grows by a sentence for each."""
+    if not isinstance(raw, list):
+        raise InputError(f'"{name}" must be a list')
+    found, unread = [], []
+    for number, entry in enumerate(raw, 1):
         try:
-            found.append(_speaker(entry))
+            found.append(kind.from_json(entry))
         except ValueError as error:
-            mistakes.append(f"speaker {number} cannot be used: {error}")
+            mistakes.append(f"{name[:-1]} {number} cannot be used: {error}")
             unread.append(entry)
-    more = {name: value for name, value in raw.items() if name not in ("schema", "recording", "audio", "speakers")}
-    return Corrections(recording, audio, tuple(found), tuple(mistakes), tuple(unread), more)
+    return tuple(found), tuple(unread)
 
 
 def read(path: Path) -> Corrections:
@@ -157,16 +132,18 @@ def _lines(value: Mapping[str, Any], indent: int) -> Iterator[str]:
 
 
 def to_text(corrections: Corrections) -> str:
-    """Returns the text of a file: the inverse of ``parse``. Speakers are in the order of their first span."""
+    """Returns the text of a file: the inverse of ``parse``. Entries are in the order of time."""
     speakers = sorted(corrections.speakers, key=lambda one: (one.at, one.name))
-    value = {
-        "schema": SCHEMA,
-        "recording": corrections.recording,
-        "audio": corrections.audio,
-        "speakers": [*(one.to_json() for one in speakers), *corrections.unread],
-        **corrections.more,
+    passages = sorted(corrections.passages, key=lambda one: (one.start, one.end, one.when, one.text))
+    paragraphs = sorted(corrections.paragraphs, key=lambda one: (one.at, one.when))
+    lists: dict[str, Sequence[Any]] = {"speakers": speakers, "passages": passages, "paragraphs": paragraphs}
+    written = {
+        name: [*(one.to_json() for one in entries), *corrections.unread.get(name, ())]
+        for name, entries in lists.items()
+        if entries or corrections.unread.get(name) or name == "speakers"
     }
-    return "\n".join(["{", *_lines(value, 1), "}"]) + "\n"
+    head = {"schema": SCHEMA, "recording": corrections.recording, "audio": corrections.audio}
+    return "\n".join(["{", *_lines({**head, **written, **corrections.more}, 1), "}"]) + "\n"
 
 
 def write(folder: Path, corrections: Corrections) -> Path:
@@ -246,33 +223,24 @@ def find(paths: Sequence[Path], recording: str, audio: str) -> Found:
     return Found(None, (f"{names} was not applied: it belongs to other audio than this file has now",))
 
 
-def _common(one: SpeakerName, other: SpeakerName) -> float:
-    return sum(
-        max(0.0, min(end, other_end) - max(start, other_start))
-        for start, end in one.at
-        for other_start, other_end in other.at
-    )
-
-
-def is_same_voice(one: SpeakerName, other: SpeakerName) -> bool:
-    """Returns whether two entries name the same voice: they share at least half of the shorter one's time."""
-    shorter = min(sum(end - start for start, end in entry.at) for entry in (one, other))
-    return 2 * _common(one, other) >= shorter
-
-
 def combined(present: Corrections, new: Corrections) -> Corrections:
     """Returns ``present`` with the entries of ``new``; of two on one voice the later one stays, ``new`` in doubt.
 
-    Raises ``InputError`` where they are of different audio.
+    A passage that goes on from what an earlier one made becomes one with it, and so do two of one person on the same
+    words. What different people say on the same words stays side by side: ``apply_passages`` decides. Raises
+    ``InputError`` where the two are of different audio.
     """
     if present.audio != new.audio:
         raise InputError(f"corrections of {new.recording} are of other audio than those of {present.recording}")
-    speakers = list(present.speakers)
-    for entry in new.speakers:
-        alike = [one for one in speakers if is_same_voice(one, entry)]
-        if any(one.when > entry.when for one in alike):
-            continue
-        speakers = [one for one in speakers if one not in alike]
-        speakers.append(replace(entry, more={**(alike[0].more if alike else {}), **entry.more}))
-    unread = (*present.unread, *(one for one in new.unread if one not in present.unread))
-    return replace(present, speakers=tuple(speakers), unread=unread, more={**new.more, **present.more})
+    unread = {
+        name: (*present.unread.get(name, ()), *(one for one in entries if one not in present.unread.get(name, ())))
+        for name, entries in {**present.unread, **new.unread}.items()
+    }
+    return replace(
+        present,
+        speakers=combined_names(present.speakers, new.speakers),
+        passages=combined_passages(present.passages, new.passages),
+        paragraphs=combined_starts(present.paragraphs, new.paragraphs),
+        unread=unread,
+        more={**new.more, **present.more},
+    )

@@ -13,7 +13,9 @@ from typing import Any
 
 from audiogrid.core.errors import InputError
 from audiogrid.core.text import clean_name
-from audiogrid.corrections.corrections_file import Corrections, SpeakerName, is_same_voice
+from audiogrid.corrections.combining import is_same_voice
+from audiogrid.corrections.corrections_file import Corrections
+from audiogrid.corrections.entries import SpeakerName
 from audiogrid.export.voice_lanes import Span, identifying_spans, voices_of
 
 # A voice must talk in this share of a name's spans.

@@ -84,6 +84,9 @@ def make_paragraphs(document: Mapping[str, Any], spoken: Sequence[Mapping[str, A
 
 
 def _is_full(paragraph: Paragraph, following: Mapping[str, Any]) -> bool:
+    if "paragraph" in following:
+        # A person decided it.
+        return bool(following["paragraph"])
     last = paragraph.words[-1]
     pause = following["start"] - last["end"]
     if pause >= PAUSE or paragraph.length > LONGEST:

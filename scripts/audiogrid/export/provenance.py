@@ -40,13 +40,27 @@ def creator(document: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def _review(document: Mapping[str, Any]) -> tuple[int, int]:
+    """Returns how many words a person wrote or confirmed, and how many there are."""
+    counts = document.get("provenance", {}).get("corrections") or {}
+    return counts.get("confirmed_words", 0), sum(len(segment["words"]) for segment in document.get("segments", []))
+
+
+def _checked(document: Mapping[str, Any]) -> str:
+    """Returns a sentence that says what a person has checked."""
+    confirmed, words = _review(document)
+    named = "A person has named speakers" if document.get("names") else ""
+    if not confirmed:
+        return f"{named}; nobody has checked the words." if named else "Nobody has checked it."
+    share = f"A person has checked {confirmed} of {words} words"
+    return f"{share} and named speakers." if named else f"{share}."
+
+
 def machine_made(document: Mapping[str, Any]) -> str:
     """Returns plain words for readers: the text is machine-made, and what that means."""
     models = model_names(document)
     by = f"Whisper {models}" if models else "a speech recogniser"
-    checked = "Nobody has checked it."
-    if document.get("names"):
-        checked = "A person has named speakers; nobody has checked the words."
+    checked = _checked(document)
     return (
         f"This text was made by a machine ({by}, run by audiogrid). {checked} "
         "Words may be wrong or missing, and some may never have been said."
@@ -65,7 +79,10 @@ def _local_usage(document: Mapping[str, Any]) -> Iterator[str]:
     gaps = document.get("gaps", [])
     if gaps:
         yield f"[not transcribed] {sum(gap['end'] - gap['start'] for gap in gaps):.1f} s"
-    yield "[review] " + ("names of speakers" if document.get("names") else "none")
+    confirmed, words = _review(document)
+    reviewed = ["names of speakers"] if document.get("names") else []
+    reviewed += [f"{confirmed} of {words} words"] if confirmed else []
+    yield "[review] " + (", ".join(reviewed) or "none")
 
 
 def header_value(text: str) -> str:

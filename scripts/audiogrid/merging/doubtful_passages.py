@@ -24,7 +24,8 @@ def worst_passages(document: Mapping[str, Any], count: int = KEPT) -> list[dict[
     found = []
     for segment in document["segments"]:
         words = segment["words"]
-        probability = sum(word["probability"] for word in words) / len(words)
+        # What a person wrote or confirmed is certain.
+        probability = sum(1.0 if "confirmed" in word else word["probability"] for word in words) / len(words)
         if len(words) >= _FEWEST_WORDS and probability < CERTAIN:
             found.append((probability, segment["start"], segment))
     return [

@@ -10,6 +10,7 @@ from typing import Any
 
 from audiogrid.core.errors import RetryableError
 from audiogrid.core.text import clean_text
+from audiogrid.corrections.corrected_document import correct_words
 from audiogrid.corrections.corrections_file import Found
 from audiogrid.corrections.speaker_names import apply_names
 from audiogrid.export.cues import CueOptions
@@ -141,6 +142,7 @@ def merge_recording(
     corrections = corrections or Found()
     ledger = make_ledger(tracks)
     document = build_document(facts, tracks, provenance, speaker_label, ledger)
+    document, unapplied = correct_words(document, corrections.corrections)
     if speakers is not None:
         missing = None if allow_gaps else missing_voices(tracks, speakers)
         if missing is not None:
@@ -153,7 +155,7 @@ def merge_recording(
         document = add_speakers(document, found, speakers)
         formats = list(dict.fromkeys([*formats, "rttm"]))
     document, unfit = apply_names(document, corrections.corrections)
-    unfit = [*corrections.unfit, *unfit]
+    unfit = [*corrections.unfit, *unapplied, *unfit]
     document = {**document, "notes": [*document["notes"], *map(clean_text, unfit)]}
     facts = {**facts, "left_out": [*(facts.get("left_out") or []), *unfit]}
     recording = str(facts["recording"])

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from audiogrid.core.errors import InputError
-from audiogrid.core.text import LONGEST_NAME, clean_name
+from audiogrid.core.text import LONGEST_NAME, clean_name, clean_text
 from audiogrid.corrections.corrections_file import (
     Corrections,
-    SpeakerName,
     add,
     combined,
     find,
@@ -28,6 +27,7 @@ from audiogrid.corrections.corrections_file import (
     to_text,
     write,
 )
+from audiogrid.corrections.entries import ParagraphStart, Passage, SpeakerName
 from audiogrid.corrections.tracking import CorrectedFiles
 
 HASH = "0123456789abcdef" * 4
@@ -61,13 +61,86 @@ def test_what_is_written_is_read_again_and_follows_the_schema(speakers: list[Spe
     assert to_text(again) == text
 
 
+PASSAGE = Passage(1.25, 2.5, "missus", "Mrs", "I met", "in the", 2, "2026-05-01T12:00:00Z", "ab")
+START = ParagraphStart(3.0, "And", begins=True, when="2026-05-01T12:00:00Z")
+texts = st.text(max_size=12).map(lambda text: " ".join(clean_text(text).split()))
+passages = st.builds(
+    lambda at, length, was, text, around, channel: Passage(
+        at / 1000, (at + length) / 1000, was or "x", text, around, "", channel
+    ),
+    *(st.integers(0, 9999), st.integers(1, 999), texts, texts, texts, st.integers(0, 3)),
+)
+
+
+@given(st.lists(passages, max_size=4), st.lists(st.builds(ParagraphStart, st.integers(0, 99), texts, st.booleans())))
+def test_words_and_paragraphs_are_read_again_and_follow_the_schema(
+    found: list[Passage], starts: list[ParagraphStart]
+) -> None:
+    text = to_text(Corrections("talk", HASH, passages=tuple(found), paragraphs=tuple(starts)))
+    schema().validate(json.loads(text))
+    again = parse(text)
+    assert again.mistakes == ()
+    assert (sorted(again.passages, key=repr), len(again.paragraphs)) == (sorted(found, key=repr), len(starts))
+    assert to_text(again) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "entry"),
+    [
+        *(("passages", one) for one in (7, {}, {"at": [1, 2], "was": "a"}, {"at": [1, 2], "was": "", "text": " "})),
+        *(
+            ("passages", {"at": at, "was": "a", "text": "b"})
+            for at in (None, [2, 1], [1], [0, "x"], [[0, 1]], [0, 1e999])
+        ),
+        *(("passages", {"at": [0, 1], "was": "a", "text": "b", "channel": one}) for one in ("2", -1, True, 10**9)),
+        *(
+            ("paragraphs", one)
+            for one in ({"at": 1, "word": "a"}, {"at": -1, "begins": True}, {"at": [], "begins": True})
+        ),
+    ],
+)
+def test_nonsense_among_words_is_told_and_kept(tmp_path: Path, key: str, entry: object) -> None:
+    raw = json.loads(to_text(Corrections("talk", HASH, passages=(PASSAGE,), paragraphs=(START,))))
+    raw[key].append(entry)
+    path = tmp_path / f"talk.{HASH[:12]}.json"
+    path.write_text(json.dumps(raw))
+    found = find([path], "talk", HASH)
+    assert found.corrections is not None
+    assert (found.corrections.passages, found.corrections.paragraphs) == ((PASSAGE,), (START,))
+    assert len(found.unfit) == 1
+    write(tmp_path, combined(found.corrections, Corrections("talk", HASH)))
+    assert entry == json.loads(path.read_text().replace("Infinity", "1e999"))[key][-1]
+
+
+def test_words_of_two_files_are_combined() -> None:
+    def both(*pairs: Passage) -> tuple[Passage, ...]:
+        first, second = (Corrections("talk", HASH, passages=(one,)) for one in pairs)
+        return combined(first, second).passages
+
+    later = replace(PASSAGE, text="Ms", when="2026-06-01T00:00:00Z")
+    assert both(PASSAGE, PASSAGE) == (PASSAGE,)
+    # The same person changes their mind; somebody else contradicts, and nothing is lost.
+    assert both(PASSAGE, later) == (later,)
+    assert both(later, PASSAGE) == (later,)
+    other = replace(later, by="cd")
+    assert both(PASSAGE, other) == (PASSAGE, other)
+    # What goes on from an earlier one is one with it.
+    assert both(PASSAGE, replace(other, was="Mrs")) == (other,)
+    elsewhere = replace(PASSAGE, start=2.0)
+    assert both(PASSAGE, elsewhere) == (PASSAGE, elsewhere)
+    starts = [
+        Corrections("talk", HASH, paragraphs=(one,)) for one in (START, replace(START, begins=False, when="2027"))
+    ]
+    assert combined(*starts).paragraphs == starts[1].paragraphs == combined(*starts[::-1]).paragraphs
+
+
 def test_fields_of_a_later_version_stay(tmp_path: Path) -> None:
     raw = json.loads(to_text(corrections(ANNA)))
-    raw["words"] = [{"at": [1, 2], "text": "there"}]
+    raw["places"] = [{"at": [1, 2], "text": "there"}]
     raw["speakers"][0]["email"] = "a@example.org"
     found = parse(json.dumps(raw))
     kept = json.loads(to_text(combined(found, corrections(replace(ANNA, name="Anne", when="2027"), BEN))))
-    assert kept["words"] == raw["words"]
+    assert kept["places"] == raw["places"]
     assert [(one["name"], one.get("email")) for one in kept["speakers"]] == [("Anne", "a@example.org"), ("Ben", None)]
 
 

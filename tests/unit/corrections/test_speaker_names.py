@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 from audiogrid.core.errors import InputError
 from audiogrid.core.text import clean_name
 from audiogrid.corrections.corrected_recordings import Recordings, judge, rename_speaker
-from audiogrid.corrections.corrections_file import Corrections, SpeakerName
+from audiogrid.corrections.corrections_file import Corrections
+from audiogrid.corrections.entries import SpeakerName
 from audiogrid.corrections.speaker_names import apply_names, match_names, name_speaker
 from audiogrid.export.formats import FORMATS, render_all
 from audiogrid.export.voice_lanes import voices_of

@@ -12,7 +12,7 @@ from audiogrid.export.cues import gap_text, speaker_prefix
 from audiogrid.export.rendering import Transcript
 from audiogrid.export.spoken_words import text_of
 
-_BY_ELEMENT = ("segments", "speakers", "turns", "gaps", "seams", "windows", "ledger")
+_BY_ELEMENT = ("segments", "speakers", "turns", "gaps", "seams", "windows", "unapplied", "ledger")
 
 
 def one_line(text: str) -> str:
