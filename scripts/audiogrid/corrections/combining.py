@@ -49,8 +49,8 @@ def combined_passages(present: Iterable[Passage], new: Sequence[Passage]) -> tup
                 found[place] = one if one.when >= entry.when else entry
                 break
             if one.text == entry.was and one.when <= entry.when:
-                around = {"before": one.before, "after": one.after, "more": {**one.more, **entry.more}}
-                found[place] = replace(entry, was=one.was, **around)
+                more = {**one.more, **entry.more}
+                found[place] = replace(entry, was=one.was, before=one.before, after=one.after, more=more)
                 break
             if one.was == entry.was and one.by == entry.by:
                 found[place] = one if one.when > entry.when else entry

@@ -56,6 +56,12 @@ def _passage(window: Mapping[str, Any], recording: str) -> dict[str, Any]:
     }
 
 
+def _confirmed(paragraphs: Sequence[Paragraph]) -> list[int]:
+    """Returns the places, among all words of a page, of those that a person wrote or confirmed."""
+    words = (word for paragraph in paragraphs for word in paragraph.words)
+    return [place for place, word in enumerate(words) if "confirmed" in word]
+
+
 def _seam(seam: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {"hard": "cut where somebody may be speaking", "short_pause": "cut in a short pause"}
     return {
@@ -86,13 +92,22 @@ def render_page(
         "words": [word_numbers(paragraph.words) for paragraph in found],
         "channels": [paragraph.channel for paragraph in found],
         "passages": [_passage(window, str(document.get("recording", ""))) for window in document.get("windows", [])],
+        "checked": _confirmed(found),
         "tracks": document.get("tracks", []),
         "seams": [_seam(seam) for seam in document.get("seams", [])],
     }
     path = str(document.get("path", ""))
     return render(
         "transcript.html",
-        document={"recording": "", "language": None, "quality": None, "notes": [], "tracks": [], **document},
+        document={
+            "recording": "",
+            "language": None,
+            "quality": None,
+            "notes": [],
+            "tracks": [],
+            "unapplied": [],
+            **document,
+        },
         name=clean_text(path.replace("\\", "/").rsplit("/", 1)[-1]),
         paragraphs=found,
         lanes=lanes,

@@ -51,26 +51,18 @@ globalThis.speakersOf = (data, page) => {
     rows[s].querySelector(".edit").setAttribute("aria-label", `Rename ${name}`);
     rows[s].querySelector("svg").setAttribute("aria-label", `When ${name} talks`);
   };
-  const tell = () => {
-    byId("changes").hidden = !entries.length;
-    const count = entries.length === 1 ? "1 name was" : `${entries.length} names were`;
-    const how = data.audio
-      ? "Download, then run: audiogrid corrections import FILE"
-      : "There is no download, because this transcript was written by an earlier version: run audiogrid again";
-    byId("changes").querySelector("output").textContent = `${count} changed here, and kept in this browser. ${how}`;
-    byId("save").hidden = !data.audio;
-  };
   const rename = (s, text) => {
     const speaker = data.speakers[s];
     const name = clean(text);
+    page.noted();
     entries = entries.filter((entry) => whose(entry) !== s);
     if ((name || speaker.labels[0]) !== speaker.name && speaker.at.length) {
       const when = new Date().toISOString().replace(/\.\d+Z$/, "Z");
-      entries.push({ name: name === speaker.labels[0] ? "" : name, was: speaker.labels[0], at: speaker.at, when });
+      entries.push({ name: name === speaker.labels[0] ? "" : name, was: speaker.labels[0], at: speaker.at, when, ...(page.by() ? { by: page.by() } : {}) });
     }
     remember();
     label(s, name || speaker.labels[0]);
-    tell();
+    page.tell();
     page.renamed();
   };
   const edit = (s) => {
@@ -102,30 +94,16 @@ globalThis.speakersOf = (data, page) => {
     });
     field.addEventListener("blur", () => close(true, false));
   };
-  // As audiogrid itself writes the file: a field to a line.
-  const fileText = () => {
-    const spans = (at) => `[${at.map((span) => `[${span.join(", ")}]`).join(", ")}]`;
-    const value = (entry, key) => (key === "at" ? spans(entry.at) : JSON.stringify(entry[key]));
-    const fields = (entry) => ["name", "was", "at", "when"].map((key) => `   ${JSON.stringify(key)}: ${value(entry, key)}`);
-    const sorted = [...entries].sort((one, other) => one.at[0][0] - other.at[0][0]);
-    const speakers = sorted.map((entry) => `  {\n${fields(entry).join(",\n")}\n  }`).join(",\n");
-    const head = [`"schema": 1`, `"recording": ${JSON.stringify(data.recording)}`, `"audio": ${JSON.stringify(data.audio)}`];
-    return `{\n${head.map((line) => ` ${line},\n`).join("")} "speakers": [\n${speakers}\n ]\n}\n`;
-  };
-  byId("save").addEventListener("click", () => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([fileText()], { type: "application/json" }));
-    link.download = `${data.recording}.${data.audio.slice(0, 12)}.json`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  });
-  byId("discard").addEventListener("click", () => {
-    entries = [];
+  const restore = (wanted) => {
+    entries = wanted;
     remember();
     data.speakers.forEach((speaker, s) => label(s, speaker.name));
-    tell();
+    for (const entry of entries) {
+      const s = whose(entry);
+      if (s >= 0) label(s, entry.name || data.speakers[s].labels[0]);
+    }
     page.renamed();
-  });
+  };
 
   // ---- filter
   const picked = new Set();
@@ -184,8 +162,9 @@ globalThis.speakersOf = (data, page) => {
     const s = whose(entry);
     if (s >= 0) label(s, entry.name || data.speakers[s].labels[0]);
   }
-  tell();
   return {
+    entries: () => entries,
+    restore,
     name: (text) => {
       const s = data.speakers.findIndex((speaker) => speaker.labels.includes(text));
       return s < 0 ? text : names[s];

@@ -27,9 +27,23 @@
   // Speakers talk at the same time: the order of time is not that of the page.
   const order = Uint32Array.from(start.keys()).sort((one, other) => start[one] - start[other] || one - other);
   let speakers = null;
+  let editor = null;
+  const baseText = data.words.map((numbers, n) => (numbers.length ? holders[n].querySelector("p").textContent : ""));
+  // Text of each word of a paragraph, as the transcript has it and as it is shown.
+  const basePieces = (n) => {
+    const made = [];
+    let place = 0;
+    for (let i = 0; i < data.words[n].length; i += PER_WORD) {
+      made.push(baseText[n].slice(place, place + data.words[n][i + 3]));
+      place += data.words[n][i + 3];
+    }
+    return made;
+  };
+  const pieces = (n) => editor?.shown(first[n], basePieces(n)) ?? basePieces(n);
 
   // ---- words become elements when their paragraph comes into view
   const spans = new Array(data.words.length);
+  let folded = null;
   let hits = [];
   let here = -1;
   // Passages and seams are those of a channel, or of the whole recording. Speakers may have any names.
@@ -49,13 +63,12 @@
     spans[n] = made;
     if (!numbers.length) return made;
     const holder = holders[n].querySelector("p");
-    const text = holder.textContent;
+    const texts = pieces(n);
     const from = 1000 * start[first[n]];
     const to = 1000 * end[first[n + 1] - 1];
     const near = data.passages.filter((passage) => passage.start < to && passage.end > from);
     const seams = data.seams.filter((seam) => isOf(seam, n));
     const parts = document.createDocumentFragment();
-    let place = 0;
     for (let i = 0; i < numbers.length; i += PER_WORD) {
       const word = first[n] + i / PER_WORD;
       const before = n === 0 && i === 0 ? -1 : word === 0 ? -1 : 1000 * start[word - 1];
@@ -67,14 +80,22 @@
           parts.append(mark);
         }
       }
-      const piece = text.slice(place, place + numbers[i + 3]);
-      place += numbers[i + 3];
+      if (editor?.begins(word)) {
+        const mark = document.createElement("span");
+        mark.className = "begins";
+        parts.append(mark);
+      }
+      const piece = texts[i / PER_WORD];
       const bare = piece.trimStart();
       if (bare.length < piece.length) parts.append(piece.slice(0, piece.length - bare.length));
       const span = document.createElement("span");
       const probability = numbers[i + 2];
-      span.className = probability < 50 ? "w low" : probability < 75 ? "w mid" : "w";
-      if (probability < 75) span.title = `${probability}% certain`;
+      const mark = editor?.mark(word);
+      span.className = mark ? `w ${mark}` : probability < 50 ? "w low" : probability < 75 ? "w mid" : "w";
+      if (mark) span.title = mark === "edited" ? `It was: ${editor.was(word)}` : "A person has checked it";
+      else if (probability < 75) span.title = `${probability}% certain`;
+      if (editor?.isDeleted(word)) span.classList.add("gone");
+      if (editor?.isChosen(word)) span.classList.add("chosen");
       if (near.some((passage) => passage.read > 1 && within(passage, word, n))) span.classList.add("again");
       span.dataset.w = word;
       span.textContent = bare;
@@ -84,6 +105,12 @@
     holder.replaceChildren(parts);
     for (const hit of hits) if (hit.n === n) paint(hit, true);
     return made;
+  };
+  const redress = (n) => {
+    spans[n] = undefined;
+    folded = null;
+    dress(n);
+    now.forEach((word) => { if (paragraph[word] === n) spanOf(word).classList.add("now"); });
   };
   const spanOf = (word) => dress(paragraph[word])[word - first[paragraph[word]]];
   const watcher = new IntersectionObserver((entries) => {
@@ -227,16 +254,12 @@
 
   // ---- search
   const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-  let folded = null;
   const fold = () => {
     folded ??= data.words.map((numbers, n) => {
-      const text = spans[n] || !numbers.length ? holders[n].querySelector("p").textContent : holders[n].querySelector("p").textContent;
-      let place = 0;
       let whole = "";
       const ends = [];
-      for (let i = 0; i < numbers.length; i += PER_WORD) {
-        whole += plain(text.slice(place, place + numbers[i + 3]));
-        place += numbers[i + 3];
+      for (const piece of numbers.length ? pieces(n) : []) {
+        whole += plain(piece);
         ends.push(whole.length);
       }
       return { whole, ends };
@@ -303,11 +326,17 @@
   const word = (by) => {
     const at = lastBegun(time() + 0.005);
     const next = Math.min(total - 1, Math.max(0, at + by));
+    editor.moved();
     if (total) go(start[order[next]], false);
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]")) return;
     const target = event.target;
+    if ((event.ctrlKey || event.metaKey) && event.key === "z" && !target.closest("input, select, textarea")) {
+      event.preventDefault();
+      editor.keys.u();
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (target === field) {
       if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
       else if (event.key === "Escape") {
@@ -328,10 +357,15 @@
       "/": () => field.focus(),
       f: () => setFollowing(!following),
       m: () => byId("marks").click(),
+      ...editor.keys,
       ...speakers?.keys,
+      Escape: () => {
+        editor.moved();
+        speakers?.keys.Escape();
+      },
     };
     const action = keys[event.key];
-    if (!action || (busy && event.key === " ") || (target === player && event.key.startsWith("Arrow"))) return;
+    if (!action || (busy && (event.key === " " || event.key === "Enter")) || (target === player && event.key.startsWith("Arrow"))) return;
     event.preventDefault();
     action(time());
   });
@@ -370,10 +404,27 @@
         listPassages();
       },
       filtered: () => field.value && search(),
+      noted: () => editor?.noted(),
+      tell: () => editor?.tell(),
+      by: () => editor?.by() ?? "",
     });
     const bar = document.querySelector(".bar");
     new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${bar.offsetHeight + 16}px`)).observe(bar);
   }
+  editor = editorOf(data, {
+    ...{ holders, start, end, paragraph, first, total, clock, spanOf, redress },
+    base: (word) => basePieces(paragraph[word])[word - first[paragraph[word]]],
+    probability: (word) => data.words[paragraph[word]][PER_WORD * (word - first[paragraph[word]]) + 2],
+    current: () => now[0] ?? order[Math.max(0, lastBegun(time() + 0.005))],
+    go: (seconds) => go(seconds, false),
+    view: (word) => {
+      holders[paragraph[word]].scrollIntoView({ block: "nearest" });
+      keepInView(spanOf(word));
+    },
+    names: () => speakers?.entries() ?? [],
+    restoreNames: (entries) => speakers?.restore(entries),
+  });
   fromAddress();
+  editor.begin();
   document.documentElement.dataset.ready = "yes";
 })();

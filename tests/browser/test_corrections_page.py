@@ -1,0 +1,249 @@
+"""Correcting words on the page of a recording, in a real Chromium: with the keyboard alone, with reloads in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from selenium.webdriver import ActionChains
+from selenium.webdriver.support.wait import WebDriverWait
+
+from audiogrid.corrections.corrected_document import correct_words
+from audiogrid.corrections.corrections_file import Corrections, parse, to_text
+from audiogrid.export.transcript_page import render_page
+from media import write_media
+
+pytestmark = pytest.mark.browser
+HASH = "0123456789abcdef" * 4
+HOSTILE = "<img src=x onerror=alert(1)>"
+ENTER, ESCAPE, TAB, SPACE = "\ue007", "\ue00c", "\ue004", "\ue00d"
+TEXTS = [
+    "Yesterday I met missus covalska in the old city",
+    "and missus covalska said that the boat is late",
+    "nobody else was there but covalska and me",
+]
+SHOWN = "[...document.querySelectorAll('#text .p > p')].map((p) => p.innerText.trim())"
+CHOSEN = "[...document.querySelectorAll('.w.chosen')].map((w) => w.textContent).join(' ')"
+KEPT = "Object.keys(localStorage).length"
+
+
+def meeting() -> dict[str, Any]:
+    """Three paragraphs of half a second a word; a name is doubtful wherever it is said."""
+    segments = []
+    for number, text in enumerate(TEXTS):
+        at = 10.0 * number
+        words = [
+            {
+                "start": round(at + 0.5 * place, 3),
+                "end": round(at + 0.5 * place + 0.4, 3),
+                "word": f" {word}",
+                "probability": 0.34 if word == "covalska" else 0.9,
+            }
+            for place, word in enumerate(text.split())
+        ]
+        segments.append(
+            {"start": at, "end": words[-1]["end"], "text": text, "words": words, "chunk": "talk.0000", "language": "en"}
+        )
+    return {
+        "recording": "talk",
+        "path": "talk.mp3",
+        "duration": 30.0,
+        "language": "en",
+        "channels_mode": "mix",
+        "segments": segments,
+        "gaps": [],
+        "notes": [],
+        "seams": [],
+        "windows": [],
+        "provenance": {"audio": HASH, "chunks": []},
+    }
+
+
+def write_page(folder: Path, document: dict[str, Any]) -> Path:
+    write_media(folder / "talk.mp3", (3000 * np.sin(np.arange(30 * 16_000) * 0.2)).astype(np.int16))
+    (folder / "talk.html").write_text(render_page(document, {"txt": "talk.txt"}, "talk.mp3"), "utf-8")
+    return folder / "talk.html"
+
+
+def opened(browser: Any, page: Path, *, fresh: bool = True) -> None:
+    browser.open(page)
+    if fresh:
+        browser.js("localStorage.clear()")
+        browser.open(page)
+    browser.until("document.documentElement.dataset.ready === 'yes' && document.querySelector('.w')")
+
+
+def saved(browser: Any, folder: Path) -> Corrections:
+    browser.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    path = folder / f"talk.{HASH[:12]}.json"
+    path.unlink(missing_ok=True)
+    browser.one("#save").click()
+    WebDriverWait(browser.driver, 15, poll_frequency=0.05).until(lambda _: path.is_file(), "the file is downloaded")
+    text = path.read_text("utf-8")
+    found = parse(text)
+    assert found.mistakes == ()
+    assert to_text(found) == text
+    return found
+
+
+def test_words_are_corrected_with_the_keyboard_alone(browser, tmp_path):
+    document = meeting()
+    page = write_page(tmp_path, document)
+    opened(browser, page)
+    browser.keys("n")
+    assert browser.js(CHOSEN) == "covalska"
+    assert browser.one("#said").text == "covalska: 34% certain"
+    browser.keys(ENTER)
+    assert browser.js("document.activeElement.className") == "fix"
+    browser.keys("Kowal")
+    # A reload in the middle of a word loses nothing.
+    opened(browser, page, fresh=False)
+    assert browser.js("document.activeElement.value") == "Kowal"
+    browser.js("document.activeElement.setSelectionRange(9, 9)")
+    browser.keys("ska", ENTER)
+    assert browser.js(SHOWN)[0] == "Yesterday I met missus Kowalska in the old city"
+    assert browser.one("#alike").text == "Correct all alike (2 more)"
+    # All alike, one of them ticked off.
+    browser.keys("a")
+    assert browser.one("#places h2").text == "“covalska” becomes “Kowalska”"
+    assert len(browser.all("#places input")) == 2
+    browser.keys(TAB, SPACE, TAB, ENTER)
+    browser.until("document.getElementById('said').textContent === '1 corrected'")
+    assert browser.js(SHOWN)[1:] == [TEXTS[1].replace("covalska", "Kowalska"), TEXTS[2]]
+    # Two words at once: deleted, and taken back.
+    browser.keys("N", "N")
+    browser.keys("n")
+    assert browser.js(CHOSEN) == "covalska"
+    browser.keys("+", ENTER)
+    assert browser.js("document.activeElement.value") == "covalska and"
+    browser.keys("\ue017", ENTER)
+    assert browser.js(SHOWN)[2].replace("✂", "").split() == "nobody else was there but me".split()
+    browser.keys("u")
+    assert browser.js(SHOWN)[2] == TEXTS[2]
+    # It is right as it is; Escape leaves a word alone.
+    browser.keys(ESCAPE, "N", "n", "y", ENTER, "nonsense", ESCAPE)
+    assert browser.js(SHOWN)[2] == TEXTS[2]
+    assert browser.one(".w.confirmed[data-w]").text == "covalska"
+    assert browser.one("#changes output").text.startswith("3 corrections were changed here")
+    # Everything is there after another reload, and so is what can be taken back.
+    before = browser.js(SHOWN)
+    opened(browser, page, fresh=False)
+    assert browser.js(SHOWN) == before
+    found = saved(browser, tmp_path)
+    assert [(one.was, one.text, one.start) for one in found.passages] == [
+        ("covalska", "Kowalska", 2.0),
+        ("covalska", "Kowalska", 11.0),
+        ("covalska", "covalska", 22.5),
+    ]
+    assert (found.passages[0].before, found.passages[0].after) == ("Yesterday I met missus", "in the old city")
+    browser.keys("u", "u", "u")
+    assert browser.js(SHOWN) == TEXTS
+    assert browser.errors() == []
+
+
+def test_what_was_merged_needs_nothing_kept(browser, tmp_path):
+    document = meeting()
+    page = write_page(tmp_path, document)
+    opened(browser, page)
+    browser.keys("n", ENTER, HOSTILE, ENTER)
+    assert HOSTILE in browser.js(SHOWN)[0]
+    assert browser.all("#text img") == []
+    found = saved(browser, tmp_path)
+    merged, unfit = correct_words(document, found)
+    assert unfit == []
+    opened(browser, write_page(tmp_path, merged), fresh=False)
+    assert HOSTILE in browser.js(SHOWN)[0]
+    assert browser.all("#text img") == []
+    assert not browser.one("#changes").is_displayed()
+    assert browser.js(KEPT) == 0
+    # Corrected once more: the file goes on from what the first one made.
+    ActionChains(browser.driver).double_click(browser.all(".w.confirmed[data-w]")[0]).perform()
+    browser.keys("Kowalska", ENTER)
+    again = saved(browser, tmp_path)
+    both, unfit = correct_words(document, Corrections("talk", HASH, passages=(*found.passages, *again.passages)))
+    assert unfit == []
+    assert "Kowalska" in both["segments"][0]["text"]
+    assert browser.errors() == []
+
+
+def test_paragraphs_begin_and_are_joined(browser, tmp_path):
+    document = meeting()
+    page = write_page(tmp_path, document)
+    opened(browser, page)
+    browser.keys("n", "p")
+    assert browser.js(SHOWN)[0].splitlines()[0].strip() == "Yesterday I met missus"
+    browser.keys(ESCAPE)
+    browser.js("document.getElementById('player').currentTime = 10.1")
+    browser.until("document.querySelector('.w.now')?.dataset.w === '9'")
+    browser.keys("p")
+    assert browser.all(".p.joined .t")[0].is_displayed() is False
+    opened(browser, page, fresh=False)
+    assert len(browser.all(".p.joined")) == 1
+    found = saved(browser, tmp_path)
+    assert [(one.word, one.begins) for one in found.paragraphs] == [("covalska", True), ("and", False)]
+    merged, unfit = correct_words(document, found)
+    assert unfit == []
+    opened(browser, write_page(tmp_path, merged), fresh=False)
+    assert browser.js(SHOWN)[:2] == ["Yesterday I met missus", f"covalska in the old city {TEXTS[1]}"]
+    assert browser.js(KEPT) == 0
+    assert browser.errors() == []
+
+
+def test_selected_text_is_a_passage_and_the_page_says_who(browser, tmp_path):
+    opened(browser, write_page(tmp_path, meeting()))
+    browser.driver.execute_script(
+        "const w = document.querySelectorAll('.w[data-w]'); const r = document.createRange();"
+        "r.setStart(w[3].firstChild, 0); r.setEnd(w[4].firstChild, 8); getSelection().addRange(r);"
+    )
+    browser.keys(ENTER)
+    assert browser.js("document.activeElement.value") == "missus covalska"
+    browser.keys("Mrs Kowalska", ENTER)
+    browser.one("#by").click()
+    browser.keys("ab", TAB)
+    browser.keys(ESCAPE, "n", "y")
+    found = saved(browser, tmp_path)
+    assert [(one.was, one.text, one.by) for one in found.passages] == [
+        ("missus covalska", "Mrs Kowalska", ""),
+        ("covalska", "covalska", "ab"),
+    ]
+    browser.one("#search").click()
+    browser.keys("mrs kowalska")
+    browser.until("document.getElementById('hits').textContent === '1 of 1'")
+    browser.one("#discard").click()
+    assert browser.js(SHOWN) == TEXTS
+    browser.one("#undo").click()
+    assert browser.js(SHOWN)[0] == TEXTS[0].replace("missus covalska", "Mrs Kowalska")
+    assert browser.errors() == []
+
+
+def test_a_damaged_memory_is_ignored(browser, tmp_path):
+    page = write_page(tmp_path, meeting())
+    for memory in ("{", "[]", "null", '{"passages": [{"at": "x"}, 7], "history": [1], "draft": {"at": []}}'):
+        browser.open(page)
+        browser.driver.execute_script(f"localStorage.setItem('audiogrid words {HASH}', arguments[0])", memory)
+        opened(browser, page, fresh=False)
+        assert browser.js(SHOWN) == TEXTS
+    assert browser.errors() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1100])
+def test_editing_fits_narrow_and_wide(browser, tmp_path, width, scheme):
+    document = meeting()
+    document["unapplied"] = [{"start": 3.0, "end": 4.0, "was": HOSTILE, "text": "x", "why": "does not fit"}]
+    browser.resize(width, 800)
+    browser.scheme(scheme)
+    opened(browser, write_page(tmp_path, document))
+    browser.one("#unapplied summary").click()
+    browser.keys(ESCAPE, "n", ENTER, "Kowalska Kowalska Kowalska", ENTER)
+    browser.keys("a")
+    assert browser.js("document.getElementById('places').open")
+    assert not browser.is_too_wide()
+    assert browser.pale_texts() == []
+    browser.keys(ESCAPE)
+    browser.keys("n", "y", "n", "p", ENTER)
+    assert browser.js("document.activeElement.className") == "fix"
+    assert not browser.is_too_wide()
+    assert browser.pale_texts() == []
