@@ -17,6 +17,8 @@ ALL = "all"
 TrackWish = tuple[int | str, ...]
 """Which tracks are wanted: ``("auto",)``, ``("all",)``, or numbers from 1 and languages."""
 
+# Tracks shorter than this share of the longest one are not equal to it, whatever their flags say.
+_EQUAL = 0.25
 _UNKNOWN = ("", "und", "mis", "mul", "zxx")
 
 
@@ -25,7 +27,8 @@ class AudioTrack:
     """An audio track of a file. ``number``: from 1; ``language``: as Whisper writes it, empty where not known.
 
     ``is_default``: flagged as the one to play. ``is_extra``: flagged as commentary or as made for viewers who cannot
-    see or hear. ``programme``: the number of the broadcast it belongs to, 0 where files have none.
+    see or hear. ``programme``: the number of the broadcast it belongs to, 0 where files have none. ``seconds``: its
+    length, 0 where the header does not say.
     """
 
     number: int
@@ -37,6 +40,7 @@ class AudioTrack:
     is_extra: bool = False
     sound: Sound = "undecodable"
     programme: int = 0
+    seconds: float = 0.0
 
     @property
     def name(self) -> str:
@@ -110,9 +114,18 @@ def listed_tracks(container: Any, programmes: Mapping[int, int] | None = None) -
                 is_default=bool(stream.disposition & flags.default),
                 is_extra=bool(stream.disposition & extra),
                 programme=(programmes or {}).get(stream.id, 0),
+                seconds=_seconds(stream),
             )
         )
     return found
+
+
+def _seconds(stream: Any) -> float:
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    # What Matroska's writers note for each track.
+    match = re.match(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION") or "")
+    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]) if match else 0.0
 
 
 def with_sounds(tracks: Iterable[AudioTrack], sounds: Iterable[Sound]) -> list[AudioTrack]:
@@ -186,7 +199,11 @@ def _best_group(tracks: Sequence[AudioTrack], main: int, language: str | None) -
             -group[0].number,
         )
 
-    return max(_groups(tracks), key=rank)
+    groups = _groups(tracks)
+    longest = max(track.seconds for track in tracks)
+    # A jingle is not the equal of a talk. A track whose length is not known is.
+    equals = [group for group in groups if max(track.seconds or longest for track in group) >= _EQUAL * longest]
+    return max(equals, key=rank)
 
 
 def _automatic(tracks: Sequence[AudioTrack], usable: Sequence[AudioTrack], main: int, language: str | None) -> Choice:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from audiogrid.core.timebase import clock, to_samples
 from audiogrid.media.audio_bytes import SAMPLE, goes_on
-from audiogrid.media.signatures import ends_in_tags, media_start
+from audiogrid.media.signatures import W64_HEADER, begins_media, ends_in_tags, media_start
 
 Read = Callable[[int, int], bytes]
 
@@ -29,7 +29,6 @@ _CHUNK_NAMES = """
     ANNO NAME AUTH APPL MIDI free info mark regn strg uuid elm1 minf
 """
 _KNOWN_CHUNKS = frozenset(name.ljust(4).encode() for name in _CHUNK_NAMES.split())
-_W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,7 @@ class Payload:
     """Where the audio of a file ends. ``patches``: corrections to its header, as offsets from its start and bytes.
 
     ``next_file``: where another file follows. ``remark``: what was corrected. ``note``: what cannot be read.
+    ``pieces``: spans of all audio chunks in the file with their headers, where it has several.
     """
 
     end: int
@@ -69,6 +69,7 @@ class Payload:
     next_file: int | None = None
     remark: str | None = None
     note: str | None = None
+    pieces: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _kind(head: bytes) -> str | None:
         return "aiff"
     if head[:4] == b"caff":
         return "caf"
-    return "w64" if head[:16] == _W64_RIFF else None
+    return "w64" if head[:16] == W64_HEADER else None
 
 
 def is_chunked(head: bytes) -> bool:
@@ -197,8 +198,9 @@ def _payload(read: Read, header: _Header, size: int) -> Payload:
     if claimed >= available - 1:
         return Payload(size)
     right, next_file = _behind(read, header.scheme, header.audio, claimed, size)
-    if right:
-        return Payload(size if next_file is None else next_file, next_file=next_file)
+    if right and not (next_file is not None and _holds_frames(read, header) and not begins_media(read(next_file, 32))):
+        end = size if next_file is None else next_file
+        return Payload(end, next_file=next_file, pieces=_pieces(read, header, end))
     rest = available - claimed
     for turns in range(available // _WRAP, 0, -1):
         whole = claimed + turns * _WRAP
@@ -217,6 +219,25 @@ def _payload(read: Read, header: _Header, size: int) -> Payload:
         return Payload(size, _patches(read, header, available), remark=remark)
     note = f"{rest} bytes after {first} are not covered by its header and do not look like audio ({more} if they are)"
     return Payload(size, note=f"{note}: they are not read")
+
+
+def _holds_frames(read: Read, header: _Header) -> bool:
+    """Whether a WAV holds MPEG audio: frames behind its end are then more of it, not another file."""
+    chunk = header.before.get(b"fmt ") if header.kind == "riff" else None
+    return chunk is not None and read(chunk.body, 2) in (b"\x50\0", b"\x55\0")
+
+
+def _pieces(read: Read, header: _Header, end: int) -> tuple[tuple[int, int], ...]:
+    """Spans of the audio chunks of a file that ends at ``end``; none where there is only one. FFmpeg reads the last."""
+    found = []
+    chunk: _Chunk | None = header.audio
+    for _ in range(_MOST_CHUNKS):
+        if chunk is None or chunk.size < 0 or chunk.body >= end:
+            break
+        if chunk.name == header.scheme.audio and chunk.size:
+            found.append((chunk.at, min(end, chunk.body + chunk.size)))
+        chunk = _chunk(read, header.scheme, _after(header.scheme, chunk, chunk.size))
+    return tuple(found) if len(found) > 1 else ()
 
 
 def _time(count: int, rate: float) -> str:

@@ -23,6 +23,8 @@ READ_ERRORS = 200
 
 # Formats whose header or index says how long they are, and in which a seek lands on true timestamps.
 _HEADERS_COUNT = {"mov", "matroska", "ogg", "wav", "w64", "flac", "asf", "aiff", "caf"}
+# A file whose first timestamp is later than this, in seconds, was cut out of something longer.
+_OWN_CLOCK = 1.0
 # FFmpeg's AVFMT_TS_DISCONT.
 _CLOCK_JUMPS = 0x0200
 _PLAYLISTS = {"hls", "concat", "dash", "sdp", "rtsp", "webvtt", "tedcaptions"}
@@ -219,6 +221,9 @@ def describe(container: Any, path: MediaFile, number: int, part: Part | None = N
         claimed: float | None = ((stream.start_time or 0) + stream.duration) * time_base - origin
     else:
         claimed = None if container.duration is None else container.duration / 1e6
+    if origin > _OWN_CLOCK and container.format.name == "ogg":
+        # A stream that was joined while it ran: FFmpeg gives its last timestamp for its length.
+        claims_audio, claimed = False, None
     count = len(container.streams.audio)
     offset = part.start if part is not None else 0
     return AudioInput(container, stream, path, origin, time_base, claimed, claims_audio, count, offset)

@@ -16,10 +16,10 @@ from typing import Any
 
 from audiogrid.media.chunk_formats import find_payload, is_chunked
 from audiogrid.media.flac_files import flac_starts
-from audiogrid.media.frame_streams import follow_frames
+from audiogrid.media.frame_streams import distant_changes, follow_frames
 from audiogrid.media.mp4_boxes import BOXES, find_mp4_files
 from audiogrid.media.ogg_links import link_starts, may_be_chained
-from audiogrid.media.signatures import ASF_HEADER, EBML_HEADER, behind_tags, media_start
+from audiogrid.media.signatures import ASF_HEADER, EBML_HEADER, begins_media, behind_tags, media_start
 from audiogrid.remote.reader import RemoteFile
 
 MediaFile = Path | RemoteFile
@@ -27,6 +27,11 @@ MediaFile = Path | RemoteFile
 _SEGMENT = b"\x18\x53\x80\x67"
 # The size of its header, 9.
 _FLV_HEADER = b"\0\0\0\x09"
+# Formats of which FFmpeg reads one file and stops (TTA, WavPack), and WavPack's flag of a block with first channels.
+_BEGINNINGS = (b"TTA1", b"wvpk")
+_INITIAL_BLOCK = 0x800
+# Remote files up to this many bytes are read whole in any case.
+_SMALL = 1 << 20
 # More links than this are not looked at.
 _MOST = 100_000
 
@@ -144,16 +149,22 @@ def find_parts(path: MediaFile) -> FileParts:
                 data += more
             return data
 
+        # Tags in front of a file that has a header; MP3 and the like are followed from the first tag on.
+        start = behind_tags(read, 0)
+        start = start if begins_media(read(start, 32)) else 0
         if isinstance(path, Path):
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                found = _find(read, 0, size, data)
+                found = _find(read, start, size, data)
         else:
-            found = _find(read, 0, size, None)
+            found = _find(read, start, size, None)
     if len(found.parts) < 2:
         is_changed = any(part.patches or part.cuts for part in found.parts)
         parts = tuple(found.parts) if is_changed else ()
         return FileParts(parts, tuple(dict.fromkeys(found.remarks)), tuple(found.notes))
-    joined = f"{len(found.parts)} files joined into one; all of them are read"
+    files = len({part.start for part in found.parts})
+    joined = f"{files} files joined into one; all of them are read"
+    if files == 1:
+        joined = f"its audio is in {len(found.parts)} pieces; all of them are read"
     return FileParts(tuple(found.parts), tuple(dict.fromkeys([*found.remarks, joined])), tuple(found.notes))
 
 
@@ -183,7 +194,7 @@ def _of_one_kind(read: Read, size: int, data: mmap.mmap | None, offset: int) -> 
         return _chunked(read, size)
     if head[:4] == b"OggS":
         # Reading every page header of a remote file would fetch all of it.
-        is_single = data is None and not may_be_chained(read, size)
+        is_single = data is None and size > _SMALL and not may_be_chained(read, size)
         return _Found() if is_single else _joined(link_starts(read, size, _MOST), size)
     if head[4:8] in BOXES:
         files = find_mp4_files(read, size, is_remote=data is None)
@@ -198,7 +209,10 @@ def _of_one_kind(read: Read, size: int, data: mmap.mmap | None, offset: int) -> 
     if head[:4] == b"fLaC" or (head[:3] == b"ID3" and read(behind_tags(read, 0), 4) == b"fLaC"):
         return _joined(flac_starts(read, size, is_remote=data is None, most=_MOST), size)
     if data is None:
-        return _Found()
+        return _joined([0, *distant_changes(read, size)], size)
+    if head[:4] in _BEGINNINGS:
+        later = _occurrences(data, head[:4], offset)[1:]
+        return _joined([0, *(place for place in later if _is_beginning(read(place, 32)))], size)
     if head[:4] == b"FLV\x01":
         places = _occurrences(data, b"FLV\x01", offset)
         return _joined([place for place in places if read(place + 5, 4) == _FLV_HEADER], size)
@@ -210,6 +224,15 @@ def _of_one_kind(read: Read, size: int, data: mmap.mmap | None, offset: int) -> 
             for part in found.parts or [Part(0, size)]
         ]
     return found
+
+
+def _is_beginning(head: bytes) -> bool:
+    """Whether a TTA file begins with these bytes, or a WavPack file: a block that holds the first samples."""
+    if head[:4] == b"TTA1":
+        form, channels, bits = (int.from_bytes(head[place : place + 2], "little") for place in (4, 6, 8))
+        return form in (1, 2, 3) and 0 < channels <= 32 and bits in (8, 16, 24, 32)
+    version, index, flags = head[9], head[16:20], int.from_bytes(head[24:28], "little")
+    return head[:4] == b"wvpk" and version == 4 and index == bytes(4) and bool(flags & _INITIAL_BLOCK)
 
 
 def _joined(starts: list[int], size: int) -> _Found:
@@ -279,7 +302,10 @@ def _chunked(read: Read, size: int) -> _Found:
             break
         found.remarks += [payload.remark] if payload.remark else []
         found.notes += [payload.note] if payload.note else []
-        found.parts.append(Part(start, payload.end, payload.patches))
+        found.parts += [
+            Part(start, end, payload.patches, tuple(other for other in payload.pieces if other[0] < begin))
+            for begin, end in payload.pieces or [(start, payload.end)]
+        ]
         start = payload.next_file if payload.next_file is not None else size
     if found.parts and start < size:
         # A file of another kind.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
+from audiogrid.media.frame_streams import frames_at_end
 from audiogrid.media.signatures import behind_tags, media_start
 
 Read = Callable[[int, int], bytes]
@@ -38,7 +39,8 @@ def flac_starts(read: Read, size: int, *, is_remote: bool, most: int) -> list[in
             return [*starts, place]
         if len(starts) >= most:
             break
-    return starts
+    behind = frames_at_end(read, starts[-1], size)
+    return starts if behind is None else [*starts, behind]
 
 
 def _occurrences(read: Read, first: int, size: int) -> Iterable[int]:

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import mmap
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from audiogrid.media.audio_frames import frame_at, frames_begin
 from audiogrid.media.signatures import begins_media, behind_tags
 
+Read = Callable[[int, int], bytes]
+
 # Changes and tags that are looked for at most.
 _MOST = 10_000
+# Places at which a remote file is looked at, and bytes that hold several frames in any case.
+_PLACES = 4
+_WINDOW = 1 << 16
 # What may begin a frame, and what else may begin a tag or a media file.
 _SYNC = rb"\xff[\xe0-\xff]|\x0b\x77"
 _FRAME = re.compile(_SYNC, re.DOTALL)
@@ -78,6 +85,74 @@ def follow_frames(data: mmap.mmap, start: int = 0) -> FrameStream:
                 break
             at = mark.start()
     return found
+
+
+def distant_changes(read: Read, size: int) -> list[int]:
+    """Returns where a remote file of frames goes on in another format for the first time; empty where it does not.
+
+    Only a few places are looked at, and then those between two of them that differ. What is short and lies between
+    frames of one kind may be missed.
+    """
+    first = behind_tags(read, 0)
+    kind = frames_begin(lambda at: read(at, 7), first, size)
+    if kind is None:
+        return []
+    places = [
+        first,
+        *(first + (size - first) * part // _PLACES for part in range(1, _PLACES)),
+        max(first, size - _WINDOW),
+    ]
+    for low, high in pairwise(places):
+        if kind_near(read, high, size) == kind:
+            continue
+        while high - low > _WINDOW // 2:
+            middle = (low + high) // 2
+            if kind_near(read, middle, size) == kind:
+                low = middle
+            else:
+                high = middle
+        return _change_between(read, low, high + _WINDOW, size, kind)
+    return []
+
+
+def kind_near(read: Read, place: int, size: int) -> str | None:
+    """Returns the kind of the frames that follow each other shortly behind ``place``; ``None`` where there are none."""
+    data = read(place, min(_WINDOW, size - place))
+    for match in _FRAME.finditer(data):
+        kind = frames_begin(lambda at: data[at : at + 7], match.start(), len(data))
+        if kind is not None:
+            return kind
+    return None
+
+
+def frames_at_end(read: Read, start: int, size: int) -> int | None:
+    """Returns where the frames begin with which a file ends; ``None`` if it ends otherwise.
+
+    ``start``: where the last file of another format begins that is in it.
+    """
+    low, high = start, max(start, size - _WINDOW)
+    kind = kind_near(read, high, size)
+    if kind is None:
+        return None
+    while high - low > _WINDOW // 2:
+        middle = (low + high) // 2
+        low, high = (low, middle) if kind_near(read, middle, size) == kind else (middle, high)
+    data = read(low, min(high + 2 * _WINDOW, size) - low)
+    for match in _FRAME.finditer(data):
+        if frames_begin(lambda place: data[place : place + 7], match.start(), len(data)) == kind:
+            return low + match.start()
+    return None
+
+
+def _change_between(read: Read, low: int, high: int, size: int, kind: str) -> list[int]:
+    """Where between two places a file in another format than ``kind`` begins."""
+    data = read(low, min(high + _WINDOW, size) - low)
+    for match in _MARKS.finditer(data, 0, high - low):
+        at = match.start()
+        other = frames_begin(lambda place: data[place : place + 7], at, len(data))
+        if begins_media(data[at : at + 32]) or (other is not None and other != kind):
+            return [low + at]
+    return []
 
 
 def _looks_like_frames(data: mmap.mmap, start: int, end: int) -> bool:

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from audiogrid.core.timebase import clock, to_samples
 from audiogrid.media.signatures import ends_in_tags, media_start
 
 Read = Callable[[int, int], bytes]
@@ -17,6 +18,8 @@ _MOST = 100_000
 _LARGEST_INDEX = 1 << 28
 # What an index does not mention matters from this share of the data, and this many bytes on.
 _SHARE, _LEAST = 0.1, 1 << 14
+# Encoders pad the audio and hide that by an edit; more than this, in seconds, was cut out by somebody.
+_HIDDEN = 1.0
 
 
 @dataclass
@@ -29,14 +32,20 @@ class Mp4Files:
 
 @dataclass
 class _File:
-    """What is known of the file that is being read. ``media``: bytes of its data; ``mentioned``: those in its index."""
+    """What is known of the file that is being read. ``media``: bytes of its data; ``mentioned``: those in its index.
+
+    ``hidden``: seconds of audio that its edit list leaves out.
+    """
 
     media: int = 0
     mentioned: int | None = None
     is_fragmented: bool = False
     is_indexed: bool = False
+    hidden: float = 0.0
 
     def notes(self) -> Iterator[str]:
+        if self.hidden > _HIDDEN and not self.is_fragmented:
+            yield f"its edit list leaves out {clock(to_samples(self.hidden))} of its audio, which are not read"
         if self.is_fragmented or self.mentioned is None:
             return
         left = self.media - self.mentioned
@@ -74,7 +83,8 @@ def find_mp4_files(read: Read, size: int, *, is_remote: bool = False) -> Mp4File
                 file = _File(media=data)
             candidate, file.is_indexed = None, True
             if not is_remote and length <= _LARGEST_INDEX:
-                file.mentioned = mentioned_bytes(read(position + header, length - header))
+                index = read(position + header, length - header)
+                file.mentioned, file.hidden = mentioned_bytes(index), hidden_seconds(index)
         elif name == b"moof":
             file.is_fragmented = True
         elif name == b"mdat":
@@ -118,6 +128,54 @@ def _sample_sizes(index: bytes) -> Iterator[tuple[bytes, memoryview]]:
         for wanted in (b"mdia", b"minf", b"stbl"):
             inner = next((content for one, content in _boxes(inner) if one == wanted), memoryview(b""))
         yield from ((one, table) for one, table in _boxes(inner) if one in (b"stsz", b"stz2"))
+
+
+def hidden_seconds(index: bytes) -> float:
+    """Returns how much of an audio track the edit lists in a ``moov`` box leave out: of the track with the most."""
+    scale = 0
+    hidden = 0.0
+    for name, content in _boxes(index):
+        if name == b"mvhd":
+            scale = _scale(content)
+        if name != b"trak" or not scale:
+            continue
+        boxes = dict(_boxes(content))
+        media = dict(_boxes(boxes.get(b"mdia", b"")))
+        edits = dict(_boxes(boxes.get(b"edts", b""))).get(b"elst")
+        if edits is None or bytes(media.get(b"hdlr", b"")[8:12]) != b"soun" or b"mdhd" not in media:
+            continue
+        rate = _scale(media[b"mdhd"])
+        samples = dict(_boxes(dict(_boxes(media.get(b"minf", b""))).get(b"stbl", b""))).get(b"stts", memoryview(b""))
+        shown = _shown(edits)
+        if rate and shown is not None:
+            hidden = max(hidden, _length(samples) / rate - shown / scale)
+    return hidden
+
+
+def _scale(box: memoryview) -> int:
+    """Units per second of a movie or media header."""
+    place = 20 if box[:1] == b"\1" else 12
+    return int.from_bytes(box[place : place + 4], "big")
+
+
+def _length(times: memoryview) -> int:
+    """The length of a track by its table of times (``stts``): how many samples of which duration follow each other."""
+    pairs = (times[place : place + 8] for place in range(8, 8 + 8 * int.from_bytes(times[4:8], "big"), 8))
+    return sum(int.from_bytes(pair[:4], "big") * int.from_bytes(pair[4:], "big") for pair in pairs)
+
+
+def _shown(edits: memoryview) -> int | None:
+    """How long the edits of a list are that show something; ``None`` where one goes to the end of the track."""
+    width = 8 if edits[:1] == b"\1" else 4
+    total = 0
+    for number in range(int.from_bytes(edits[4:8], "big")):
+        place = 8 + number * (2 * width + 4)
+        length = int.from_bytes(edits[place : place + width], "big")
+        begin = int.from_bytes(edits[place + width : place + 2 * width], "big", signed=True)
+        if len(edits) < place + 2 * width or not length:
+            return None
+        total += length if begin >= 0 else 0
+    return total
 
 
 def _boxes(data: bytes | memoryview) -> Iterator[tuple[bytes, memoryview]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from audiogrid.media.signatures import media_start
 
@@ -10,6 +11,8 @@ _HEADER = 27
 _BEGINS = 0x02
 # A page has at most this many bytes.
 _LARGEST_PAGE = 65_307
+# A chain whose first link is shorter than this, in bytes, may be missed.
+_FIRST_PLACE = 1 << 13
 
 Read = Callable[[int, int], bytes]
 
@@ -30,11 +33,37 @@ def _page_length(page: bytes) -> int:
 
 
 def may_be_chained(read: Read, size: int) -> bool:
-    """Whether the last page belongs to another stream than those that begin at the start. Reads only both ends."""
-    start = max(0, size - 2 * _LARGEST_PAGE)
-    tail = read(start, size - start)
-    place = tail.rfind(b"OggS")
-    return place >= 0 and tail[place + 14 : place + 18] not in _serials_at_start(read)
+    """Whether streams follow each other in a file, found without reading all of it.
+
+    The last page belongs to another stream than those that begin at the start, or the numbers of pages fall. They
+    are looked at after a half of the file, a quarter and so on: numbers that begin anew between two such places are
+    smaller at the second one than at the first, as long as pages are about equally large.
+    """
+    serials = _serials_at_start(read)
+    last = _page_near(read, max(0, size - 2 * _LARGEST_PAGE), size, is_last=True)
+    if last is None or last[0] not in serials:
+        return last is not None
+    numbers = {last[2]: last[1]}
+    place = size // 2
+    while place > _FIRST_PLACE:
+        page = _page_near(read, place, size)
+        if page is None or page[0] not in serials:
+            return True
+        # Pages of several streams have numbers of their own.
+        if len(serials) == 1:
+            numbers[page[2]] = page[1]
+        place //= 2
+    return any(later <= earlier for later, earlier in pairwise(numbers.values()))
+
+
+def _page_near(read: Read, place: int, size: int, *, is_last: bool = False) -> tuple[bytes, int, int] | None:
+    """Serial, number and place of the first page behind ``place``, or of the last one of the file, if there is one."""
+    data = read(place, min(2 * _LARGEST_PAGE, size - place))
+    at = data.rfind(b"OggS") if is_last else data.find(b"OggS")
+    page = data[at : at + _HEADER] if at >= 0 else b""
+    if len(page) < _HEADER or page[4]:
+        return None
+    return page[14:18], int.from_bytes(page[18:22], "little"), place + at
 
 
 def link_starts(read: Read, size: int, most: int) -> list[int]:

@@ -10,6 +10,7 @@ from audiogrid.media.audio_frames import frames_begin
 Read = Callable[[int, int], bytes]
 
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+W64_HEADER = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 EBML_HEADER = b"\x1a\x45\xdf\xa3"
 _TAG_STARTS = (b"ID3", b"TAG", b"APE", b"LYR")
 _LYRICS_END = re.compile(rb"LYRICS(?:200|END)")
@@ -52,7 +53,7 @@ def behind_tags(read: Read, position: int) -> int:
 
 def begins_media(head: bytes) -> bool:
     """Whether these 32 bytes begin a media file with a header."""
-    if head[:4] in (b"fLaC", b"OggS", b"caff", EBML_HEADER) or head[:16] == ASF_HEADER or head[:4] == b"FLV\x01":
+    if head[:4] in (b"fLaC", b"OggS", b"caff", EBML_HEADER, b"FLV\x01") or head[:16] in (ASF_HEADER, W64_HEADER):
         return True
     if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM"):
         return head[8:12] in (b"WAVE", b"AIFF", b"AIFC", b"AVI ")

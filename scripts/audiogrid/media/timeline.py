@@ -28,6 +28,16 @@ _LARGEST_PACKET = {"mp3": 1_500, "aac": 8_191, "ac3": 3_840, "eac3": 4_096, "amr
 _ADTS_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 
 
+def adts_hertz(packet: Any) -> int:
+    """Returns the sampling rate in the header of an AAC frame in ADTS; 0 where a packet is something else."""
+    if packet.size < 7:
+        return 0
+    head = memoryview(packet)
+    index = head[2] >> 2 & 15
+    is_frame = head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and index < len(_ADTS_RATES)
+    return _ADTS_RATES[index] if is_frame else 0
+
+
 class Timeline:
     """The clock of an audio stream, in seconds from the recording's zero.
 
@@ -58,19 +68,17 @@ class Timeline:
         """Take notice of a packet, before what it decodes to is placed."""
         if packet.size:
             self._watch(packet)
+            self.duration(packet)
         if self._largest is not None:
             self._account_bytes(packet, self._largest)
 
     def duration(self, packet: Any) -> float:
         """Seconds of audio in a packet."""
-        if self._largest == _LARGEST_PACKET["aac"] and packet.size >= 7:
+        if self._largest == _LARGEST_PACKET["aac"] and (hertz := adts_hertz(packet)):
             # FFmpeg keeps counting at the rate of the first frame where joined files have another.
-            head = bytes(packet)[:7]
-            index = head[2] >> 2 & 15
-            if head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and index < len(_ADTS_RATES):
-                length = ((head[6] & 3) + 1) * 1024 / _ADTS_RATES[index]
-                self.counts_wrong |= abs(length - (packet.duration or 0) * self._time_base) > 0.01 * length
-                return length
+            length = ((memoryview(packet)[6] & 3) + 1) * 1024 / hertz
+            self.counts_wrong |= abs(length - (packet.duration or 0) * self._time_base) > 0.01 * length
+            return length
         return float((packet.duration or 0) * self._time_base)
 
     def _watch(self, packet: Any) -> None:

@@ -147,7 +147,8 @@ class TrackReader:
             for frame in frames:
                 if not frame.samples:
                     continue
-                gap = 0.0 if frame.pts is None else timeline.silence_before(frame.pts, cursor)
+                is_placed = frame.pts is not None and not timeline.counts_wrong
+                gap = timeline.silence_before(frame.pts, cursor) if is_placed else 0.0
                 converter = yield from self._converter_for(frame, clean=clean)
                 if gap:
                     if cursor and gap > _HOLE:

@@ -214,6 +214,8 @@ def _remarks(source: AudioInput, scan: PacketScan) -> list[str]:
     remarks = []
     if scan.timeline.jumps:
         remarks.append("its timestamps jump: its audio is taken as it follows in the file")
+    if scan.stands_still:
+        remarks.append("its timestamps stand still: its audio is taken as it follows in the file")
     claimed = source.claimed_end
     if source.claims_audio and source.trusts_claim and claimed is not None and scan.cursor > claimed + SHORTFALL:
         says, holds = clock(to_samples(claimed)), clock(to_samples(scan.cursor))

@@ -15,6 +15,8 @@ _PROOF_PACKETS = 2_000
 _TAIL_SECONDS = 10
 # A header that gives a file less than this share of the bytes per second at its start is not relied on.
 _THIN = 0.1
+# Timestamps stand still if the packets together are this many times as long, and this many seconds more.
+_STILL, _STILL_SECONDS = 1.5, 1.0
 
 
 class PacketScan:
@@ -23,8 +25,10 @@ class PacketScan:
     def __init__(self, source: AudioInput) -> None:
         self._source = source
         self._index = source.stream.index
+        self._counted = 0.0
         self.timeline = Timeline(source)
         self.cursor = 0.0
+        self.stands_still = False
         self.audio_packets = 0
         self.bytes = 0
         self.last_is_partial = False
@@ -50,6 +54,11 @@ class PacketScan:
                 break
         self.read_errors += packets.read_errors
 
+    def mistrust_clock(self) -> None:
+        """Take the sum of all packets for the end where timestamps hardly move on."""
+        if self._counted > _STILL * self.cursor + _STILL_SECONDS:
+            self.cursor, self.stands_still = self._counted, True
+
     def _place(self, packet: Any) -> None:
         self.audio_packets += 1
         timeline = self.timeline
@@ -60,6 +69,7 @@ class PacketScan:
         timestamp = packet.dts if packet.pts is None else packet.pts
         length = timeline.duration(packet)
         self.bytes += packet.size
+        self._counted += 0.0 if packet.is_discard else length
         if timestamp is None:
             self.cursor += length
             return
@@ -120,6 +130,7 @@ def scan_packets(source: AudioInput) -> tuple[PacketScan, bool]:
 def _scan_all(source: AudioInput) -> PacketScan:
     scan = PacketScan(source)
     scan.run(everything=not source.claims_audio)
+    scan.mistrust_clock()
     return scan
 
 

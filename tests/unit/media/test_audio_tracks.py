@@ -181,3 +181,14 @@ def test_mono_tracks_of_two_broadcasts_are_not_channels_of_one(tmp_path: Path) -
     tracks = [AudioTrack(n, "aac", 1, sound="speech", programme=p) for n, p in ((1, 1), (2, 1), (3, 2))]
     choice = choose_tracks(tracks, ("auto",), 1)
     assert choice.tracks == (1, 2) and "speech on audio track 3 is left out" in (choice.note or "")
+
+
+@pytest.mark.parametrize("seconds", [(2.0, 600.0), (2.0, 0.0), (600.0, 2.0)])
+def test_a_jingle_is_not_the_equal_of_a_talk(seconds: tuple[float, float]) -> None:
+    tracks = [
+        AudioTrack(number, "aac", 2, sound="speech", is_default=number == 1, seconds=length)
+        for number, length in enumerate(seconds, start=1)
+    ]
+
+    # A track whose length is not known is taken for a long one: then the flag decides.
+    assert choose_tracks(tracks, ("auto",), 1).tracks == ((2,) if seconds[1] == 600 else (1,))

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiogrid.media import flac_files
+from audiogrid.media import flac_files, frame_streams
 from audiogrid.media.file_parts import find_parts
 from audiogrid.media.flac_files import flac_starts
+from audiogrid.media.ogg_links import may_be_chained
 from audiogrid.media.pcm_stream import stream_pcm
 from audiogrid.probing.media_facts import MediaFacts, probe_media
+from audiogrid.remote.reader import RemoteFile
 from bad_media import RATE, bursts, encode, write_wav
 
 SIX, FOUR = bursts(6), bursts(4)
@@ -297,3 +299,108 @@ def test_a_stream_that_goes_on_in_another_codec_is_heard_to_its_end(tmp_path: Pa
     pcm = np.concatenate(list(stream), axis=1)
 
     assert _bursts(pcm[0]) == 10 and stream.note is None
+
+
+@pytest.mark.parametrize("between", [b"", b"JUNK" + struct.pack("<I", 4) + bytes(4)])
+def test_all_data_chunks_of_a_wav_are_heard(tmp_path: Path, between: bytes) -> None:
+    path = write_wav(tmp_path / "a.wav", SIX)
+    more = b"data" + struct.pack("<I", 2 * len(FOUR)) + FOUR.tobytes()
+    path.write_bytes(path.read_bytes() + between + more + INFO)
+
+    facts, pcm, note = _heard(path)
+
+    assert np.array_equal(pcm[0], np.concatenate([SIX, FOUR]))
+    assert facts.remarks == ["its audio is in 2 pieces; all of them are read"]
+    assert facts.note is None and note is None
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("w64", "pcm_s16le"), ("tta", "tta"), ("wv", "wavpack")])
+def test_joined_files_of_rarer_formats_are_heard(tmp_path: Path, suffix: str, codec: str) -> None:
+    parts = [encode(tmp_path / f"{number}.{suffix}", SIX, codec, rate=RATE) for number in (1, 2)]
+
+    facts, pcm, note = _heard(_joined(tmp_path / f"all.{suffix}", *parts))
+
+    assert _bursts(pcm[0]) == 12
+    assert facts.remarks == ["2 files joined into one; all of them are read"]
+    assert facts.note is None and note is None
+
+
+def test_a_tag_in_front_of_a_chained_ogg_does_not_hide_its_second_link(tmp_path: Path) -> None:
+    links = [encode(tmp_path / f"{rate}.ogg", SIX, "flac", rate=rate) for rate in (RATE, 44_100)]
+    path = _joined(tmp_path / "all.ogg", *links)
+    path.write_bytes(b"ID3\x03\0\0\0\0\0\x10" + bytes(16) + path.read_bytes())
+
+    facts, pcm, note = _heard(path)
+
+    assert _bursts(pcm[0]) == 12 and facts.note is None and note is None
+
+
+def test_mpeg_audio_behind_the_length_of_a_wav_belongs_to_it(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.wav", SIX, "libmp3lame", bit_rate=64_000)
+    data = path.read_bytes()
+    path = _set(path, b"data", 4, struct.pack("<I", (len(data) - data.find(b"data")) // 3))
+
+    facts, pcm, note = _heard(path)
+
+    assert _bursts(pcm[0]) == 6 and facts.note is None and note is None
+
+
+def test_audio_that_an_edit_list_leaves_out_is_named(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.m4a", SIX, "aac")
+    assert probe_media(path).note is None
+    length = int.from_bytes(path.read_bytes().partition(b"elst")[2][8:12], "big")
+
+    facts, _, note = _heard(_set(path, b"elst", 12, struct.pack(">I", length // 3)))
+
+    assert facts.note == note and "its edit list leaves out 0:00:0" in (note or "")
+
+
+def _numbered(path: Path, serial: int) -> bytes:
+    """An Ogg file with another serial number; what looks for links does not check the sums of pages."""
+    data = bytearray(path.read_bytes())
+    place = 0
+    while place < len(data):
+        data[place + 14 : place + 18] = struct.pack("<I", serial)
+        segments = data[place + 26]
+        place += 27 + segments + sum(data[place + 27 : place + 27 + segments])
+    return bytes(data)
+
+
+@pytest.mark.parametrize("lengths", [(40,), (40, 40), (40, 3), (3, 40), (20, 20, 20)])
+def test_a_remote_chain_is_found_where_all_links_have_one_serial_number(tmp_path: Path, lengths) -> None:
+    noise = np.random.default_rng(1).integers(-20_000, 20_000, 40 * RATE).astype(np.int16)
+    parts = [
+        _numbered(encode(tmp_path / f"{number}.ogg", noise[: seconds * RATE], "flac", rate=RATE), 5)
+        for number, seconds in enumerate(lengths)
+    ]
+    data = b"".join(parts)
+
+    assert may_be_chained(lambda at, count: data[at : at + count], len(data)) == (len(parts) > 1)
+
+
+@pytest.mark.parametrize("names", ["mp3", "aac", "mp3 wav", "aac ogg", "ac3 m4a", "mp3 wav mp3", "aac flac aac"])
+def test_a_remote_file_of_frames_that_goes_on_in_another_format_is_taken_apart(
+    tmp_path: Path, monkeypatch, names: str
+) -> None:
+    monkeypatch.setattr(frame_streams, "_WINDOW", 1 << 13)
+    codecs = {"mp3": "libmp3lame", "wav": "pcm_s16le", "m4a": "aac", "ogg": "flac"}
+    parts = [
+        encode(tmp_path / f"{number}.{name}", bursts(30), codecs.get(name, name), rate=48_000, bit_rate=96_000)
+        for number, name in enumerate(names.split())
+    ]
+    path = _joined(tmp_path / "all", *parts)
+
+    class Remote(RemoteFile):
+        def __init__(self) -> None:
+            pass
+
+        def stat(self):
+            return path.stat()
+
+        def open(self, mode: str = "rb"):
+            return path.open(mode)
+
+    found = find_parts(Remote())
+
+    assert [part.start for part in found.parts] == [part.start for part in find_parts(path).parts]
+    assert len(found.parts) == (len(parts) if len(parts) > 1 else 0)

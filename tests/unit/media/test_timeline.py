@@ -228,3 +228,40 @@ def test_the_parts_of_a_joined_file_know_where_they_begin(tmp_path: Path) -> Non
     assert offsets == [0, first.stat().st_size]
     with open_audio(first) as source:
         assert source.offset == 0
+
+
+@pytest.mark.parametrize("suffix", ["aac", "mp3", "ac3"])
+def test_joined_files_with_another_rate_keep_their_speed(tmp_path: Path, suffix: str) -> None:
+    codec = {"mp3": "libmp3lame"}.get(suffix, suffix)
+    slow, fast = (32_000, 48_000) if suffix == "ac3" else (22_050, 48_000)
+    first = encode(tmp_path / f"1.{suffix}", bursts(6), codec, rate=slow)
+    second = encode(tmp_path / f"2.{suffix}", np.stack([bursts(4)] * 2, axis=1), codec, rate=fast)
+
+    for order in ((first, second), (second, first)):
+        packets, decoded, _, note = _both(_joined(tmp_path / f"all.{suffix}", *order))
+        assert packets == pytest.approx(10, abs=0.3) and decoded == pytest.approx(10, abs=0.3)
+        assert note is None
+
+
+def test_a_clock_that_stands_still_does_not_make_a_file_too_short(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.flv", bursts(6), "libmp3lame")
+    data, place = bytearray(path.read_bytes()), 13
+    while place + 11 < len(data):
+        if data[place] == 8:
+            data[place + 4 : place + 8] = bytes(4)
+        place += 11 + int.from_bytes(data[place + 1 : place + 4], "big") + 4
+    path.write_bytes(data)
+
+    packets, decoded, remarks, note = _both(path)
+
+    assert packets == pytest.approx(6, abs=0.2) and decoded == pytest.approx(6, abs=0.2)
+    assert remarks == ["its timestamps stand still: its audio is taken as it follows in the file"] and note is None
+
+
+def test_a_recording_of_a_running_stream_is_not_short_of_the_hours_before_it(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.opus", bursts(6), "libopus", rate=48_000, start=39_600.0)
+
+    packets, decoded, remarks, note = _both(path)
+
+    assert packets == pytest.approx(6, abs=0.2) and decoded == pytest.approx(6, abs=0.2)
+    assert remarks == [] and note is None
