@@ -154,19 +154,20 @@ def hidden_seconds(index: bytes) -> float:
 
 def _scale(box: memoryview) -> int:
     """Units per second of a movie or media header."""
-    place = 20 if box[:1] == b"\1" else 12
+    place = 20 if bytes(box[:1]) == b"\1" else 12
     return int.from_bytes(box[place : place + 4], "big")
 
 
 def _length(times: memoryview) -> int:
     """The length of a track by its table of times (``stts``): how many samples of which duration follow each other."""
-    pairs = (times[place : place + 8] for place in range(8, 8 + 8 * int.from_bytes(times[4:8], "big"), 8))
+    end = min(len(times) - 7, 8 + 8 * int.from_bytes(times[4:8], "big"))
+    pairs = (times[place : place + 8] for place in range(8, end, 8))
     return sum(int.from_bytes(pair[:4], "big") * int.from_bytes(pair[4:], "big") for pair in pairs)
 
 
 def _shown(edits: memoryview) -> int | None:
     """How long the edits of a list are that show something; ``None`` where one goes to the end of the track."""
-    width = 8 if edits[:1] == b"\1" else 4
+    width = 8 if bytes(edits[:1]) == b"\1" else 4
     total = 0
     for number in range(int.from_bytes(edits[4:8], "big")):
         place = 8 + number * (2 * width + 4)
