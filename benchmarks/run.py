@@ -16,6 +16,7 @@ BENCHMARKS = {
     "split": [["split.py"], ["split.py", "--hours", "10", "--runs", "1"]],
     "overhead": [["overhead.py", "hour", "tiny"], ["overhead.py", "notes"], ["overhead.py", "ten"]],
     "merging": [["merging.py", "--each"]],
+    "search": [["search.py"]],
     "model": [["model.py"]],
     "peers": [["peers.py"]],
     "decoding": [["decoding.py"]],

@@ -1,4 +1,4 @@
-"""Write summary.tsv, failed.tsv, ledger.tsv and report.html; after a failure also print the last lines of the run.
+"""Write the tables of a run, search.html and report.html; after a failure also print the last lines of the run.
 
 With `--partial` (after a failed run) all complete recordings are merged first.
 """
@@ -18,7 +18,7 @@ from audiogrid.core.errors import AudiogridError
 from audiogrid.core.log import open_log
 from audiogrid.corrections.corrections_file import list_files
 from audiogrid.embedding.link_run import link_run
-from audiogrid.merging.ledger_table import write_ledger
+from audiogrid.merging.ledger_table import Totals, write_ledger
 from audiogrid.merging.merge_bundle import (
     MergedBundle,
     MergeSettings,
@@ -39,6 +39,7 @@ from audiogrid.reporting.last_lines import read_run_summary
 from audiogrid.reporting.notices import write_notices
 from audiogrid.reporting.report_data import read_report_data
 from audiogrid.reporting.report_page import render_report
+from audiogrid.searching.build_index import build_index, remove_index
 
 
 def _up_to_date(folder: RunFolder, plan: Plan, bundle: str, corrections: Mapping[str, list[Path]]) -> bool:
@@ -106,9 +107,14 @@ def main(argv: list[str]) -> None:
         corrections = Path(arguments.corrections) if arguments.corrections else None
         bundles = gather(folder, plan, store, settings, corrections, partial=arguments.partial)
         write_failures(folder.failed, [failure for merged in bundles for failure in merged.failures])
+    ledger: dict[str, Totals] = {}
     if plan is not None:
         write_notices(folder, plan, bundles, supersede(folder, plan))
-    ledger = {} if plan is None else write_ledger(folder, [merged.bundle for merged in bundles])
+        ledger = write_ledger(folder, [merged.bundle for merged in bundles])
+        if settings.search:
+            build_index(folder, [merged.bundle for merged in bundles])
+        else:
+            remove_index(folder)
     data = read_report_data(folder, plan, bundles, ledger)
     if plan is not None:
         write_summary(folder.summary, data.rows)

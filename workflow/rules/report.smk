@@ -1,6 +1,6 @@
 # The report of a run: one row per recording, and what is missing.
 # INPUTS   merged/<bundle>.json of all bundles
-# OUTPUTS  summary.tsv, failed.tsv, ledger.tsv, report.html
+# OUTPUTS  summary.tsv, failed.tsv, ledger.tsv, search.html (with its index in search/), report.html
 
 
 localrules:
@@ -15,6 +15,7 @@ rule report:
         summary=report(f"{RESULTS}/summary.tsv", caption="../report/summary.rst", category="Transcripts"),
         failed=f"{RESULTS}/failed.tsv",
         ledger=f"{RESULTS}/ledger.tsv",
+        search=[f"{RESULTS}/search.html"] if SETTINGS["search"] else [],
         page=report(f"{RESULTS}/report.html", caption="../report/report.rst", category="Transcripts"),
     log:
         f"{RESULTS}/logs/report.log",

@@ -20,6 +20,7 @@ COMMANDS = {
     "batch": "audiogrid.cli.batch",
     "plan": "audiogrid.cli.plan",
     "status": "audiogrid.cli.status",
+    "search": "audiogrid.cli.search",
     "clips": "audiogrid.cli.clips",
     "compare": "audiogrid.cli.compare",
     "doctor": "audiogrid.cli.doctor",

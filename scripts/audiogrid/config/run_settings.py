@@ -32,7 +32,7 @@ from audiogrid.records.speakers import has_speakers
 #: Keys outside ``decoding`` that shape the text of a recording.
 _TEXT_KEYS = ("language", "prompt", "hotwords", "compute_type")
 #: Keys that shape transcripts beyond their words.
-_MERGE_KEYS = ("formats", "subtitles", "chunk_texts", "allow_gaps")
+_MERGE_KEYS = ("formats", "subtitles", "chunk_texts", "search", "allow_gaps")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class RunSettings:
             chosen["format_options"] = self.settings["format_options"]
         if part:
             # What a comparison reads and leads to.
-            chosen |= {"formats": ["json"], "chunk_texts": False}
+            chosen |= {"formats": ["json"], "chunk_texts": False, "search": False}
         elif plan and has_speakers(plan, self.settings["speakers"]):
             chosen["speakers"] = self.settings["speakers"]
             path = linked_file(self.settings["speakers"], RunFolder(Path("results") / self.settings["run"]))

@@ -120,12 +120,13 @@ def check_language(code: str) -> str | None:
         return None
     if code.strip().casefold() in _NOT_ONE_LANGUAGE:
         return f"{code!r} is not a language Whisper knows; did you mean 'auto', which finds out the language?"
-    near = " or ".join(f"{one!r} ({_english_name(one)})" for one in _suggestions(code))
+    near = " or ".join(f"{one!r} ({english_name(one)})" for one in _suggestions(code))
     advice = f"did you mean {near}? " if near else ""
     return f"{code!r} is not a language Whisper knows; {advice}use 'auto' or a code such as en, es, fr, hi, zh"
 
 
-def _english_name(code: str) -> str:
+def english_name(code: str) -> str:
+    """Returns the English name of a language; the code where it has none."""
     from babel.core import Locale
 
     return str(Locale("en").languages.get("jv" if code == "jw" else code, code))

@@ -24,6 +24,7 @@ from audiogrid.merging.merge_recording import (
     merge_recording,
     undelivered_ledger,
 )
+from audiogrid.merging.search_part import write_search_part
 from audiogrid.merging.speakers import Linking, read_linking, speaker_source
 from audiogrid.merging.stitch import StitchError
 from audiogrid.merging.transcript_writer import TranscriptWriter, open_writer
@@ -45,7 +46,7 @@ class MergeSettings:
 
     ``speakers``: the key of the configuration; ``None`` where no recording of the run is asked to have any.
     ``corrections``: hash of the bundle's files of corrections, so that Snakemake merges again when they change.
-    ``voice_names``: of linked voices, by id.
+    ``voice_names``: of linked voices, by id. ``search``: whether the run has a search index.
     """
 
     formats: list[str]
@@ -56,6 +57,7 @@ class MergeSettings:
     format_options: dict[str, Any] = field(default_factory=dict)
     corrections: str = ""
     voice_names: dict[str, str] = field(default_factory=dict)
+    search: bool = True
 
     @property
     def cues(self) -> CueOptions:
@@ -215,7 +217,7 @@ def merge_bundle(
     """Write the transcripts of all complete recordings of ``bundle``; the other recordings become failures.
 
     Transcripts that an earlier run wrote for a failed recording stay as they are. Also writes the bundle's part of
-    ``ledger.tsv``. ``corrections``: the folder with what a person changed.
+    ``ledger.tsv`` and of the search index. ``corrections``: the folder with what a person changed.
     """
     files = list_files(corrections) if corrections is not None else {}
     merged = MergedBundle(bundle)
@@ -223,6 +225,7 @@ def merge_bundle(
     linking = read_linking(folder, settings.speakers, settings.voice_names)
     owners: dict[str, str] = {}
     ledgers: dict[str, list[LedgerSpan]] = {}
+    searched: list[list[bytes]] = []
     for name in plan.bundle[bundle].recordings:
         recording = plan.recording[name]
         if name in facts.problems:
@@ -248,6 +251,7 @@ def merge_bundle(
             ledgers[name] = unread_ledger(recording.duration, was_read=True)
             continue
         ledgers[name] = done.ledger
+        searched.append(done.search)
         owners.update({file: name for file in writer.hashes if file not in owners})
         merged.files[name] = {
             kind: {**file, "path": Path(file["path"]).relative_to(folder.root).as_posix()}
@@ -261,6 +265,7 @@ def merge_bundle(
             for chunk in done.gaps
         )
     write_part(folder, bundle, ledgers)
+    write_search_part(folder, bundle, searched)
     before.merged({file: (owners[file], sha256) for file, sha256 in writer.hashes.items()}).write(folder)
     merged.edited = sorted(f"{folder.transcripts.name}/{file}" for file in writer.edited)
     return merged
@@ -317,6 +322,7 @@ def _merge_one(
         folder=folder.transcripts,
         provenance=provenance(plan, recording, facts, results.stored),
         chunk_texts=settings.chunk_texts,
+        search=folder.root if settings.search else None,
         options=FormatOptions(settings.format_options),
         writer=writer,
         speakers=speaker_source(recording, VoiceStore(store.root, store.own), settings.speakers, linking),

@@ -20,6 +20,7 @@ from audiogrid.export.media_links import media_url
 from audiogrid.merging.document import build_document, speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.ledger import make_ledger, unread_ledger
+from audiogrid.merging.search_part import search_lines
 from audiogrid.merging.speakers import (
     NO_VOICES,
     SpeakerSource,
@@ -56,7 +57,7 @@ class MissingChunkError(RetryableError):
 class MergedRecording:
     """What was written. ``files``: format -> ``path`` and ``sha256``; ``row``: of the summary; ``gaps``: chunk ids.
 
-    ``worst``: the least certain passages; ``ledger``: what became of every sample.
+    ``worst``: the least certain passages; ``ledger``: what became of every sample; ``search``: its lines of the index.
     """
 
     files: dict[str, dict[str, str]]
@@ -64,6 +65,7 @@ class MergedRecording:
     gaps: list[str] = field(default_factory=list)
     worst: list[dict[str, Any]] = field(default_factory=list)
     ledger: list[LedgerSpan] = field(default_factory=list)
+    search: list[bytes] = field(default_factory=list)
 
 
 def _tracks(
@@ -117,6 +119,7 @@ def merge_recording(
     folder: Path,
     provenance: Mapping[str, Any],
     chunk_texts: bool = False,
+    search: Path | None = None,
     options: FormatOptions | None = None,
     speaker_label: str = "Channel {}",
     lengths: Mapping[Any, int] | None = None,
@@ -132,7 +135,8 @@ def merge_recording(
     ``<folder>/<recording>.chunks/<index>.txt``. Files of other formats stay as they are, and so does a file
     that holds the same bytes already. ``writer``: keeps files edited by hand (default: nothing is kept).
     ``speakers``: where the speakers come from, if any are asked for; the recording then also has an RTTM file.
-    ``corrections``: what a person changed in it; what of that does not fit is noted.
+    ``corrections``: what a person changed in it; what of that does not fit is noted. ``search``: the folder of the run,
+    where its transcripts can be searched.
 
     Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false, or where its voices should be
     linked with those of other recordings and are not (nothing is written then),
@@ -170,7 +174,8 @@ def merge_recording(
     if chunk_texts:
         _write_chunk_texts(folder / f"{recording}.chunks", tracks, writer)
     gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]
-    return MergedRecording(files, summary_row(facts, document), gaps, worst_passages(document), ledger)
+    searched = [] if search is None else search_lines(document, search, paths.get("html"))
+    return MergedRecording(files, summary_row(facts, document), gaps, worst_passages(document), ledger, searched)
 
 
 def undelivered_ledger(chunks: Sequence[Chunk], lookup: Lookup, samples: int) -> list[LedgerSpan]:

@@ -40,6 +40,9 @@ class RunFolder:
         self.report = root / "report.html"
         # A package for archives, where nobody asks for another place.
         self.bag = root / "bag"
+        # An index of all words, and the page that reads it.
+        self.search = root / "search"
+        self.search_page = root / "search.html"
 
     @property
     def compare(self) -> RunFolder:

@@ -31,6 +31,7 @@ _DOWN_AFTER = 8
 _NOT_TRIED = "not tried: others had failed"
 # Types that browsers need to show a file; what Python knows depends on the machine.
 _TYPES = {
+    ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".srt": "application/x-subrip",
     ".tsv": "text/tab-separated-values; charset=utf-8",
@@ -121,6 +122,10 @@ def result_files(root: Path) -> Iterator[tuple[str, Path]]:
         path
         for path in transcripts.rglob("*")
         if path.is_file() and (written is None or path.relative_to(transcripts).as_posix() in written)
+    )
+    # The index of `search.html`, which is uploaded later.
+    found += sorted(
+        path for path in root.glob("search/*/**/*.js") if not path.parts[len(root.parts) + 1].startswith(".")
     )
     found += sorted(path for path in root.glob("*") if path.is_file() and path.suffix in _SUFFIXES)
     linked = _linked(root)

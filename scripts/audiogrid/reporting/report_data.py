@@ -62,7 +62,7 @@ class ReportData:
     """All data of the report. ``rows``: of the summary; ``total``: recordings found, also rejected ones.
 
     ``attempts``: at decoding shards; ``embedding``: at embedding their voices; ``ledger``: samples by kind and reason,
-    by recording.
+    by recording. ``searchable``: whether there is a page that searches the transcripts.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -81,6 +81,7 @@ class ReportData:
     audio: float = 0.0
     total: int = 0
     ledger: Mapping[str, Totals] = field(default_factory=dict)
+    searchable: bool = False
 
     @property
     def lost(self) -> list[Failure]:
@@ -178,5 +179,6 @@ def read_report_data(
         notices=read_notices(folder).sentences(folder),
         audio=to_seconds(plan.audio),
         total=len(plan.recordings) + len(rejected),
+        searchable=folder.search_page.is_file(),
         ledger=ledger or {},
     )

@@ -79,6 +79,8 @@ class BatchRun:
         settings |= {"run": RUN, "recordings": "recordings.tsv", "store": str(store.absolute())}
         settings["speakers"] = _without_link(settings.get("speakers", NONE))
         settings["formats"] = ["json"]
+        # A page over the recordings of several clients would be nobody's.
+        settings["search"] = False
         write_text(self.root / "run.yaml", yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
 
     def command(self, profile: str, where: Path) -> list[str]:

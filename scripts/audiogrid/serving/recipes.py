@@ -91,6 +91,7 @@ class Recipes:
         # Everything else is made from this one, when it is asked for.
         merge["formats"] = list(dict.fromkeys([*merge["formats"], "json"]))
         merge["chunk_texts"] = False
+        merge["search"] = False
         return Recipe(
             model=name,
             task=task,

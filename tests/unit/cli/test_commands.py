@@ -136,7 +136,7 @@ def test_every_command_of_this_list_exists_and_the_list_fits_a_screen(monkeypatc
     monkeypatch.setenv("COLUMNS", "80")
     text = cli.build_parser().format_help()
     assert len(text.splitlines()) <= 26
-    names = "run batch plan status compare doctor models clips store bag speakers corrections serve init"
+    names = "run batch plan status search compare doctor models clips store bag speakers corrections serve init"
     for name in names.split():
         assert f"    {name} " in text
 

@@ -53,7 +53,7 @@ def test_a_comparison_merges_for_itself() -> None:
     run = settings(formats=["srt"], chunk_texts=True)
     assert json.loads(run.merge_settings())["formats"] == ["srt"]
     assert json.loads(run.merge_settings("/compare/x")) | {"subtitles": 0} == {
-        **{"formats": ["json"], "chunk_texts": False, "allow_gaps": False},
+        **{"formats": ["json"], "chunk_texts": False, "search": False, "allow_gaps": False},
         "subtitles": 0,
     }
 
