@@ -9,8 +9,8 @@ from pathlib import Path
 from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import RESULTS, find_run, known_runs
 from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
-from audiogrid.corrections.corrected_recordings import Recordings, contents, judge
-from audiogrid.corrections.corrections_file import add, list_files, read
+from audiogrid.corrections.corrected_recordings import Recordings, contents, judge, read_edited_transcript
+from audiogrid.corrections.corrections_file import Corrections, add, list_files, read
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.recorded_settings import run_corrections
 
@@ -23,8 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="check: say of each file whether it can be read and fits a recording; import: take in files",
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="check: runs (default: all in results/); import: files of a page"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="check: runs (default: all in results/); import: files of a page, or edited transcripts",
     )
+    parser.add_argument("--run", help="import: the run that an edited transcript is of (default: the one it fits best)")
+    parser.add_argument("--recording", help="import: its recording (default: as the name of the file says)")
+    parser.add_argument("--by", default="", help="import: who edited it, if that is to be kept")
     parser.add_argument("--folder", type=Path, help="folder with the corrections (default: that of the run)")
 
 
@@ -46,12 +52,23 @@ def check(names: list[str], given: Path | None) -> int:
     return EXIT_BAD_INPUT if wrong else EXIT_DONE
 
 
-def take_in(files: list[str], folder: Path) -> int:
+def _read(path: Path, options: argparse.Namespace) -> Corrections:
+    """Returns what a file holds. Raises ``InputError`` where it cannot be read or fits no recording."""
+    if path.suffix.lower() == ".json":
+        return read(path)
+    runs = [find_run(options.run)] if options.run else known_runs()
+    return read_edited_transcript(path, Recordings(runs), options.recording, options.by)
+
+
+def take_in(files: list[str], folder: Path, options: argparse.Namespace) -> int:
     """Add what files hold to those in ``folder``. Raises ``InputError`` where one cannot be read; others are done."""
     troubles = []
     for name in files:
         try:
-            new = read(Path(name))
+            new = _read(Path(name), options)
+            if not (new.speakers or new.passages or new.paragraphs or new.unread):
+                print(f"{name}: says what the transcript says; nothing to correct")
+                continue
             written = add(folder, new)
         except InputError as error:
             troubles.append(str(error))
@@ -76,14 +93,15 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
     if len(folders) > 1:
         several = ", ".join(map(str, folders))
         raise InputError(f"the runs here have several folders of corrections ({several}): name one with --folder")
-    return take_in(options.names, folders[0])
+    return take_in(options.names, folders[0], options)
 
 
 COMMAND = Command(
-    summary="check corrections, or import those that a page has saved",
-    explanation="Corrections of a recording, such as names of its speakers, lie in a file under corrections/ and are "
-    "applied whenever its transcript is written (docs/corrections.md). check says of each file whether it can be read "
-    "and which recording it fits; import adds what the page of a recording has saved.",
+    summary="check corrections, or import those that a page has saved or an edited transcript has",
+    explanation="Corrections of a recording, of words and of names of speakers, lie in a file under corrections/ and "
+    "are applied whenever its transcript is written (docs/corrections.md). check says of each file whether it can be "
+    "read, which recording it fits, and what no longer fits; import adds what the page of a recording has saved, or "
+    "the differences between a transcript and a copy that was edited: srt, vtt, txt, docx, eaf, TextGrid.",
     example="audiogrid corrections import ~/Downloads/talk.1a2b3c4d5e6f.json",
     add_arguments=add_arguments,
     run=run,

@@ -232,7 +232,7 @@ def _rebuilt(document: Mapping[str, Any], tracks: Mapping[int, Track]) -> dict[s
     segments = []
     for number, segment in enumerate(document["segments"]):
         words = by_segment.get(number, [])
-        if words and any(word.by is not None for word in words):
+        if words and (len(words) != len(segment["words"]) or any(word.by is not None for word in words)):
             segments.append(_segment(segment, [word.fields for word in words]))
         elif words:
             segments.append({**segment, "words": [word.fields for word in words]})

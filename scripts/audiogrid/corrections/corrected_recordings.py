@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.corrections.apply_passages import apply_passages
 from audiogrid.corrections.corrections_file import Corrections, add, read
+from audiogrid.corrections.differences import edited_passages
+from audiogrid.corrections.edited_files import read_edited
 from audiogrid.corrections.entries import SpeakerName
 from audiogrid.corrections.speaker_names import match_names, name_speaker
 from audiogrid.export.formats import file_name
@@ -122,3 +125,38 @@ def rename_speaker(
     entry = name_speaker(document, speaker, name, by)
     new = Corrections(recording, audio, (entry,))
     return add(folder, new), entry
+
+
+# What is added to names of copies: by a merge that keeps an edited file, by browsers and by people.
+_COPY = re.compile(r"(\.edited(\.\d+)?| \(\d+\)|[-_. ](edited|corrected))$")
+
+
+def read_edited_transcript(
+    path: Path, recordings: Recordings, recording: str | None = None, by: str = ""
+) -> Corrections:
+    """Returns the differences between a transcript and an edited copy of it as corrections.
+
+    ``recording``: its id, if the file's name does not say it. Of several runs the one counts that it differs least
+    from. Raises ``InputError`` where it cannot be read or fits no transcript.
+    """
+    texts = read_edited(path)
+    name = recording or _COPY.sub("", path.stem)
+    documents = [document for _, document in recordings.named(name)]
+    if not documents:
+        raise InputError(f"{path}: no run has a recording {name!r}: say which one with --recording")
+    found: list[Corrections] = []
+    troubles = []
+    for document in documents:
+        audio = audio_of(document)
+        if not audio:
+            troubles.append("the transcript was written by an earlier version: run audiogrid again")
+            continue
+        try:
+            passages = edited_passages(document, texts, path.suffix.lower(), by)
+        except InputError as error:
+            troubles.append(str(error))
+            continue
+        found.append(Corrections(name, audio, passages=tuple(passages)))
+    if not found:
+        raise InputError(f"{path} {troubles[0]}")
+    return min(found, key=lambda one: len(one.passages))

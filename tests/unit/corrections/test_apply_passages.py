@@ -152,6 +152,8 @@ def test_of_words_that_repeat_the_one_at_this_time_is_meant() -> None:
 
 def test_a_passage_is_deleted_confirmed_and_added() -> None:
     value = document("Thanks for watching", "so we begin", shift=1.0)
+    part = apply_passages(value, [corrected(value, "for", "")])
+    assert text(part.document) == "Thanks watching so we begin"
     gone = corrected(value, "Thanks for watching", "")
     right = corrected(value, "begin", "begin")
     new = Passage(10.0, 12.0, "", "Good bye.")

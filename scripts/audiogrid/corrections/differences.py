@@ -1,0 +1,183 @@
+"""Turns the differences between a transcript and a copy that a person edited into corrections.
+
+The copy may have lost times and line breaks: only the order of its words counts. What the output format itself changes
+(SubRip has no arrows, for example) is no correction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import SequenceMatcher
+from typing import Any
+
+from audiogrid.core.errors import InputError
+from audiogrid.core.text import clean_name
+from audiogrid.corrections.apply_passages import split_words
+from audiogrid.corrections.edited_files import READERS, EditedText, read_texts
+from audiogrid.corrections.entries import Passage
+from audiogrid.corrections.locating import form
+from audiogrid.export.formats import render
+from audiogrid.export.line_breaking import separator
+from audiogrid.records.chunks import channel_of_chunk
+
+# A copy with a smaller share of the transcript's words is of another recording.
+_LEAST_COMMON = 0.5
+_AROUND = 4
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece of a transcript as ``split_words`` makes them, and the word that it begins and ends in."""
+
+    text: str
+    first: Mapping[str, Any]
+    last: Mapping[str, Any]
+    channel: int
+
+    @property
+    def plain(self) -> str:
+        return self.text.strip()
+
+
+def edited_passages(
+    document: Mapping[str, Any], texts: Sequence[EditedText], ending: str, by: str = ""
+) -> list[Passage]:
+    """Returns the corrections that make a document say what an edited copy says. ``ending``: as in ``READERS``.
+
+    Raises ``InputError`` where the copy has less than half of the words.
+    """
+    rendered = render(document, READERS[ending][0])
+    own = read_texts(rendered if isinstance(rendered, bytes) else rendered.encode(), ending)
+    when = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    of_format = {(one.start, one.end, one.was, one.text) for one in _passages(document, own, when, "")}
+    found = _passages(document, texts, when, clean_name(by))
+    return [one for one in found if (one.start, one.end, one.was, one.text) not in of_format]
+
+
+def _passages(document: Mapping[str, Any], texts: Sequence[EditedText], when: str, by: str) -> list[Passage]:
+    speakers = {segment["speaker"] for segment in document["segments"] if segment.get("speaker")}
+    texts = [_with_speaker(one, speakers) for one in texts]
+    apart = bool(speakers) and all(one.speaker in speakers for one in texts)
+    found: list[Passage] = []
+    common = total = 0
+    for speaker in sorted(speakers) if apart else [""]:
+        segments = [one for one in document["segments"] if not apart or one.get("speaker") == speaker]
+        pieces = _pieces(document, segments)
+        said = [one for one in texts if not apart or one.speaker == speaker]
+        wanted = _split([one.text for one in said])
+        passages, alike = _compared(pieces, wanted, when, by)
+        found += passages
+        common, total = common + alike, total + max(len(pieces), len(wanted))
+    if total and common < _LEAST_COMMON * total:
+        raise InputError(
+            f"has {100 * common / total:.0f} % of the words of {document['recording']} only: it seems to be the text "
+            "of another recording"
+        )
+    return sorted(found, key=lambda one: one.start)
+
+
+def _with_speaker(one: EditedText, speakers: Iterable[str]) -> EditedText:
+    """Returns a text without the name of its speaker in front."""
+    for name in () if one.speaker else sorted(speakers, key=len, reverse=True):
+        if one.text.startswith(f"{name}:"):
+            return EditedText(one.text[len(name) + 1 :].strip(), one.start, name)
+    return one
+
+
+def _pieces(document: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -> list[_Piece]:
+    found = []
+    before = ""
+    for segment in segments:
+        channel = channel_of_chunk(document["recording"], segment["chunk"])
+        joined = "".join(word["word"] for word in segment["words"]).strip()
+        # Which word each character that is no space belongs to.
+        owners = [word for word in segment["words"] for char in word["word"] if not char.isspace()]
+        at = 0
+        pieces = _after(before, joined)
+        before = joined
+        for text in pieces:
+            length = len("".join(text.split()))
+            own = owners[at : at + length]
+            at += length
+            if own:
+                found.append(_Piece(text, own[0], own[-1], 0 if channel is None else channel + 1))
+    return found
+
+
+def _split(texts: Iterable[str]) -> list[str]:
+    """Returns texts that follow each other as pieces."""
+    found: list[str] = []
+    before = ""
+    for text in texts:
+        found += _after(before, text)
+        before = text
+    return found
+
+
+def _after(before: str, text: str) -> list[str]:
+    """Returns a text as pieces, the first one with what separates it from the text before."""
+    pieces = split_words(text)
+    return [separator(before, pieces[0]) + pieces[0], *pieces[1:]] if pieces else []
+
+
+def _compared(pieces: Sequence[_Piece], wanted: Sequence[str], when: str, by: str) -> tuple[list[Passage], int]:
+    """Returns the corrections, and how many pieces are alike."""
+    if not pieces:
+        return [], 0
+    forms = [form(piece.text) for piece in pieces], [form(text) for text in wanted]
+    matcher = SequenceMatcher(None, *forms, autojunk=False)
+    spans: list[tuple[int, int, int, int]] = []
+    alike = 0
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind == "equal":
+            alike += b - a
+            spans += [
+                (n, n + 1, c + n - a, c + n - a + 1)
+                for n in range(a, b)
+                if pieces[n].plain != wanted[c + n - a].strip()
+            ]
+        else:
+            spans.append((a, b, c, d))
+    return [_passage(pieces, wanted, span, when, by) for span in _joined(pieces, spans)], alike
+
+
+def _joined(pieces: Sequence[_Piece], spans: Sequence[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """Returns spans that end where words do, and hold at least a word; those that touch are one."""
+    found: list[tuple[int, int, int, int]] = []
+    for a, b, c, d in spans:
+        if a == b:
+            # Something was added: it belongs to the word before it, at the beginning to the one after it.
+            a, b, c, d = (a - 1, b, c - 1, d) if a else (a, b + 1, c, d + 1)
+        while 0 < a < len(pieces) and pieces[a - 1].last is pieces[a].first:
+            a, c = a - 1, c - 1
+        while 0 < b < len(pieces) and pieces[b - 1].last is pieces[b].first:
+            b, d = b + 1, d + 1
+        if found and a <= found[-1][1] and c <= found[-1][3]:
+            first = found.pop()
+            a, b, c, d = first[0], max(b, first[1]), first[2], max(d, first[3])
+        found.append((a, b, max(0, c), d))
+    return found
+
+
+def _passage(
+    pieces: Sequence[_Piece], wanted: Sequence[str], span: tuple[int, int, int, int], when: str, by: str
+) -> Passage:
+    a, b, c, d = span
+    words = pieces[a:b]
+    return Passage(
+        words[0].first["start"],
+        max(words[-1].last["end"], words[0].first["start"] + 0.001),
+        _text(words),
+        "".join(wanted[c:d]).strip(),
+        _text(pieces[max(0, a - _AROUND) : a]),
+        _text(pieces[b : b + _AROUND]),
+        words[0].channel,
+        when,
+        by,
+    )
+
+
+def _text(pieces: Sequence[_Piece]) -> str:
+    return " ".join("".join(piece.text for piece in pieces).split())
