@@ -115,6 +115,8 @@ rule compare:
         variants=json.dumps(RUN.compared_variants()),
         prices=json.dumps(SETTINGS["prices"]),
         references=lambda wildcards: references_stamp(FOLDER.probe),
+        # What a person corrected is a reference, too.
+        corrections=lambda wildcards: CORRECTIONS.state(CORRECTIONS.everything()),
     message:
         "Comparing variants."
     shell:

@@ -29,6 +29,7 @@ COMMANDS = {
     "store": "audiogrid.cli.store",
     "speakers": "audiogrid.cli.speakers",
     "corrections": "audiogrid.cli.corrections",
+    "score": "audiogrid.cli.score",
     "serve": "audiogrid.cli.serve",
     "init": "audiogrid.cli.init",
 }

@@ -13,11 +13,13 @@ from audiogrid.comparing.variant_plans import variant_folder
 from audiogrid.config.conditions import ORIGINAL
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
+from audiogrid.export.formats import file_name
 from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.probing.tables import COLUMNS
 from audiogrid.records.plan import Plan, Recording
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
+from audiogrid.scoring.checked_stretches import checked_stretches, checked_text, cut_to
 from audiogrid.scoring.error_rates import GroupFigures, all_groups
 from audiogrid.scoring.references import read_reference
 from audiogrid.scoring.score_recording import ScoredRecording, score_recording, spoken_language
@@ -79,6 +81,24 @@ def _reference(recording: Recording, texts: dict[str, str | None], left_out: lis
     return texts[recording.reference]
 
 
+def _checked_parts(
+    run: RunFolder, recording: str, documents: dict[str, dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], str | None]:
+    """Returns the stretches that a person has checked in the run's own transcript, and what they say there.
+
+    Without any, or where the run's transcript is of other audio, the documents come back whole.
+    """
+    try:
+        own = read_json(run.transcripts / file_name(recording, "json"))
+        stretches = checked_stretches(own)
+        audio = {one["provenance"].get("audio") for one in (own, *documents.values())}
+    except (OSError, ValueError, KeyError, TypeError):
+        return documents, None
+    if not stretches or len(audio) != 1 or None in audio:
+        return documents, None
+    return {name: cut_to(one, stretches) for name, one in documents.items()}, checked_text(own, stretches)
+
+
 def _problems(merged: Mapping[str, Mapping[str, MergedBundle]]) -> Iterable[str]:
     for name, by_recording in merged.items():
         for one in {id(each): each for each in by_recording.values()}.values():
@@ -126,6 +146,8 @@ def compare(
         columns = {name: value for name, value in recording.columns.items() if name not in _NAMES}
         language = spoken_language(documents, options)
         reference = _reference(recording, texts, left_out)
+        if reference is None and condition == ORIGINAL:
+            documents, reference = _checked_parts(run, source, documents)
         judged.append(score_recording(source, condition, columns, documents, language, reference))
     judged.sort(key=lambda one: one.condition != ORIGINAL)
     times = decoding_times([run, *folders.values()])

@@ -119,6 +119,9 @@ def _put(document: Mapping[str, Any], track: Track, passage: Passage, place: Pla
     """Replace the words of a place by those of a passage."""
     old = track.words[place.first : place.last]
     texts = split_words(passage.text)
+    own = "".join(word.fields.get("own", word.text) for word in old)
+    if not texts:
+        _give_own(track, place, own)
     if not old:
         track.words[place.first : place.first] = _inserted(document, track, passage, place.first, texts)
         return
@@ -136,6 +139,22 @@ def _put(document: Mapping[str, Any], track: Track, passage: Passage, place: Pla
         )
         for text, start, end, word in timed(texts, old)
     ]
+    for number, word in enumerate(track.words[place.first : place.first + len(texts)]):
+        word.fields.pop("own", None)
+        if own != "".join(texts):
+            word.fields["own"] = "" if number else own
+
+
+def _give_own(track: Track, place: Place, own: str) -> None:
+    """Note at the word before a place, or at the one after it, that the model said more than is left there."""
+    if not own:
+        return
+    if place.first > 0:
+        word = track.words[place.first - 1]
+        word.fields["own"] = word.fields.get("own", word.text) + own
+    elif place.last < len(track.words):
+        word = track.words[place.last]
+        word.fields["own"] = own + word.fields.get("own", word.text)
 
 
 def _inserted(
@@ -157,7 +176,7 @@ def _inserted(
     whole = PlacedWord(start, max(end, start), "", segment)
     if not texts[0].startswith(" ") and separator("a", texts[0]) == " ":
         texts[0] = f" {texts[0]}"
-    fields = {"probability": 1.0, "confirmed": True}
+    fields = {"probability": 1.0, "confirmed": True, "own": ""}
     return [
         PlacedWord(at, to, text, segment, passage, {"start": at, "end": to, "word": text, **fields})
         for text, at, to, _ in timed(texts, [whole])

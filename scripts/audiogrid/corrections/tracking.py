@@ -25,6 +25,10 @@ class CorrectedFiles:
         """Returns the paths of the files of these recordings."""
         return [str(path) for recording in recordings for path in self._files.get(recording, ())]
 
+    def everything(self) -> list[str]:
+        """Returns the paths of all files, by recording."""
+        return self.of(sorted(self._files))
+
     def tracked(self, settings: str, paths: Sequence[str]) -> str:
         """Returns the parameter of ``merge`` with the state of the bundle's files; without any it stays as it is.
 
