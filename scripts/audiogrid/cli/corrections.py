@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         choices=["check", "import"],
-        help="check: say of each file whether it can be read and fits a recording; import: take in files",
+        help="check: does each file fit a recording; import: take in files",
     )
     parser.add_argument(
         "names",
@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="check: runs (default: all in results/); import: files of a page, or edited transcripts",
     )
-    parser.add_argument("--run", help="import: the run that an edited transcript is of (default: the one it fits best)")
-    parser.add_argument("--recording", help="import: its recording (default: as the name of the file says)")
-    parser.add_argument("--by", default="", help="import: who edited it, if that is to be kept")
+    parser.add_argument("--run", metavar="RUN", help="import: the run that was edited (default: the best)")
+    parser.add_argument("--recording", metavar="ID", help="import: its recording (default: by file name)")
+    parser.add_argument("--by", default="", metavar="WHO", help="import: who edited it")
     parser.add_argument("--folder", type=Path, help="folder with the corrections (default: that of the run)")
 
 
@@ -98,10 +98,9 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
 
 COMMAND = Command(
     summary="check corrections, or import those that a page has saved or an edited transcript has",
-    explanation="Corrections of a recording, of words and of names of speakers, lie in a file under corrections/ and "
-    "are applied whenever its transcript is written (docs/corrections.md). check says of each file whether it can be "
-    "read, which recording it fits, and what no longer fits; import adds what the page of a recording has saved, or "
-    "the differences between a transcript and a copy that was edited: srt, vtt, txt, docx, eaf, TextGrid.",
+    explanation="Corrections of a recording lie in a file under corrections/ and are applied whenever its transcript is "
+    "written (docs/corrections.md). check says what fits and what does not; import adds what a page has saved, or the "
+    "differences of an edited copy: srt, vtt, txt, docx, eaf, TextGrid.",
     example="audiogrid corrections import ~/Downloads/talk.1a2b3c4d5e6f.json",
     add_arguments=add_arguments,
     run=run,
