@@ -27,8 +27,9 @@ MediaFile = Path | RemoteFile
 _SEGMENT = b"\x18\x53\x80\x67"
 # The size of its header, 9.
 _FLV_HEADER = b"\0\0\0\x09"
-# Formats of which FFmpeg reads one file and stops (TTA, WavPack), and WavPack's flag of a block with first channels.
-_BEGINNINGS = (b"TTA1", b"wvpk")
+# With what files begin of which FFmpeg reads one and stops: TTA, WavPack, VOC, MXF (the partition of its header).
+_BEGINNINGS = (b"TTA1", b"wvpk", b"Creative Voice File\x1a", bytes.fromhex("060e2b34020501010d0102010102"))
+# WavPack's flag of a block with the first channels.
 _INITIAL_BLOCK = 0x800
 # Remote files up to this many bytes are read whole in any case.
 _SMALL = 1 << 20
@@ -210,8 +211,9 @@ def _of_one_kind(read: Read, size: int, data: mmap.mmap | None, offset: int) -> 
         return _joined(flac_starts(read, size, is_remote=data is None, most=_MOST), size)
     if data is None:
         return _joined([0, *distant_changes(read, size)], size)
-    if head[:4] in _BEGINNINGS:
-        later = _occurrences(data, head[:4], offset)[1:]
+    beginning = next((mark for mark in _BEGINNINGS if head.startswith(mark)), b"")
+    if beginning:
+        later = _occurrences(data, beginning, offset)[1:]
         return _joined([0, *(place for place in later if _is_beginning(read(place, 32)))], size)
     if head[:4] == b"FLV\x01":
         places = _occurrences(data, b"FLV\x01", offset)
@@ -227,12 +229,14 @@ def _of_one_kind(read: Read, size: int, data: mmap.mmap | None, offset: int) -> 
 
 
 def _is_beginning(head: bytes) -> bool:
-    """Whether a TTA file begins with these bytes, or a WavPack file: a block that holds the first samples."""
+    """Whether a file of ``_BEGINNINGS`` begins with these bytes. WavPack's begins with a block of first samples."""
     if head[:4] == b"TTA1":
         form, channels, bits = (int.from_bytes(head[place : place + 2], "little") for place in (4, 6, 8))
         return form in (1, 2, 3) and 0 < channels <= 32 and bits in (8, 16, 24, 32)
+    if head[:4] != b"wvpk":
+        return True
     version, index, flags = head[9], head[16:20], int.from_bytes(head[24:28], "little")
-    return head[:4] == b"wvpk" and version == 4 and index == bytes(4) and bool(flags & _INITIAL_BLOCK)
+    return version == 4 and index == bytes(4) and bool(flags & _INITIAL_BLOCK)
 
 
 def _joined(starts: list[int], size: int) -> _Found:

@@ -314,7 +314,10 @@ def test_all_data_chunks_of_a_wav_are_heard(tmp_path: Path, between: bytes) -> N
     assert facts.note is None and note is None
 
 
-@pytest.mark.parametrize(("suffix", "codec"), [("w64", "pcm_s16le"), ("tta", "tta"), ("wv", "wavpack")])
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [("w64", "pcm_s16le"), ("tta", "tta"), ("wv", "wavpack"), ("voc", "pcm_u8")],
+)
 def test_joined_files_of_rarer_formats_are_heard(tmp_path: Path, suffix: str, codec: str) -> None:
     parts = [encode(tmp_path / f"{number}.{suffix}", SIX, codec, rate=RATE) for number in (1, 2)]
 
@@ -404,3 +407,12 @@ def test_a_remote_file_of_frames_that_goes_on_in_another_format_is_taken_apart(
 
     assert [part.start for part in found.parts] == [part.start for part in find_parts(path).parts]
     assert len(found.parts) == (len(parts) if len(parts) > 1 else 0)
+
+
+def test_mxf_files_are_parted_where_a_header_begins(tmp_path: Path) -> None:
+    # The set of keys of partitions (SMPTE ST 377-1): header, body and footer.
+    header, body, footer = (bytes.fromhex(f"060e2b34020501010d010201010{kind}0400") for kind in (2, 3, 4))
+    one = header + bytes(5_000) + body + bytes(9_000) + footer + bytes(100)
+    (tmp_path / "two.mxf").write_bytes(one + one)
+
+    assert [part.start for part in find_parts(tmp_path / "two.mxf").parts] == [0, len(one)]
