@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 #: A value longer than this is shortened in a message.
@@ -37,12 +37,23 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
 
 
+# How patterns of names of folders begin.
+_NAME = "^[A-Za-z0-9_]"
+
+
 def _type_names(kind: Any) -> str:
     return " or ".join(_TYPES.get(name, name) for name in ([kind] if isinstance(kind, str) else kind))
 
 
 def _allowed(rule: Mapping[str, Any]) -> str:
-    return shown(rule["const"]) if "const" in rule else _type_names(rule.get("type", []))
+    if "const" in rule:
+        return shown(rule["const"])
+    return _choices(rule["enum"]) if "enum" in rule else _type_names(rule.get("type", []))
+
+
+def _choices(values: Iterable[Any]) -> str:
+    """Values as they are written in YAML: ``true``, not ``True``."""
+    return ", ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values)
 
 
 def sentences(error: Any) -> Iterator[str]:
@@ -63,12 +74,15 @@ def sentences(error: Any) -> Iterator[str]:
     elif rule == "enum":
         near = difflib.get_close_matches(str(value).strip("'"), map(str, limit), 1)
         advice = f"did you mean {near[0]!r}? " if near else ""
-        yield f"{key}: {value} is not known; {advice}choose one of {', '.join(map(str, limit))}"
+        yield f"{key}: {value} is not known; {advice}choose one of {_choices(limit)}"
     elif rule in ("minimum", "maximum"):
         bound = "at least" if rule == "minimum" else "at most"
         yield f"{key}: {value} is out of range; it must be {bound} {limit}"
     elif rule == "type":
         yield f"{key}: {value} has the wrong type; it must be {_type_names(limit)}"
+    elif rule == "pattern" and not limit.startswith(_NAME):
+        about = error.schema.get("description", "")
+        yield f"{key}: {value} is not written as it must be{': ' + about if about else f' (pattern {limit})'}"
     elif rule == "pattern":
         yield f"{key}: {value} cannot be used as a folder name; use letters, digits, '_', '-' and '.' only"
     elif rule in ("minLength", "minItems", "minProperties") or (rule == "oneOf" and error.instance in ("", [])):

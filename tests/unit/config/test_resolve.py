@@ -82,6 +82,9 @@ def test_languages_as_people_write_them():
         ({"run": "a/b"}, ["run", "'a/b'"]),
         ({"run": "-rf"}, ["run", "'-rf'"]),
         ({"recordings": ""}, ["recordings", "empty"]),
+        ({"speakers": "many"}, ["speakers", "'many'", "none, auto or a whole number"]),
+        ({"decoding": {"code_switching": "maybe"}}, ["choose one of auto, true, false"]),
+        ({"format_options": {"vtt": {"date": "31.5.2026"}}}, ["'31.5.2026'", "2026-05-31"]),
         ({"decoding": {"beam": 5}}, ["'beam' in 'decoding'", "beam_size"]),
     ],
 )

@@ -10,7 +10,8 @@ import pytest
 from audiogrid.core.errors import StoreError
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.results import ChunkResult, HypothesisRecord, Segment, Window, Word
-from audiogrid.records.store import Store, chunk_key
+from audiogrid.records.store import Store, VoiceStore, chunk_key
+from audiogrid.records.voices import ChunkVoices
 
 CHUNK = Chunk(
     "a.0000", "a", None, 0, 1000, 2000, 900, 2100, Seam("pause", 1000, 100), Seam("hard", 2000, 100), "ab" * 32
@@ -125,9 +126,11 @@ def test_a_store_that_its_group_may_write_is_shared_whatever_the_umask(tmp_path,
     try:
         Store(root).put(KEY, RESULT, {})
         Store(root).put_error("ff" * 32, {"cause": "crash"})
+        VoiceStore(root).put("ee" * 32, ChunkVoices(1, []), {})
     finally:
         os.umask(before)
-    for key in (KEY, "ff" * 32):
+    assert mode(VoiceStore(root).path("ee" * 32)) == file
+    for key in (KEY, "ff" * 32, "ee" * 32):
         assert mode(root / key[:2]) == folder
     assert mode(Store(root).path(KEY)) == mode(Store(root).error_path("ff" * 32)) == file
 
