@@ -23,7 +23,7 @@ from audiogrid.archiving.run_account import Described, RunAccount, read_account
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.text import clean_text
 from audiogrid.media.file_parts import MediaFile
-from audiogrid.records.bags import Packed, PlacedBag, is_listable, read_record, record_path
+from audiogrid.records.bags import PAYLOAD, Packed, PlacedBag, is_listable, read_record, record_path
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.publishing import result_files
 from audiogrid.remote.service_protocol import RemoteError
@@ -71,6 +71,7 @@ def make_bag(
             writer.finish(_bag_info(account, options))
         except OSError as error:
             raise RetryableError(f"{target} cannot be written: {error.strerror or error} ({error.filename})") from error
+        _check_unchanged(folder, writer)
         states = [packed_state(writer.files), *record.states][:_KEPT_STATES]
         PlacedBag(str(target.absolute()), wish, writer.files, hashed, states).write(state)
         put_in_place(staging, target)
@@ -93,6 +94,14 @@ def _copy_results(folder: RunFolder, writer: BagWriter) -> dict[str, str]:
         else:
             left_out[ascii(name)] = "not every program for bags can read such a name in a list"
     return left_out
+
+
+def _check_unchanged(folder: RunFolder, writer: BagWriter) -> None:
+    """Raises ``RetryableError`` if the run has written results while they were copied: they may not fit together."""
+    for name, path in result_files(folder.root):
+        packed = writer.files.get(f"{PAYLOAD}{name}")
+        if is_listable(name) and (packed is None or packed.source != facts_of(path)):
+            raise RetryableError(f"{path} was written while it was packed: wait until the run has ended, and try again")
 
 
 def _recordings(

@@ -6,7 +6,6 @@ does, and the WebVTT file supplements it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +15,7 @@ from audiogrid.archiving.bag_options import BagOptions
 from audiogrid.archiving.media_types import media_type, sound_type
 from audiogrid.archiving.ro_crate import recording_name
 from audiogrid.archiving.run_account import Described, RunAccount
+from audiogrid.core.json_values import readable_json
 
 #: The folder of the manifests in the bag.
 FOLDER = "iiif"
@@ -162,4 +162,4 @@ def collection(recordings: Iterable[Described], account: RunAccount, options: Ba
 
 
 def _written(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
+    return readable_json(value)

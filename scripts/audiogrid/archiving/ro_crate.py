@@ -16,6 +16,7 @@ from audiogrid import __version__
 from audiogrid.archiving.bag_options import BagOptions
 from audiogrid.archiving.media_types import media_type, sound_type
 from audiogrid.archiving.run_account import Described, RunAccount, timestamp
+from audiogrid.core.json_values import readable_json
 from audiogrid.core.text import clean_text
 from audiogrid.export.formats import FORMATS
 from audiogrid.records.bags import Packed
@@ -88,7 +89,7 @@ def crate(account: RunAccount, options: BagOptions, files: Mapping[str, Packed],
         *_other_files(account, files),
     ]
     graph = [{key: _plain(value) for key, value in entity.items()} for entity in entities]
-    return (json.dumps({"@context": _CONTEXT, "@graph": graph}, ensure_ascii=False, indent=1) + "\n").encode()
+    return readable_json({"@context": _CONTEXT, "@graph": graph})
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -96,6 +96,7 @@ def read_account(folder: RunFolder) -> RunAccount:
     audio = _audio_hashes(folder, plan)
     began, ended = _times(folder, plan)
     described = [_described(one, audio, rows, files) for one in plan.recordings]
+    _check_ended(folder, described)
     return RunAccount(
         name=folder.root.resolve().name,
         began=began,
@@ -107,6 +108,14 @@ def read_account(folder: RunFolder) -> RunAccount:
         missing=sum(not one.files for one in described),
         rejected=len(read_table(folder.rejected)[1]) if folder.rejected.is_file() else 0,
     )
+
+
+def _check_ended(folder: RunFolder, described: Sequence[Described]) -> None:
+    """Raises ``InputError`` if a recording has neither a transcript nor a line in ``failed.tsv``: a run is going on."""
+    failed = {row["recording"] for row in read_table(folder.failed)[1]} if folder.failed.is_file() else set()
+    if left := [one.id for one in described if not one.files and one.id not in failed]:
+        named = ", ".join(left[:3])
+        raise InputError(f"{folder.root} is not finished: nothing is known yet of {len(left)} recording(s) ({named})")
 
 
 def _described(

@@ -29,6 +29,14 @@ def to_json(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=_plain_scalar)
 
 
+def readable_json(value: Any) -> bytes:
+    """Returns plain values as JSON for people and programs: indented, keys in their order, a final newline.
+
+    The indented JSON of the standard library takes ten times as long, which tells where there are 10,000 files.
+    """
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+
+
 def _plain_scalar(value: Any) -> Any:
     """Returns a number or string of a derived type, such as numpy's ``float64``, as one of the plain type."""
     for plain in (float, int, str):

@@ -22,7 +22,7 @@ import finished_runs
 from audiogrid.archiving import deposit
 from audiogrid.archiving.bag_options import BagOptions, bag_options
 from audiogrid.archiving.deposit import Bag, make_bag, workflow_files
-from audiogrid.core.errors import InputError
+from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.orchestration.installation import workflow_home
 from audiogrid.records.journal import list_journals, read_history
 from audiogrid.records.run_folder import RunFolder
@@ -284,6 +284,25 @@ def test_a_run_that_has_not_ended_has_no_bag(tmp_path: Path) -> None:
     folder.summary.unlink()
     with pytest.raises(InputError, match="not finished"):
         bag_of(folder)
+
+
+def test_a_run_that_goes_on_has_no_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3", "b.mp3"], failed=1)
+    kept = folder.failed.read_text()
+    folder.failed.write_text("recording\tpath\tchunk\tcause\n")
+    with pytest.raises(InputError, match=r"not finished: nothing is known yet of 1 recording\(s\) \(b\)"):
+        bag_of(folder)
+    folder.failed.write_text(kept)
+    described = deposit._describe
+
+    def meanwhile(*given: Any) -> None:
+        described(*given)
+        (folder.transcripts / "a.vtt").write_text("WEBVTT\n")
+
+    monkeypatch.setattr(deposit, "_describe", meanwhile)
+    with pytest.raises(RetryableError, match=r"a\.vtt was written while it was packed"):
+        bag_of(folder)
+    assert not folder.bag.exists() and not list(folder.root.glob(".tmp-*"))
 
 
 @pytest.mark.parametrize("options", [{"recordings": "all"}, {"date": "May 2026"}, {"base_url": "archive.example.org"}])
