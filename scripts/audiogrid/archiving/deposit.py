@@ -56,6 +56,8 @@ def make_bag(
     Raises ``InputError`` if the run has not ended, if ``target`` holds anything else, or if a recording that is to be
     read is missing; ``RetryableError`` if the disk is full or a storage does not answer.
     """
+    # "." has no name that anything could be written beside.
+    target = target if target.name not in ("", "..") else target.resolve()
     account = read_account(folder)
     state = record_path(folder, target)
     record = read_record(state)

@@ -175,7 +175,7 @@ def _object(part: _Part, parts: list[_Part]) -> _Tree:
 
 def _event(described: Described, account: RunAccount, parts: list[_Part]) -> _Tree:
     options = "; ".join(f"{name}: {value}" for name, value in account.options.items())
-    made = f"Speech recognition by {described.row.get('model', '')}, times of words, no person involved. {options}"
+    made = f"Speech recognition by Whisper {described.row.get('model', '')}, with times of words. {options}"
     roles = [("source", parts[:1]), ("outcome", parts[1:])]
     return (
         "event",

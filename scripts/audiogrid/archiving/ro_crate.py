@@ -67,7 +67,8 @@ def recording_id(described: Described, files: Mapping[str, Packed]) -> str:
 
 def recording_name(described: Described) -> str:
     """Returns where a recording lies in the bag if it is copied."""
-    return f"recordings/{described.id}{described.suffix}"
+    # With an ending for all, ids that differ only in theirs ("talk", "talk.wav") have different files.
+    return f"recordings/{described.id}{described.suffix or '.bin'}"
 
 
 def crate(account: RunAccount, options: BagOptions, files: Mapping[str, Packed], hashed: Mapping[str, Packed]) -> bytes:

@@ -131,7 +131,8 @@ def _described(
         recording=recording,
         title=" ".join(clean_text(plain.rsplit("/", 1)[-1]).split()) or name,
         suffix=_suffix(plain),
-        web=plain if plain.startswith(("http://", "https://")) else "",
+        # Where a query tells files apart, only a hash of it is known.
+        web=path if path.startswith(("http://", "https://")) and "?" not in path else "",
         audio=audio.get(name, ""),
         row=rows.get(name, {}),
         files=files.get(name, {}),

@@ -272,6 +272,20 @@ def test_a_recording_that_is_gone_or_changed_is_named(tmp_path: Path, choice: st
     assert not folder.bag.exists() and not list(folder.root.glob(".tmp-*"))
 
 
+def test_recordings_that_look_alike_stay_apart(tmp_path: Path) -> None:
+    web = [f"https://example.org/get.mp3?{n * 64}" for n in "ab"]
+    folder = finished_runs.finished_run(tmp_path / "web", web)
+    bag_of(folder)
+    [first, second] = [one for one in entities(folder).values() if str(one.get("identifier")).startswith("get")]
+    assert first["@id"] != second["@id"]
+    names = ["talk.wav", "talk.wav.!!", "talk.WAV.x y", "TALK.mp3"]
+    folder = finished_runs.finished_run(tmp_path / "talks", names, media=tmp_path / "in")
+    bag_of(folder, options=BagOptions(recordings="copy", mets=True))
+    assert bagit.Bag(str(folder.bag)).is_valid()
+    copied = {path.read_bytes() for path in (folder.bag / "data" / "recordings").iterdir()}
+    assert copied == {path.read_bytes() for path in (tmp_path / "in").iterdir()} and len(copied) == len(names)
+
+
 def test_recordings_that_do_not_fit_are_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"], media=tmp_path / "in")
     monkeypatch.setattr(deposit.shutil, "disk_usage", lambda path: SimpleNamespace(free=5))
