@@ -13,6 +13,7 @@ from audiogrid.core.text import clean_text
 # Folders and files, with what they are; those that a bag lacks are left out.
 _CONTENTS = {
     "report.html": "an overview for reading: open it in a browser",
+    "search.html": "a page that searches all transcripts; it reads `search/`",
     "transcripts": "the transcripts, in several formats, a name for each recording",
     "recordings": "the recordings themselves",
     "summary.tsv": "a table of the recordings: length, language, words, doubt",

@@ -150,12 +150,10 @@ def test_a_full_disk_is_one_sentence(run: RunFolder, monkeypatch: pytest.MonkeyP
     assert not run.bag.exists() and not list(run.root.glob(".tmp-*"))
 
 
-def test_ten_thousand_recordings_take_seconds(tmp_path: Path) -> None:
-    folder = finished_runs.finished_run(tmp_path / "talks", [f"t{n}.mp3" for n in range(1000)])
-    began = time.process_time()
-    make(folder)
-    # A tenth of them; 3 s of CPU on a slow machine, so 30 s for all.
-    assert time.process_time() - began < 3
-    began = time.process_time()
-    make(folder)
-    assert time.process_time() - began < 3
+def test_many_recordings_cost_milliseconds_each(tmp_path: Path) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", [f"t{n}.mp3" for n in range(300)])
+    for _ in range(2):
+        began = time.process_time()
+        make(folder)
+        # 10,000 in 50 s of CPU on a slow machine.
+        assert time.process_time() - began < 1.5
