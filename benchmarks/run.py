@@ -20,6 +20,7 @@ BENCHMARKS = {
     "model": [["model.py"]],
     "peers": [["peers.py"]],
     "decoding": [["decoding.py"]],
+    "calibration": [["calibration.py", "decode"], ["calibration.py", "measure"]],
     "passes": [["passes.py"], ["passes.py", "--clips", "20"]],
     "occupancy": [["occupancy.py"]],
     "languages": [["languages.py"]],

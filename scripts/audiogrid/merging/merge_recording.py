@@ -17,6 +17,7 @@ from audiogrid.export.cues import CueOptions
 from audiogrid.export.format_options import FormatOptions
 from audiogrid.export.formats import file_name, render_all
 from audiogrid.export.media_links import media_url
+from audiogrid.merging.confidence import add_confidence
 from audiogrid.merging.document import build_document, speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.ledger import make_ledger, unread_ledger
@@ -145,7 +146,7 @@ def merge_recording(
     tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
     corrections = corrections or Found()
     ledger = make_ledger(tracks)
-    document = build_document(facts, tracks, provenance, speaker_label, ledger)
+    document = add_confidence(build_document(facts, tracks, provenance, speaker_label, ledger))
     document, unapplied = correct_words(document, corrections.corrections)
     if speakers is not None:
         missing = None if allow_gaps else missing_voices(tracks, speakers)

@@ -25,6 +25,9 @@ SUMMARY_COLUMNS = {
     "words": "words of the transcript",
     "mean_probability": "mean probability of a word",
     "low_confidence_share": "share of words with a probability below 0.5",
+    "expected_errors": "word error rate to be expected, as a share; empty where the model or language has no calibration",
+    "expected_errors_low": "lower end of an interval that held the error rates of nine of ten recordings",
+    "expected_errors_high": "upper end of that interval",
     "windows": "windows decoded",
     "flagged": "windows whose first hypothesis looked wrong",
     "redecoded": "windows decoded more than once",
@@ -70,6 +73,13 @@ def _speaker_columns(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _expected_columns(quality: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the columns on expected errors: empty where nothing is known."""
+    expected = quality.get("expected_errors", {})
+    names = {"expected_errors": "rate", "expected_errors_low": "low", "expected_errors_high": "high"}
+    return {column: expected.get(name, "") for column, name in names.items()}
+
+
 def summary_row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the row of a recording: column -> value. ``facts``: of its plan; ``document``: its transcript."""
     quality = document["quality"]
@@ -84,6 +94,7 @@ def summary_row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[s
         "words": quality["words"],
         "mean_probability": quality["mean_probability"],
         "low_confidence_share": quality["low_confidence_share"],
+        **_expected_columns(quality),
         "windows": quality["windows"],
         "flagged": quality["flagged_windows"],
         "redecoded": quality["redecoded_windows"],

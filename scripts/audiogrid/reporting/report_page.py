@@ -31,6 +31,10 @@ def _share(row: Mapping[str, Any], part: str, whole: str) -> float | None:
     return float(row[part]) / float(row[whole]) if row.get(whole) else None
 
 
+def _number(value: Any) -> float | None:
+    return float(value) if value not in ("", None) else None
+
+
 def _row(data: ReportData, row: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the row of a recording as the page shows it."""
     duration = float(row["duration_s"])
@@ -43,6 +47,7 @@ def _row(data: ReportData, row: Mapping[str, Any]) -> dict[str, Any]:
         "language": row["language"],
         "words": row["words"],
         "low": float(row["low_confidence_share"]) if row["words"] else None,
+        **{name: _number(row.get(name)) for name in ("expected_errors", "expected_errors_low", "expected_errors_high")},
         "flagged": _share(row, "flagged", "windows"),
         "redecoded": _share(row, "redecoded", "windows"),
         "silence": max(0.0, 1 - float(row["speech_s"]) / duration) if duration else None,
@@ -61,10 +66,13 @@ def _page(data: ReportData, recording: str) -> str:
 
 
 def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns all rows in their order; of too many, incomplete and doubtful ones first."""
-    if len(rows) <= ROWS:
-        return rows
-    return sorted(rows, key=lambda row: (row["status"] == "complete", -(row["low"] or 0)))[:ROWS]
+    """Returns the rows with the most errors to be expected first, without those in their order.
+
+    Of too many, incomplete and doubtful ones come first.
+    """
+    if len(rows) > ROWS:
+        rows = sorted(rows, key=lambda row: (row["status"] == "complete", -(row["low"] or 0)))[:ROWS]
+    return sorted(rows, key=lambda row: -(row["expected_errors"] or 0))
 
 
 def _timeline(attempts: list[Attempt]) -> Lanes | None:
@@ -241,6 +249,7 @@ def render_report(data: ReportData, run: str, config: Path, prices: Prices) -> s
         models=_hours_by(rows, "model"),
         variants=_hours_by(rows, "variant"),
         speakers=speaker_figures(data.rows, data.embedding),
+        expected=any(row["expected_errors"] is not None for row in rows),
         several_models=len({row["model"] for row in rows}) > 1,
         several_variants=len({row["variant"] for row in rows}) > 1,
         rows=_shown(rows),
