@@ -16,6 +16,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def doubt(made: Any, one: Recording) -> float:
 
 
 def calibration_error(said: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
-    """Returns the expected calibration error: over ten equal spans of confidence, how far it is from the share right."""
+    """Returns the expected calibration error: over ten equal spans of confidence, how far from the share right."""
     at = np.minimum((said * bins).astype(int), bins - 1)
     parts = [at == number for number in range(bins)]
     return float(sum(abs(said[part].mean() - right[part].mean()) * part.mean() for part in parts if part.any()))
@@ -233,7 +234,7 @@ def tables(recordings: Sequence[Recording]) -> dict[str, float]:
     one = measured["language"]
     print("\n| confidence | words | said | right | probability says |")
     edges = [0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.001]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         part = (one.said >= low) & (one.said < high)
         if part.any():
             shares = f"{one.said[part].mean():.2f} | {one.right[part].mean():.2f} | {one.raw[part].mean():.2f}"
@@ -265,7 +266,9 @@ def main() -> None:
         raise SystemExit(f"{arguments.cache} has too little: run `calibration.py decode` first")
     worst = tables(recordings)
     made = fit(recordings, arguments.model.name)
-    print("\nweights:", made.weights, "curve:", made.curve, "slope, spread, noise:", made.slope, made.spread, made.noise)
+    print(
+        "\nweights:", made.weights, "curve:", made.curve, "slope, spread, noise:", made.slope, made.spread, made.noise
+    )
     if arguments.write:
         from audiogrid.core.json_values import to_json
         from audiogrid.merging.confidence import FILE

@@ -1,10 +1,10 @@
 """Calibrated confidence of words, and the error rate to be expected of a recording.
 
-The model's own probabilities are no rates: of its words with 0.9, more or fewer than nine in ten are right, depending on
-model, language and noise. ``benchmarks/calibration.py`` fits a small map for a model on recordings with known words: a
-weighted sum of features, each of which can only count in one direction, and a rising curve over it. Maps lie in
-``calibration.json``, by the hash of the model, with what was measured on recordings that they were not fitted on. A model
-or a language without a map has no confidence.
+The model's own probabilities are no rates: of its words with 0.9, more or fewer than nine in ten are right, depending
+on model, language and noise. ``benchmarks/calibration.py`` fits a small map for a model on recordings with known words:
+a weighted sum of features, each of which can only count in one direction, and a rising curve over it. Maps lie in
+``calibration.json``, by the hash of the model, with what was measured on recordings that they were not fitted on. A
+model or a language without a map has no confidence.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ _PACE_BASE, _PACE_LETTER = 0.12, 0.055
 class Calibration:
     """The map of a model. ``weights``: of ``FEATURES`` in their order, none negative.
 
-    ``curve``: scores and shares of right words, both rising, with straight lines between them. ``slope``: words wrong in a
-    recording per word that the confidences say is wrong (the others are missing). ``spread`` and ``noise``: of the interval,
-    see ``expected_errors``. ``languages``: those it was fitted on. ``measured``: on recordings it was not fitted on.
+    ``curve``: scores and shares of right words, both rising, with straight lines between them. ``slope``: errors of a
+    recording per word that its confidences take for wrong; there are more, because words are missing, too. ``spread``
+    and ``noise``: of the interval, see ``expected_errors``. ``languages``: those it was fitted on. ``measured``: on
+    recordings it was not fitted on.
     """
 
     model: str
@@ -111,7 +112,9 @@ def features(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], M
             mean = sum(one["probability"] for one in near) / len(near) if near else word["probability"]
             agreement = 0.0
             middle = (word["start"] + word["end"]) / 2
-            for start, end, of, readings in windows[max(0, bisect_left(starts, middle) - 3) : bisect_left(starts, middle)]:
+            for start, end, of, readings in windows[
+                max(0, bisect_left(starts, middle) - 3) : bisect_left(starts, middle)
+            ]:
                 if start <= middle < end and of == channel:
                     agreement = sum(form in one for one in readings) / len(readings) - 1
             yield (

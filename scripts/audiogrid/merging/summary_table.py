@@ -25,7 +25,7 @@ SUMMARY_COLUMNS = {
     "words": "words of the transcript",
     "mean_probability": "mean probability of a word",
     "low_confidence_share": "share of words with a probability below 0.5",
-    "expected_errors": "word error rate to be expected, as a share; empty where the model or language has no calibration",
+    "expected_errors": "word error rate to be expected, as a share; empty where model or language have no calibration",
     "expected_errors_low": "lower end of an interval that held the error rates of nine of ten recordings",
     "expected_errors_high": "upper end of that interval",
     "windows": "windows decoded",
