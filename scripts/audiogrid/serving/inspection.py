@@ -183,9 +183,10 @@ class Inspector:
         if process is not None:
             await asyncio.to_thread(process.close)
 
-    def warm_up(self) -> None:
-        """Start the process for small files."""
-        self._processes["small"] = ChildProcess()
+    async def warm_up(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Start the process for small files, and call what makes the next call quick."""
+        with suppress(AudiogridError):
+            await self._call("small", _SECONDS, function, *arguments)
 
     async def close(self) -> None:
         """End the processes."""

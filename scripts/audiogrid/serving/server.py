@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -19,7 +20,7 @@ from audiogrid.core.secrets import masked
 from audiogrid.hardware.cores import divide, usable_cores, usable_memory
 from audiogrid.models.registry import load_registry, model_hash
 from audiogrid.orchestration.project import start_options
-from audiogrid.serving import lanes
+from audiogrid.serving import lanes, rehearsal
 from audiogrid.serving.job_queue import JobRecord
 from audiogrid.serving.lease import Lease
 from audiogrid.serving.long_lane import registry_file
@@ -30,7 +31,9 @@ from audiogrid.serving.tokens import Tokens
 from audiogrid.serving.warm_workers import WarmWorkers, on_gpus, worker_settings
 from audiogrid.serving.watching import WatchedFolder
 from audiogrid.serving.web.app import build
+from audiogrid.serving.web.connections import TimedConnection
 from audiogrid.serving.web.guard import is_loopback
+from audiogrid.serving.web.openai_api import language_name
 from audiogrid.serving.web.resumable import ResumableUploads
 from audiogrid.transcribing.worker import WorkerSettings
 
@@ -159,11 +162,20 @@ class _Server:
             plan_workers, self._configuration, recipes, self._models.absolute(), service.state, store
         )
         rest = self._configuration["service"]["rest_minutes"] * 60
-        workers = WarmWorkers(settings, service.take_short, service.report_short, rest)
+        recipe = recipes.of("auto")
+        probing, clips = service.probing(recipe), service.state / rehearsal.FOLDER
+        await asyncio.to_thread(shutil.rmtree, clips, True)
+
+        def rehearse(number: int) -> tuple[Any, ...]:
+            return rehearsal.transcribe_clip, str(clips / f"worker{number}"), recipe, probing
+
+        workers = WarmWorkers(settings, service.take_short, service.report_short, rest, rehearse)
         uploads = ResumableUploads(service)
         await asyncio.to_thread(uploads.remove_old)
-        await asyncio.to_thread(service.inspector.warm_up)
         workers.open()
+        # It is imported at the first call.
+        await asyncio.to_thread(language_name, "en")
+        await service.inspector.warm_up(rehearsal.look_at_clip, str(clips / "inspector"), probing)
         for task in workers.tasks:
             task.add_done_callback(_report_end)
         tasks = self._background(service, workers, uploads, left)
@@ -218,6 +230,7 @@ class _Server:
             proxy_headers=False,
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_keep_alive=15,
+            http=TimedConnection,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             ssl_certfile=str(tls[0]) if tls else None,
             ssl_keyfile=str(tls[1]) if tls else None,

@@ -133,6 +133,18 @@ def work(tasks: Sequence[ShortTask]) -> list[ShortResult]:
     return [one if isinstance(one, ShortResult) else _guarded_finish(one) for one in prepared]
 
 
+def transcribe_for_nothing(task: ShortTask) -> ShortResult:
+    """Transcribe a recording of which nothing shall stay; its results go to a store in its own state folder."""
+    global _settings
+    assert _settings is not None
+    kept = _settings
+    _settings = replace(kept, store=f"{task.state}/store", own_store=f"{task.state}/own_store")
+    try:
+        return work([task])[0]
+    finally:
+        _settings = kept
+
+
 def _guarded_prepare(task: ShortTask) -> _Prepared | ShortResult:
     try:
         return _prepare(task)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from audiogrid.core.child_process import ChildDiedError, ChildProcess
 from audiogrid.serving import short_recording
@@ -54,6 +55,8 @@ class WarmWorkers:
 
     ``take``: gives recordings to work on; ``report``: is told how they went; ``rest_seconds``: a process that had
     nothing to do for so long ends, and its memory is free; another one starts when there is work again.
+    ``rehearsal``: a call of which nothing stays, made in each process at the start of the service, because what is
+    called for the first time takes longer; it is given a number and returns why it failed, if it did.
     """
 
     def __init__(
@@ -62,7 +65,9 @@ class WarmWorkers:
         take: Take,
         report: Callable[[Sequence[Waiting], Finished], Awaitable[None]],
         rest_seconds: float,
+        rehearsal: Callable[[int], tuple[Any, ...]] | None = None,
     ) -> None:
+        self._rehearsal = rehearsal
         self._settings = list(settings)
         self._take = take
         self._report = report
@@ -119,7 +124,9 @@ class WarmWorkers:
         # One after another: two that load at the same time are both late.
         if number:
             await self.first_ready.wait()
-        await self._start(number, settings)
+        if await self._start(number, settings):
+            await self._rehearse(number)
+            self.first_ready.set()
         idle_since = time.monotonic()
         while not self._closing:
             work = self._take(max(1, self.size - len(self._busy)))
@@ -154,8 +161,21 @@ class WarmWorkers:
             await self._end(number)
             return False
         self.problem = ""
-        self.first_ready.set()
         return True
+
+    async def _rehearse(self, number: int) -> None:
+        if self._rehearsal is None:
+            return
+        try:
+            trouble = await asyncio.wait_for(
+                asyncio.wrap_future(self._processes[number].submit(*self._rehearsal(number))), START_SECONDS
+            )
+        except Exception as error:
+            trouble = f"{error}"
+            await self._end(number)
+        if trouble:
+            # Nobody has asked for it: the first recording will show whether it matters.
+            LOG.warning("worker %d cannot transcribe the known clip: %s", number, trouble)
 
     async def _end(self, number: int) -> None:
         process = self._processes.pop(number, None)
