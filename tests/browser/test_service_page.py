@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def test_a_recording_is_handed_in_and_read(
 ) -> None:
     clip = write_media(tmp_path / "Heron count.wav", speech(5.0, seed=40).pcm)
     server, token = guarded
+    bearer = {"Authorization": f"Bearer {token}"}
     page, shots = browser, Path(os.environ.get("AUDIOGRID_SCREENSHOTS", tmp_path))
     page.resize(420, 800)
     page.driver.get(server.url)
@@ -76,6 +78,15 @@ def test_a_recording_is_handed_in_and_read(
     assert server.call("GET", target.removeprefix(server.url)).status_code == 401
     page.driver.get(server.url)
     page.until("document.querySelectorAll('li.done').length === 1")
-    page.one("li.done nav button").click()
+    # Names that were saved on the page of a transcript. This one has no speakers.
+    job = target.split("/")[-2]
+    document = json.loads(server.call("GET", f"/v1/jobs/{job}/transcript.json", headers=bearer).text)
+    name = {"name": "Mara", "was": "Speaker 1", "at": [[0, 1]]}
+    saved = {"schema": 1, "recording": "x", "audio": document["provenance"]["audio"], "speakers": [name]}
+    (tmp_path / "saved.json").write_text(json.dumps(saved))
+    page.js(f"named = {{name: 'x', links: {{corrections: '/v1/jobs/{job}/corrections'}}}}")
+    page.one("#names").send_keys(str(tmp_path / "saved.json"))
+    page.until("document.getElementById('said').textContent.includes(\"'Mara' (of Speaker 1) fits no speaker\")", 30)
+    page.one("li.done nav button:last-child").click()
     page.until("document.querySelectorAll('li.done').length === 0")
     assert not [error for error in page.errors() if "401" not in error and "415" not in error]

@@ -73,6 +73,22 @@ def test_long_recordings_do_not_hold_up_short_ones(
         assert own_server.transcript(long["id"], name) == expected
 
 
+def test_a_flood_becomes_a_run_and_every_recording_of_it_is_transcribed(own_server: Server, clips: list[Path]) -> None:
+    # Uploads are not kept: that of each goes when its transcript is there.
+    own_server.start("--config", "language=en", "service={flood: 1, workers: 1, keep_uploads_days: 0}")
+    # Different prompts: none of them is in the store already.
+    sent = [own_server.submit(clip, prompt=f"Number {turn}.") for turn in range(3) for clip in clips]
+    assert {told["lane"] for told in sent} == {"short"}
+    ended = [own_server.until(told["id"]) for told in sent]
+    assert {job["status"] for job in ended} == {"done"}
+    lanes = [job["lane"] for job in ended]
+    assert lanes.count("long") > 0 and lanes.count("short") > 0
+    assert not list(own_server.state.glob("jobs/*/*/upload"))
+    texts = [[part["text"] for part in json.loads(own_server.transcript(told["id"]))["segments"]] for told in sent]
+    assert all(texts)
+    wait_for(lambda: not list(own_server.state.glob("runs/*")))
+
+
 def test_routes_choose_the_model_by_language_and_folders_are_watched(
     own_server: Server, base_model: Path, clips: list[Path], human_speech: Callable[..., Any], tmp_path: Path
 ) -> None:

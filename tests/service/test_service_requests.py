@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import concurrent.futures
+import http.client
 import http.server
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import psutil
 import pytest
 import requests
 
 from audiogrid.records.store import Store
+from media import write_media
 from servers import Server
 
 pytestmark = [pytest.mark.service, pytest.mark.workflow]
@@ -110,6 +115,37 @@ class TestJobs:
         removed = server.call("DELETE", f"/v1/jobs/{first['id']}").json()
         assert "because other jobs or runs refer to them" in removed["kept"][0]
         assert server.transcript(second["id"])
+
+    def test_names_of_speakers_stay_with_their_client(
+        self, server: Server, clips: list[Path], tmp_path: Path, speech: Callable[..., Any]
+    ) -> None:
+        pcm = np.stack([speech(5.0, seed=48).pcm[:64_000], speech(5.0, seed=49).pcm[:64_000]], axis=1)
+        call = write_media(tmp_path / "call.wav", pcm)
+        job = server.submit(call, channels="split")["id"]
+        assert server.until(job)["status"] == "done"
+        plain = server.transcript(job)
+        document = json.loads(plain)
+        one = next(part for part in document["segments"] if part["speaker"] == "Channel 2")
+        name = {"name": "Mara", "was": "Channel 2", "at": [[one["start"], one["end"]]]}
+        saved = {"schema": 1, "recording": "x", "audio": document["provenance"]["audio"], "speakers": [name]}
+        place = f"/v1/jobs/{job}/corrections"
+        assert server.call("GET", place).status_code == 404
+        told = server.call("PUT", place, json=saved)
+        assert (told.status_code, told.json()["unfit"]) == (200, [])
+        assert all(b"Mara" in server.transcript(job, name) for name in ("txt", "srt", "html", "ttml"))
+        assert server.call("GET", place).json()["speakers"][0]["name"] == "Mara"
+        for wrong, status in (({**saved, "audio": "0" * 64}, 409), ({"speakers": 3}, 422), ({}, 422)):
+            refused = server.call("PUT", place, json=wrong)
+            assert refused.status_code == status and str(server.path) not in refused.text
+        assert server.call("PUT", place, data=b"\xff\xfe").status_code == 400
+        # The next job of the same recording has the name, a run beside the service has not.
+        again = server.submit(call, channels="split")["id"]
+        assert server.until(again)["status"] == "done"
+        assert server.transcript(again) == server.transcript(job) != plain
+        assert server.call("DELETE", f"/v1/jobs/{again}").json()["kept"][0].startswith("its corrections")
+        assert server.call("DELETE", place).status_code == 200
+        assert server.transcript(job) == plain
+        assert not list(server.state.glob("corrections/*/*"))
 
     def test_the_same_key_is_the_same_job(self, server: Server, clips: list[Path]) -> None:
         def send() -> str:
@@ -255,18 +291,49 @@ class TestBadInput:
             link.close()
         assert server.call("GET", "/healthz").status_code == 200
 
-    def test_a_slow_reader_and_many_small_requests_hold_nobody_up(self, server: Server) -> None:
+    def test_ten_thousand_requests_leave_nothing_behind(self, server: Server) -> None:
         host, port = server.url.removeprefix("http://").split(":")
-        slow = socket.create_connection((host, int(port)))
+        assert server.process is not None
+        process = psutil.Process(server.process.pid)
+        # One that reads a byte, one that says nothing: they hold nobody up.
+        slow, silent = (socket.create_connection((host, int(port))) for _ in range(2))
         slow.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         slow.recv(1)
+        form = {"Content-Type": "multipart/form-data; boundary=x"}
+        rubbish = b'--x\r\nContent-Disposition: form-data; name="modle"\r\n\r\nbase\r\n--x--\r\n'
+        kinds: list[tuple[str, str, bytes | None, dict[str, str]]] = [
+            ("GET", "/v1/models", None, {}),
+            ("GET", "/v1/jobs/none", None, {}),
+            ("GET", "/metrics", None, {}),
+            ("PUT", "/v1/uploads/none", b"x", {}),
+            ("POST", "/v1/audio/transcriptions", rubbish, form),
+        ]
 
-        def ask(_: int) -> int:
-            return requests.get(f"{server.url}/v1/models", timeout=30).status_code
+        def ask(requests_each: int) -> Counter[int]:
+            link = http.client.HTTPConnection(host, int(port), timeout=60)
+            seen: Counter[int] = Counter()
+            for number in range(requests_each):
+                method, path, body, headers = kinds[number % len(kinds)]
+                link.request(method, path, body, headers)
+                answer = link.getresponse()
+                answer.read()
+                seen[answer.status] += 1
+            link.close()
+            return seen
 
-        with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            assert set(pool.map(ask, range(400))) == {200}
+        ask(200)
+        before, folders = process.memory_info().rss, set(server.state.glob("jobs/*/*"))
+        with concurrent.futures.ThreadPoolExecutor(10) as pool:
+            seen = sum(pool.map(ask, [1000] * 10), Counter())
+        assert seen == {200: 4000, 404: 4000, 400: 2000}
         slow.close()
+        silent.close()
+        assert process.memory_info().rss < before + 20_000_000
+        deadline = time.monotonic() + 20
+        # The server notices a moment later that the connections are closed.
+        while sum(one.status == "ESTABLISHED" for one in process.net_connections()) > 2:
+            assert time.monotonic() < deadline
+        assert set(server.state.glob("jobs/*/*")) == folders
 
     def test_one_line_of_log_a_request_without_secrets(self, server: Server) -> None:
         server.call("GET", "/v1/jobs?token=hf_abcdefghijklmnopqrstuvwx")

@@ -20,6 +20,7 @@ class JobFolder:
 
     ``upload/`` holds what the client sent and a table of one row that describes it; ``run/`` is a run of this one
     recording, of which only the transcripts stay; ``keys.json`` lists the results of the store that they consist of.
+    ``uncorrected.json`` is the transcript document without what a person corrected, where they differ.
     """
 
     def __init__(self, state: Path, job: str) -> None:
@@ -28,6 +29,7 @@ class JobFolder:
         self.table = self.upload / TABLE
         self.run = RunFolder(self.root / "run")
         self.keys = self.root / "keys.json"
+        self.uncorrected = self.root / "uncorrected.json"
 
     def transcript(self, recording: str, name: str) -> Path:
         """Returns the file of a format."""

@@ -205,6 +205,16 @@ class JobQueue:
             ).fetchone()
         return int(row[0])
 
+    def others_of(self, record: JobRecord) -> int:
+        """Returns how many other jobs of the same owner are of a recording with the same name."""
+        named = "json_extract(fields, '$.recording') = ?"
+        with self._lock:
+            row = self._db.execute(
+                f"select count(*) from jobs where owner = ? and id != ? and {named}",
+                (record.owner, record.id, record.fields.get("recording")),
+            ).fetchone()
+        return int(row[0])
+
     def ahead_of(self, record: JobRecord) -> int:
         """Returns how many queued jobs of the same lane come before this one."""
         with self._lock:

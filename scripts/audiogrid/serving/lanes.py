@@ -225,6 +225,7 @@ async def _deliver(service: Service, run: BatchRun, jobs: Sequence[LongJob], pat
         except AudiogridError as error:
             service.end(job.job, FAILED, str(error))
         else:
+            await service.apply_corrections(job.job)
             service.end(job.job, DONE, device="run")
 
 

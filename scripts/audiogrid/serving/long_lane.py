@@ -180,34 +180,17 @@ def deliver(run: str, state: str, job: str, recording: str, path: str, merge: st
 
     ``run``: folder of the run; ``path``: what the transcript calls the file; ``merge``: settings of the recipe.
     """
-    import json
-
-    from audiogrid.core.atomic_files import write_bytes
-    from audiogrid.core.json_values import from_json
-    from audiogrid.export.cues import CueOptions
-    from audiogrid.export.format_options import FormatOptions
-    from audiogrid.export.formats import render_all
-    from audiogrid.export.media_links import media_url
     from audiogrid.reporting.voice_vectors import voice_keys
+    from audiogrid.serving.transcript_files import write_transcripts
 
     folder = JobFolder(Path(state), job)
     of_run = RunFolder(Path(run))
-    document = read_json(of_run.transcripts / f"{recording}.json")
-    document["path"] = path
-    settings = json.loads(merge)
-    contents = render_all(
-        document,
-        settings["formats"],
-        from_json(CueOptions, settings["subtitles"]),
-        media_url(path, folder.run.transcripts),
-        FormatOptions(settings.get("format_options", {})),
-    )
+    document = {**read_json(of_run.transcripts / f"{recording}.json"), "path": path}
     # Voice vectors, too: they are biometric data, and go with the job.
     keys = voice_keys(of_run, {recording})
     keys |= {chunk["key"] for chunk in document.get("provenance", {}).get("chunks", []) if chunk["key"]}
     folder.write_keys(list(keys))
-    for name, content in contents.items():
-        write_bytes(folder.transcript(recording, name), content if isinstance(content, bytes) else content.encode())
+    write_transcripts(folder, recording, document, merge)
 
 
 def registry_file() -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from audiogrid.core.errors import InputError
 from audiogrid.reporting.recorded_settings import run_store
 from audiogrid.reporting.store_usage import plan_folders, referenced_keys, runs_of
+from audiogrid.serving.job_corrections import corrections_file, remove
 from audiogrid.serving.job_folder import JobFolder, all_keys
 
 #: Folders of the service's own runs, whose results belong to jobs.
@@ -33,14 +34,23 @@ def keys_of_service(state: Path) -> set[str]:
     return all_keys(state) | {key for run in runs for folder in plan_folders(run) for key in referenced_keys(folder)}
 
 
-def remove_job(state: str, job: str, store: str, results: str) -> dict[str, list[str]]:
+def remove_job(
+    state: str, job: str, store: str, results: str, owner: str = "", recording: str = "", is_last: bool = True
+) -> dict[str, list[str]]:
     """Remove the files of a job and its results in the store. Returns what was ``removed`` and ``kept``, in sentences.
 
-    ``results``: the folder with the runs of the working folder.
+    ``results``: the folder with the runs of the working folder. ``is_last``: whether its client has no other job of
+    this ``recording``; then what the client has corrected in it is removed, too.
     """
     folder = JobFolder(Path(state), job)
     keys = folder.read_keys()
     removed, kept = [], []
+    if owner and corrections_file(Path(state), owner, job, recording):
+        if is_last:
+            remove(Path(state), owner, job, recording)
+            removed.append("its corrections")
+        else:
+            kept.append("its corrections, because another job is of this recording")
     if folder.upload.exists():
         removed.append("the recording")
     if folder.run.transcripts.exists():

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 from audiogrid.core.errors import InputError
 from audiogrid.remote.address import is_remote, parse
+from audiogrid.serving import job_corrections
 from audiogrid.serving.inspection import ColumnError, Inspected, Inspector
 from audiogrid.serving.job_folder import JobFolder
 from audiogrid.serving.job_queue import (
@@ -300,7 +301,25 @@ class Service:
                 self._again(job, result.error, is_final=result.is_final)
             else:
                 self.metrics.decoded(waiting.audio, result.decode_seconds)
+                await self.apply_corrections(job)
                 self.end(job, DONE, decode_seconds=result.decode_seconds, device=result.device)
+
+    async def apply_corrections(self, job: str) -> None:
+        """Apply what the client of a job has corrected in an earlier transcript of the same recording."""
+        record = self.queue.get(job)
+        if record is None or not job_corrections.files_of(self.state, record.owner, record.fields["recording"]):
+            return
+        try:
+            await self.change_corrections(record, job_corrections.apply)
+        except InputError as error:
+            LOG.error("the corrections of job %s cannot be applied: %s", job, error)
+
+    async def change_corrections(self, record: JobRecord, change: Callable[..., list[str]], *text: str) -> list[str]:
+        """Call a function of ``job_corrections``. Returns sentences on names that fit no speaker."""
+        recipe = self.recipes.of(record.fields["model"], record.fields["task"])
+        whose = (str(self.state), record.owner, record.id, record.fields["recording"])
+        unfit: list[str] = await self.inspector.call(change, *whose, *text, recipe.merge)
+        return unfit
 
     def _crashed(self, job: str, alone: bool, how: str) -> None:
         record = self.queue.get(job)
@@ -381,6 +400,9 @@ class Service:
                 record.id,
                 str(self.store),
                 str(self.results),
+                record.owner,
+                record.fields.get("recording", ""),
+                not self.queue.others_of(record),
             )
         except InputError as error:
             LOG.error("the files of job %s cannot be removed: %s", record.id, error)
@@ -448,6 +470,8 @@ class Service:
             age = (now - (record.finished or now)) / 86400
             folder = JobFolder(self.state, record.id)
             if age > self.settings["keep_days"]:
+                if not self.queue.others_of(record):
+                    job_corrections.remove(self.state, record.owner, record.id, record.fields.get("recording", ""))
                 folder.drop()
                 self.queue.remove(record.id)
             elif age > self.settings["keep_uploads_days"]:

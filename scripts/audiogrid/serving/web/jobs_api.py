@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from audiogrid.core.errors import InputError
 from audiogrid.export.formats import FORMATS
+from audiogrid.serving import job_corrections
 from audiogrid.serving.addresses import checked_url
 from audiogrid.serving.callbacks import key_of
 from audiogrid.serving.job_folder import JobFolder
@@ -31,6 +32,7 @@ _OWN = frozenset(("model", "task", "address", "callback", "upload", "file"))
 _FILE_COLUMNS = ("reference", "text", "rttm")
 _COLUMN = re.compile(r"\w[\w .-]{0,63}")
 _LONGEST_KEY = 200
+_LONGEST_CORRECTIONS = 1 << 20
 _MEDIA_TYPES = {"json": "application/json", "vtt": "text/vtt", "html": "text/html", "docx": "application/octet-stream"}
 
 
@@ -45,6 +47,7 @@ def routes(service: Service, uploads: ResumableUploads) -> list[Route]:
         Route("/v1/jobs/{job}/events", endpoints.events, methods=["GET"]),
         Route("/v1/jobs/{job}/media", endpoints.media, methods=["GET"]),
         Route("/v1/jobs/{job}/transcript.{name:path}", endpoints.transcript, methods=["GET"]),
+        Route("/v1/jobs/{job}/corrections", endpoints.corrections, methods=["GET", "PUT", "DELETE"]),
         Route("/v1/callback-key", endpoints.callback_key, methods=["GET"]),
     ]
 
@@ -145,6 +148,7 @@ class _JobEndpoints:
         names = ("recording", "duration", "model", "task", "device", "decode_seconds")
         links = {"self": f"/v1/jobs/{record.id}", "events": f"/v1/jobs/{record.id}/events"}
         if record.status == DONE:
+            links |= {"corrections": f"/v1/jobs/{record.id}/corrections"}
             links |= {name: f"/v1/jobs/{record.id}/transcript.{name}" for name in FORMATS}
         return {
             "id": record.id,
@@ -228,6 +232,31 @@ class _JobEndpoints:
         if path is None:
             raise Refused(404, "the recording is not kept any more", code="not_found")
         return FileResponse(path, media_type="application/octet-stream", content_disposition_type="inline")
+
+    async def corrections(self, request: Request) -> Response:
+        """What the client has corrected in this recording: fetch it, add to it, or take it back."""
+        record = self._job(request)
+        self._require_done(record)
+        if request.method == "GET":
+            where = (self._service.state, record.owner, record.id, record.fields["recording"])
+            path = await asyncio.to_thread(job_corrections.corrections_file, *where)
+            if path is None:
+                raise Refused(404, "nothing was corrected in this recording", code="not_found")
+            return FileResponse(path, media_type="application/json", filename=path.name)
+        if request.method == "DELETE":
+            unfit = await self._service.change_corrections(record, job_corrections.withdraw)
+            return JSONResponse({"id": record.id, "unfit": unfit})
+        body = await short_body(request, _LONGEST_CORRECTIONS, "the corrections are too long: at most 1 MB")
+        try:
+            text = body.decode("utf-8-sig")
+            unfit = await self._service.change_corrections(record, job_corrections.correct, text)
+        except UnicodeDecodeError:
+            raise Refused(400, "the corrections are not UTF-8", code="bad_request") from None
+        except job_corrections.UnfitError as error:
+            raise Refused(409, f"the corrections {error}", code="conflict") from None
+        except InputError as error:
+            raise Refused(422, f"the corrections cannot be used: this {error}", code="bad_request") from None
+        return JSONResponse({"id": record.id, "unfit": unfit})
 
     async def delete(self, request: Request) -> Response:
         """Cancel a job that has not ended; remove one that has, and say what stays and why."""

@@ -1,0 +1,99 @@
+"""A person's corrections of the recordings of one client: taken in, and applied to the transcripts of its jobs.
+
+Each client has a folder of its own, so that no names go from one to another. The functions run in a child process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.errors import InputError
+from audiogrid.core.text import clean_text
+from audiogrid.corrections.corrected_recordings import audio_of
+from audiogrid.corrections.corrections_file import HASH_DIGITS, add, find, list_files, parse
+from audiogrid.corrections.speaker_names import apply_names
+from audiogrid.serving.job_folder import JobFolder
+from audiogrid.serving.transcript_files import write_transcripts
+
+#: The folder below the state folder with a folder per client.
+FOLDER = "corrections"
+
+
+class UnfitError(InputError):
+    """Corrections that are of other audio than the recording."""
+
+
+def files_of(state: Path, owner: str, recording: str) -> Sequence[Path]:
+    """Returns a client's files for recordings of this name; there is one for each audio."""
+    return list_files(state / FOLDER / owner).get(recording, [])
+
+
+def _file(state: Path, owner: str, recording: str, audio: str) -> Path | None:
+    ending = f".{audio[:HASH_DIGITS]}.json"
+    return next((path for path in files_of(state, owner, recording) if audio and path.name.endswith(ending)), None)
+
+
+def _uncorrected(folder: JobFolder, recording: str) -> dict[str, Any]:
+    """Returns the transcript document as it was before anything was corrected."""
+    if folder.uncorrected.exists():
+        document: dict[str, Any] = read_json(folder.uncorrected)
+        return document
+    return folder.document(recording)
+
+
+def correct(state: str, owner: str, job: str, recording: str, text: str, merge: str) -> list[str]:
+    """Add corrections to those of a client and apply them. Returns sentences on names that fit no speaker.
+
+    ``text``: a file as the page of a transcript saves it; ``merge``: settings of the recipe. Raises ``InputError`` for
+    a text that holds no corrections, ``UnfitError`` for those of other audio.
+    """
+    new = parse(text)
+    if new.mistakes:
+        raise InputError("; ".join(new.mistakes))
+    audio = audio_of(_uncorrected(JobFolder(Path(state), job), recording))
+    if new.audio != audio:
+        raise UnfitError("are of other audio than this recording")
+    # The client may have made them where the recording had another name.
+    add(Path(state) / FOLDER / owner, replace(new, recording=recording))
+    return apply(state, owner, job, recording, merge)
+
+
+def apply(state: str, owner: str, job: str, recording: str, merge: str) -> list[str]:
+    """Write the transcripts of a job anew, with what its client has corrected. Returns what ``correct`` does."""
+    folder = JobFolder(Path(state), job)
+    document = _uncorrected(folder, recording)
+    found = find(files_of(Path(state), owner, recording), recording, audio_of(document))
+    named, unfit = apply_names(document, found.corrections)
+    if found.corrections is not None:
+        write_json(folder.uncorrected, document)
+    write_transcripts(folder, recording, {**named, "notes": [*named["notes"], *map(clean_text, unfit)]}, merge)
+    return unfit
+
+
+def withdraw(state: str, owner: str, job: str, recording: str, merge: str) -> list[str]:
+    """Remove a client's corrections of a recording, and write its transcripts without them."""
+    remove(Path(state), owner, job, recording)
+    return apply(state, owner, job, recording, merge)
+
+
+def remove(state: Path, owner: str, job: str, recording: str) -> bool:
+    """Remove a client's corrections of the recording of a job. Returns whether there were any."""
+    path = corrections_file(state, owner, job, recording)
+    if path is not None:
+        path.unlink(missing_ok=True)
+    return path is not None
+
+
+def corrections_file(state: Path, owner: str, job: str, recording: str) -> Path | None:
+    """Returns the file with a client's corrections of the recording of a job; ``None`` where there are none."""
+    if not files_of(state, owner, recording):
+        return None
+    try:
+        document = _uncorrected(JobFolder(state, job), recording)
+    except (OSError, ValueError):
+        return None
+    return _file(state, owner, recording, audio_of(document))
