@@ -75,7 +75,9 @@ def test_long_recordings_do_not_hold_up_short_ones(
 
 def test_a_flood_becomes_a_run_and_every_recording_of_it_is_transcribed(own_server: Server, clips: list[Path]) -> None:
     # Uploads are not kept: that of each goes when its transcript is there.
-    own_server.start("--config", "language=en", "service={flood: 1, workers: 1, keep_uploads_days: 0}")
+    own_server.start(
+        "--config", "language=en", "service={flood: 1, workers: 1, keep_uploads_days: 0, rest_minutes: 0.03}"
+    )
     # Different prompts: none of them is in the store already.
     sent = [own_server.submit(clip, prompt=f"Number {turn}.") for turn in range(3) for clip in clips]
     assert {told["lane"] for told in sent} == {"short"}
@@ -87,6 +89,9 @@ def test_a_flood_becomes_a_run_and_every_recording_of_it_is_transcribed(own_serv
     texts = [[part["text"] for part in json.loads(own_server.transcript(told["id"]))["segments"]] for told in sent]
     assert all(texts)
     wait_for(lambda: not list(own_server.state.glob("runs/*")))
+    # Nothing to do: the model leaves the memory. The next recording brings it back.
+    wait_for(lambda: "audiogrid_workers 0.0" in own_server.call("GET", "/metrics").text)
+    assert own_server.until(own_server.submit(clips[0], prompt="Later.")["id"])["status"] == "done"
 
 
 def test_routes_choose_the_model_by_language_and_folders_are_watched(

@@ -53,7 +53,7 @@ def correct(state: str, owner: str, job: str, recording: str, text: str, merge: 
     """
     new = parse(text)
     if new.mistakes:
-        raise InputError("; ".join(new.mistakes))
+        raise InputError(f"has a mistake: {'; '.join(new.mistakes)}")
     audio = audio_of(_uncorrected(JobFolder(Path(state), job), recording))
     if new.audio != audio:
         raise UnfitError("are of other audio than this recording")

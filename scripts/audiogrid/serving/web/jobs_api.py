@@ -255,7 +255,7 @@ class _JobEndpoints:
         except job_corrections.UnfitError as error:
             raise Refused(409, f"the corrections {error}", code="conflict") from None
         except InputError as error:
-            raise Refused(422, f"the corrections cannot be used: this {error}", code="bad_request") from None
+            raise Refused(422, f"the corrections cannot be used: the file {error}", code="bad_request") from None
         return JSONResponse({"id": record.id, "unfit": unfit})
 
     async def delete(self, request: Request) -> Response:
