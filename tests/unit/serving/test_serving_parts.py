@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,24 @@ from audiogrid.serving.watching import SCANS, WatchedFolder
 from audiogrid.serving.web.file_names import free_name, shown_name, stored_name
 from audiogrid.serving.web.guard import host_of, is_loopback
 from places import SCRIPTS
+
+
+@contextmanager
+def web_server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """Yields the address of a server on loopback that answers GET with ``answer`` until the client leaves."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(OSError):
+                answer(self)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 class TestAddresses:
@@ -101,35 +121,26 @@ class TestAddresses:
     def test_a_server_that_sends_a_byte_now_and_then_is_left(self, tmp_path: Path) -> None:
         stop = threading.Event()
 
-        class Server(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                try:
-                    if self.path == "/content":
-                        self.send_response(200)
-                        # No number of bytes, though Python calls it a digit.
-                        self.send_header("Content-Length", "\xb2")
-                        self.end_headers()
-                    else:
-                        self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
-                    while not stop.wait(0.05):
-                        self.wfile.write(b"0")
-                except OSError:
-                    return
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            if request.path == "/content":
+                request.send_response(200)
+                # No number of bytes, though Python calls it a digit.
+                request.send_header("Content-Length", "\xb2")
+                request.end_headers()
+            else:
+                request.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            while not stop.wait(0.05):
+                request.wfile.write(b"0")
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            place = f"http://127.0.0.1:{server.server_address[1]}"
+        with web_server(answer) as place:
             with (
                 pytest.raises(RetryableError, match="too slow"),
                 addresses.request("GET", f"{place}/headers", allow_private=True, seconds=0.3),
             ):
                 pass
             # The content arrives as it is sent, so that its speed can be judged.
-            with addresses.request("GET", f"{place}/content", allow_private=True, seconds=5) as answer:
-                assert len(next(iter(answer.blocks()))) < 100
+            with addresses.request("GET", f"{place}/content", allow_private=True, seconds=5) as answered:
+                assert len(next(iter(answered.blocks()))) < 100
             asked = []
             with pytest.raises(InputError, match="not wanted"):
                 addresses.fetch(
@@ -141,30 +152,17 @@ class TestAddresses:
                 )
             assert asked == [1]
             stop.set()
-            server.shutdown()
 
     def test_redirects_are_checked_and_endless_files_end(self, tmp_path: Path) -> None:
-        class Server(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                if self.path == "/inside":
-                    self.send_response(302)
-                    self.send_header("Location", "http://169.254.169.254/secret")
-                    self.end_headers()
-                    return
-                self.send_response(200)
-                self.end_headers()
-                try:
-                    while True:
-                        self.wfile.write(b"0" * 65536)
-                except OSError:
-                    return
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            request.send_response(302 if request.path == "/inside" else 200)
+            if request.path == "/inside":
+                request.send_header("Location", "http://169.254.169.254/secret")
+            request.end_headers()
+            while request.path != "/inside":
+                request.wfile.write(b"0" * 65536)
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            place = f"http://127.0.0.1:{server.server_address[1]}"
+        with web_server(answer) as place:
             with pytest.raises(InputError, match="more than the 1 MB"):
                 addresses.fetch(f"{place}/endless", tmp_path / "x", most=1_000_000, allow_private=True)
             checked = []
@@ -181,7 +179,6 @@ class TestAddresses:
             finally:
                 addresses.resolve = genuine
             assert checked == ["127.0.0.1", "169.254.169.254"]
-            server.shutdown()
 
 
 class TestTokens:
