@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ LONGEST_JSON = 64 << 10
 _MOST_HEADERS = 16
 # Seconds without a byte after which an upload is given up.
 SILENCE_SECONDS = 60.0
+# Bytes a second that must have arrived on average once so much time is over: a byte now and then is no upload.
+SLOWEST_UPLOAD = 100.0
 # Bytes that are written to the disk at once.
 _BLOCK = 1 << 20
 
@@ -57,6 +60,7 @@ class Form:
 async def blocks_of(request: Request) -> AsyncIterator[bytes]:
     """Yields the body of a request. Raises ``Refused`` when the client falls silent or goes away."""
     stream = request.stream().__aiter__()
+    began, received = time.monotonic(), 0
     while True:
         try:
             block = await asyncio.wait_for(anext(stream), SILENCE_SECONDS)
@@ -66,6 +70,10 @@ async def blocks_of(request: Request) -> AsyncIterator[bytes]:
             raise Refused(408, "the upload stopped: send it again", code="upload_stopped") from None
         except ClientDisconnect:
             raise Refused(400, "the connection ended before the upload did", code="upload_stopped") from None
+        received += len(block)
+        waited = time.monotonic() - began
+        if waited > SILENCE_SECONDS and received < SLOWEST_UPLOAD * waited:
+            raise Refused(408, "the upload is too slow: send it again", code="upload_stopped")
         if block:
             yield block
 
