@@ -188,6 +188,8 @@ class WarmWorkers:
                 await self._report(work, Finished([], self.problem))
                 await asyncio.sleep(1.0)
                 return
+            # Also where the model could not be loaded at the start, and can be now.
+            self.first_ready.set()
             process = self._processes[number]
             audio = sum(waiting.audio for waiting in work)
             call = asyncio.wrap_future(process.submit(short_recording.work, [waiting.task for waiting in work]))
