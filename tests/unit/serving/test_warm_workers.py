@@ -1,0 +1,98 @@
+"""Warm workers without their processes: when the service is ready, and what a rehearsal that fails does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from audiogrid.core.child_process import ChildDiedError
+from audiogrid.serving import short_recording, warm_workers
+from audiogrid.serving.warm_workers import Finished, Waiting, WarmWorkers
+from audiogrid.transcribing.worker import WorkerSettings
+
+SETTINGS = WorkerSettings("", "", "cpu", "auto", 1, 1, "", "")
+
+
+def rehearsal() -> str:
+    """Stands for the call that is made before the service is ready."""
+    raise NotImplementedError
+
+
+class Process:
+    """Answers calls at once. ``answers``: of functions, in their order; an exception is raised."""
+
+    pid = 1
+    answers: dict[Callable[..., Any], list[Any]]
+    called: list[str]
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def submit(self, function: Callable[..., Any], *_: Any) -> Future[Any]:
+        type(self).called.append(function.__name__)
+        answer = self.answers[function].pop(0)
+        future: Future[Any] = Future()
+        future.set_exception(answer) if isinstance(answer, Exception) else future.set_result(answer)
+        return future
+
+    def close(self) -> None:
+        type(self).called.append("close")
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[Callable[..., Any], list[Any]], work: Sequence[Waiting] = ()
+) -> tuple[list[str], WarmWorkers]:
+    """What one worker calls until it is ready and has done ``work``."""
+    process = type("Process", (Process,), {"answers": answers, "called": []})
+    monkeypatch.setattr(warm_workers, "ChildProcess", process)
+    waiting, reported = [list(work)] if work else [], asyncio.Event()
+
+    async def report(_: Sequence[Waiting], finished: Finished) -> None:
+        assert not finished.died
+        reported.set()
+
+    async def go() -> WarmWorkers:
+        workers = WarmWorkers(
+            [SETTINGS], lambda _: waiting.pop() if waiting else [], report, 60.0, lambda number: (rehearsal, number)
+        )
+        workers.open()
+        await asyncio.wait_for(workers.first_ready.wait(), 5)
+        process.called.append("is ready")
+        if work:
+            await asyncio.wait_for(reported.wait(), 5)
+        called = list(process.called)
+        await workers.close()
+        process.called = called
+        return workers
+
+    workers = asyncio.run(go())
+    return process.called, workers
+
+
+def test_the_service_is_ready_when_a_clip_was_rehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    called, _ = run(monkeypatch, {short_recording.ready: [{}], rehearsal: [""]})
+    assert called == ["ready", "rehearsal", "is ready"]
+
+
+@pytest.mark.parametrize("trouble", ["the clip has no words", ChildDiedError("the process died of SIGSEGV")])
+def test_a_rehearsal_that_fails_is_told_and_the_first_recording_is_tried_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: Any
+) -> None:
+    monkeypatch.setattr(warm_workers.LOG, "propagate", True)
+    work = [Waiting(short_recording.ShortTask("a", "", "a.wav", None), 1.0)]  # type: ignore[arg-type]
+    answers = {short_recording.ready: [{}, {}], rehearsal: [trouble], short_recording.work: [[]]}
+    called, _ = run(monkeypatch, answers, work)
+    again = ["close", "ready"] if isinstance(trouble, Exception) else []
+    assert [name for name in called if name != "is ready"] == ["ready", "rehearsal", *again, "work"]
+    assert str(trouble) in caplog.text
+
+
+def test_a_model_that_could_not_be_loaded_makes_the_service_ready_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = [Waiting(short_recording.ShortTask("a", "", "a.wav", None), 1.0)]  # type: ignore[arg-type]
+    answers = {short_recording.ready: [OSError("no memory"), {}], short_recording.work: [[]]}
+    called, workers = run(monkeypatch, answers, work)
+    assert "work" in called and not workers.problem
