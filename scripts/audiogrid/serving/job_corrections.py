@@ -13,6 +13,7 @@ from typing import Any
 from audiogrid.core.atomic_files import read_json, write_json
 from audiogrid.core.errors import InputError
 from audiogrid.core.text import clean_text
+from audiogrid.corrections.corrected_document import correct_words
 from audiogrid.corrections.corrected_recordings import audio_of
 from audiogrid.corrections.corrections_file import HASH_DIGITS, add, find, list_files, parse
 from audiogrid.corrections.speaker_names import apply_names
@@ -46,7 +47,7 @@ def _uncorrected(folder: JobFolder, recording: str) -> dict[str, Any]:
 
 
 def correct(state: str, owner: str, job: str, recording: str, text: str, merge: str) -> list[str]:
-    """Add corrections to those of a client and apply them. Returns sentences on names that fit no speaker.
+    """Add corrections to those of a client and apply them. Returns sentences on what does not fit.
 
     ``text``: a file as the page of a transcript saves it; ``merge``: settings of the recipe. Raises ``InputError`` for
     a text that holds no corrections, ``UnfitError`` for those of other audio.
@@ -67,7 +68,9 @@ def apply(state: str, owner: str, job: str, recording: str, merge: str) -> list[
     folder = JobFolder(Path(state), job)
     document = _uncorrected(folder, recording)
     found = find(files_of(Path(state), owner, recording), recording, audio_of(document))
-    named, unfit = apply_names(document, found.corrections)
+    worded, unapplied = correct_words(document, found.corrections)
+    named, unfit = apply_names(worded, found.corrections)
+    unfit = [*unapplied, *unfit]
     if found.corrections is not None:
         write_json(folder.uncorrected, document)
     write_transcripts(folder, recording, {**named, "notes": [*named["notes"], *map(clean_text, unfit)]}, merge)

@@ -315,7 +315,7 @@ class Service:
             LOG.error("the corrections of job %s cannot be applied: %s", job, error)
 
     async def change_corrections(self, record: JobRecord, change: Callable[..., list[str]], *text: str) -> list[str]:
-        """Call a function of ``job_corrections``. Returns sentences on names that fit no speaker."""
+        """Call a function of ``job_corrections``. Returns sentences on what does not fit."""
         recipe = self.recipes.of(record.fields["model"], record.fields["task"])
         whose = (str(self.state), record.owner, record.id, record.fields["recording"])
         unfit: list[str] = await self.inspector.call(change, *whose, *text, recipe.merge)

@@ -97,6 +97,24 @@ def test_names_are_given_changed_and_taken_back(tmp_path: Path) -> None:
     assert job_corrections.corrections_file(tmp_path, "anna", "a1", "talk") is None
 
 
+def test_words_are_corrected_where_voices_were_told_apart_before(tmp_path: Path) -> None:
+    folder = job(tmp_path, "anna", "a1")
+    plain = folder.document("talk")
+    turns = [{"start": one["start"], "end": one["end"], "speaker": one["speaker"]} for one in plain["segments"]]
+    voices = [{"speaker": turn["speaker"], "seconds": 2.0, "turns": 1, "words": 1} for turn in turns]
+    write_transcripts(folder, "talk", {**plain, "turns": turns, "speakers": voices}, MERGE)
+    passages = [
+        {"at": [3.0, 5.0], "was": "Good evening.", "text": "Good night, all."},
+        {"at": [2.2, 2.6], "was": "", "text": "Well,"},
+        {"at": [0.0, 1.0], "was": "nobody said this", "text": "at all"},
+    ]
+    saved = {"schema": 1, "recording": "x", "audio": AUDIO, "passages": passages}
+    unfit = job_corrections.correct(str(tmp_path), "anna", "a1", "talk", json.dumps(saved), MERGE)
+    assert len(unfit) == 1 and "nobody said this" in unfit[0]
+    text = folder.transcript("talk", "txt").read_text()
+    assert "Good night, all." in text and "Well," in text and "evening" not in text
+
+
 def test_what_does_not_fit_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     folder = job(tmp_path, "anna", "a1")
     before = folder.transcript("talk", "json").read_bytes()
