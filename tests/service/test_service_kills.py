@@ -94,7 +94,7 @@ def test_short_recordings_survive_every_kill(own_server: Server, clips: list[Pat
 
 def test_a_transcript_that_nobody_recorded_is_made_again(own_server: Server, clips: list[Path]) -> None:
     """The worker is done, and the server dies before it knows."""
-    server = own_server.start(*ENGLISH)
+    server = own_server.start(*ENGLISH, "service={workers: 1}")
     assert server.process is not None
     server.until(server.submit(clips[1])["id"])
     (worker,) = workers(server)
