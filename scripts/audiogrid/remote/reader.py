@@ -82,6 +82,7 @@ class _Source:
         self._file = file
         self._stream: ByteStream | None = None
         self._at = 0
+        self._has_ranges = True
         self._failures = 0
         self._got_since = 0
 
@@ -104,10 +105,13 @@ class _Source:
             self._note_failure(position, broken)
 
     def _opened(self, position: int) -> ByteStream:
-        if self._stream is not None and not 0 <= position - self._at <= _READ_ON:
+        ahead = position - self._at
+        if self._stream is not None and (ahead < 0 or (ahead > _READ_ON and self._has_ranges)):
             self.close()
         if self._stream is None:
             self._stream, self._at = self._file.stream(position)
+            # A server without ranges begins again at the start: what lies ahead is nearer from here.
+            self._has_ranges = self._at == position
         return self._stream
 
     def _from(self, stream: ByteStream, position: int, size: int) -> bytes:

@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 import bad_media
@@ -178,3 +179,34 @@ def test_split_reads_over_the_network_and_goes_on_without_what_breaks(shelf, qui
     assert "5ec4e7" not in repr(manifest)
     # Nothing of a recording lies on a disk but its chunks, not even for a moment.
     assert written and all(path.startswith(str(tmp_path / "out")) for path in written)
+
+
+def test_a_server_without_ranges_sends_a_file_once_for_jumps_ahead(shelf, quick):
+    data = bytes(range(256)) * 200_000
+    shelf.files["/x"], shelf.ranges = data, False
+
+    with RemoteFile(parse(f"{shelf.url}/x")).open() as file:
+        for place in (20_000_000, 35_000_000, len(data) - 10):
+            file.seek(place)
+            assert file.read(10) == data[place : place + 10]
+
+    # The first request asks what the file is, the second one gives its beginning and all places.
+    assert len([1 for command, _, _ in shelf.seen if command == "GET"]) <= 3
+
+
+@pytest.mark.parametrize("kinds", ["mp3 wav", "aac ogg", "ogg ogg"])
+def test_joined_files_are_heard_over_a_network(shelf, quick, tmp_path, kinds):
+    codecs = {"mp3": "libmp3lame", "wav": "pcm_s16le", "ogg": "flac"}
+    noise = np.random.default_rng(1).integers(-9_000, 9_000, 40 * bad_media.RATE).astype(np.int16)
+    for number, kind in enumerate(kinds.split()):
+        path = tmp_path / f"{number}.{kind}"
+        bad_media.encode(path, noise, codecs.get(kind, kind), rate=32_000, bit_rate=192_000)
+    paths = sorted(tmp_path.iterdir())
+    shelf.files["/all"] = b"".join(path.read_bytes() for path in paths)
+    (tmp_path / "all").write_bytes(shelf.files["/all"])
+
+    local = sum(block.shape[1] for block in stream_pcm(tmp_path / "all"))
+    remote = sum(block.shape[1] for block in stream_pcm(RemoteFile(parse(f"{shelf.url}/all"))))
+
+    assert remote == local and local > 79 * bad_media.RATE
+    assert probe_media(RemoteFile(parse(f"{shelf.url}/all"))).remarks == probe_media(tmp_path / "all").remarks
