@@ -99,8 +99,8 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
 COMMAND = Command(
     summary="check corrections, or import those that a page has saved or an edited transcript has",
     explanation="Corrections of a recording lie in a file under corrections/ and are applied whenever its transcript "
-    "is written (docs/corrections.md). check says what fits and what does not; import adds what a page has saved, or the "
-    "differences of an edited copy: srt, vtt, txt, docx, eaf, TextGrid.",
+    "is written (docs/corrections.md). check says what fits and what does not; import adds what a page has saved, or "
+    "the differences of an edited copy: srt, vtt, txt, docx, eaf, TextGrid.",
     example="audiogrid corrections import ~/Downloads/talk.1a2b3c4d5e6f.json",
     add_arguments=add_arguments,
     run=run,
