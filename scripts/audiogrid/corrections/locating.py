@@ -26,6 +26,10 @@ _CONTEXT = 24
 _ENOUGH = 4
 # Only so many places, the nearest in time, are compared letter by letter.
 _MOST_PLACES = 48
+# A word belongs to a span if its middle is more than this inside, and is foreign to it if it is more than that outside.
+_EDGE, _OUTSIDE = 0.1, 0.35
+# With so similar a text the time matters less.
+_SURE = 0.95
 # Two places that differ by less than this cannot be told apart.
 _TOO_CLOSE = 0.12
 
@@ -54,7 +58,8 @@ class PlacedWord:
 class Place:
     """Words ``[first, last)`` of a track. ``inner``: likeness to the passage, 0 to 1; ``around``: of the neighbours.
 
-    ``apart``: seconds between its ends and those of the passage, the larger one; ``was``: likeness to what stood there.
+    ``apart``: seconds between its ends and those of the passage, the larger one. ``is_tidy``: no word of the span is left
+    beside it, and none that lies outside of it is taken.
     """
 
     first: int
@@ -62,8 +67,8 @@ class Place:
     inner: float
     around: float
     apart: float
-    was: float
     is_overlapping: bool
+    is_tidy: bool = True
 
     @property
     def score(self) -> float:
@@ -73,6 +78,8 @@ class Place:
     @property
     def fits(self) -> bool:
         """Whether time, text and neighbours agree well enough."""
+        if not self.is_tidy:
+            return False
         if self.inner >= _ALIKE:
             return (self.is_overlapping and self.apart <= 1.0) or (self.around >= 0.5 and self.apart <= _REACH)
         if self.inner >= _SIMILAR and self.around >= 0.5:
@@ -154,19 +161,35 @@ def places(track: Track, passage: Passage) -> list[Place]:
     found = []
     for apart, is_overlapping, first, last in spans[:_MOST_PLACES]:
         inside = form(track.text(first, last))
-        around = _around(track, first, last, before, after)
-        likeness = _likeness(inside, was) if was else 0.0
-        inner = max(likeness, _likeness(inside, text) if text else 0.0)
-        found.append(Place(first, last, inner, around, apart, likeness, is_overlapping))
+        sides = _sides(track, first, last, before, after)
+        inner = max(_likeness(inside, was) if was else 0.0, _likeness(inside, text) if text else 0.0)
+        is_tidy = _is_tidy(track, passage, first, last, inner, sides)
+        found.append(Place(first, last, inner, sum(sides) / 2, apart, is_overlapping, is_tidy))
     if not passage.was or not passage.text:
         found += _empty_place(track, passage, before, after)
     return sorted(found, key=lambda place: -place.score)
 
 
-def _around(track: Track, first: int, last: int, before: str, after: str) -> float:
+def _sides(track: Track, first: int, last: int, before: str, after: str) -> tuple[float, float]:
+    """Returns how well the words before and after a place agree with those of a passage, 0 to 1 each."""
     left = form(track.text(first - 8, first))[-_CONTEXT:]
     right = form(track.text(last, last + 8))[:_CONTEXT]
-    return (_common_end(left, before) + _common_end(right[::-1], after[::-1])) / 2
+    return _common_end(left, before), _common_end(right[::-1], after[::-1])
+
+
+def _is_tidy(track: Track, passage: Passage, first: int, last: int, inner: float, sides: tuple[float, float]) -> bool:
+    """Whether a place leaves no word of the span beside it, and takes none from outside of it.
+
+    Times of two transcripts differ: a word in the span may be known as the one before or after the passage, and one
+    outside may belong to it if text or neighbours agree.
+    """
+    low, high = track.near(passage.start, passage.end)
+    inside = [n for n in range(low, high) if passage.start + _EDGE < track.words[n].middle < passage.end - _EDGE]
+    if any((n < first and sides[0] < 1.0) or (n >= last and sides[1] < 1.0) for n in inside):
+        return False
+    if inner >= _SURE or (inner >= _SIMILAR and sum(sides) >= 2.0):
+        return True
+    return all(passage.start - _OUTSIDE <= word.middle <= passage.end + _OUTSIDE for word in track.words[first:last])
 
 
 def _empty_place(track: Track, passage: Passage, before: str, after: str) -> list[Place]:
@@ -177,8 +200,8 @@ def _empty_place(track: Track, passage: Passage, before: str, after: str) -> lis
     ):
         return []
     place = _first(len(track.words), lambda n: track.words[n].middle >= passage.end)
-    around = _around(track, place, place, before, after)
-    return [Place(place, place, 1.0, around, 0.0, 0.0 if passage.was else 1.0, is_overlapping=True)]
+    around = sum(_sides(track, place, place, before, after)) / 2
+    return [Place(place, place, 1.0, around, 0.0, is_overlapping=True)]
 
 
 def locate(track: Track, passage: Passage) -> Place | str:
