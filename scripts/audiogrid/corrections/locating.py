@@ -58,8 +58,8 @@ class PlacedWord:
 class Place:
     """Words ``[first, last)`` of a track. ``inner``: likeness to the passage, 0 to 1; ``around``: of the neighbours.
 
-    ``apart``: seconds between its ends and those of the passage, the larger one. ``is_tidy``: no word of the span is left
-    beside it, and none that lies outside of it is taken.
+    ``apart``: seconds between its ends and those of the passage, the larger one. ``is_tidy``: no word of the span is
+    left beside it, and none that lies outside of it is taken.
     """
 
     first: int
