@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -216,6 +218,59 @@ def test_selected_text_is_a_passage_and_the_page_says_who(browser, tmp_path):
     browser.one("#undo").click()
     assert browser.js(SHOWN)[0] == TEXTS[0].replace("missus covalska", "Mrs Kowalska")
     assert browser.errors() == []
+
+
+def test_the_service_takes_what_is_saved(browser, tmp_path):
+    document, page = meeting(), write_page(tmp_path, meeting())
+    taken: list[Corrections] = []
+
+    class Jobs(BaseHTTPRequestHandler):
+        """The two addresses of a job that the page uses."""
+
+        def answer(self, status: int, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            found = self.path == "/v1/jobs/1a/transcript.html"
+            self.answer(200 if found else 404, "text/html", page.read_bytes() if found else b"")
+
+        def do_PUT(self) -> None:
+            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            if self.path != "/v1/jobs/1a/corrections" or not taken:
+                taken.append(parse(text))
+                self.answer(409, "application/json", b'{"error": {"message": "not now"}}')
+                return
+            taken.append(parse(text))
+            write_page(tmp_path, correct_words(document, taken[-1])[0])
+            self.answer(200, "application/json", b'{"unfit": []}')
+
+        def log_message(self, *words: object) -> None:
+            """Write nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Jobs) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        browser.driver.get(f"http://127.0.0.1:{server.server_port}/v1/jobs/1a/transcript.html")
+        browser.until("document.documentElement.dataset.ready === 'yes' && document.querySelector('.w')")
+        browser.js("localStorage.clear()")
+        browser.keys("n", ENTER, "Kowalska", ENTER)
+        assert browser.one("#save").text == "Save"
+        browser.one("#save").click()
+        browser.until("document.getElementById('said').textContent === 'not now'")
+        assert browser.js(KEPT) == 1
+        browser.one("#save").click()
+        browser.until("document.querySelector('.w.confirmed[data-w]')?.textContent === 'Kowalska'")
+        assert browser.js(KEPT) == 0
+        assert not browser.one("#changes").is_displayed()
+        assert [one.text for one in taken[-1].passages] == ["Kowalska"]
+        server.shutdown()
+        thread.join()
+    # The refusal and the recording, which this server does not have, are all that the console tells.
+    assert all("409" in message or "404" in message for message in browser.errors())
 
 
 def test_a_damaged_memory_is_ignored(browser, tmp_path):

@@ -387,7 +387,9 @@ globalThis.editorOf = (data, page) => {
     ];
     const number = entries.passages.length + entries.paragraphs.length + names;
     byId("changes").hidden = !number;
-    const how = data.audio
+    const how = service
+      ? "Save puts them into the transcript"
+      : data.audio
       ? "Download, then run: audiogrid corrections import FILE"
       : "There is no download, because this transcript was written by an earlier version: run audiogrid again";
     const lost = entries.passages.filter((entry) => ![...edits.values()].some((edit) => edit.entry === entry)).length;
@@ -417,7 +419,23 @@ globalThis.editorOf = (data, page) => {
     const blocks = Object.keys(ORDER).filter((name) => name === "speakers" || lists[name].length).map(block);
     return `{\n${[...head, ...blocks].map((part) => ` ${part}`).join(",\n")}\n}\n`;
   };
+  // Under the address of a job the service takes the file, and writes the transcript anew.
+  const service = /^https?:$/.test(location.protocol) && /\/v1\/jobs\/[^/]+\/transcript\.html$/.test(location.pathname);
+  const save = async () => {
+    announce("Saving …");
+    let answer;
+    try {
+      answer = await fetch("corrections", { method: "PUT", body: fileText(), headers: { "Content-Type": "application/json" } });
+    } catch {
+      return announce("The service does not answer: everything is still kept in this browser");
+    }
+    const told = await answer.json().catch(() => ({}));
+    if (!answer.ok) return announce(told.error?.message ?? `The service refused it (${answer.status}): everything is still kept in this browser`);
+    location.reload();
+  };
+  byId("save").textContent = service ? "Save" : "Download";
   byId("save").addEventListener("click", () => {
+    if (service) return save();
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([fileText()], { type: "application/json" }));
     link.download = `${data.recording}.${data.audio.slice(0, 12)}.json`;
