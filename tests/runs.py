@@ -9,6 +9,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from audiogrid.decoding.options import DecodeOptions
 
 
@@ -103,6 +105,21 @@ def seconds_of(rows: list[dict[str, str]]) -> dict[str, float]:
         name = "/".join(filter(None, (row["kind"], row["reason"])))
         sums[name] = sums.get(name, 0.0) + (int(row["end"]) - int(row["start"])) / 16_000
     return sums
+
+
+def share_with_words(rows: list[dict[str, str]], pcm: np.ndarray) -> tuple[float, float]:
+    """How much of what is to be heard in a recording the ledger calls speech with words, and how much of its silence.
+
+    ``pcm``: int16 at 16 kHz; what is louder than -50 dBFS over 30 ms is to be heard.
+    """
+    frames = pcm[: len(pcm) // 480 * 480].astype(float).reshape(-1, 480)
+    is_heard = np.sqrt((frames**2).mean(axis=1)) > 32768 * 10 ** (-50 / 20)
+    has_words = np.zeros(frames.shape, bool).ravel()
+    for row in rows:
+        if row["kind"] == "speech_with_words":
+            has_words[int(row["start"]) : int(row["end"])] = True
+    share = has_words.reshape(frames.shape).mean(axis=1)
+    return float(share[is_heard].mean()), float(share[~is_heard].mean())
 
 
 def second_model(folder: Path, base: Path) -> None:
