@@ -55,8 +55,8 @@ def test_a_folder_becomes_transcripts_and_later_runs_do_only_what_is_new(workspa
     assert runs.table(run / "rejected.tsv") == runs.table(run / "failed.tsv") == []
     ledger = runs.ledger(run)
     assert list(ledger) == ["note", "story", "talk_one"]
-    # Only half of these recordings is to be heard: the synthesiser surrounds each sentence with silence. So the ledger is
-    # held to what is heard, of which all was covered when this was measured; a coder shifts it by up to 0.05 s.
+    # Only half of these recordings is to be heard: the synthesiser surrounds each sentence with silence. So the ledger
+    # is held to what is heard, of which all was covered when this was measured; a coder shifts it by up to 0.05 s.
     for name, said, seed in (("note", NOTE, 5), ("story", STORY, 9), ("talk_one", TALK, 1)):
         heard, quiet = runs.share_with_words(ledger[name], speech(sentences=said, seed=seed).pcm)
         assert heard >= 0.97 and quiet <= 0.3

@@ -28,6 +28,7 @@ from audiogrid.records.linked_voices import linked_file, read_linked
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import has_speakers
+from audiogrid.remote.publishing import publish_settings
 
 #: Keys outside ``decoding`` that shape the text of a recording.
 _TEXT_KEYS = ("language", "prompt", "hotwords", "compute_type")
@@ -137,8 +138,9 @@ class RunSettings:
         ``plan``: of the run, where there is one; the settings of speakers count if any recording has speakers.
         """
         chosen = {key: self.settings[key] for key in _MERGE_KEYS}
-        if self.settings["format_options"] != DEFAULTS:
-            chosen["format_options"] = self.settings["format_options"]
+        options = self._format_options()
+        if options != DEFAULTS:
+            chosen["format_options"] = options
         if part:
             # What a comparison reads and leads to.
             chosen |= {"formats": ["json"], "chunk_texts": False, "search": False}
@@ -149,6 +151,13 @@ class RunSettings:
                 # Names that a person has given to linked voices: transcripts follow when they change.
                 chosen["voice_names"] = read_linked(path).names()
         return json.dumps(chosen, sort_keys=True)
+
+    def _format_options(self) -> dict[str, Any]:
+        """Returns the options of formats; WebVTT without a date of its own has that of publishing."""
+        options: dict[str, Any] = self.settings["format_options"]
+        date = publish_settings(self.settings["publish"]).date
+        vtt = {**DEFAULTS["vtt"], **options.get("vtt", {})}
+        return {**options, "vtt": {**vtt, "date": date}} if date and not vtt["date"] else options
 
     def compared_variants(self) -> dict[str, Any]:
         """Returns what each compared variant changes, the baseline first."""

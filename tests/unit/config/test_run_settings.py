@@ -58,6 +58,17 @@ def test_a_comparison_merges_for_itself() -> None:
     }
 
 
+def test_subtitles_have_the_date_of_publishing_unless_they_have_their_own() -> None:
+    def date(**more: Any) -> str:
+        options = json.loads(settings(**more).merge_settings()).get("format_options", {})
+        return str(options.get("vtt", {}).get("date", ""))
+
+    dated = {"to": "s3://out", "date": "2026-05-31"}
+    assert date() == date(publish="s3://out") == ""
+    assert date(publish=dated) == "2026-05-31"
+    assert date(publish=dated, format_options={"vtt": {"date": "1999"}}) == "1999"
+
+
 def test_settings_of_speakers_count_where_a_recording_has_speakers() -> None:
     def with_columns(**columns: str) -> Plan:
         one = Recording("a", "in/a.wav", 1, 1, 16000, 1, "mix", 1, columns=columns)
