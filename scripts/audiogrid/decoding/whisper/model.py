@@ -31,6 +31,7 @@ from audiogrid.decoding.whisper.frame_merging import merge_frames, pairs_to_merg
 from audiogrid.decoding.whisper.loading import as_array, load_model
 from audiogrid.decoding.whisper.mel import without_blas
 from audiogrid.decoding.whisper.prompt_room import fitting, room_for_prompt
+from audiogrid.decoding.whisper.search_memory import windows_at_once
 from audiogrid.decoding.whisper.weights import model_size
 from audiogrid.decoding.whisper.window_length import (
     FULL_FRAMES,
@@ -111,12 +112,12 @@ class Model:
         """Frees the device's memory; the model cannot be used afterwards."""
         self._whisper.model.unload_model()
 
-    def _in_batches(self, count: int, call: Callable[[int, int], list[Found]], most: int = 0) -> list[Found]:
+    def _in_batches(self, count: int, call: Callable[[int, int], list[Found]], most: int) -> list[Found]:
         """Calls ``call(first, last)`` over ``count`` windows, as many at once as fit into memory, at most ``most``."""
         found: list[Found] = []
         while len(found) < count:
             first = len(found)
-            size = even_size(count - first, min(self.batch_size, most or count))
+            size = even_size(count - first, min(self.batch_size, most))
             try:
                 found += call(first, first + size)
             except (RuntimeError, MemoryError) as error:
@@ -130,23 +131,28 @@ class Model:
         return found
 
     def _by_shape(
-        self, arrays: Sequence[np.ndarray], call: Callable[..., list[Found]], most: int = 0, *others: Sequence[Any]
+        self,
+        arrays: Sequence[np.ndarray],
+        call: Callable[..., list[Found]],
+        most: Callable[[tuple[int, ...]], int],
+        *others: Sequence[Any],
     ) -> list[Found]:
         """Returns what ``call`` finds for each array, in their order; every call gets arrays of one shape.
 
-        ``others``: further arguments, of which each call gets the items that belong to its arrays.
+        ``most``: tells how many arrays of a shape a call may get. ``others``: further arguments, of which each call
+        gets the items that belong to its arrays.
         """
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, array in enumerate(arrays):
             groups.setdefault(array.shape, []).append(index)
         found: dict[int, Found] = {}
-        for indices in groups.values():
+        for shape, indices in groups.items():
 
             def part(first: int, last: int, indices: list[int] = indices) -> list[Found]:
                 chosen = indices[first:last]
                 return call(*([values[index] for index in chosen] for values in (arrays, *others)))
 
-            found.update(zip(indices, self._in_batches(len(indices), part, most), strict=True))
+            found.update(zip(indices, self._in_batches(len(indices), part, most(shape)), strict=True))
         return [found[index] for index in range(len(arrays))]
 
     def encode(
@@ -187,7 +193,7 @@ class Model:
             encoded = as_array(self._whisper.model.encode(self._storage(np.stack(batch)), to_cpu=True))
             return [encoded[index : index + 1] for index in range(len(encoded))]
 
-        return self._by_shape(features, call, 1 if self.device == "cpu" else _MAX_ENCODED)
+        return self._by_shape(features, call, lambda _: 1 if self.device == "cpu" else _MAX_ENCODED)
 
     def encoder_name(self, wanted: str) -> EncoderName:
         """Returns what the option ``encoder`` became. Raises ``InputError`` when it cannot be had."""
@@ -213,7 +219,7 @@ class Model:
                 {token[2:-2]: float(probability) for token, probability in probabilities} for probabilities in found
             ]
 
-        return self._by_shape(encoded, call)
+        return self._by_shape(encoded, call, lambda _: self.batch_size)
 
     def languages_of_phrases(self, audios: Sequence[np.ndarray], encoder: str = "auto") -> list[dict[str, float]]:
         """Returns the probability of every language in each phrase (int16; half a minute at most is listened to).
@@ -258,8 +264,12 @@ class Model:
             views = [merge_frames(one, pairs_to_merge(one.shape, wanted)) for one in batch]
             return self._generate(views, begun, languages[0], options, beam_size, temperature)
 
-        # Each beam keeps what it wrote: two windows with five beams take the memory of eight with one (base: 300 MB).
-        most = max(1, self.batch_size // 4) if beam_size > 1 and self.device == "cpu" else 0
+        def most(shape: tuple[int, ...]) -> int:
+            if self.device != "cpu":
+                return self.batch_size
+            pairs = pairs_to_merge(shape, wanted)
+            return windows_at_once(self.batch_size, shape, pairs, beam_size, len(context_tokens[0]))
+
         return self._by_shape(encoded, call, most, prompts)
 
     def _generate(
@@ -320,7 +330,7 @@ class Model:
         def call(first: int, last: int) -> list[list[dict[str, Any]]]:
             return [align_words(self._whisper, tokenizer, text_tokens, self._storage(encoded), max(2, frames))]
 
-        (found,) = self._in_batches(1, call)
+        (found,) = self._in_batches(1, call, 1)
         merge_punctuation(found)
         return [
             AlignedWord(
