@@ -6,7 +6,8 @@ Both folders hold JSON transcripts of the same recordings, made without correcti
 length, options). Half of the corrections are words that both readings differ in, half are any words; half of each get
 a text that fits (the other run's), half an invented word that nobody could guess. The truth of where a correction
 belongs are the times of the words in the first run: the words that it replaces in the second one must have their
-middles within its span, give or take ``--slack`` seconds, and no word may be left inside.
+middles within its span, give or take ``--slack`` seconds, and no word may be left inside; or they must be the same
+words, at most a second away.
 """
 
 from __future__ import annotations
@@ -107,7 +108,13 @@ def judged(second: Mapping[str, Any], corrections: list[Passage], slack: float) 
             for word in [*before[:same], *before[len(before) - rest :]]
             if one.start + slack < (word["start"] + word["end"]) / 2 < one.end - slack
         ]
-        yield "wrong" if outside or kept or not replaced else "applied", one, text(replaced)
+        # The same words a little elsewhere are the same words: transcripts differ in their times.
+        is_same = "".join(map(comparison_form, text(replaced))) == "".join(map(comparison_form, one.was))
+        is_near = all(
+            abs((word["start"] + word["end"]) - (one.start + one.end)) < 2 + one.end - one.start for word in replaced
+        )
+        is_right = bool(replaced) and ((is_same and is_near) or not (outside or kept))
+        yield "applied" if is_right else "wrong", one, text(replaced)
 
 
 def main() -> None:
