@@ -139,7 +139,8 @@ def test_a_pile_in_the_cloud(workspace, buckets, shelf):
     names = {f"transcripts/{name}.{kind}" for name in [*paths.values(), "late"] for kind in ("json", "txt")}
     beside = {path.name for path in run.iterdir() if path.suffix in (".tsv", ".html", ".yaml")}
     assert beside >= {"summary.tsv", "rejected.tsv", "failed.tsv", "run_config.yaml"}
-    assert published == names | beside
+    index = {path.relative_to(run).as_posix() for path in (run / "search").rglob("*.js")}
+    assert published == names | beside | index and index
     for name in published:
         body = buckets.client.get_object(Bucket="late", Key=prefix + name)["Body"].read()
         assert body == (run / name).read_bytes(), name
