@@ -3,12 +3,13 @@
     .venv/bin/python benchmarks/speakers.py               all sets, one worker
     .venv/bin/python benchmarks/speakers.py --minutes 3   shorter sets
     .venv/bin/python benchmarks/speakers.py --only two    sets with this in their name
+    .venv/bin/python benchmarks/speakers.py --odd         music, crowds, short turns, one word: what is found
+    .venv/bin/python benchmarks/speakers.py --baseline resemblyzer-0.1.4-py3-none-any.whl   see speaker_baseline.py
     .venv/bin/python benchmarks/speakers.py --link        only the linking of recordings, of a minute each
     .venv/bin/python benchmarks/speakers.py --merge       only the clustering of ten hours (no networks)
 
-The voices are those of Debian's ``asterisk-core-sounds-*-wav`` packages: prompts in five languages by four readers (the
-English and the Spanish reader are one), 8 kHz, and a synthesised one. All are brought to one level and lie in the noise
-of one room. **Such voices are easier than a meeting**: they do not interrupt each other as people do, and their room
+The voices and sets are those of ``speaker_sets.py``: real people's prompts and words, at one level, in the noise of
+one room. **Such voices are easier than a meeting**: they do not interrupt each other as people do, and their room
 never changes. A reader played slower or faster is no further voice: all slowed voices have cosines of up to 0.77.
 
 DER is at collar 0 with overlap scored, in frames of 10 ms, with the best mapping of speakers; miss, false alarm and
@@ -22,7 +23,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,19 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+
+from speaker_baseline import Baseline  # noqa: E402
+from speaker_sets import (  # noqa: E402
+    RATE,
+    READERS,
+    Recording,
+    arranged,
+    odd_sets,
+    sets,
+    synthesised,
+    telephone,
+    voice,
+)
 
 from audiogrid.embedding.chunk_voices import Networks, embed_chunk  # noqa: E402
 from audiogrid.embedding.clustering import Count  # noqa: E402
@@ -41,125 +55,10 @@ from audiogrid.records.chunks import Chunk, Seam  # noqa: E402
 from audiogrid.records.linked_voices import LinkedVoices  # noqa: E402
 from audiogrid.records.results import Word  # noqa: E402
 from audiogrid.records.voices import ChunkVoices, Tracklet, vector_bytes  # noqa: E402
-from speech import load, resample, say, sentences  # noqa: E402
+from audiogrid.scoring.speaker_errors import best_assignment  # noqa: E402
 
-RATE = 16_000
 FRAME = 160
-PROMPTS = Path("/usr/share/asterisk/sounds")
-READERS = ("en_US_f_Allison", "fr_CA_f_June", "it_IT_m_Carlo", "ru_RU_f_IvrvoiceRU")
-SAME_READER = "es_MX_f_Allison"
 EDGE = Seam("pause", 0, 0)
-Reference = list[tuple[int, int, int]]
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A set. ``pcm``: int16; ``turns``: who talks when, as first sample, end and number of the voice."""
-
-    name: str
-    pcm: np.ndarray
-    turns: Reference
-
-    @property
-    def voices(self) -> int:
-        return len({voice for *_, voice in self.turns})
-
-
-def levelled(part: np.ndarray) -> np.ndarray:
-    """A signal at the level of all others."""
-    return np.asarray(part * 2500 / (np.sqrt((part**2).mean()) + 1))
-
-
-def synthesised() -> list[np.ndarray]:
-    """Sentences of a synthesised voice."""
-    return [levelled(say(text).astype(float)) for text, _ in zip(sentences(), range(25), strict=False)]
-
-
-def voice(reader: str, seconds: float = 150.0, seed: int = 1) -> list[np.ndarray]:
-    """Prompts of one reader without the silence around them, at one level (float64)."""
-    import soundfile
-
-    paths = sorted(path for path in (PROMPTS / reader).rglob("*.wav") if 1.5 < soundfile.info(path).duration < 9)
-    random.Random(seed).shuffle(paths)
-    found: list[np.ndarray] = []
-    total = 0.0
-    for path in paths:
-        pcm = load(path)
-        loud = np.flatnonzero(np.abs(pcm.astype(int)) > 200)
-        if len(loud) < RATE // 2:
-            continue
-        part = pcm[max(0, loud[0] - 400) : loud[-1] + 800].astype(float)
-        found.append(levelled(part))
-        total += len(part) / RATE
-        if total > seconds:
-            break
-    return found
-
-
-def arranged(
-    name: str,
-    voices: Sequence[list[np.ndarray]],
-    minutes: float,
-    seed: int = 1,
-    longest_turn: int = 3,
-    overlap: float = 0.0,
-    line: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> Recording:
-    """Returns voices in turns of 1 to ``longest_turn`` prompts. ``overlap``: share of turns that begin too early."""
-    rng = random.Random(seed)
-    count = round(minutes * 60 * RATE)
-    signal = np.zeros(count)
-    turns: Reference = []
-    used = [0] * len(voices)
-    at, last = RATE // 2, -1
-    while at < count - 10 * RATE:
-        who = rng.choice([number for number in range(len(voices)) if number != last or len(voices) == 1])
-        last = who
-        for _ in range(rng.randint(1, longest_turn)):
-            part = voices[who][used[who] % len(voices[who])]
-            used[who] += 1
-            if at + len(part) > count:
-                break
-            signal[at : at + len(part)] += part
-            turns.append((at, at + len(part), who))
-            at += len(part) + round(rng.uniform(0.1, 0.8) * RATE)
-        if rng.random() < overlap:
-            at -= round(rng.uniform(0.8, 1.8) * RATE)
-    signal += np.random.default_rng(seed).normal(0, 30, count)
-    pcm = np.clip(signal, -32767, 32767).astype(np.int16)
-    # The noise has the band of the voices: in wide band it would pass for their high frequencies.
-    pcm = resample(resample(pcm, RATE, 8000), 8000, RATE)[:count]
-    return Recording(name, line(pcm) if line else pcm, turns)
-
-
-def telephone(pcm: np.ndarray) -> np.ndarray:
-    """Returns audio as after a telephone line: 8 kHz, eight bits on a logarithmic scale (as in G.711)."""
-    narrow = resample(pcm, RATE, 8000).astype(float) / 32768
-    coded = np.rint(np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256) * 127) / 127
-    plain = np.sign(coded) * (256 ** np.abs(coded) - 1) / 255
-    return resample((plain * 32767).astype(np.int16), 8000, RATE)[: len(pcm)]
-
-
-def sets(minutes: float) -> Iterator[Recording]:
-    """Yields all recordings."""
-    four = [voice(reader) for reader in READERS]
-    five = [*four, synthesised()]
-    for pair in ((0, 1), (0, 2), (1, 3), (2, 3)):
-        yield arranged(f"two voices {pair[0] + 1}, {pair[1] + 1}", [four[number] for number in pair], minutes, pair[1])
-    yield arranged("three voices", four[1:], minutes, 5)
-    yield arranged("four voices", four, minutes, 6)
-    yield arranged("four voices, one prompt a turn", four, minutes, 7, longest_turn=1)
-    yield arranged("four voices, telephone", four, minutes, 6, line=telephone)
-    yield arranged("two voices, telephone", four[1:3], minutes, 2, line=telephone)
-    yield arranged("five voices, one of them synthesised", five, 1.5 * minutes, 8)
-    yield arranged("five voices, one prompt a turn", five, 1.5 * minutes, 9, longest_turn=1)
-    yield arranged("four voices, a tenth overlapped", four, minutes, 10, overlap=0.35)
-    yield arranged("two voices, a tenth overlapped", four[:2], minutes, 11, overlap=0.35)
-    for number, reader in enumerate(READERS):
-        yield arranged(f"one voice, {reader}", [four[number]], minutes, 12 + number)
-    both = [voice(READERS[0]), voice(SAME_READER)]
-    mixed = arranged("one reader, two languages", both, minutes, 16)
-    yield Recording(mixed.name, mixed.pcm, [(start, end, 0) for start, end, _ in mixed.turns])
 
 
 def active(turns: Sequence[tuple[int, int, int]], samples: int, voices: int) -> np.ndarray:
@@ -171,35 +70,11 @@ def active(turns: Sequence[tuple[int, int, int]], samples: int, voices: int) -> 
 
 
 def best_mapping(common: np.ndarray) -> dict[int, int]:
-    """Reference -> hypothesis with most frames in common (the Hungarian algorithm over a square matrix)."""
+    """Reference -> hypothesis with most frames in common."""
     size = max(common.shape)
-    cost = np.zeros((size + 1, size + 1))
-    cost[1 : common.shape[0] + 1, 1 : common.shape[1] + 1] = -common
-    u, v, row_of, way = np.zeros(size + 1), np.zeros(size + 1), [0] * (size + 1), [0] * (size + 1)
-    for row in range(1, size + 1):
-        row_of[0], column = row, 0
-        least, done = np.full(size + 1, np.inf), np.zeros(size + 1, dtype=bool)
-        while row_of[column]:
-            done[column] = True
-            current = cost[row_of[column]] - u[row_of[column]] - v
-            better = ~done & (current < least)
-            better[0] = False
-            least[better] = current[better]
-            for index in np.flatnonzero(better):
-                way[index] = column
-            open_columns = np.where(done, np.inf, least)
-            open_columns[0] = np.inf
-            following = int(open_columns.argmin())
-            delta = open_columns[following]
-            for index in np.flatnonzero(done):
-                u[row_of[index]] += delta
-                v[index] -= delta
-            least[~done] -= delta
-            column = following
-        while column:
-            row_of[column] = row_of[way[column]]
-            column = way[column]
-    return {row_of[column] - 1: column - 1 for column in range(1, size + 1)}
+    cost = np.zeros((size, size))
+    cost[: common.shape[0], : common.shape[1]] = -common
+    return dict(enumerate(best_assignment(cost)))
 
 
 def mapped(recording: Recording, turns: Sequence[Turn], voices: int) -> tuple[np.ndarray, np.ndarray, dict[int, int]]:
@@ -253,15 +128,34 @@ def embedded(pcm: np.ndarray, networks: Networks, seconds: int) -> list[tuple[Ch
     return found
 
 
-def measure(minutes: float, model: Path, only: str) -> None:
+@dataclass(frozen=True)
+class Row:
+    """What was measured on one set; shares in percent."""
+
+    confusion: float
+    count_right: bool
+    given_right: bool
+    in_minutes: float
+    in_minutes_right: bool
+    cost: float
+    speech: float
+
+
+def measure(minutes: float, model: Path, only: str, skip: str, baseline: Path | None) -> None:
     networks = open_networks(model)
-    rows = []
+    other = Baseline(baseline) if baseline else None
+    rows: list[Row] = []
+    others: list[tuple[float, bool, float]] = []
     print(
-        "| set | DER | miss | false | confusion | voices found | of | with the count given | in chunks of 60 s "
+        "| set | DER | miss | false | confusion | voices found | of | count given | in chunks of 60 s (voices) "
         "| wrong words (times off by 0.12 s) | core-s per hour |"
+        + (" baseline: DER, confusion, voices |" if other else "")
     )
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for recording in (one for one in sets(minutes) if only in one.name):
+    print("|---|---|---|---|---|---|---|---|---|---|---|" + ("---|" if other else ""))
+    for name, make in sets(minutes):
+        if only not in name or (skip and skip in name):
+            continue
+        recording = make()
         began = time.process_time()
         pieces = embedded(recording.pcm, networks, 300)
         cost = (time.process_time() - began) / (len(recording.pcm) / RATE / 3600)
@@ -271,21 +165,59 @@ def measure(minutes: float, model: Path, only: str) -> None:
         short = error_rates(recording, parts.turns, len(parts.voices))[2]
         given = find_speakers(pieces, Count(recording.voices, recording.voices))
         words = [wrong_words(recording, found.turns, len(found.voices), error) for error in (0.0, 0.12)]
-        rows.append(
-            (confusion, len(found.voices) == recording.voices, len(given.voices) == recording.voices, short, cost)
+        speech = float(active(recording.turns, len(recording.pcm), recording.voices).any(axis=1).mean())
+        right = [len(one.voices) == recording.voices for one in (found, given, parts)]
+        rows.append(Row(confusion, right[0], right[1], short, right[2], cost, speech))
+        line = (
+            f"| {name} | {miss + false + confusion:.1f} | {miss:.1f} | {false:.1f} | {confusion:.2f} "
+            f"| {len(found.voices)} | {recording.voices} | {len(given.voices)} | {short:.2f} ({len(parts.voices)}) "
+            f"| {words[0]:.2f} ({words[1]:.2f}) | {cost:.0f} |"
         )
-        print(
-            f"| {recording.name} | {miss + false + confusion:.1f} | {miss:.1f} | {false:.1f} | {confusion:.2f} "
-            f"| {len(found.voices)} | {recording.voices} | {len(given.voices)} | {short:.2f} "
-            f"| {words[0]:.2f} ({words[1]:.2f}) | {cost:.0f} |",
-            flush=True,
-        )
-    confusion, right, right_given, short, cost = (np.mean([row[index] for row in rows]) for index in range(5))
+        if other:
+            began = time.process_time()
+            turns, voices = other.turns(recording.pcm)
+            price = (time.process_time() - began) / (len(recording.pcm) / RATE / 3600)
+            rates = error_rates(recording, turns, voices)
+            others.append((rates[2], voices == recording.voices, price))
+            line += f" {sum(rates):.1f}, {rates[2]:.2f}, {voices} |"
+        print(line, flush=True)
+    if not rows:
+        raise SystemExit("no set has such a name")
     print(
-        f"\nover {len(rows)} sets: confusion {confusion:.2f} %, in chunks of 60 s {short:.2f} %; counts right "
-        f"{100 * right:.0f} %, with the count given {100 * right_given:.0f} %; {cost:.0f} core-s per audio hour; "
+        f"\nover {len(rows)} sets ({100 * np.mean([row.speech for row in rows]):.0f} % speech): "
+        f"confusion {np.mean([row.confusion for row in rows]):.2f} %, "
+        f"in chunks of 60 s {np.mean([row.in_minutes for row in rows]):.2f} %; counts right "
+        f"{100 * np.mean([row.count_right for row in rows]):.0f} %, with the count given "
+        f"{100 * np.mean([row.given_right for row in rows]):.0f} %, "
+        f"in chunks of 60 s {100 * np.mean([row.in_minutes_right for row in rows]):.0f} %; "
+        f"{np.mean([row.cost for row in rows]):.0f} core-s per audio hour; "
         f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB (with the recordings themselves)"
     )
+    if others:
+        confusion, right_share, price = (np.mean([one[index] for one in others]) for index in range(3))
+        print(
+            f"baseline: confusion {confusion:.2f} %, counts right {100 * right_share:.0f} %, {price:.0f} core-s an hour"
+        )
+
+
+def measure_odd(minutes: float, model: Path, only: str) -> None:
+    """Recordings that nobody would choose: what is found in them, also when three voices are asked for."""
+    networks = open_networks(model)
+    print("| recording | voices | of | seconds of talk each | seconds of turns of | confusion | asked for 3: voices |")
+    print("|---|---|---|---|---|---|---|")
+    for name, make in odd_sets(minutes):
+        if only not in name:
+            continue
+        recording = make()
+        pieces = embedded(recording.pcm, networks, 300)
+        found, given = find_speakers(pieces), find_speakers(pieces, Count(3, 3))
+        confusion = f"{error_rates(recording, found.turns, len(found.voices))[2]:.2f}" if recording.turns else "-"
+        talk = ", ".join(f"{one.samples / RATE:.0f}" for one in found.voices) or "none"
+        print(
+            f"| {recording.name} | {len(found.voices)} | {recording.voices} | {talk} | {len(recording.pcm) / RATE:.0f} "
+            f"| {confusion} | {len(given.voices)} |",
+            flush=True,
+        )
 
 
 def measure_links(minutes: float, model: Path) -> None:
@@ -360,6 +292,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="length of most sets")
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "speakers")
     parser.add_argument("--only", default="", help="sets with this in their name")
+    parser.add_argument("--skip", default="", help="not those with this in their name")
+    parser.add_argument("--baseline", type=Path, help="wheel of resemblyzer 0.1.4, to be measured beside")
+    parser.add_argument("--odd", action="store_true", help="only recordings that nobody would choose")
     parser.add_argument("--merge", action="store_true", help="only the clustering of ten hours")
     parser.add_argument("--link", action="store_true", help="only the same voices over many recordings")
     arguments = parser.parse_args()
@@ -370,7 +305,10 @@ def main() -> None:
         for voices in (1, 2, 10):
             measure_merge(10, voices)
         return
-    measure(arguments.minutes, arguments.model, arguments.only)
+    if arguments.odd:
+        measure_odd(arguments.minutes, arguments.model, arguments.only)
+        return
+    measure(arguments.minutes, arguments.model, arguments.only, arguments.skip, arguments.baseline)
 
 
 if __name__ == "__main__":

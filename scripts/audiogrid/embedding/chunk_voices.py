@@ -30,7 +30,8 @@ class EmbeddingOptions:
 
     ``pause_ms``: pauses of the voice detector from this length on part tracklets, less ``pad_ms`` at both ends.
     ``clean_samples``: with so much speech of nobody else, the rest of a tracklet is left out of its vector.
-    ``least_samples``: a shorter tracklet is embedded with some of its surroundings.
+    ``least_samples``: a shorter tracklet is embedded with some of its surroundings. ``most_samples``: of a longer one
+    the middle is embedded.
     ``stride``: while one local speaker talks alone with gaps of at most ``stride_gap`` samples, only each so many-th
     tracklet is embedded; where two of them are less alike than ``same_voice`` (cosine), one between them is, too.
     """
@@ -41,6 +42,7 @@ class EmbeddingOptions:
     pad_ms: int = 30
     clean_samples: int = 4 * SAMPLE_RATE // 10
     least_samples: int = 3 * SAMPLE_RATE // 10
+    most_samples: int = 3 * SAMPLE_RATE // 2
     stride: int = 4
     stride_gap: int = SAMPLE_RATE
     same_voice: float = 0.65
@@ -59,12 +61,11 @@ class Networks:
     options: EmbeddingOptions = field(default_factory=EmbeddingOptions)
 
 
-def _frames_of(stretch: Stretch, samples: int, least: int) -> tuple[int, int]:
+def _frames_of(stretch: Stretch, samples: int, least: int, most: int) -> tuple[int, int]:
     """First and last (exclusive) filter bank frame that a tracklet's vector is made from."""
     start, end = stretch.start, stretch.end
-    missing = least - (end - start)
-    if missing > 0:
-        start, end = max(0, start - missing // 2), min(samples, end + missing - missing // 2)
+    missing = min(max(end - start, least), most) - (end - start)
+    start, end = max(0, start - missing // 2), min(samples, end + missing - missing // 2)
     first = min(-(-start // filterbank.STEP), max(0, filterbank.frame_count(samples) - 1))
     return first, max(first + 1, filterbank.frame_count(end))
 
@@ -164,7 +165,8 @@ class _Vectors:
         self._known: dict[int, np.ndarray] = {}
 
     def _part(self, index: int) -> tuple[int, np.ndarray]:
-        first, last = _frames_of(self._stretches[index], self._samples, self._networks.options.least_samples)
+        options = self._networks.options
+        first, last = _frames_of(self._stretches[index], self._samples, options.least_samples, options.most_samples)
         return first, self.features[first:last]
 
     def of(self, index: int) -> np.ndarray:
