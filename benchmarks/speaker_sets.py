@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,11 +92,20 @@ def voice(reader: str, seconds: float = 150.0, seed: int = 1) -> list[np.ndarray
 
 
 def read_any(path: Path) -> np.ndarray:
-    """A file of any format as mono int16 at ``RATE``."""
+    """A file of any format as mono int16 at ``RATE``; empty where FFmpeg cannot read it (one in ``klettres-data``)."""
     import av
 
     resampler = av.AudioResampler("s16", "mono", RATE)
-    with av.open(str(path)) as container:
+    try:
+        return _read(path, resampler)
+    except av.error.FFmpegError:
+        return np.zeros(0, dtype=np.int16)
+
+
+def _read(path: Path, resampler: Any) -> np.ndarray:
+    import av
+
+    with av.open(str(path), metadata_errors="replace") as container:
         frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
     return np.concatenate([part.to_ndarray()[0] for part in (*frames, *resampler.resample(None))])
 

@@ -23,15 +23,17 @@ class ClusterOptions:
     """``threshold``: mean cosine from which on two clusters are one voice. ``block``: samples of a block, and
     ``block_threshold`` inside it. ``same_centroid``: voices with nearer centroids are one.
 
-    ``anchor``: clean samples from which on a tracklet takes part; the others are only assigned. ``least``: samples
-    that make a voice, and ``least_share`` of all speech: less is counted to its nearest voice.
+    ``anchors``: clean samples from which on a tracklet takes part; the others are only assigned. The first of them is
+    used whose tracklets hold ``anchored`` of the clean speech, else the last: quick turns have few long tracklets.
+    ``least``: samples that make a voice, and ``least_share`` of all speech: less is counted to its nearest voice.
     """
 
     threshold: float = 0.35
     block: int = 300 * SAMPLE_RATE
     block_threshold: float = 0.5
     same_centroid: float = 0.6
-    anchor: int = SAMPLE_RATE
+    anchors: tuple[int, ...] = (SAMPLE_RATE, 6 * SAMPLE_RATE // 10, 4 * SAMPLE_RATE // 10)
+    anchored: float = 0.8
     least: int = 3 * SAMPLE_RATE
     least_share: float = 0.001
 
@@ -217,6 +219,20 @@ def _thresholds(options: ClusterOptions) -> list[float]:
     return [value for value in found if _LOWEST < value <= 0.75]
 
 
+def _anchors(clean: np.ndarray, options: ClusterOptions) -> np.ndarray:
+    """Numbers of the tracklets that voices are made from; ``clean``: samples of each."""
+    import numpy as np
+
+    found = np.arange(len(clean))
+    for least in options.anchors:
+        long_enough = np.flatnonzero(clean >= least)
+        if len(long_enough):
+            found = long_enough
+        if clean[long_enough].sum() >= options.anchored * clean.sum():
+            break
+    return found
+
+
 def find_voices(
     vectors: np.ndarray,
     starts: Sequence[int],
@@ -237,10 +253,7 @@ def find_voices(
     count = count or Count()
     rows = unit(vectors)
     sizes, cleans = np.asarray(lengths, dtype=np.float64), np.asarray(clean)
-    anchors = np.flatnonzero(cleans >= options.anchor)
-    if not len(anchors):
-        # Short turns only: better a voice from those than none.
-        anchors = np.arange(len(rows))
+    anchors = _anchors(cleans, options)
     if not len(anchors):
         return rows
     tree = _Tree(rows[anchors], np.asarray(starts)[anchors], sizes[anchors], options)

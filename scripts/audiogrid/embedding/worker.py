@@ -58,9 +58,12 @@ def _made_by() -> dict[str, Any]:
     """Provenance of a result: what may differ between machines without being part of the key."""
     from importlib.metadata import version
 
+    from audiogrid.embedding.networks.sessions import choose_runtime
+
     return {
         "audiogrid": __version__,
         "onnxruntime": version("onnxruntime"),
+        "segmentation": choose_runtime(),
         "python": platform.python_version(),
         "device": "cpu",
         "host": socket.gethostname(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audiogrid.embedding.chunk_voices import embed_some, monologues
+from audiogrid.embedding.chunk_voices import _frames_of, embed_some, monologues
 from audiogrid.embedding.tracklets import Stretch
 
 SECOND = 16_000
@@ -63,3 +63,13 @@ def test_a_monologue_ends_where_anything_else_begins() -> None:
     # Somebody else's word in between.
     assert monologues([stretch(0, 2), stretch(1.5, 1.8, 1), stretch(2, 4)], SECOND // 2) == [(0, 1), (1, 2), (2, 3)]
     assert monologues([], SECOND) == []
+
+
+@pytest.mark.parametrize(("seconds", "wanted"), [(0.1, 0.3), (0.3, 0.3), (1.2, 1.2), (2.0, 1.5)])
+def test_a_vector_is_made_from_the_middle_of_a_stretch(seconds: float, wanted: float) -> None:
+    start, end = 5 * SECOND, 5 * SECOND + round(seconds * SECOND)
+    stretch = Stretch(start, end, 0, ((start, end),))
+    first, last = _frames_of(stretch, 20 * SECOND, 3 * SECOND // 10, 3 * SECOND // 2)
+    # A frame covers 25 ms and starts 10 ms after the one before it.
+    assert last - first == pytest.approx(100 * wanted - 1.5, abs=1)
+    assert (first + last) / 2 == pytest.approx((start + end) / 2 / 160, abs=2)

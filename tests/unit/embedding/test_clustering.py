@@ -124,3 +124,18 @@ def test_short_turns_alone_still_give_a_voice() -> None:
     short = [SECOND // 3] * 20
     assert len(find_voices(talk.vectors, talk.starts, short, short)) == 2
     assert len(find_voices(np.zeros((0, 4)), [], [], [])) == 0
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.7, 1.2])
+def test_voices_are_found_in_quick_turns_beside_a_few_long_ones(seconds: float) -> None:
+    # One voice alone has a tracklet of a second and more: the others must not be counted to it.
+    talk = Talk([0, 1, 2, 3] * 20)
+    lengths = [round(seconds * SECOND)] * 80
+    lengths[0] = 3 * SECOND
+    assert len(find_voices(talk.vectors, talk.starts, lengths, lengths)) == 4
+
+
+def test_short_tracklets_have_no_say_where_long_ones_hold_most_of_the_speech() -> None:
+    talk = Talk([0, 1] * 20 + [2] * 8)
+    lengths = [3 * SECOND // 2] * 40 + [SECOND // 2] * 8
+    assert len(find_voices(talk.vectors, talk.starts, lengths, lengths)) == 2

@@ -12,6 +12,7 @@ import soundfile
 
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.embedding.filterbank import filterbank
+from audiogrid.embedding.networks import sessions
 from audiogrid.embedding.networks.sessions import open_networks
 from audiogrid.embedding.networks.staging import stage_speakers
 from audiogrid.embedding.segmentation import frame_count
@@ -29,7 +30,7 @@ def samples() -> np.ndarray:
 
 
 def test_the_graphs_give_what_the_original_modules_give(speakers_model: Path, samples: np.ndarray) -> None:
-    networks = open_networks(speakers_model)
+    networks = open_networks(speakers_model, runtime="onnxruntime")
     scores = networks.segmentation(samples[None, None, :160_000])[0]
     # So many frames a look has that the network is not asked about.
     assert len(scores) == frame_count(160_000)
@@ -43,6 +44,27 @@ def test_the_graphs_give_what_the_original_modules_give(speakers_model: Path, sa
         ones = np.ones((1, (len(part) + 1) // 2), dtype=np.float32)
         found = networks.embedder((part - part.mean(axis=0))[None], ones)[0]
         np.testing.assert_allclose(found, wanted["vector"], atol=5e-4)
+
+
+def test_segmentation_in_bfloat16_hears_the_same(speakers_model: Path, samples: np.ndarray) -> None:
+    # A processor without bfloat16 imitates it: slow, but what it gives is near enough for this.
+    exact, fast = (
+        open_networks(speakers_model, runtime=runtime).segmentation(samples[None, None, :160_000])
+        for runtime in ("onnxruntime", "openvino bfloat16")
+    )
+    assert fast.shape == exact.shape
+    assert (fast.argmax(axis=-1) == exact.argmax(axis=-1)).mean() > 0.95
+
+
+def test_equal_machines_run_segmentation_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    for bfloat16, installed, wanted in (
+        (True, True, "openvino bfloat16"),
+        (True, False, "onnxruntime"),
+        (False, True, "onnxruntime"),
+    ):
+        monkeypatch.setattr(sessions, "has_bfloat16", lambda bfloat16=bfloat16: bfloat16)
+        monkeypatch.setattr(sessions, "openvino_is_installed", lambda installed=installed: installed)
+        assert sessions.choose_runtime() == wanted
 
 
 def test_frames_without_weight_change_nothing_but_the_context(speakers_model: Path, samples: np.ndarray) -> None:

@@ -39,6 +39,11 @@ def processor_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
     return set(line.partition(":")[2].split())
 
 
+def has_bfloat16(flags: Collection[str] | None = None) -> bool:
+    """Returns whether the processor computes in bfloat16; ``flags``: its own, this machine's if ``None``."""
+    return bool(_BFLOAT16_FLAGS & set(processor_flags() if flags is None else flags))
+
+
 @cache
 def openvino_is_installed() -> bool:
     """Returns whether OpenVINO can be imported here; a package whose libraries do not load is as good as none."""
@@ -61,9 +66,9 @@ def choose_encoder(
     """
     if wanted == "ctranslate2" or device != "cpu":
         return "ctranslate2"
-    has_bfloat16 = bool(_BFLOAT16_FLAGS & set(flags))
+    bfloat16 = has_bfloat16(flags)
     if wanted == "auto":
-        pays = has_bfloat16 and compute_type in _REDUCED_TYPES and has_float_encoder(folder) and installed()
+        pays = bfloat16 and compute_type in _REDUCED_TYPES and has_float_encoder(folder) and installed()
         return "openvino bfloat16" if pays else "ctranslate2"
     if not installed():
         raise InputError(
@@ -75,7 +80,7 @@ def choose_encoder(
             f"decoding.encoder is openvino, but the encoder of the model in {folder} is stored in int8: "
             "use 'auto' or 'ctranslate2'"
         )
-    return "openvino bfloat16" if has_bfloat16 and compute_type in _REDUCED_TYPES else "openvino float32"
+    return "openvino bfloat16" if bfloat16 and compute_type in _REDUCED_TYPES else "openvino float32"
 
 
 def load_openvino(folder: Path, name: EncoderName, threads: int) -> Callable[[np.ndarray], np.ndarray]:
