@@ -276,10 +276,14 @@ def find_voices(
 
 
 def replace_block(options: ClusterOptions) -> ClusterOptions:
-    """Options that can part what the usual ones take for one voice."""
+    """Options that can part what the usual ones take for one voice.
+
+    Parts of one person's speech are more alike than ``same_centroid`` here, two people are not: where more voices are
+    asked for than there are people, nobody is cut into several.
+    """
     from dataclasses import replace
 
-    return replace(options, block_threshold=0.75, same_centroid=0.9)
+    return replace(options, block_threshold=0.75, same_centroid=0.65)
 
 
 def _distance(found: int, least: int, most: int) -> int:

@@ -139,3 +139,9 @@ def test_short_tracklets_have_no_say_where_long_ones_hold_most_of_the_speech() -
     talk = Talk([0, 1] * 20 + [2] * 8)
     lengths = [3 * SECOND // 2] * 40 + [SECOND // 2] * 8
     assert len(find_voices(talk.vectors, talk.starts, lengths, lengths)) == 2
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.1])
+def test_nobody_is_cut_into_as_many_voices_as_were_asked_for(spread: float) -> None:
+    assert len(Talk([0] * 60, spread).voices(Count(3, 3))) == 1
+    assert len(Talk([0, 1] * 30, spread).voices(Count(4, 4))) == 2

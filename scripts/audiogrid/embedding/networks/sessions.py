@@ -69,7 +69,7 @@ def open_networks(folder: Path, options: EmbeddingOptions | None = None, runtime
     """
     segmentation, embedder = _session(folder / SEGMENTATION_FILE), _session(folder / EMBEDDER_FILE)
 
-    def segment(wave: np.ndarray) -> np.ndarray:
+    def in_onnxruntime(wave: np.ndarray) -> np.ndarray:
         found: np.ndarray = segmentation.run(None, {"wave": wave})[0]
         return found
 
@@ -77,6 +77,6 @@ def open_networks(folder: Path, options: EmbeddingOptions | None = None, runtime
         found: np.ndarray = embedder.run(None, {"features": features, "weights": weights})[0]
         return found
 
-    if (runtime or choose_runtime()) == "openvino bfloat16":
-        segment = _in_openvino(folder / SEGMENTATION_FILE)
+    is_openvino = (runtime or choose_runtime()) == "openvino bfloat16"
+    segment = _in_openvino(folder / SEGMENTATION_FILE) if is_openvino else in_onnxruntime
     return Networks(segment, embed, options or EmbeddingOptions())
