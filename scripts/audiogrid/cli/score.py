@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
     for folder in runs:
         minutes, by_unit = _score(folder, options.gap)
         if not by_unit:
-            print(f"{folder.root.name}: no corrected words")
+            print(f"{folder.root.name}: no stretch with a correction at least every {options.gap:g} s")
             continue
         scored += 1
         for name, alignments in by_unit.items():
@@ -74,9 +74,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
                 f"{folder.root.name}: that is little: correct some minutes without leaving words out", file=sys.stderr
             )
     if not scored:
-        raise InputError(
-            "no run here has corrected words: correct some minutes on the page of a recording, and import it"
-        )
+        raise InputError("nothing to score: correct some minutes on the page of a recording, and import them")
     return EXIT_DONE
 
 
