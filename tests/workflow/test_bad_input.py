@@ -102,6 +102,12 @@ def test_silence_and_music_give_valid_empty_transcripts(workspace):
         assert (run / "transcripts" / f"{name}.srt").read_text() == ""
     ledger = runs.ledger(run)
     assert runs.seconds_of(ledger["silence"]) == {"no_speech/silence": 40}
+    quiet = {
+        name: {kind: time for kind, time in runs.seconds_of(ledger[name]).items() if kind.startswith("no_speech")}
+        for name in ("rumble", "music")
+    }
+    assert set(quiet["rumble"]) == {"no_speech/noise"}
+    assert quiet["music"]["no_speech/music"] > 0.7 * sum(quiet["music"].values())
     assert all(row["kind"] != "speech_with_words" for rows in ledger.values() for row in rows)
 
 

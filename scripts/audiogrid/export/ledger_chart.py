@@ -9,7 +9,7 @@ from typing import Any
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.export.charts import Lane, Lanes, Mark, time_ticks
 from audiogrid.export.template import clock, percent, span
-from audiogrid.records.ledger import KINDS, NO_SPEECH, NO_WORDS, REASONS, UNREADABLE, WORDS
+from audiogrid.records.ledger import KINDS, MUSIC, NO_SPEECH, NO_WORDS, REASONS, UNREADABLE, WORDS
 
 #: Kinds with their reasons, in the order in which they are shown.
 REASONS_IN_ORDER = [
@@ -17,6 +17,7 @@ REASONS_IN_ORDER = [
 ]
 # CSS classes of kinds.
 _CLASSES = {WORDS: "k2", NO_WORDS: "bad", UNREADABLE: "k1", NO_SPEECH: "faint"}
+_MUSIC_CLASS = "k3"
 # Steps into which a recording is divided to draw speech and the lack of it.
 _STEPS = 500
 # Lost speech is drawn at least this wide, in per cent; nearer to each other, two losses are one mark.
@@ -29,17 +30,22 @@ def named(kind: str, reason: str = "") -> str:
     return f"{words} ({reason.replace('_', ' ')})" if reason else words
 
 
-def _legend(kinds: Iterable[str]) -> dict[str, str]:
-    present = set(kinds)
-    return {_CLASSES[kind]: named(kind) for kind in KINDS if kind in present}
+def _class(kind: str, reason: str) -> str:
+    return _MUSIC_CLASS if (kind, reason) == (NO_SPEECH, MUSIC) else _CLASSES[kind]
 
 
-def _shares(spans: Sequence[Mapping[str, Any]], samples: int) -> list[float]:
-    """Returns the share of words in each step of a recording."""
+def _legend(present: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found = {_class(*one): one for one in present}
+    entries = {_CLASSES[kind]: named(kind) for kind in KINDS} | {_MUSIC_CLASS: named(NO_SPEECH, MUSIC)}
+    return {name: words for name, words in entries.items() if name in found}
+
+
+def _shares(spans: Sequence[Mapping[str, Any]], samples: int, kind: str, reason: str = "") -> list[float]:
+    """Returns which share of each step of a recording is of one kind."""
     steps = [0.0] * _STEPS
     width = samples / _STEPS
     for one in spans:
-        if one["kind"] != WORDS:
+        if (one["kind"], one.get("reason", "")) != (kind, reason):
             continue
         first, last = one["start"] / width, one["end"] / width
         for step in range(int(first), min(_STEPS, int(last) + 1)):
@@ -48,14 +54,15 @@ def _shares(spans: Sequence[Mapping[str, Any]], samples: int) -> list[float]:
 
 
 def _ground(spans: Sequence[Mapping[str, Any]], samples: int) -> Iterator[Mark]:
-    """Yields where there are words and where nobody speaks, as far as that can be seen at this width."""
+    """Yields where there are words, music and neither, as far as that can be seen at this width."""
     at = 0
-    for has_words, steps in groupby(_shares(spans, samples), key=lambda share: share >= 0.5):
+    shares = zip(_shares(spans, samples, WORDS), _shares(spans, samples, NO_SPEECH, MUSIC), strict=True)
+    seen = ((WORDS, "") if words >= 0.5 else (NO_SPEECH, MUSIC if music >= 0.5 else "") for words, music in shares)
+    for (kind, reason), steps in groupby(seen):
         count = len(list(steps))
-        kind = WORDS if has_words else NO_SPEECH
         times = [samples * step / _STEPS / SAMPLE_RATE for step in (at, at + count)]
-        title = f"{clock(times[0])} to {clock(times[1])}: {'mostly ' if count > 1 else ''}{named(kind)}"
-        yield Mark(round(100 * at / _STEPS, 3), round(100 * count / _STEPS, 3), title, _CLASSES[kind])
+        title = f"{clock(times[0])} to {clock(times[1])}: {'mostly ' if count > 1 else ''}{named(kind, reason)}"
+        yield Mark(round(100 * at / _STEPS, 3), round(100 * count / _STEPS, 3), title, _class(kind, reason))
         at += count
 
 
@@ -92,7 +99,9 @@ def ledger_bar(spans: Sequence[Mapping[str, Any]]) -> Lanes | None:
     marks = [*_ground(spans, samples), *_losses(spans, samples)]
     worded = sum(one["end"] - one["start"] for one in spans if one["kind"] == WORDS)
     lane = Lane("Every second", marks, f"{percent(worded / samples, 0)} words")
-    return Lanes([lane], time_ticks(samples / SAMPLE_RATE, clock), _legend(one["kind"] for one in spans))
+    return Lanes(
+        [lane], time_ticks(samples / SAMPLE_RATE, clock), _legend((one["kind"], one.get("reason", "")) for one in spans)
+    )
 
 
 def ledger_shares(rows: Sequence[tuple[str, Mapping[tuple[str, str], int], str]]) -> Lanes | None:
@@ -108,8 +117,7 @@ def ledger_shares(rows: Sequence[tuple[str, Mapping[tuple[str, str], int], str]]
             if samples:
                 title = f"{named(kind, reason)}: {span(samples / SAMPLE_RATE)}, {percent(samples / whole)}"
                 start, width = 100 * at / whole, 100 * samples / whole
-                marks.append(Mark(round(start, 3), round(width, 3), title, _CLASSES[kind]))
+                marks.append(Mark(round(start, 3), round(width, 3), title, _class(kind, reason)))
                 at += samples
         lanes.append(Lane(name, marks, span(whole / SAMPLE_RATE), href))
-    kinds = [kind for _, totals, _ in rows for kind, _ in totals]
-    return Lanes(lanes, legend=_legend(kinds)) if lanes else None
+    return Lanes(lanes, legend=_legend(one for _, totals, _ in rows for one in totals)) if lanes else None

@@ -14,15 +14,20 @@ KINDS = {
 }
 WITHHELD, FAILED, DAMAGED, NOTHING = "withheld", "failed_chunk", "damaged_audio", "no_words"
 CUT_OFF, NOT_READ = "cut_off", "not_read"
-#: Reasons by kind, and their meaning. docs/results.md lists them (``make docs``).
+MUSIC = "music"
+#: Reasons by kind, and their meaning. Where channels differ, the first one of a kind is told. docs/results.md lists
+#: them (``make docs``).
 REASONS = {
     (NO_WORDS, WITHHELD): "the model wrote words that it most likely invented, or a loop; they were left out",
     (NO_WORDS, FAILED): "its chunk was not decoded, or another one of the recording failed, so that there is no "
     "transcript; where the chunk itself failed, nobody knows whether it holds speech",
     (NO_WORDS, DAMAGED): "within a second of audio that cannot be read",
     (NO_WORDS, NOTHING): "the model found no words in it",
+    (NO_SPEECH, MUSIC): "louder than silence, with tones that come and go",
+    (NO_SPEECH, "noise"): "louder than silence, without music: hiss, steps, a hum, a telephone that rings",
+    (NO_SPEECH, "sound"): "louder than silence, and neither clearly music nor clearly noise; also what is too short "
+    "to tell (about 4 s), and all that was cut by a version that did not tell them apart",
     (NO_SPEECH, "silence"): "below -50 dBFS",
-    (NO_SPEECH, "sound"): "louder than silence: music or noise, which are not told apart",
     (NO_SPEECH, "no_audio"): "the file has no audio for this time, as where a call was muted",
     (NO_SPEECH, ""): "what it holds was not examined",
     (UNREADABLE, DAMAGED): "the audio is damaged",

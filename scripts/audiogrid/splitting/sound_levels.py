@@ -1,4 +1,4 @@
-"""Tells silence from other sound in a track while it is decoded.
+"""Tells silence, music and noise apart in a track while it is decoded.
 
 Nothing of it changes what is transcribed: the ledger of a recording says with it what the seconds without speech hold.
 """
@@ -16,12 +16,15 @@ from audiogrid.media.vad import FRAME
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.ledger import CUT_OFF, Sound
 from audiogrid.splitting.cut_points import frame_energy
+from audiogrid.splitting.music import STEP, MusicDetector
 
 # Below -50 dBFS a frame is silent: the full scale of 16 bits is 90.3 dB above one step.
 _SILENT_DB = 90.3 - 50.0
 # A silence lasts this many frames (0.3 s) at least; a click of at most three frames (0.1 s) does not end it.
 _SHORTEST_SILENCE = 10
 _LONGEST_CLICK = 3
+# Frames in half a second, of which the music detector wants to know whether it is louder than silence.
+_HALF_FRAMES = 16
 
 
 class SoundLevels:
@@ -29,34 +32,48 @@ class SoundLevels:
 
     def __init__(self) -> None:
         self._silent: list[np.ndarray] = []
-        self._rest: np.ndarray = np.zeros(0, dtype="<i2")
+        self._music = MusicDetector()
+        self._held: list[np.ndarray] = []
+        self._waiting = 0
         self.samples = 0
 
     def feed(self, pcm: np.ndarray) -> None:
         """Take the next samples (int16, 1-D)."""
         self.samples += len(pcm)
-        pcm = np.concatenate([self._rest, pcm])
-        whole = len(pcm) // FRAME * FRAME
-        self._rest = pcm[whole:].copy()
-        self._note(pcm[:whole])
+        self._held.append(pcm.copy())
+        self._waiting += len(pcm)
+        if self._waiting < STEP:
+            return
+        held = np.concatenate(self._held)
+        whole = len(held) // STEP * STEP
+        # Always a step at once, so that rounding does not depend on the pieces in which a track arrives.
+        for start in range(0, whole, STEP):
+            self._note(held[start : start + STEP])
+        self._held, self._waiting = [held[whole:].copy()], len(held) - whole
 
     def _note(self, pcm: np.ndarray) -> None:
-        if len(pcm):
-            self._silent.append(frame_energy(pcm) < _SILENT_DB)
+        silent = frame_energy(pcm) < _SILENT_DB
+        self._silent.append(silent)
+        halves = len(silent) // _HALF_FRAMES
+        share = silent[: halves * _HALF_FRAMES].reshape(halves, _HALF_FRAMES).mean(axis=1)
+        self._music.feed(pcm, share < 0.5)
 
     def sounds(self) -> list[Sound]:
-        """Returns spans of silence and of other sound that tile the track, in order."""
-        self._note(self._rest)
-        self._rest = self._rest[:0]
+        """Returns spans of silence, music, noise and other sound that tile the track, in order."""
+        rest = np.concatenate(self._held) if self._held else np.zeros(0, dtype="<i2")
+        self._held, self._waiting = [], 0
+        if len(rest):
+            self._note(rest)
         if not self._silent:
             return []
         silent = np.concatenate(self._silent)
         silent = _without_short_runs(silent, False, _LONGEST_CLICK)
         silent = _without_short_runs(silent, True, _SHORTEST_SILENCE - 1)
-        edges = [0, *(np.flatnonzero(np.diff(silent)) + 1).tolist(), len(silent)]
+        kinds = np.repeat(np.array(self._music.kinds(), dtype="<U8"), STEP // FRAME)[: len(silent)]
+        kinds[silent] = "silence"
+        edges = [0, *(np.flatnonzero(kinds[1:] != kinds[:-1]) + 1).tolist(), len(kinds)]
         return [
-            Sound(first * FRAME, min(last * FRAME, self.samples), "silence" if silent[first] else "sound")
-            for first, last in pairwise(edges)
+            Sound(first * FRAME, min(last * FRAME, self.samples), str(kinds[first])) for first, last in pairwise(edges)
         ]
 
 

@@ -138,6 +138,18 @@ def test_of_several_channels_the_one_with_a_loss_counts() -> None:
     ]
 
 
+def test_music_on_one_channel_counts_while_the_other_is_silent() -> None:
+    def channel(number: int, kind: str) -> TrackText:
+        chunk = make_chunk(0, 0, 64_000, [Sound(0, 64_000, kind)], number)
+        return track([(chunk, result(64_000, [], [], []))])
+
+    for loud in ("music", "noise", "sound"):
+        spans = make_ledger([channel(0, "silence"), channel(1, loud)])
+        assert spans == [LedgerSpan(0, 64_000, "no_speech", loud, (2,))]
+    spans = make_ledger([channel(0, "noise"), channel(1, "music")])
+    assert spans == [LedgerSpan(0, 64_000, "no_speech", "music", (2,))]
+
+
 def test_recordings_without_a_transcript() -> None:
     chunk = make_chunk(0, 0, 32_000)
     done = track([(chunk, result(32_000, [(0, 16_000)], [Word(0, 16_000, " lost", 0.9)], []))])

@@ -9,6 +9,7 @@ import pytest
 
 from audiogrid.core.errors import StoreError
 from audiogrid.records.chunks import Chunk, Seam
+from audiogrid.records.ledger import Sound
 from audiogrid.records.results import ChunkResult, HypothesisRecord, Segment, Window, Word
 from audiogrid.records.store import Store, VoiceStore, chunk_key
 from audiogrid.records.voices import ChunkVoices
@@ -111,6 +112,11 @@ def test_where_a_chunk_lies_is_not_in_the_key():
         CHUNK, chunk="b.0007", recording="b", start=11000, end=12000, context_start=10900, context_end=12100
     )
     assert chunk_key(moved, "model", {"beam_size": 1}, 1) == KEY
+
+
+def test_what_a_chunk_holds_apart_from_speech_changes_no_key():
+    heard = replace(CHUNK, sounds=(Sound(CHUNK.start, CHUNK.end, "music"),))
+    assert chunk_key(heard, "model", {"beam_size": 1}, 1) == KEY
 
 
 def mode(path):
