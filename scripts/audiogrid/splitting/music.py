@@ -51,12 +51,13 @@ _KINDS = (MUSIC, NOISE, UNCLEAR)
 class _Step(NamedTuple):
     """Tones by half second: those that there are, a bin to either side included, and those that lasted.
 
-    Both of shape ``(halves, bins)``. ``counts``: how many tones there are, shape ``(halves,)``.
+    Both of shape ``(halves, bins)``. ``counts``: how many lasted, shape ``(halves,)``; ``all``: tones of all halves.
     """
 
     near: np.ndarray
     lasting: np.ndarray
     counts: np.ndarray
+    all: int
 
 
 def _interpolation() -> tuple[np.ndarray, np.ndarray]:
@@ -92,29 +93,36 @@ def _widened(tones: np.ndarray) -> np.ndarray:
 
 def _verdict(steps: list[_Step]) -> _Kind | None:
     """Returns what a window of steps holds, of which only halves that are louder than silence are given."""
-    near = np.concatenate([step.near for step in steps])
-    if len(near) < _FEWEST_HALVES:
+    counts = np.concatenate([step.counts for step in steps])
+    if len(counts) < _FEWEST_HALVES:
         return None
-    lasting = np.concatenate([step.lasting for step in steps])
-    counts = lasting.sum(axis=1)
-    median = float(np.median(counts))
-    active = near[counts >= max(1.0, median / 2)]
-    steady = active.sum(axis=0) >= max(1.0, _STEADY * len(active))
-    moving = float((lasting & ~steady).sum()) / len(near)
-    share = float(counts.sum()) / max(1, sum(int(step.counts.sum()) for step in steps))
-    mean = float(counts.mean())
+    ordered = np.sort(counts)
+    median, quarter = int(ordered[len(counts) // 2]), int(ordered[len(counts) // 4])
+    if quarter < _FEW_LASTING and median < _LASTING:
+        return NOISE
+    moving, mean = _moving(steps, counts, median), float(counts.mean())
+    share = float(counts.sum()) / max(1, sum(step.all for step in steps))
     if median >= _LASTING and share >= _LASTING_SHARE and moving >= max(_MOVING, _MOVING_SHARE * mean):
         return MUSIC
-    quarter = np.partition(counts, len(counts) // 4)[len(counts) // 4]
     if quarter < _FEW_LASTING or moving < max(_FEW_MOVING, _FEW_MOVING_SHARE * mean):
         return NOISE
     return UNCLEAR
 
 
+def _moving(steps: list[_Step], counts: np.ndarray, median: int) -> float:
+    """Returns how many lasting tones, on average over the halves of a window, are not there all the time."""
+    near = np.concatenate([step.near for step in steps])
+    lasting = np.concatenate([step.lasting for step in steps])
+    # A hum that begins or a telephone that rings: what is not there in between does not make its tones come and go.
+    active = near[counts >= max(1, median // 2)]
+    steady = active.sum(axis=0, dtype=np.uint8) >= max(1.0, _STEADY * len(active))
+    return int(np.count_nonzero(lasting & ~steady)) / len(counts)
+
+
 class MusicDetector:
     """Takes a track step by step and tells of each whether it holds music. Holds 8 s of tones and the answers.
 
-    Cost: some half a second of one core per hour of audio that is louder than silence.
+    Cost: about half a second of one core per hour of audio that is louder than silence.
     """
 
     def __init__(self) -> None:
@@ -135,11 +143,12 @@ class MusicDetector:
             near = _widened(tones)
             lasting = tones & np.concatenate([self._before[np.newaxis], near[:-1]])
             self._before = near[-1]
-            step = _Step(near[loud], lasting[loud], tones[loud].sum(axis=1))
+            kept = lasting[loud]
+            step = _Step(near[loud], kept, np.count_nonzero(kept, axis=1), int(np.count_nonzero(tones)))
         else:
             nothing = np.zeros((0, _BINS), dtype=bool)
             self._before = np.zeros(_BINS, dtype=bool)
-            step = _Step(nothing, nothing, np.zeros(0, dtype=np.int64))
+            step = _Step(nothing, nothing, np.zeros(0, dtype=np.intp), 0)
         self._window.append(step)
         self._verdicts.append(_verdict(list(self._window)))
         self._count += 1
