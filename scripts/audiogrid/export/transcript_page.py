@@ -56,10 +56,10 @@ def _passage(window: Mapping[str, Any], recording: str) -> dict[str, Any]:
     }
 
 
-def _confirmed(paragraphs: Sequence[Paragraph]) -> list[int]:
-    """Returns the places, among all words of a page, of those that a person wrote or confirmed."""
+def _having(field: str, paragraphs: Sequence[Paragraph]) -> list[int]:
+    """Returns the places, among all words of a page, of those that have a field of a person's corrections."""
     words = (word for paragraph in paragraphs for word in paragraph.words)
-    return [place for place, word in enumerate(words) if "confirmed" in word]
+    return [place for place, word in enumerate(words) if field in word]
 
 
 def _seam(seam: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,9 @@ def render_page(
         "words": [word_numbers(paragraph.words) for paragraph in found],
         "channels": [paragraph.channel for paragraph in found],
         "passages": [_passage(window, str(document.get("recording", ""))) for window in document.get("windows", [])],
-        "checked": _confirmed(found),
+        "checked": _having("confirmed", found),
+        "own": _having("own", found),
+        "decided": _having("paragraph", found),
         "tracks": document.get("tracks", []),
         "seams": [_seam(seam) for seam in document.get("seams", [])],
     }

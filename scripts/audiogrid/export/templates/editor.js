@@ -11,11 +11,14 @@ globalThis.editorOf = (data, page) => {
   const form = (text) => text.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}\p{M}]/gu, "") || text.trim();
   const channelOf = (word) => (data.channels[paragraph[word]] ?? -1) + 1;
   const checked = new Set(data.checked);
+  const KINDS = ["passages", "paragraphs"];
 
   // ---- what was changed: entries as the file of corrections has them, tied to spans of audio
   let entries = { passages: [], paragraphs: [] };
+  // What each change took away and added; where names were changed, all names before it.
   let history = [];
   let draft = null;
+  let isKept = true;
   // Where the entries stand among the words of this page.
   let edits = new Map();
   let begins = new Map();
@@ -25,13 +28,40 @@ globalThis.editorOf = (data, page) => {
     for (let word = from; word <= to; word += 1) joined += page.base(word);
     return joined;
   };
-  const inside = (from, to, channel) => {
-    const found = [];
-    for (let word = 0; word < total; word += 1) {
-      const middle = (start[word] + end[word]) / 2;
-      if (middle > from && middle < to && channelOf(word) === channel) found.push(word);
+  const middle = (word) => (start[word] + end[word]) / 2;
+  // The words of each channel in the order of a time, so that spans are looked up and not searched for.
+  const lanesBy = (time) => {
+    let lanes = null;
+    return (channel) => {
+      if (!lanes) {
+        lanes = new Map();
+        for (let word = 0; word < total; word += 1) {
+          const own = channelOf(word);
+          if (!lanes.has(own)) lanes.set(own, []);
+          lanes.get(own).push(word);
+        }
+        for (const lane of lanes.values()) lane.sort((one, other) => time(one) - time(other) || one - other);
+      }
+      return lanes.get(channel) ?? [];
+    };
+  };
+  const middles = lanesBy(middle);
+  const starts = lanesBy((word) => start[word]);
+  // Where the words of a lane begin that are later than a time.
+  const later = (lane, time, seconds) => {
+    let [low, high] = [0, lane.length];
+    while (low < high) {
+      const half = (low + high) >> 1;
+      if (time(lane[half]) > seconds) high = half;
+      else low = half + 1;
     }
-    return found;
+    return low;
+  };
+  const inside = (from, to, channel) => {
+    const lane = middles(channel);
+    const found = [];
+    for (let n = later(lane, middle, from); n < lane.length && middle(lane[n]) < to; n += 1) found.push(lane[n]);
+    return found.sort((one, other) => one - other);
   };
   // Words of an entry as this page has them: [first, last], or null.
   const words = (entry) => {
@@ -41,10 +71,9 @@ globalThis.editorOf = (data, page) => {
     return fits && to - from === found.length - 1 ? [from, to] : null;
   };
   const wordAt = (entry) => {
-    for (let word = 0; word < total; word += 1) {
-      if (Math.abs(start[word] - entry.at) < NEAR && channelOf(word) === (entry.channel ?? 0)) return word;
-    }
-    return -1;
+    const lane = starts(entry.channel ?? 0);
+    const word = lane[later(lane, (one) => start[one], entry.at - NEAR)] ?? -1;
+    return word >= 0 && start[word] - entry.at < NEAR ? word : -1;
   };
   const settle = () => {
     const before = new Set([...edits.keys(), ...begins.keys()].map((word) => paragraph[word]));
@@ -67,62 +96,93 @@ globalThis.editorOf = (data, page) => {
   };
   const remember = () => {
     const count = entries.passages.length + entries.paragraphs.length;
-    try {
-      if (count || history.length || draft) localStorage.setItem(place, JSON.stringify({ ...entries, history, draft }));
-      else localStorage.removeItem(place);
-    } catch {
-      // Some browsers keep nothing for files; the download works all the same.
+    // Where there is no room for all, the corrections are kept, and the last changes can be taken back.
+    for (let steps = history; ; steps = steps.slice(Math.ceil(steps.length / 2))) {
+      try {
+        if (count || steps.length || draft) localStorage.setItem(place, JSON.stringify({ ...entries, history: steps, draft }));
+        else localStorage.removeItem(place);
+        isKept = true;
+        return;
+      } catch {
+        isKept = false;
+        if (!steps.length) return;
+      }
     }
   };
   const isTime = (value) => typeof value === "number" && Number.isFinite(value);
-  const recall = () => {
+  const list = (value) => (Array.isArray(value) ? value : []);
+  const isPassage = (entry) =>
+    Array.isArray(entry?.at) && entry.at.length === 2 && entry.at.every(isTime) && typeof entry.was === "string" && typeof entry.text === "string";
+  const readable = (found) => ({
+    passages: list(found?.passages).filter(isPassage),
+    paragraphs: list(found?.paragraphs).filter((entry) => isTime(entry?.at) && typeof entry.begins === "boolean"),
+  });
+  const load = () => {
     let found = {};
     try {
       found = JSON.parse(localStorage.getItem(place) ?? "{}") ?? {};
     } catch {
       found = {};
     }
-    const list = (value) => (Array.isArray(value) ? value : []);
-    const isPassage = (entry) =>
-      Array.isArray(entry?.at) && entry.at.length === 2 && entry.at.every(isTime) && typeof entry.was === "string" && typeof entry.text === "string";
-    entries = {
-      passages: list(found.passages).filter(isPassage),
-      paragraphs: list(found.paragraphs).filter((entry) => isTime(entry?.at) && typeof entry.begins === "boolean"),
-    };
-    history = list(found.history).filter((one) => typeof one === "string");
+    entries = readable(found);
+    history = list(found.history)
+      .filter((step) => typeof step === "object" && step !== null)
+      .map((step) => ({ gone: readable(step.gone), made: readable(step.made), ...(Array.isArray(step.names) ? { names: step.names } : {}) }));
     draft = isPassage(found.draft) ? found.draft : null;
-    // What the transcript says by now needs no keeping.
+  };
+  const own = new Set(data.own);
+  const decided = new Set(data.decided);
+  // Whether the transcript says that a person removed what stood between two words.
+  const isRemoved = (entry) => {
+    const lane = middles(entry.channel ?? 0);
+    const after = later(lane, middle, entry.at[0]);
+    return own.has(lane[after - 1]) || own.has(lane[after]);
+  };
+  const recall = () => {
+    load();
+    // What the transcript says by now, because a person said so, needs no keeping.
     const known = entries.passages.length + entries.paragraphs.length;
     entries.passages = entries.passages.filter((entry) => {
       const there = inside(entry.at[0], entry.at[1], entry.channel ?? 0);
-      if (!there.length) return entry.text !== "";
+      if (!there.length) return entry.text !== "" || !isRemoved(entry);
       return !(there.every((word) => checked.has(word)) && line(text(there[0], there.at(-1))) === entry.text);
     });
     entries.paragraphs = entries.paragraphs.filter((entry) => {
       const word = wordAt(entry);
-      return word < 0 || (first[paragraph[word]] === word) !== entry.begins;
+      return !decided.has(word) || (first[paragraph[word]] === word) !== entry.begins;
     });
     const left = entries.passages.length + entries.paragraphs.length;
     if (left < known || !(left || page.names().length)) history = [];
     remember();
   };
-  const snapshot = () => JSON.stringify({ ...entries, names: page.names() });
-  const note = () => {
-    history.push(snapshot());
-    history = history.slice(-KEPT);
+  const note = (step) => {
+    history = [...history, step].slice(-KEPT);
   };
+  const without = (some, others) =>
+    Object.fromEntries(
+      KINDS.map((kind) => {
+        const known = new Set(others[kind]);
+        return [kind, some[kind].filter((entry) => !known.has(entry))];
+      }),
+    );
   const change = (action) => {
-    note();
+    const before = { passages: [...entries.passages], paragraphs: [...entries.paragraphs] };
+    const names = page.names();
     action();
+    note({ gone: without(before, entries), made: without(entries, before), ...(page.names() === names ? {} : { names }) });
     remember();
     settle();
     tell();
   };
   const undo = () => {
     if (!history.length) return;
-    const before = JSON.parse(history.pop());
-    entries = { passages: before.passages, paragraphs: before.paragraphs };
-    page.restoreNames(before.names);
+    const last = history.at(-1);
+    history = history.slice(0, -1);
+    for (const kind of KINDS) {
+      const made = new Set(last.made[kind].map((entry) => JSON.stringify(entry)));
+      entries[kind] = [...entries[kind].filter((entry) => !made.has(JSON.stringify(entry))), ...last.gone[kind]];
+    }
+    if (last.names) page.restoreNames(last.names);
     remember();
     settle();
     tell();
@@ -134,13 +194,19 @@ globalThis.editorOf = (data, page) => {
   const signed = (entry) => ({ ...entry, when: when(), ...(by() ? { by: by() } : {}) });
   const round = (seconds) => Math.round(1000 * seconds) / 1000;
 
+  // A span is never empty, although a word may be.
+  const timesOf = (from, to) => [round(start[from]), Math.max(round(end[to]), round(start[from] + 0.001))];
+
   // ---- one correction: the words [from, to] become a text; what it touches becomes one with it
   const passageOf = (from, to, wanted) => {
-    const [low, high] = [first[paragraph[from]], first[paragraph[from] + 1]];
     const channel = channelOf(from);
-    const [before, after] = [line(text(Math.max(low, from - 4), from - 1)), line(text(to + 1, Math.min(high - 1, to + 4)))];
+    const lane = middles(channel);
+    // Neighbours in time, as other transcripts have them, also across paragraphs.
+    const around = (low, high) => line(lane.slice(Math.max(0, low), high).map((word) => (first[paragraph[word]] === word ? " " : "") + page.base(word)).join(""));
+    const [at, last] = [lane.indexOf(from), lane.indexOf(to)];
+    const [before, after] = [around(at - 4, at), around(last + 1, last + 5)];
     return signed({
-      at: [round(start[from]), round(end[to])],
+      at: timesOf(from, to),
       was: line(text(from, to)),
       text: line(wanted),
       ...(before ? { before } : {}),
@@ -157,8 +223,9 @@ globalThis.editorOf = (data, page) => {
     let joined = "";
     for (let word = from; word <= to; word += 1) {
       const edit = edits.get(word);
-      if (!edit) joined += page.base(word);
-      else if (edit.from === word) joined += ` ${edit.entry.text}`;
+      const base = page.base(word);
+      if (!edit) joined += base;
+      else if (edit.from === word && edit.entry.text) joined += base.slice(0, base.length - base.trimStart().length) + edit.entry.text;
     }
     return line(joined);
   };
@@ -268,6 +335,8 @@ globalThis.editorOf = (data, page) => {
 
   // ---- the field in which a correction is typed
   let close = () => {};
+  let isTyping = false;
+  let isStale = false;
   const open = (typed = null) => {
     const wanted = target();
     if (!wanted) return;
@@ -288,20 +357,25 @@ globalThis.editorOf = (data, page) => {
     for (let word = from; word <= to; word += 1) page.spanOf(word).classList.add("under");
     field.focus();
     field.select();
+    isTyping = true;
     let isOpen = true;
     const keep = () => {
-      draft = { at: [round(start[from]), round(end[to])], was: line(text(from, to)), text: field.value, ...(channelOf(from) ? { channel: channelOf(from) } : {}) };
+      draft = { at: timesOf(from, to), was: line(text(from, to)), text: field.value, ...(channelOf(from) ? { channel: channelOf(from) } : {}) };
       remember();
     };
     close = (save) => {
       if (!isOpen) return;
       isOpen = false;
+      isTyping = false;
       const value = field.value;
       draft = null;
       field.remove();
       for (let word = from; word <= to; word += 1) page.spanOf(word).classList.remove("under");
+      if (isStale) settle();
+      isStale = false;
       if (save) correct(from, to, value);
       remember();
+      tell();
     };
     field.addEventListener("input", () => {
       fit();
@@ -378,6 +452,7 @@ globalThis.editorOf = (data, page) => {
 
   // ---- the bar, and the file
   const count = (number, one, many) => (number ? [`${number} ${number === 1 ? one : many}`] : []);
+  const isSafe = () => isKept && page.areNamesKept();
   const tell = () => {
     const names = page.names().length;
     const parts = [
@@ -392,9 +467,10 @@ globalThis.editorOf = (data, page) => {
       : data.audio
       ? "Download, then run: audiogrid corrections import FILE"
       : "There is no download, because this transcript was written by an earlier version: run audiogrid again";
-    const lost = entries.passages.filter((entry) => ![...edits.values()].some((edit) => edit.entry === entry)).length;
+    const placed = new Set([...edits.values()].map((edit) => edit.entry));
+    const lost = entries.passages.filter((entry) => !placed.has(entry)).length;
     const away = lost ? ` ${lost} of them ${lost === 1 ? "is" : "are"} of an earlier transcript, and will be found again by time.` : "";
-    byId("changes").querySelector("output").textContent = `${parts.join(" and ")} ${number === 1 ? "was" : "were"} changed here, and kept in this browser.${away} ${how}`;
+    byId("changes").querySelector("output").textContent = `${parts.join(" and ")} ${number === 1 ? "was" : "were"} changed here, ${isSafe() ? "and kept in this browser" : "but this browser has no room to keep them: do not close the page yet"}.${away} ${how}`;
     byId("save").hidden = !data.audio;
     byId("undo").disabled = !history.length;
     if (number || history.length) byId("edit").hidden = false;
@@ -423,6 +499,8 @@ globalThis.editorOf = (data, page) => {
   const service = /^https?:$/.test(location.protocol) && /\/v1\/jobs\/[^/]+\/transcript\.html$/.test(location.pathname);
   const save = async () => {
     announce("Saving …");
+    const sent = { passages: [...entries.passages], paragraphs: [...entries.paragraphs] };
+    const names = new Set(page.names());
     let answer;
     try {
       answer = await fetch("corrections", { method: "PUT", body: fileText(), headers: { "Content-Type": "application/json" } });
@@ -431,6 +509,11 @@ globalThis.editorOf = (data, page) => {
     }
     const told = await answer.json().catch(() => ({}));
     if (!answer.ok) return announce(told.error?.message ?? `The service refused it (${answer.status}): everything is still kept in this browser`);
+    // The service has them now, also those that fit nowhere. What was changed since is kept.
+    entries = without(entries, sent);
+    history = [];
+    page.restoreNames(page.names().filter((entry) => !names.has(entry)));
+    remember();
     location.reload();
   };
   byId("save").textContent = service ? "Save" : "Download";
@@ -448,6 +531,21 @@ globalThis.editorOf = (data, page) => {
       page.restoreNames([]);
     });
     announce("Discarded; Undo brings everything back");
+  });
+  // The recording may be open in another tab, which changes what is kept.
+  const follow = () => {
+    const typed = draft;
+    load();
+    if (isTyping) [draft, isStale] = [typed, true];
+    else settle();
+    tell();
+  };
+  addEventListener("storage", (event) => {
+    if (event.key === place || event.key === null) follow();
+  });
+  addEventListener("pageshow", (event) => event.persisted && follow());
+  addEventListener("beforeunload", (event) => {
+    if (!isSafe() && (entries.passages.length || entries.paragraphs.length || page.names().length)) event.preventDefault();
   });
   const actions = {
     fix: () => open(),
@@ -510,8 +608,11 @@ globalThis.editorOf = (data, page) => {
     begins: (word) => begins.get(word) === true,
     isChosen: (word) => selected !== null && word >= selected.from && word <= selected.to,
     moved: () => choose(-1),
-    noted: note,
-    tell: () => { remember(); tell(); },
+    noted: () => {
+      note({ gone: readable(null), made: readable(null), names: page.names() });
+      remember();
+    },
+    tell,
     by,
     keys: {
       Enter: () => open(),

@@ -22,22 +22,28 @@ globalThis.speakersOf = (data, page) => {
     return best;
   };
   let entries = [];
+  let isKept = true;
   const remember = () => {
     try {
       if (entries.length) localStorage.setItem(place, JSON.stringify(entries));
       else localStorage.removeItem(place);
+      isKept = true;
     } catch {
       // Some browsers keep nothing for files; the download works all the same.
+      isKept = false;
     }
   };
-  const recall = () => {
+  const isSpan = (span) => Array.isArray(span) && span.length === 2 && span.every(Number.isFinite);
+  const isEntry = (entry) => typeof entry?.name === "string" && Array.isArray(entry.at) && entry.at.every(isSpan);
+  const load = () => {
     try {
-      const found = JSON.parse(localStorage.getItem(place) ?? "[]");
-      const isSpan = (span) => Array.isArray(span) && span.length === 2 && span.every(Number.isFinite);
-      entries = found.filter((entry) => typeof entry.name === "string" && Array.isArray(entry.at) && entry.at.every(isSpan));
+      entries = JSON.parse(localStorage.getItem(place) ?? "[]").filter(isEntry);
     } catch {
       entries = [];
     }
+  };
+  const recall = () => {
+    load();
     // What the transcript says by now needs no keeping.
     entries = entries.filter((entry) => {
       const s = whose(entry);
@@ -87,16 +93,14 @@ globalThis.speakersOf = (data, page) => {
       if (back) row.querySelector(".edit").focus();
     };
     field.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== "Escape") return;
+      if ((event.key !== "Enter" && event.key !== "Escape") || event.isComposing) return;
       event.preventDefault();
       event.stopPropagation();
       close(event.key === "Enter", true);
     });
     field.addEventListener("blur", () => close(true, false));
   };
-  const restore = (wanted) => {
-    entries = wanted;
-    remember();
+  const show = () => {
     data.speakers.forEach((speaker, s) => label(s, speaker.name));
     for (const entry of entries) {
       const s = whose(entry);
@@ -104,6 +108,18 @@ globalThis.speakersOf = (data, page) => {
     }
     page.renamed();
   };
+  const restore = (wanted) => {
+    entries = wanted.filter(isEntry);
+    remember();
+    show();
+  };
+  // The recording may be open in another tab, which changes what is kept.
+  addEventListener("storage", (event) => {
+    if (event.key !== place && event.key !== null) return;
+    load();
+    show();
+    page.tell();
+  });
 
   // ---- filter
   const picked = new Set();
@@ -164,6 +180,7 @@ globalThis.speakersOf = (data, page) => {
   }
   return {
     entries: () => entries,
+    isKept: () => isKept,
     restore,
     name: (text) => {
       const s = data.speakers.findIndex((speaker) => speaker.labels.includes(text));

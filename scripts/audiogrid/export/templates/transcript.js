@@ -27,6 +27,7 @@
   // Speakers talk at the same time: the order of time is not that of the page.
   const order = Uint32Array.from(start.keys()).sort((one, other) => start[one] - start[other] || one - other);
   let speakers = null;
+  const NOBODY = [];
   let editor = null;
   const baseText = data.words.map((numbers, n) => (numbers.length ? holders[n].querySelector("p").textContent : ""));
   // Text of each word of a paragraph, as the transcript has it and as it is shown.
@@ -338,6 +339,7 @@
     }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (target === field) {
+      if (event.isComposing) return;
       if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
       else if (event.key === "Escape") {
         field.value = "";
@@ -421,7 +423,8 @@
       holders[paragraph[word]].scrollIntoView({ block: "nearest" });
       keepInView(spanOf(word));
     },
-    names: () => speakers?.entries() ?? [],
+    names: () => speakers?.entries() ?? NOBODY,
+    areNamesKept: () => speakers?.isKept() ?? true,
     restoreNames: (entries) => speakers?.restore(entries),
   });
   fromAddress();
