@@ -9,6 +9,7 @@ from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import find_run, known_runs
 from audiogrid.core.errors import EXIT_DONE, InputError
 from audiogrid.corrections.corrected_recordings import read_document
+from audiogrid.merging.transcript_writer import is_edited_copy
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.scoring.alignment import Alignment, align
 from audiogrid.scoring.checked_stretches import GAP, checked_stretches, checked_text, own_text
@@ -34,8 +35,8 @@ def _score(run: RunFolder, gap: float) -> tuple[float, dict[str, list[Alignment]
     """Returns the minutes that a person has checked, and the model's own words against theirs, by unit."""
     minutes = 0.0
     found: dict[str, list[Alignment]] = {}
-    for path in sorted(run.transcripts.rglob("*.json")):
-        if path.name.endswith(".labelstudio.json"):
+    for path in sorted(run.transcripts.glob("*.json")):
+        if path.name.endswith(".labelstudio.json") or is_edited_copy(path):
             continue
         document = read_document(run, path.stem)
         stretches = checked_stretches(document, gap)

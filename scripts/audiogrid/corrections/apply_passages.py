@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from audiogrid.core.timebase import SAMPLE_RATE, clock
+from audiogrid.corrections.combining import PlaceIndex
 from audiogrid.corrections.entries import ParagraphStart, Passage
 from audiogrid.corrections.locating import Place, PlacedWord, Track, form, locate
 from audiogrid.export.line_breaking import can_break, separator
@@ -53,8 +54,8 @@ def apply_passages(
     kept, replaced = _without_contradictions(passages)
     result.unfit += replaced
     for passage in sorted(kept, key=lambda one: (one.when, one.start, one.end)):
-        track = tracks.setdefault(passage.channel, Track([]))
-        place = _allowed(track, passage)
+        found = _track_of(document, tracks, passage)
+        track, place = (Track([]), found) if isinstance(found, str) else (found, _allowed(found, passage))
         if isinstance(place, str):
             result.unfit.append((passage, place))
         else:
@@ -82,21 +83,48 @@ def _tracks(document: Mapping[str, Any]) -> dict[int, Track]:
     return {channel: Track(sorted(found, key=lambda word: word.start)) for channel, found in words.items()}
 
 
+def _track_of(document: Mapping[str, Any], tracks: dict[int, Track], passage: Passage) -> Track | str:
+    """Returns the words that a passage belongs to, or a sentence that says why it belongs to none.
+
+    Channels may have been transcribed apart in one run and together in another one.
+    """
+    if passage.start >= document["duration"]:
+        return "does not fit: the recording ends before it"
+    if passage.channel in tracks:
+        return tracks[passage.channel]
+    if 0 in tracks:
+        return tracks[0]
+    if passage.channel == 0 and tracks:
+        fitting = [track for track in tracks.values() if not isinstance(locate(track, passage), str)]
+        if len(fitting) != 1 or not passage.was:
+            return "does not fit: it names no channel, and channels are apart now"
+        return fitting[0]
+    known = {channel_of_chunk(document["recording"], one["chunk"]) for one in document["provenance"].get("chunks", [])}
+    if known and (passage.channel - 1 if passage.channel else None) not in known:
+        return f"does not fit: there is no channel {passage.channel}"
+    return tracks.setdefault(passage.channel, Track([]))
+
+
 def _without_contradictions(
     passages: Sequence[Passage],
 ) -> tuple[list[Passage], list[tuple[Passage | ParagraphStart, str]]]:
     """Returns the passages without those that somebody changed in another way later, and these with the reason."""
-    kept: list[Passage] = []
+    kept = PlaceIndex[Passage]()
+    left: dict[int, Passage] = {}
     replaced: list[tuple[Passage | ParagraphStart, str]] = []
     for passage in sorted(passages, key=lambda one: one.when):
-        for earlier in [one for one in kept if one.is_same_place(passage) and one.was == passage.was]:
-            kept.remove(earlier)
+        for earlier in kept.near(passage):
+            if not (earlier.is_same_place(passage) and earlier.was == passage.was):
+                continue
+            kept.remove(earlier, earlier)
+            left.pop(id(earlier), None)
             if earlier.text != passage.text:
                 replaced.append(
                     (earlier, f"contradicts {passage.text[:40]!r}{_of(passage)}, which is later and counts")
                 )
-        kept.append(passage)
-    return kept, replaced
+        kept.add(passage, passage)
+        left[id(passage)] = passage
+    return list(left.values()), replaced
 
 
 def _of(passage: Passage) -> str:
@@ -173,9 +201,11 @@ def _inserted(
         for word in beside:
             start = max(start, word.end) if word.middle <= start else start
             end = min(end, word.start) if word.middle >= end else end
+    end = min(end, document["duration"])
     whole = PlacedWord(start, max(end, start), "", segment)
-    if not texts[0].startswith(" ") and separator("a", texts[0]) == " ":
-        texts[0] = f" {texts[0]}"
+    near = track.words[place - 1 : place] or track.words[place : place + 1]
+    beside_text = near[0].text.strip() if near else "a"
+    texts[0] = separator(beside_text or "a", texts[0]) + texts[0]
     fields = {"probability": 1.0, "confirmed": True, "own": ""}
     return [
         PlacedWord(at, to, text, segment, passage, {"start": at, "end": to, "word": text, **fields})
@@ -202,6 +232,35 @@ def timed(texts: Sequence[str], old: Sequence[PlacedWord]) -> Iterable[tuple[str
 
     Words that stay keep their times. Others share the time of those that they replace, by their length.
     """
+    return _with_lengths(list(_timed(texts, old)))
+
+
+def _with_lengths(
+    found: list[tuple[str, float, float, PlacedWord]],
+) -> Iterable[tuple[str, float, float, PlacedWord]]:
+    """Yields words of which those without a length share the time of the one before, or else of the one after."""
+    at = 0
+    while at < len(found):
+        last = at + 1
+        while last < len(found) and found[last][2] <= found[last][1]:
+            last += 1
+        if found[at][2] <= found[at][1] and last < len(found):
+            # Only at the beginning: all others are behind a word with a length.
+            last += 1
+        part = found[at:last]
+        start, end = part[0][1], part[-1][2] if part[0][2] <= part[0][1] else part[0][2]
+        if len(part) == 1 or end <= start:
+            yield from part
+        else:
+            lengths = [max(1, len(text.strip())) for text, *_ in part]
+            ends = [round(start + (end - start) * sum(lengths[: n + 1]) / sum(lengths), 3) for n in range(len(part))]
+            ends[-1] = end
+            for n, (text, _, _, word) in enumerate(part):
+                yield text, ends[n - 1] if n else start, ends[n], word
+        at = last
+
+
+def _timed(texts: Sequence[str], old: Sequence[PlacedWord]) -> Iterable[tuple[str, float, float, PlacedWord]]:
     matcher = SequenceMatcher(None, [form(word.text) for word in old], [form(text) for text in texts], autojunk=False)
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal" or (kind == "replace" and b - a == d - c):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from audiogrid.corrections.entries import SAME, ParagraphStart, Passage, SpeakerName
+
+T = TypeVar("T")
 
 
 def _common(one: SpeakerName, other: SpeakerName) -> float:
@@ -41,14 +44,20 @@ def combined_passages(present: Iterable[Passage], new: Sequence[Passage]) -> tup
     that change the same words the later one counts. Nothing else is left out.
     """
     found = list(present)
+    index = PlaceIndex[int]()
+    for place, one in enumerate(found):
+        index.add(one, place)
     for entry in sorted(new, key=lambda one: one.when):
-        for place, one in enumerate(found):
+        for place in sorted(index.near(entry)):
+            one = found[place]
             if not one.is_same_place(entry):
                 continue
             if (one.was, one.text, one.by) == (entry.was, entry.text, entry.by):
                 found[place] = one if one.when >= entry.when else entry
                 break
-            if one.text == entry.was and one.when <= entry.when:
+            # Whoever says that the words are right contradicts one who changes them.
+            is_other = one.is_confirmation and one.by != entry.by
+            if one.text == entry.was and one.when <= entry.when and not is_other:
                 more = {**one.more, **entry.more}
                 found[place] = replace(entry, was=one.was, before=one.before, after=one.after, more=more)
                 break
@@ -56,8 +65,29 @@ def combined_passages(present: Iterable[Passage], new: Sequence[Passage]) -> tup
                 found[place] = one if one.when > entry.when else entry
                 break
         else:
+            index.add(entry, len(found))
             found.append(entry)
     return tuple(found)
+
+
+class PlaceIndex(Generic[T]):
+    """What belongs to passages, by channel and time, so that those at the same place are found among many."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, int], list[T]] = {}
+
+    def add(self, passage: Passage, value: T) -> None:
+        """Add what belongs to a passage."""
+        self._found.setdefault((passage.channel, int(passage.start / SAME)), []).append(value)
+
+    def remove(self, passage: Passage, value: T) -> None:
+        """Remove what was added."""
+        self._found[passage.channel, int(passage.start / SAME)].remove(value)
+
+    def near(self, passage: Passage) -> list[T]:
+        """Returns what belongs to passages that may be at the same place."""
+        at = int(passage.start / SAME)
+        return [value for step in range(at - 1, at + 2) for value in self._found.get((passage.channel, step), ())]
 
 
 def combined_starts(present: Iterable[ParagraphStart], new: Iterable[ParagraphStart]) -> tuple[ParagraphStart, ...]:

@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from audiogrid.core.errors import InputError
-from audiogrid.core.text import clean_name
+from audiogrid.core.text import LONGEST_NAME, clean_name
 from audiogrid.corrections.apply_passages import split_words
 from audiogrid.corrections.edited_files import READERS, EditedText, read_texts
 from audiogrid.corrections.entries import Passage
@@ -52,8 +52,42 @@ def edited_passages(
     own = read_texts(rendered if isinstance(rendered, bytes) else rendered.encode(), ending)
     when = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     of_format = {(one.start, one.end, one.was, one.text) for one in _passages(document, own, when, "")}
-    found = _passages(document, texts, when, clean_name(by))
+    found = _passages(document, _as_spoken(texts, own), when, clean_name(by))
     return [one for one in found if (one.start, one.end, one.was, one.text) not in of_format]
+
+
+def _as_spoken(texts: Sequence[EditedText], own: Sequence[EditedText]) -> list[EditedText]:
+    """Returns texts with the speakers that the transcript gives them, where the copy has others.
+
+    ``own``: the same of the unchanged transcript. A text is known by when it starts, else by its words. Without this a
+    new name in front of a text would be taken for words, and words of another speaker for words at another time.
+    """
+    heads = {text: name for one in own for name, text in [_head(one)]}
+    spoken = {one.start: heads[_head(one)[1]] for one in own if one.start is not None}
+    renamed = dict.fromkeys(heads.values(), "")
+    known = []
+    # As many texts as there were: each is in the place that it had.
+    beside = [_head(one)[0] for one in own] if len(own) == len(texts) else [""] * len(texts)
+    for one, at_place in zip(texts, beside, strict=True):
+        name, said = _head(one)
+        whole = heads.get(one.text) == ""
+        speaker = None if whole else heads.get(said) or (spoken.get(one.start) if one.start is not None else at_place)
+        if name and speaker:
+            renamed.setdefault(name, speaker)
+        known.append((one, name, said, speaker))
+    found = []
+    for one, name, said, speaker in known:
+        who = speaker or renamed.get(name) or ""
+        found.append(EditedText(said, one.start, who) if name and who else one)
+    return found
+
+
+def _head(one: EditedText) -> tuple[str, str]:
+    """Returns the name of the speaker of a text, empty where there is none, and the text without it."""
+    if one.speaker:
+        return one.speaker, one.text
+    name, found, rest = one.text.partition(": ")
+    return (name, rest.strip()) if found and len(name) <= LONGEST_NAME else ("", one.text)
 
 
 def _passages(document: Mapping[str, Any], texts: Sequence[EditedText], when: str, by: str) -> list[Passage]:

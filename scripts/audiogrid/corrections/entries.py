@@ -15,6 +15,7 @@ from audiogrid.core.text import clean_name, clean_text
 # What a person types into one passage is shorter.
 _LONGEST_TEXT = 20_000
 _LATEST = 10_000_000.0
+_SHORTEST = 0.001
 #: Two spans are the same if both of their ends are nearer than this, in seconds.
 SAME = 0.05
 
@@ -96,7 +97,10 @@ class Passage:
         texts = {name: _line(raw.get(name, "")) for name in ("was", "text", "before", "after", "when", "by")}
         said = texts["text"] or texts["was"]
         try:
-            ((start, end),) = _spans([raw.get("at")])
+            start, end = map(float, raw.get("at"))
+            # Where nothing stood, and at a word without a length, both ends may be the same.
+            end = start + _SHORTEST if end == start else end
+            _spans([(start, end)])
         except (TypeError, ValueError, OverflowError):
             raise ValueError(f"{said[:40]!r}: at must be a span [start, end] in seconds") from None
         if not said:

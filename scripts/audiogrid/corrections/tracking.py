@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +44,7 @@ class CorrectedFiles:
             return ""
         digest = hashlib.sha256()
         for path in paths:
-            digest.update(f"{Path(path).name}\n".encode())
+            digest.update(os.fsencode(f"{Path(path).name}\n"))
             try:
                 digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
             except OSError as error:

@@ -91,6 +91,17 @@ def remove(state: Path, owner: str, job: str, recording: str) -> bool:
     return path is not None
 
 
+def remove_all(state: Path, owner: str, recording: str) -> bool:
+    """Remove a client's corrections of all recordings of this name, when its last job of them goes.
+
+    Its other jobs of the name may have been of other audio. Returns whether there were any.
+    """
+    paths = files_of(state, owner, recording)
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return bool(paths)
+
+
 def corrections_file(state: Path, owner: str, job: str, recording: str) -> Path | None:
     """Returns the file with a client's corrections of the recording of a job; ``None`` where there are none."""
     if not files_of(state, owner, recording):

@@ -10,7 +10,7 @@ from pathlib import Path
 from audiogrid.core.errors import InputError
 from audiogrid.reporting.recorded_settings import run_store
 from audiogrid.reporting.store_usage import plan_folders, referenced_keys, runs_of
-from audiogrid.serving.job_corrections import corrections_file, remove
+from audiogrid.serving.job_corrections import corrections_file, remove_all
 from audiogrid.serving.job_folder import JobFolder, all_keys
 
 #: Folders of the service's own runs, whose results belong to jobs.
@@ -45,12 +45,11 @@ def remove_job(
     folder = JobFolder(Path(state), job)
     keys = folder.read_keys()
     removed, kept = [], []
-    if owner and corrections_file(Path(state), owner, job, recording):
-        if is_last:
-            remove(Path(state), owner, job, recording)
+    if owner and is_last:
+        if remove_all(Path(state), owner, recording):
             removed.append("its corrections")
-        else:
-            kept.append("its corrections, because another job is of this recording")
+    elif owner and corrections_file(Path(state), owner, job, recording):
+        kept.append("its corrections, because another job is of this recording")
     if folder.upload.exists():
         removed.append("the recording")
     if folder.run.transcripts.exists():

@@ -471,7 +471,7 @@ class Service:
             folder = JobFolder(self.state, record.id)
             if age > self.settings["keep_days"]:
                 if not self.queue.others_of(record):
-                    job_corrections.remove(self.state, record.owner, record.id, record.fields.get("recording", ""))
+                    job_corrections.remove_all(self.state, record.owner, record.fields.get("recording", ""))
                 folder.drop()
                 self.queue.remove(record.id)
             elif age > self.settings["keep_uploads_days"]:

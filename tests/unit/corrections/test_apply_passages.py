@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from importlib import resources
 from typing import Any
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from audiogrid.corrections.apply_passages import apply_passages, split_words
+from audiogrid.corrections.apply_passages import _without_contradictions, apply_passages, split_words
+from audiogrid.corrections.combining import combined_passages
 from audiogrid.corrections.corrected_document import correct_words
 from audiogrid.corrections.corrections_file import Corrections
 from audiogrid.corrections.entries import ParagraphStart, Passage
@@ -240,6 +242,69 @@ def test_words_are_split_as_their_language_writes_them() -> None:
     assert "".join(split_words("東京に行きます。")) == "東京に行きます。"
     assert len(split_words("東京に行きます。")) == 7
     assert split_words("שלום עולם") == ["שלום", " עולם"]
+
+
+def test_a_word_between_two_that_touch_gets_a_length_and_can_be_corrected_again() -> None:
+    value = document("one two three")
+    for word, start in zip(value["segments"][0]["words"], (0.0, 0.5, 1.0), strict=True):
+        word["start"], word["end"] = start, start + 0.5
+    for was, wanted in (("one two", "one and two"), ("one", "so one"), ("three", "three four five")):
+        found = apply_passages(value, [corrected(value, was, wanted)]).document["segments"][0]["words"]
+        assert all(word["end"] > word["start"] for word in found)
+        assert [word["start"] for word in found] == sorted(word["start"] for word in found)
+    # Also where a file says so by hand.
+    entry = Passage.from_json({"at": [1.0, 1.0], "was": "", "text": "x"})
+    assert (entry.start, entry.end) == (1.0, 1.001)
+    with pytest.raises(ValueError, match="at must be"):
+        Passage.from_json({"at": [2.0, 1.0], "was": "", "text": "x"})
+
+
+def test_nothing_is_put_behind_the_end_or_into_a_channel_that_is_none() -> None:
+    value = document("one two three")
+    for passage in (Passage(1e6, 1e6 + 1, "", "x"), Passage(60.0, 61.0, "", "x")):
+        found = apply_passages(value, [passage])
+        assert "ends before it" in found.sentences[0]
+        assert text(found.document) == "one two three"
+    inside = apply_passages(value, [Passage(59.0, 70.0, "", "x")]).document["segments"][-1]
+    assert inside["end"] == 60.0
+    value["provenance"]["chunks"][0]["chunk"] = value["segments"][0]["chunk"] = "talk.c0.0000"
+    for channel in (0, 7):
+        found = apply_passages(value, [Passage(10.0, 11.0, "", "x", channel=channel)])
+        assert len(found.unfit) == 1
+        assert text(found.document) == "one two three"
+
+
+def test_channels_may_be_apart_in_one_run_and_together_in_another() -> None:
+    together, apart = document("one two three"), document("one two three")
+    for part in (apart["segments"][0], apart["provenance"]["chunks"][0]):
+        part["chunk"] = "talk.c1.0000"
+    assert text(apply_passages(together, [corrected(together, "two", "too", channel=2)]).document) == "one too three"
+    assert text(apply_passages(apart, [corrected(apart, "two", "too")]).document) == "one too three"
+
+
+def test_words_added_to_a_language_without_spaces_have_none() -> None:
+    value = document("今日は")
+    found = apply_passages(value, [Passage(10.0, 11.0, "", "京都")]).document
+    assert found["segments"][-1]["words"][0]["word"] == "京"
+
+
+def test_thousands_of_confirmed_words_are_compared_by_their_place() -> None:
+    many = [Passage(n / 2, n / 2 + 0.4, "a", "a", when="1", by="x") for n in range(8000)]
+    began = time.process_time()
+    assert len(combined_passages(many, many)) == len(many)
+    assert len(_without_contradictions([*many, replace(many[0], text="b", when="2")])[0]) == len(many)
+    # A comparison of all with all takes a minute.
+    assert time.process_time() - began < 10
+
+
+def test_who_confirms_words_contradicts_who_changes_them() -> None:
+    right = replace(NAME, text=NAME.was)
+    other = replace(NAME, when="2026-06-01T12:00:00Z", by="cd")
+    both = combined_passages([right], [other])
+    assert both == (right, other)
+    assert "contradicts 'Mrs Kowalska' by cd" in apply_passages(FIRST, both).sentences[0]
+    # One and the same person has thought better of it.
+    assert len(combined_passages([right], [replace(other, by="ab")])) == 1
 
 
 words = st.text(st.sampled_from("ab東 \u0301'.ש<&"), min_size=0, max_size=12).map(lambda one: " ".join(one.split()))

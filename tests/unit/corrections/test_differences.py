@@ -104,6 +104,17 @@ def test_differences_become_corrections(ending: str, speakers: bool) -> None:
     assert changed <= 8
 
 
+@pytest.mark.parametrize("ending", [ending for ending in READERS if ending != ".docx"])
+def test_other_names_of_speakers_change_no_words(ending: str) -> None:
+    value = document()
+    original = str(render(value, READERS[ending][0]))
+    # A new name, a speaker that is another one known, both with another word changed beside it.
+    for was, name in (("Anna", "Anna Kowalska"), ("Ben", "Anna"), ("Speaker 3", "Ben")):
+        for edits in ([(was, name)], [(was, name), ("hello, and", "goodbye, and")]):
+            found = edited_passages(value, read_texts(edited(original, ending, edits), ending), ending)
+            assert [(one.was, one.text) for one in found] == [("hello,", "goodbye,")][: len(edits) - 1]
+
+
 def test_words_that_were_added_or_removed_at_the_ends() -> None:
     value = document(speakers=False, texts=("one two three", "four five six"))
     for wanted in (

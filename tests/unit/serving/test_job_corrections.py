@@ -155,6 +155,19 @@ def test_they_go_with_the_last_job_of_their_recording(tmp_path: Path) -> None:
     assert not list((tmp_path / job_corrections.FOLDER).rglob("*.json"))
 
 
+def test_those_of_other_audio_of_the_same_name_go_too(tmp_path: Path) -> None:
+    job(tmp_path, "anna", "a1")
+    job_corrections.correct(str(tmp_path), "anna", "a1", "talk", names("Mara"), MERGE)
+    other = job(tmp_path, "anna", "a2")
+    plain = other.document("talk")
+    plain["provenance"]["audio"] = "cd" * 32
+    write_transcripts(other, "talk", plain, MERGE)
+    remove_job(str(tmp_path), "a1", str(tmp_path / "store"), "results", "anna", "talk", is_last=False)
+    told = remove_job(str(tmp_path), "a2", str(tmp_path / "store"), "results", "anna", "talk", is_last=True)
+    assert "its corrections" in told["removed"]
+    assert not list((tmp_path / job_corrections.FOLDER).rglob("*.json"))
+
+
 def test_what_has_been_kept_long_enough_goes(tmp_path: Path) -> None:
     configuration = resolve({"service": {"keep_uploads_days": 1, "keep_days": 3}})
     recipes = Recipes(configuration, load_registry(ROOT / "config" / "models.yaml"), tmp_path / "models")

@@ -32,7 +32,8 @@ _OWN = frozenset(("model", "task", "address", "callback", "upload", "file"))
 _FILE_COLUMNS = ("reference", "text", "rttm")
 _COLUMN = re.compile(r"\w[\w .-]{0,63}")
 _LONGEST_KEY = 200
-_LONGEST_CORRECTIONS = 1 << 20
+# As much as a browser keeps for a page.
+_LONGEST_CORRECTIONS = 16 << 20
 _MEDIA_TYPES = {"json": "application/json", "vtt": "text/vtt", "html": "text/html", "docx": "application/octet-stream"}
 
 
@@ -246,7 +247,7 @@ class _JobEndpoints:
         if request.method == "DELETE":
             unfit = await self._service.change_corrections(record, job_corrections.withdraw)
             return JSONResponse({"id": record.id, "unfit": unfit})
-        body = await short_body(request, _LONGEST_CORRECTIONS, "the corrections are too long: at most 1 MB")
+        body = await short_body(request, _LONGEST_CORRECTIONS, "the corrections are too long: at most 16 MB")
         try:
             text = body.decode("utf-8-sig")
             unfit = await self._service.change_corrections(record, job_corrections.correct, text)
