@@ -273,9 +273,44 @@ def test_the_service_takes_what_is_saved(browser, tmp_path):
     assert all("409" in message or "404" in message for message in browser.errors())
 
 
+def test_a_full_browser_keeps_the_corrections_and_says_so_when_it_cannot(browser, tmp_path):
+    opened(browser, write_page(tmp_path, meeting()))
+    browser.js(
+        "window.real = Storage.prototype.setItem; window.most = 700;"
+        "Storage.prototype.setItem = function (key, value) {"
+        " if (value.length > window.most) throw new Error('full'); window.real.call(this, key, value); }"
+    )
+    browser.keys("n", ENTER, "Kowalska", ENTER, "n", "y", "n")
+    assert "kept in this browser" in browser.one("#changes output").text
+    kept = browser.js(f"JSON.parse(localStorage.getItem('audiogrid words {HASH}'))")
+    assert len(kept["passages"]) == 2
+    assert len(kept["history"]) < 2
+    browser.js("window.most = 10")
+    browser.keys("y")
+    assert "no room" in browser.one("#changes output").text
+    browser.js("window.most = 100000")
+    browser.keys("u")
+    assert "kept in this browser" in browser.one("#changes output").text
+    assert browser.errors() == []
+
+
+def test_a_removal_is_kept_until_a_transcript_has_it(browser, tmp_path):
+    """A transcript in which nothing stands there anyway does not have it."""
+    entry = '{"passages": [{"at": [1.91, 1.99], "was": "x", "text": ""}]}'
+    document = meeting()
+    for own, left in ((False, 1), (True, 0)):
+        if own:
+            document["segments"][0]["words"][3]["own"] = " missus x"
+        page = write_page(tmp_path, document)
+        browser.open(page)
+        browser.driver.execute_script(f"localStorage.setItem('audiogrid words {HASH}', arguments[0])", entry)
+        opened(browser, page, fresh=False)
+        assert browser.js(KEPT) == left
+
+
 def test_a_damaged_memory_is_ignored(browser, tmp_path):
     page = write_page(tmp_path, meeting())
-    for memory in ("{", "[]", "null", '{"passages": [{"at": "x"}, 7], "history": [1], "draft": {"at": []}}'):
+    for memory in ("{", "[]", "null", '{"passages": [{"at": "x"}, 7], "history": [1, "x", {"names": 3}], "draft": {"at": []}}'):
         browser.open(page)
         browser.driver.execute_script(f"localStorage.setItem('audiogrid words {HASH}', arguments[0])", memory)
         opened(browser, page, fresh=False)
