@@ -275,7 +275,7 @@ def test_the_service_takes_what_is_saved(browser, tmp_path):
 
 def test_a_full_browser_keeps_the_corrections_and_says_so_when_it_cannot(browser, tmp_path):
     opened(browser, write_page(tmp_path, meeting()))
-    browser.js(
+    browser.driver.execute_script(
         "window.real = Storage.prototype.setItem; window.most = 700;"
         "Storage.prototype.setItem = function (key, value) {"
         " if (value.length > window.most) throw new Error('full'); window.real.call(this, key, value); }"
@@ -310,7 +310,12 @@ def test_a_removal_is_kept_until_a_transcript_has_it(browser, tmp_path):
 
 def test_a_damaged_memory_is_ignored(browser, tmp_path):
     page = write_page(tmp_path, meeting())
-    for memory in ("{", "[]", "null", '{"passages": [{"at": "x"}, 7], "history": [1, "x", {"names": 3}], "draft": {"at": []}}'):
+    for memory in (
+        "{",
+        "[]",
+        "null",
+        '{"passages": [{"at": "x"}, 7], "history": [1, "x", {"names": 3}], "draft": {"at": []}}',
+    ):
         browser.open(page)
         browser.driver.execute_script(f"localStorage.setItem('audiogrid words {HASH}', arguments[0])", memory)
         opened(browser, page, fresh=False)
