@@ -97,7 +97,7 @@ class Passage:
         texts = {name: _line(raw.get(name, "")) for name in ("was", "text", "before", "after", "when", "by")}
         said = texts["text"] or texts["was"]
         try:
-            start, end = map(float, raw.get("at"))
+            start, end = map(float, raw.get("at", ()))
             # Where nothing stood, and at a word without a length, both ends may be the same.
             end = start + _SHORTEST if end == start else end
             _spans([(start, end)])
