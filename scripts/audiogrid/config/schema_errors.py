@@ -11,6 +11,7 @@ from typing import Any
 _LONGEST = 120
 _TYPES = {"object": "a section of keys and values", "array": "a list", "string": "text", "boolean": "true or false"}
 _TYPES |= {"integer": "a whole number", "number": "a number", "null": "nothing"}
+_PLURALS = {"object": "sections of keys and values", "string": "texts", "integer": "whole numbers", "number": "numbers"}
 
 
 def validator(schema: Mapping[str, Any]) -> Any:
@@ -41,14 +42,30 @@ def shown(value: Any) -> str:
 _NAME = "^[A-Za-z0-9_]"
 
 
-def _type_names(kind: Any) -> str:
-    return " or ".join(_TYPES.get(name, name) for name in ([kind] if isinstance(kind, str) else kind))
+def _names(kinds: Any) -> list[str]:
+    return [kinds] if isinstance(kinds, str) else list(kinds or [])
+
+
+def _type_names(rule: Mapping[str, Any]) -> str:
+    """The types that a rule allows; of a list, also those of its entries."""
+    items = rule.get("items", {})
+    entries = items.get("x-names") or " or ".join(_PLURALS.get(name, name) for name in _names(items.get("type")))
+    a_list = f"{_TYPES['array']} of {entries}" if entries else _TYPES["array"]
+    return " or ".join(a_list if name == "array" else _TYPES.get(name, name) for name in _names(rule.get("type")))
+
+
+def _as_list(rule: Mapping[str, Any], value: Any) -> str:
+    """How a single value is written as a list, where the rule wants one and the value fits into it."""
+    is_entry = isinstance(value, str | int | float) and not isinstance(value, bool)
+    if rule.get("type") != "array" or not is_entry or not validator(rule["items"]).is_valid(value):
+        return ""
+    return f", for example [{shown(value)}]"
 
 
 def _allowed(rule: Mapping[str, Any]) -> str:
     if "const" in rule:
         return shown(rule["const"])
-    return _choices(rule["enum"]) if "enum" in rule else _type_names(rule.get("type", []))
+    return _choices(rule["enum"]) if "enum" in rule else _type_names(rule)
 
 
 def _choices(values: Iterable[Any]) -> str:
@@ -79,7 +96,8 @@ def sentences(error: Any) -> Iterator[str]:
         bound = "at least" if rule == "minimum" else "at most"
         yield f"{key}: {value} is out of range; it must be {bound} {limit}"
     elif rule == "type":
-        yield f"{key}: {value} has the wrong type; it must be {_type_names(limit)}"
+        wanted = _type_names(error.schema) + _as_list(error.schema, error.instance)
+        yield f"{key}: {value} has the wrong type; it must be {wanted}"
     elif rule == "pattern" and not limit.startswith(_NAME):
         about = error.schema.get("description", "")
         yield f"{key}: {value} is not written as it must be{': ' + about if about else f' (pattern {limit})'}"

@@ -84,7 +84,8 @@ CAMPPLUS = Embedder(
 def voices_key(chunk: Chunk, identity: str, options: Mapping[str, Any]) -> str:
     """Store key of a chunk's voices: SHA-256 over the PCM, the owned span inside it, the networks and all options.
 
-    Neither the transcription model nor counts and thresholds of speakers are in it. ``options``: as JSON has them.
+    Neither the transcription model nor counts and thresholds of speakers are in it, nor what runs the networks: as with
+    decoding, a chunk that one kind of machine finished serves the retry on another. ``options``: as JSON has them.
     """
     value = {
         "kind": "voices",

@@ -17,6 +17,7 @@ from audiogrid import __version__
 from audiogrid.core.errors import InputError
 from audiogrid.decoding.whisper.device_access import device_access
 from audiogrid.embedding.chunk_voices import Networks, embed_chunk
+from audiogrid.embedding.segmentation import LOOK
 from audiogrid.models.registry import open_staged, read_record
 from audiogrid.records.outcome import Outcome
 from audiogrid.records.store import VoiceStore
@@ -51,19 +52,21 @@ def ready() -> dict[str, Any]:
     """What this process embeds with. Raises what went wrong while it started."""
     if _start_error is not None:
         raise _start_error
-    return _made_by()
+    return _made_by(LOOK)
 
 
-def _made_by() -> dict[str, Any]:
-    """Provenance of a result: what may differ between machines without being part of the key."""
+def _made_by(samples: int) -> dict[str, Any]:
+    """Provenance of the result for a chunk of ``samples``: what may differ between machines without being in the key."""
     from importlib.metadata import version
 
-    from audiogrid.embedding.networks.sessions import choose_runtime
+    from audiogrid.embedding.networks.sessions import choose_runtime, openvino_version
 
+    runtime = choose_runtime(samples)
     return {
         "audiogrid": __version__,
         "onnxruntime": version("onnxruntime"),
-        "segmentation": choose_runtime(),
+        "segmentation": runtime,
+        **({"openvino": openvino_version()} if runtime != "onnxruntime" else {}),
         "python": platform.python_version(),
         "device": "cpu",
         "host": socket.gethostname(),
@@ -83,7 +86,8 @@ def work(jobs: Sequence[Job]) -> list[Outcome]:
         device_access().before_chunk(f"embed:{job.name}")
         began, at = time.perf_counter(), round(time.time(), 3)
         owned = (job.chunk.start - job.chunk.context_start, job.chunk.end - job.chunk.context_start)
-        is_new = store.put(job.key, embed_chunk(read_chunk(job), owned, _networks), _made_by())
+        pcm = read_chunk(job)
+        is_new = store.put(job.key, embed_chunk(pcm, owned, _networks), _made_by(len(pcm)))
         outcomes.append(
             Outcome(
                 job.name,

@@ -150,3 +150,20 @@ def test_a_condition_that_is_text_names_the_route() -> None:
         resolve({"routes": [{"when": "language: de", "model": "base"}]})
     assert "routes.1.when: 'language: de'" in str(caught.value)
     assert "1 mistake(s)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ({"accept_revisions": 7}, "must be a list of whole numbers, for example [7]"),
+        ({"accept_revisions": "zero"}, "must be a list of whole numbers"),
+        ({"formats": 3}, "must be a list of formats"),
+        ({"routes": 3}, "must be a list of sections of keys and values"),
+        ({"decoding": {"temperatures": 0.2}}, "must be a list of numbers, for example [0.2]"),
+        ({"decoding": {"temperatures": 5}}, "must be a list of numbers"),
+    ],
+)
+def test_a_single_value_where_a_list_belongs(values: dict[str, Any], wanted: str) -> None:
+    with pytest.raises(InputError) as raised:
+        resolve(values)
+    assert str(raised.value).endswith(wanted)

@@ -1,8 +1,10 @@
 """Opens the networks, on one thread each: as fast per core as more threads, and the same bytes for any count of them.
 
 The embedder runs in onnxruntime. Segmentation runs under OpenVINO in bfloat16 where the processor has that: two thirds
-of the time. The embedder does not: OpenVINO compiles it anew for every length of a tracklet, 0.2 s each, and gives no
-vector at all for one that is shorter than its pool of 100 frames.
+of the time. OpenVINO compiles a network anew for every length of its input and keeps that: 9 MB and 0.1 s of CPU for
+each length of segmentation, without end in a worker that gets short recordings. So it is given whole looks only, and
+the embedder, whose tracklets have any length, is left to onnxruntime. (OpenVINO also gives no vector at all for a
+tracklet that is shorter than the embedder's pool of 100 frames.)
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from audiogrid.core.errors import InputError
 from audiogrid.decoding.whisper.encoder import has_bfloat16, openvino_is_installed
 from audiogrid.embedding.chunk_voices import EmbeddingOptions, Networks
+from audiogrid.embedding.segmentation import LOOK
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +27,20 @@ EMBEDDER_FILE = "embedder.onnx"
 Runtime = Literal["onnxruntime", "openvino bfloat16"]
 
 
-def choose_runtime() -> Runtime:
-    """Returns what runs segmentation on this machine: by a fixed rule, so that equal machines decide alike."""
-    return "openvino bfloat16" if has_bfloat16() and openvino_is_installed() else "onnxruntime"
+def choose_runtime(samples: int = LOOK) -> Runtime:
+    """Returns what runs segmentation on this machine: by a fixed rule, so that equal machines decide alike.
+
+    ``samples``: length of the chunk; one that is shorter than a look is onnxruntime's everywhere.
+    """
+    is_fast = samples >= LOOK and has_bfloat16() and openvino_is_installed()
+    return "openvino bfloat16" if is_fast else "onnxruntime"
+
+
+def openvino_version() -> str:
+    """Returns the version of OpenVINO, which is installed where ``choose_runtime`` chooses it."""
+    import openvino
+
+    return str(openvino.__version__)
 
 
 def _session(path: Path) -> Any:
@@ -63,7 +77,7 @@ def _in_openvino(path: Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def open_networks(folder: Path, options: EmbeddingOptions | None = None, runtime: Runtime | None = None) -> Networks:
-    """The two networks that were staged in ``folder``; ``runtime``: of segmentation, this machine's if ``None``.
+    """The two networks that were staged in ``folder``; ``runtime``: of whole looks, this machine's if ``None``.
 
     Raises ``InputError`` when a file is missing or damaged.
     """
@@ -77,6 +91,11 @@ def open_networks(folder: Path, options: EmbeddingOptions | None = None, runtime
         found: np.ndarray = embedder.run(None, {"features": features, "weights": weights})[0]
         return found
 
-    is_openvino = (runtime or choose_runtime()) == "openvino bfloat16"
-    segment = _in_openvino(folder / SEGMENTATION_FILE) if is_openvino else in_onnxruntime
-    return Networks(segment, embed, options or EmbeddingOptions())
+    if (runtime or choose_runtime()) == "onnxruntime":
+        return Networks(in_onnxruntime, embed, options or EmbeddingOptions())
+    in_openvino = _in_openvino(folder / SEGMENTATION_FILE)
+
+    def in_either(wave: np.ndarray) -> np.ndarray:
+        return in_openvino(wave) if wave.shape[-1] == LOOK else in_onnxruntime(wave)
+
+    return Networks(in_either, embed, options or EmbeddingOptions())
