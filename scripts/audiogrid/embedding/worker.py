@@ -56,7 +56,7 @@ def ready() -> dict[str, Any]:
 
 
 def _made_by(samples: int) -> dict[str, Any]:
-    """Provenance of the result for a chunk of ``samples``: what may differ between machines without being in the key."""
+    """Provenance of the result for a chunk of ``samples``: what may differ between machines and is not in the key."""
     from importlib.metadata import version
 
     from audiogrid.embedding.networks.sessions import choose_runtime, openvino_version

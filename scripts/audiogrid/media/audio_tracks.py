@@ -124,7 +124,7 @@ def _seconds(stream: Any) -> float:
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     # What Matroska's writers note for each track.
-    match = re.match(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION") or "")
+    match = re.match(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION") or "")
     return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]) if match else 0.0
 
 

@@ -23,6 +23,9 @@ _STREAMED = 0xFFFF_FFFF
 # Sizes from here on are what programs write that cannot go back to the header.
 _UNKNOWN_FROM = 0x7FFF_0000
 _MOST_CHUNKS = 10_000
+_PCM, _FLOAT, _ALAW, _MULAW = 1, 3, 6, 7
+# Microsoft's and IMA's: bytes of a block's header for each channel, and samples in it.
+_ADPCM = {0x02: (7, 2), 0x11: (4, 1)}
 # What follows the audio in files of common programs.
 _CHUNK_NAMES = """
     LIST id3 ID3 bext iXML cue smpl inst acid PEAK JUNK FLLR PAD fact plst _PMX umid afsp DISP axml chna levl MARK INST
@@ -248,8 +251,8 @@ def _bytes_per_second(read: Read, header: _Header) -> float:
     """The rate of uncompressed or constant audio; 0 where it is not known."""
     if header.kind in ("riff", "rifx", "w64"):
         chunk = header.before.get(b"fmt ")
-        order = ">" if header.kind == "rifx" else "<"
-        return float(struct.unpack(order + "I", read(chunk.body + 8, 4))[0]) if chunk else 0.0
+        facts = read(chunk.body, 16) if chunk else b""
+        return _wav_rate(facts, ">" if header.kind == "rifx" else "<") if len(facts) == 16 else 0.0
     if header.kind == "aiff":
         chunk = header.before.get(b"COMM")
         if chunk is None:
@@ -261,6 +264,19 @@ def _bytes_per_second(read: Read, header: _Header) -> float:
         return 0.0
     rate, _, _, packet, frames = struct.unpack(">d4sIII", read(chunk.body, 24))
     return float(rate * packet / frames) if frames else 0.0
+
+
+def _wav_rate(facts: bytes, order: str) -> float:
+    """Bytes per second by the blocks that a ``fmt `` chunk describes.
+
+    What it says of the rate itself is wrong or 0 in files of many programs, and only believed for other codecs.
+    """
+    code, channels, hertz, claimed, block, bits = struct.unpack(order + "HHIIHH", facts)
+    samples = {_PCM: 1, _FLOAT: 1, _ALAW: 1, _MULAW: 1}.get(code, 0)
+    if code in _ADPCM and channels:
+        header, extra = _ADPCM[code]
+        samples = (block // channels - header) * 8 // (bits or 4) + extra
+    return float(hertz * block / samples) if samples > 0 and block else float(claimed)
 
 
 def _patches(read: Read, header: _Header, length: int) -> tuple[tuple[int, bytes], ...]:

@@ -172,20 +172,30 @@ def find_parts(path: MediaFile) -> FileParts:
 def _find(read: Read, start: int, size: int, data: mmap.mmap | None) -> _Found:
     """Parts of the bytes from ``start`` on of a file of ``size`` bytes. ``data``: the file, if it is on a disk."""
 
-    def here(offset: int, count: int) -> bytes:
-        return read(start + offset, count)
+    found = _Found()
+    while len(found.parts) < _MOST:
 
-    found = _of_one_kind(here, size - start, data, start)
-    last = found.parts[-1] if found.parts else None
-    if last is not None and last.start and not last.patches and last.end == size - start:
-        # The last part may be of another kind, with others behind it.
-        rest = _find(read, start + last.start, size, data)
-        if rest.parts:
-            found.parts[-1:] = [replace(part, start=part.start - start, end=part.end - start) for part in rest.parts]
-        found.remarks += rest.remarks
-        found.notes += rest.notes
-    found.parts = [replace(part, start=part.start + start, end=part.end + start) for part in found.parts]
+        def here(offset: int, count: int, start: int = start) -> bytes:
+            return read(start + offset, count)
+
+        more = _of_one_kind(here, size - start, data, start)
+        found.remarks += more.remarks
+        found.notes += more.notes
+        if not more.parts:
+            break
+        # The last part may be of another kind, with others behind it: these then stand in its place.
+        found.parts[-1:] = [_moved(part, start) for part in more.parts]
+        last = found.parts[-1]
+        if last.start == start or last.patches or last.end != size:
+            break
+        start = last.start
     return found
+
+
+def _moved(part: Part, by: int) -> Part:
+    """A part so many bytes further on."""
+    cuts = tuple((first + by, last + by) for first, last in part.cuts)
+    return replace(part, start=part.start + by, end=part.end + by, cuts=cuts)
 
 
 def _of_one_kind(read: Read, size: int, data: mmap.mmap | None, offset: int) -> _Found:
@@ -221,8 +231,9 @@ def _of_one_kind(read: Read, size: int, data: mmap.mmap | None, offset: int) -> 
     frames = follow_frames(data, offset)
     found = _joined([0, *(place - offset for place in frames.changes)], size)
     if frames.tags:
+        tags = [(first - offset, last - offset) for first, last in frames.tags]
         found.parts = [
-            replace(part, cuts=tuple(tag for tag in frames.tags if part.start <= tag[0] - offset < part.end))
+            replace(part, cuts=tuple(tag for tag in tags if part.start <= tag[0] < part.end))
             for part in found.parts or [Part(0, size)]
         ]
     return found
@@ -307,8 +318,9 @@ def _chunked(read: Read, size: int) -> _Found:
         found.remarks += [payload.remark] if payload.remark else []
         found.notes += [payload.note] if payload.note else []
         found.parts += [
-            Part(start, end, payload.patches, tuple(other for other in payload.pieces if other[0] < begin))
-            for begin, end in payload.pieces or [(start, payload.end)]
+            # The header, and one of the pieces behind it.
+            Part(start, end, payload.patches, ((payload.pieces[0][0], begin),) if index else ())
+            for index, (begin, end) in enumerate(payload.pieces or [(start, payload.end)])
         ]
         start = payload.next_file if payload.next_file is not None else size
     if found.parts and start < size:

@@ -57,7 +57,7 @@ def test_segmentation_in_bfloat16_hears_the_same(speakers_model: Path, samples: 
 
 
 def test_a_chunk_shorter_than_a_look_is_not_openvinos(speakers_model: Path, samples: np.ndarray) -> None:
-    # OpenVINO would compile the network for every length that short recordings have, and keep 9 MB of each.
+    # OpenVINO would compile the network for every length that short recordings have, and keep 8 MB of each.
     exact, fast = (open_networks(speakers_model, runtime=name) for name in ("onnxruntime", "openvino bfloat16"))
     for length in (991, 16_000, LOOK - 1):
         wave = samples[None, None, :length]

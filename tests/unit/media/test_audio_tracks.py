@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from audiogrid.media.audio_tracks import AudioTrack, choose_tracks, parse_tracks
+from audiogrid.media.audio_tracks import AudioTrack, _seconds, choose_tracks, parse_tracks
 from audiogrid.media.demux import MediaError
 from audiogrid.media.pcm_stream import stream_pcm
 from audiogrid.media.transport_programmes import programmes
@@ -192,3 +193,12 @@ def test_a_jingle_is_not_the_equal_of_a_talk(seconds: tuple[float, float]) -> No
 
     # A track whose length is not known is taken for a long one: then the flag decides.
     assert choose_tracks(tracks, ("auto",), 1).tracks == ((2,) if seconds[1] == 600 else (1,))
+
+
+def test_a_length_that_a_writer_noted_is_read_only_where_it_can_be_one() -> None:
+    def stream(text: str) -> SimpleNamespace:
+        return SimpleNamespace(duration=None, metadata={"DURATION": text})
+
+    assert _seconds(stream("01:02:03.500000000")) == 3723.5
+    assert _seconds(stream("9" * 5_000 + ":00:00")) == 0.0
+    assert _seconds(stream("soon")) == 0.0

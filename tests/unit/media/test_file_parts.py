@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from audiogrid.media import flac_files, frame_streams
+from audiogrid.media.chunk_formats import find_payload
 from audiogrid.media.file_parts import find_parts
 from audiogrid.media.flac_files import flac_starts
 from audiogrid.media.ogg_links import may_be_chained
@@ -312,6 +313,53 @@ def test_all_data_chunks_of_a_wav_are_heard(tmp_path: Path, between: bytes) -> N
     assert np.array_equal(pcm[0], np.concatenate([SIX, FOUR]))
     assert facts.remarks == ["its audio is in 2 pieces; all of them are read"]
     assert facts.note is None and note is None
+
+
+def test_all_data_chunks_of_a_wav_behind_a_tag_are_heard(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", SIX)
+    more = b"data" + struct.pack("<I", 2 * len(FOUR)) + FOUR.tobytes()
+    path.write_bytes(b"ID3\x03\0\0\0\0\0\x10" + bytes(16) + path.read_bytes() + more)
+
+    assert np.array_equal(_heard(path)[1][0], np.concatenate([SIX, FOUR]))
+
+
+def test_what_is_kept_of_many_pieces_grows_with_their_number_only(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", SIX)
+    path.write_bytes(path.read_bytes() + (b"data" + struct.pack("<I", 20) + bytes(20)) * 500)
+
+    parts = find_parts(path).parts
+
+    assert len(parts) == 501
+    assert all(len(part.cuts) <= 1 for part in parts)
+
+
+def test_a_thousand_files_of_alternating_formats_are_all_found(tmp_path: Path) -> None:
+    wav = write_wav(tmp_path / "a.wav", SIX[:16]).read_bytes()
+    flac = b"fLaC" + bytes([0x80, 0, 0, 34]) + bytes(34)
+    path = tmp_path / "many.wav"
+    path.write_bytes((wav + flac) * 1_000)
+
+    assert len(find_parts(path).parts) == 2_000
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("code", "samples"), [(0x11, 505), (0x02, 500)])
+@pytest.mark.parametrize("claimed", [0, 5_400])
+def test_the_rest_of_an_adpcm_file_is_told_by_its_blocks(code: int, samples: int, channels: int, claimed: int) -> None:
+    """The rate that the header of such a file names is often wrong, or 0."""
+    block = 256 * channels
+    blocks = np.random.default_rng(0).integers(0, 200, block * (12 * RATE // samples), dtype=np.uint8).tobytes()
+    form = b"fmt " + struct.pack("<IHHIIHH", 16, code, channels, RATE, claimed, block, 4)
+    data = b"RIFF" + bytes(4) + b"WAVE" + form + b"data" + struct.pack("<I", len(blocks) // 2) + blocks
+
+    payload = find_payload(lambda at, count: data[at : at + count], 0, len(data))
+
+    assert payload is not None
+    assert payload.remark in (
+        f"its header covers only 0:00:0{first}; the 0:00:0{rest} after that are read, too"
+        for first in (5, 6)
+        for rest in (5, 6)
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """Opens the networks, on one thread each: as fast per core as more threads, and the same bytes for any count of them.
 
 The embedder runs in onnxruntime. Segmentation runs under OpenVINO in bfloat16 where the processor has that: two thirds
-of the time. OpenVINO compiles a network anew for every length of its input and keeps that: 9 MB and 0.1 s of CPU for
+of the time. OpenVINO compiles a network anew for every length of its input and keeps that: 8 MB and 0.1 s of CPU for
 each length of segmentation, without end in a worker that gets short recordings. So it is given whole looks only, and
-the embedder, whose tracklets have any length, is left to onnxruntime. (OpenVINO also gives no vector at all for a
-tracklet that is shorter than the embedder's pool of 100 frames.)
+the embedder, whose tracklets have any length, is left to onnxruntime. (OpenVINO also gave no vector at all for
+tracklets below 2 s.)
 """
 
 from __future__ import annotations
