@@ -24,6 +24,7 @@ _MOST = 10_000
 # Places at which a remote file is looked at, and bytes that hold several frames in any case.
 _PLACES = 4
 _WINDOW = 1 << 16
+_ENDLESS = 1 << 63
 # What may begin a frame, and what else may begin a tag or a media file.
 _SYNC = rb"\xff[\xe0-\xff]|\x0b\x77"
 _FRAME = re.compile(_SYNC, re.DOTALL)
@@ -119,10 +120,15 @@ def kind_near(read: Read, place: int, size: int) -> str | None:
     """Returns the kind of the frames that follow each other shortly behind ``place``; ``None`` where there are none."""
     data = read(place, min(_WINDOW, size - place))
     for match in _FRAME.finditer(data):
-        kind = frames_begin(lambda at: data[at : at + 7], match.start(), len(data))
+        kind = _proved_kind(data, match.start())
         if kind is not None:
             return kind
     return None
+
+
+def _proved_kind(data: bytes, at: int) -> str | None:
+    """The kind of the frames that begin there. Two that reach the end of the bytes are no proof: chance makes such."""
+    return frames_begin(lambda place: data[place : place + 7], at, _ENDLESS)
 
 
 def frames_at_end(read: Read, start: int, size: int) -> int | None:
@@ -139,7 +145,7 @@ def frames_at_end(read: Read, start: int, size: int) -> int | None:
         low, high = (low, middle) if kind_near(read, middle, size) == kind else (middle, high)
     data = read(low, min(high + 2 * _WINDOW, size) - low)
     for match in _FRAME.finditer(data):
-        if frames_begin(lambda place: data[place : place + 7], match.start(), len(data)) == kind:
+        if _proved_kind(data, match.start()) == kind:
             return low + match.start()
     return None
 

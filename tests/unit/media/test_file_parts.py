@@ -323,6 +323,17 @@ def test_all_data_chunks_of_a_wav_behind_a_tag_are_heard(tmp_path: Path) -> None
     assert np.array_equal(_heard(path)[1][0], np.concatenate([SIX, FOUR]))
 
 
+def test_two_headers_that_chance_made_at_the_end_of_a_flac_are_no_frames(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.flac", SIX, "flac", rate=RATE)
+    data = path.read_bytes()
+    frame = b"\xff\xfb\x90\x00"
+    length = 417
+    # As random bytes of the last frame can be: two headers, the second of which reaches the end.
+    path.write_bytes(data[: -2 * length] + (frame + data[-length + 4 :]) * 2)
+
+    assert find_parts(path).parts == ()
+
+
 def test_what_is_kept_of_many_pieces_grows_with_their_number_only(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", SIX)
     path.write_bytes(path.read_bytes() + (b"data" + struct.pack("<I", 20) + bytes(20)) * 500)
