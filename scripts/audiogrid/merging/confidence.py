@@ -10,17 +10,17 @@ model or a language without a map has no confidence.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.json_values import read_document
 from audiogrid.core.text import comparison_form
-from audiogrid.records.chunks import channel_of_chunk
 
 FILE = Path(__file__).with_name("calibration.json")
 #: What a word's score is made of, and the direction in which it counts.
@@ -85,49 +85,56 @@ def _pace(word: Mapping[str, Any], letters: int) -> float:
     return -abs(math.log(max(0.04, word["end"] - word["start"]) / usual))
 
 
-def _others(document: Mapping[str, Any]) -> list[tuple[float, float, int | None, list[frozenset[str]]]]:
-    """Returns, for each window that was read more than once, its span, channel, and words of the other readings."""
-    found = []
-    for window in document["windows"]:
+@dataclass(frozen=True)
+class _Window:
+    """A window that was read more than once. ``others``: the words of each reading that was not kept."""
+
+    start: float
+    end: float
+    others: list[frozenset[str]]
+
+
+def _windows(document: Mapping[str, Any]) -> dict[str, list[_Window]]:
+    """Returns the windows that were read more than once, by chunk and in the order of time."""
+    found: dict[str, list[_Window]] = {}
+    for window in sorted(document["windows"], key=itemgetter("start")):
         texts = [reading["text"] for reading in window["readings"] if reading["path"] != window["kept"]]
         if texts:
-            words = [frozenset(map(comparison_form, text.split())) for text in texts]
-            channel = channel_of_chunk(document["recording"], window["chunk"])
-            found.append((window["start"], window["end"], channel, words))
-    return sorted(found, key=lambda one: one[:2])
+            others = [frozenset(map(comparison_form, text.split())) for text in texts]
+            found.setdefault(window["chunk"], []).append(_Window(window["start"], window["end"], others))
+    return found
+
+
+def _agreement(windows: Sequence[_Window], word: Mapping[str, Any], form: str) -> float:
+    """Returns the feature ``agreement`` of a word. ``windows``: those of its chunk."""
+    middle = (word["start"] + word["end"]) / 2
+    at = bisect_right(windows, middle, key=attrgetter("start")) - 1
+    if at < 0 or windows[at].end <= middle:
+        return 0.0
+    others = windows[at].others
+    return sum(form in one for one in others) / len(others) - 1
 
 
 def features(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], list[float]]]:
     """Yields segment, word and ``FEATURES`` of every word of a document that holds a letter or digit."""
-    windows = _others(document)
-    starts = [window[0] for window in windows]
+    windows = _windows(document)
     for segment in document["segments"]:
-        channel = channel_of_chunk(document["recording"], segment["chunk"])
         words = segment["words"]
+        read_again = windows.get(segment["chunk"], ())
         for number, word in enumerate(words):
             form = comparison_form(word["word"])
             if not form:
                 continue
             near = words[max(0, number - 2) : number] + words[number + 1 : number + 3]
             mean = sum(one["probability"] for one in near) / len(near) if near else word["probability"]
-            agreement = 0.0
-            middle = (word["start"] + word["end"]) / 2
-            for start, end, of, readings in windows[
-                max(0, bisect_left(starts, middle) - 3) : bisect_left(starts, middle)
-            ]:
-                if start <= middle < end and of == channel:
-                    agreement = sum(form in one for one in readings) / len(readings) - 1
-            yield (
-                segment,
-                word,
-                [
-                    _logit(word["probability"]),
-                    _logit(mean),
-                    float(segment["avg_logprob"]),
-                    agreement,
-                    _pace(word, len(form)),
-                ],
-            )
+            values = [
+                _logit(word["probability"]),
+                _logit(mean),
+                float(segment["avg_logprob"]),
+                _agreement(read_again, word, form),
+                _pace(word, len(form)),
+            ]
+            yield segment, word, values
 
 
 def expected_errors(calibration: Calibration, confidences: Sequence[float]) -> dict[str, float]:
@@ -140,9 +147,15 @@ def expected_errors(calibration: Calibration, confidences: Sequence[float]) -> d
 
 
 def _calibration_of(document: Mapping[str, Any]) -> Calibration | None:
-    """Returns the map for the model of a document; ``None`` where it has none, or several models."""
+    """Returns the map for the model of a document; ``None`` where it has none, or several models.
+
+    Maps are of words that were said: a translation has none.
+    """
     made = document["provenance"]
-    hashes = {one["model"]["hash"] for one in made.get("channels", [made]) if "model" in one}
+    parts = made.get("channels", [made])
+    if any(one.get("options", {}).get("task") == "translate" for one in parts):
+        return None
+    hashes = {one["model"]["hash"] for one in parts if "model" in one}
     return calibrations().get(hashes.pop()) if len(hashes) == 1 else None
 
 

@@ -73,6 +73,18 @@ def test_a_word_that_no_other_reading_has_is_less_sure() -> None:
     assert all(one < other for one, other in zip(against, alone, strict=True))  # type: ignore[operator]
 
 
+def test_readings_of_a_word_are_found_among_those_of_many_channels() -> None:
+    def window(channel: int, start: float, text: str) -> dict[str, Any]:
+        readings = [{"path": "fast", "text": text}, {"path": "second", "text": "word"}]
+        chunk = f"talk.c{channel}.0000"
+        return {"start": start, "end": 9.0, "chunk": chunk, "kept": "second", "readings": readings}
+
+    windows = tuple(window(n, n / 100, "other" if n == 0 else "word") for n in range(6))
+    spoken = [{**segment("word", start=1.0), "chunk": f"talk.c{n}.0000"} for n in range(6)]
+    found = [values[3] for _, _, values in features(document(*spoken, windows=windows))]
+    assert found == [-1, 0, 0, 0, 0, 0]
+
+
 def test_the_model_probability_stays_and_the_document_is_not_changed() -> None:
     given_ = document(segment("one two three"))
     made = add_confidence(given_)
@@ -89,6 +101,7 @@ def test_the_model_probability_stays_and_the_document_is_not_changed() -> None:
         document(),
         document(segment("一 二", language="zh")),
         {**document(segment("one")), "provenance": {}},
+        {**document(segment("one")), "provenance": {"model": {"hash": BASE}, "options": {"task": "translate"}}},
         {
             **document(segment("one")),
             "provenance": {"channels": [{"model": {"hash": BASE}}, {"model": {"hash": "0" * 64}}]},
