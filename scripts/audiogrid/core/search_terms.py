@@ -27,6 +27,8 @@ DROPPED = (
 )
 #: Invisible characters that may stand inside a word.
 JOINERS = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+#: Letters of which nothing is left in a term: Arabic elongation, vowel points as letters of their own.
+UNSPOKEN = "\u037a\u0640\ufc5e-\ufc63\ufcf2-\ufcf4\ufe70-\ufe72\ufe74\ufe76-\ufe7f"
 #: Letters that are compared as others.
 ALIKE = {"ς": "σ", "ß": "ss", "ı": "i", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d"}
 _ALIKE = str.maketrans(ALIKE)
@@ -45,9 +47,14 @@ def _ranges(chars: Iterator[int]) -> str:
 
 @cache
 def term_pattern() -> re.Pattern[str]:
-    """Returns the pattern of a term in a text."""
+    """Returns the pattern of a term in a text. What it matches always holds something that is compared.
+
+    A match that holds nothing would take a position which a phrase that is looked for does not have.
+    """
     marks = _ranges(code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M")
-    return re.compile(rf"[{SINGLE}][{marks}]*|[^\W_{SINGLE}](?:[^\W_{SINGLE}]|[{marks}{JOINERS}])*")
+    # The blocks of `SINGLE` hold punctuation, too.
+    single = rf"(?=[{SINGLE}])[\w{marks}][{marks}]*"
+    return re.compile(rf"{single}|(?![{UNSPOKEN}])[^\W_{SINGLE}](?:[^\W_{SINGLE}]|[{marks}{JOINERS}])*")
 
 
 @cache
@@ -56,7 +63,7 @@ def _dropped() -> re.Pattern[str]:
 
 
 def term_of(written: str) -> str:
-    """Returns a match of ``term_pattern`` as it is compared; empty if it holds nothing that is."""
+    """Returns a match of ``term_pattern`` as it is compared."""
     lower = written.lower()
     if lower.isascii():
         return lower

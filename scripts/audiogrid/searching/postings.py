@@ -37,11 +37,8 @@ class PostingSorter:
         for word in written:
             found = known.get(word)
             if found is None:
-                term = term_of(word)
-                if term:
-                    found = known[word] = self._list(term)
-            if found is not None:
-                found.append(position)
+                found = known[word] = self._list(term_of(word))
+            found.append(position)
             position += 1
         self._count += len(written) + 1
         if self._count >= self._in_memory:

@@ -27,11 +27,10 @@ def parse_query(text: str) -> list[list[Term]]:
     phrases = []
     for unit in _UNIT.finditer(text):
         part = unit[0] if unit[1] is None else unit[1]
-        terms = []
-        for found in term_pattern().finditer(part):
-            term = term_of(found[0])
-            if term:
-                terms.append(Term(term, part[found.end() : found.end() + 1] == "*"))
+        terms = [
+            Term(term_of(found[0]), part[found.end() : found.end() + 1] == "*")
+            for found in term_pattern().finditer(part)
+        ]
         if terms:
             phrases.append(terms)
     return phrases

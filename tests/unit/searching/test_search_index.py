@@ -79,7 +79,13 @@ def test_filters(tmp_path):
     assert names(since="1999-06", until="2024") == ["new", "new"]
 
 
-WORDS = st.sampled_from("the of winter Winter gardens garden don't 东京 京 é e का".split())
+def test_a_name_is_found_with_and_without_the_dot_in_its_middle(tmp_path):
+    index = index_of(tmp_path / "run", document("talk", ["ジョン・スミス です"]))
+    for query in ("ジョン・スミス", "ジョンスミス", '"ン ス"'):
+        assert len(found(index, query)) == 1, query
+
+
+WORDS = st.sampled_from("the of winter Winter gardens garden don't 东京 京 é e का ン・ス ـ".split())
 LINES = st.lists(st.lists(WORDS, min_size=1, max_size=8).map(" ".join), max_size=5)
 
 

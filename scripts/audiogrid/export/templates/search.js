@@ -96,7 +96,7 @@
   };
 
   // ---- words
-  const TERM = new RegExp(`[${data.single}]\\p{M}*|(?![${data.single}])[\\p{L}\\p{N}](?:(?![${data.single}])[\\p{L}\\p{N}]|[\\p{M}${data.joiners}])*`, "gu");
+  const TERM = new RegExp(`(?=[${data.single}])[\\p{L}\\p{N}\\p{M}]\\p{M}*|(?![${data.single}${data.unspoken}])[\\p{L}\\p{N}](?:(?![${data.single}])[\\p{L}\\p{N}]|[\\p{M}${data.joiners}])*`, "gu");
   const DROPPED = new RegExp(`[${data.dropped}]+`, "gu");
   const termOf = (written) => {
     const bare = written.normalize("NFKD").toLowerCase().replace(DROPPED, "").normalize("NFC");
@@ -108,8 +108,7 @@
       const inside = unit[1] ?? unit[0];
       const terms = [];
       for (const found of inside.matchAll(TERM)) {
-        const term = termOf(found[0]);
-        if (term) terms.push({ text: term, prefix: inside[found.index + found[0].length] === "*" });
+        terms.push({ text: termOf(found[0]), prefix: inside[found.index + found[0].length] === "*" });
       }
       if (terms.length) phrases.push(terms);
     }
