@@ -36,6 +36,7 @@ QUERIES = [
         "the of",
     ],
     *['"the of"', "the", '"of the', "one two three", "word1* the", '"wor* the"', "nothere", "the nothere", "𝒳", "fine"],
+    *["ジョン・スミス", "ジョンスミス"],
     *["ni\u0301co", "nico", "said:", "ΣΊΣΥΦΟΣ", "σισυφος"],
 ]
 
@@ -54,7 +55,16 @@ def folder(tmp_path_factory):
         document("hostile <b>&", HOSTILE, speakers=["<i>Ann</i>", "علي"]),
         document("empty", []),
         document(
-            "asia", ["我们在东京吃饭的", "がぎ か", "किताब की", "العَرَبِيَّةُ لغة", "Nin\u0303o níco Σίσυφος"], language="zh"
+            "asia",
+            [
+                "我们在东京吃饭的",
+                "がぎ か",
+                "किताब की",
+                "العَرَبِيَّةُ لغة",
+                "Nin\u0303o níco Σίσυφος",
+                "ジョン・スミス です",
+            ],
+            language="zh",
         ),
         *(talk(number) for number in range(20)),
         document("last", ["of the", "the end"], language="fr"),
@@ -122,6 +132,15 @@ def test_the_page_finds_what_the_command_finds(browser, folder, search):
 def test_filters(folder, search, filters):
     for query in ("the", "one two"):
         assert search(query, **filters) == [[time, marks] for time, marks in expected(folder, query, Filter(**filters))]
+
+
+def test_a_filter_reads_the_recordings_only_where_the_words_are(browser, search):
+    browser.driver.execute_script(
+        """window.read = []; const given = window.audiogridPart;
+        window.audiogridPart = (name, value) => { window.read.push(name); given(name, value); };"""
+    )
+    assert len(search("strasse", recording="hostile")) == 1
+    assert [name for name in browser.js("window.read") if name[0] == "r"] == ["r0"]
 
 
 def test_a_hit_plays_from_its_word_and_leads_into_the_transcript(browser, tmp_path, speech):

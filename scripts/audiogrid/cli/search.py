@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import find_run
 from audiogrid.core.errors import InputError
+from audiogrid.core.language_codes import check_language, normalise_language
 from audiogrid.core.text import clean_text
 from audiogrid.export.template import clock
 from audiogrid.records.run_folder import RunFolder
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is looked for, in which runs, and which lines count."""
     parser.add_argument("query", metavar="WORDS", help='what a line must hold: words, "a phrase", begin*')
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="names or folders of runs; those without an index are named"
+        "runs", nargs="+", metavar="RUN", help="names or folders of runs; of several, those without an index are named"
     )
     parser.add_argument("--recording", default="", metavar="PART", help="only recordings with this in their id or file")
     parser.add_argument("--language", default="", metavar="CODE", help="only recordings in this language: en, es ...")
@@ -43,20 +44,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a JSON object per line that is found")
 
 
-def _folders(names: list[str]) -> Iterator[tuple[RunFolder, Path]]:
-    """Yields runs and their indexes. ``results/*`` also names what is no run: that is passed over."""
+def _indexes(names: list[str]) -> list[tuple[RunFolder, SearchIndex]]:
+    """Returns runs and their indexes. ``results/*`` also names what is no run: that is passed over.
+
+    Raises ``InputError`` where no run can be searched.
+    """
+    found = []
     for name in names:
-        path = Path(name)
-        is_run = any((path / file).exists() for file in ("plan.json", "run_config.yaml"))
-        if len(names) > 1 and path.exists() and not is_run:
-            continue
-        folder = find_run(name)
         try:
-            yield folder, find_index(folder)
+            folder = find_run(name)
+        except InputError:
+            if len(names) > 1 and Path(name).exists():
+                continue
+            raise
+        try:
+            found.append((folder, SearchIndex(find_index(folder))))
         except InputError as error:
             if len(names) == 1:
                 raise
             print(f"warning: {error}", file=sys.stderr)
+    if not found:
+        raise InputError(f"none of {', '.join(names[:5])}{' ...' if names[5:] else ''} is a run that can be searched")
+    return found
+
+
+def _filter(options: argparse.Namespace) -> Filter:
+    """Returns which lines count. Raises ``InputError`` for a language or a date that cannot be meant."""
+    for name in ("since", "until"):
+        date = getattr(options, name)
+        if date and not re.fullmatch(r"\d{4}(-\d{2}){0,2}", date, re.ASCII):
+            raise InputError(f"--{name}: {date!r} is no date: write a year, a month or a day, such as 2024-05-31")
+    wrong = check_language(options.language) if options.language else None
+    if wrong:
+        raise InputError(f"--language: {wrong}")
+    language = normalise_language(options.language) if options.language else ""
+    return Filter(
+        options.recording, "" if language == "auto" else language, options.speaker, options.since, options.until
+    )
 
 
 def _shown(hit: Hit, is_terminal: bool) -> str:
@@ -75,25 +99,28 @@ def _shown(hit: Hit, is_terminal: bool) -> str:
 
 
 def run(options: argparse.Namespace, rest: list[str]) -> None:
-    """Print the lines that hold what is looked for. Raises ``InputError`` where there is none, as grep ends with 1."""
+    """Print the lines that hold what is looked for, or say that there are none.
+
+    Raises ``InputError`` where the query, a filter or a run cannot be meant.
+    """
     if not parse_query(options.query):
         raise InputError(f"{options.query!r} holds nothing to search for: write at least one letter or digit")
     if options.limit < 0:
         raise InputError("--limit: write 0 for all lines, or a number above it")
-    only = Filter(options.recording, options.language, options.speaker, options.since, options.until)
+    only = _filter(options)
     is_terminal = sys.stdout.isatty()
     printed, has_more = 0, False
-    folders = list(_folders(options.runs))
-    for folder, index in folders:
-        hits = SearchIndex(index).search(options.query, only)
+    indexes = _indexes(options.runs)
+    for folder, index in indexes:
+        hits = index.search(options.query, only)
         for hit in islice(hits, options.limit - printed if options.limit else None):
             if options.json:
                 print(json.dumps({"run": folder.root.name, **as_json(hit)}, ensure_ascii=False))
             else:
-                print((f"{folder.root.name}/" if len(folders) > 1 else "") + _shown(hit, is_terminal))
+                print((f"{folder.root.name}/" if len(indexes) > 1 else "") + _shown(hit, is_terminal))
             printed += 1
         if options.limit and printed == options.limit:
-            has_more = next(hits, None) is not None or folder is not folders[-1][0]
+            has_more = next(hits, None) is not None or index is not indexes[-1][1]
             break
     if has_more:
         print(f"the first {printed} lines; --limit 0 prints all", file=sys.stderr)

@@ -26,8 +26,10 @@ from audiogrid.searching.index_files import (
     Line,
     Posting,
     Recording,
+    how_to_rebuild,
     part_file,
     read_contents,
+    sync_parts,
     write_part_file,
 )
 from audiogrid.searching.postings import PostingSorter
@@ -168,6 +170,7 @@ def build_index(folder: RunFolder, bundles: Iterable[str]) -> None:
             runs.mkdir()
             fresh.mkdir()
             write_index(_values(folder, bundles), fresh, folder.root.name, PostingSorter(runs))
+            sync_parts(fresh)
             shutil.rmtree(target, ignore_errors=True)
             fresh.rename(target)
     page = render_search_page(read_contents(target), f"{folder.search.name}/{generation}")
@@ -187,6 +190,10 @@ def find_index(folder: RunFolder) -> Path:
     """Returns the folder of a run's index. Raises ``InputError`` where it has none."""
     found = sorted(folder.search.glob("*/index.js")) if folder.search.is_dir() else []
     found = [path for path in found if not path.parent.name.startswith(".")]
+    if not found and folder.search_page.exists():
+        raise InputError(f"{folder.root} has no search index: {how_to_rebuild(folder.search)}")
     if not found:
-        raise InputError(f"{folder.root} has no search index: run the same command again; nothing is decoded")
+        raise InputError(
+            f"{folder.root} has no search index: run the same command again, without search: false; nothing is decoded"
+        )
     return max(found, key=lambda path: path.stat().st_mtime_ns).parent

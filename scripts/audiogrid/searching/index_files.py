@@ -17,6 +17,7 @@ many positions has several entries, one after another.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,8 +97,24 @@ def write_part_file(folder: Path, name: str, value: Any) -> None:
     if name == "index":
         write_bytes(path, data)
     else:
-        # No need to sync each: the folder counts only once its `index.js` is there, which is written last.
+        # No need to sync each: the folder counts only once it is complete and has its name, see `sync_parts`.
         path.write_bytes(data)
+
+
+def sync_parts(folder: Path) -> None:
+    """Wait until all parts of an index are on disk: a power cut must not leave a table of contents without them."""
+    for path in folder.rglob("*.js"):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def how_to_rebuild(search: Path) -> str:
+    """Returns what to do about an index. ``search``: the folder of a run's indexes.
+
+    Snakemake makes the index again only where the page is missing, and an index that is there is not made twice.
+    """
+    page = search.with_name(f"{search.name}.html")
+    return f"delete {search} and {page} and run the same command again; nothing is decoded"
 
 
 def read_part_file(folder: Path, name: str) -> Any:
@@ -107,9 +124,7 @@ def read_part_file(folder: Path, name: str) -> Any:
         text = path.read_text(encoding="utf-8")
         return json.loads(text[text.index(",") + 1 : text.rindex(")")])
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}): delete {folder.parent} and run again; nothing is decoded"
-        ) from None
+        raise InputError(f"{path} cannot be read ({error}): {how_to_rebuild(folder.parent)}") from None
 
 
 def read_contents(folder: Path) -> Contents:
@@ -117,7 +132,9 @@ def read_contents(folder: Path) -> Contents:
     try:
         found = from_json(Contents, read_part_file(folder, "index"))
     except ValueError as error:
-        raise InputError(f"{folder} is from another version of audiogrid ({error}): run again") from None
+        raise InputError(
+            f"{folder} is from another version of audiogrid ({error}): {how_to_rebuild(folder.parent)}"
+        ) from None
     if found.version != VERSION:
-        raise InputError(f"{folder} is from another version of audiogrid: run again; nothing is decoded")
+        raise InputError(f"{folder} is from another version of audiogrid: {how_to_rebuild(folder.parent)}")
     return found

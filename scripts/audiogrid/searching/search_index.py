@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     Positions = NDArray[np.int64]
 
 
+def _plain(name: str) -> str:
+    """Returns a name as it is compared; ``search.js`` does the same."""
+    return unicodedata.normalize("NFC", name).lower()
+
+
 @dataclass(frozen=True)
 class Filter:
     """Which lines count. ``recording``: part of an id or file name; ``speaker``: part of a name; dates as in tables."""
@@ -35,9 +41,9 @@ class Filter:
 
     def takes(self, one: Recording) -> bool:
         """Whether any line of a recording may count."""
-        name = self.recording.casefold()
+        name = _plain(self.recording)
         return (
-            (name in one.recording.casefold() or name in one.file.casefold())
+            (name in _plain(one.recording) or name in _plain(one.file))
             and self.language in ("", one.language)
             and (not self.speaker or any(map(self.takes_speaker, one.speakers)))
             and (not self.since or one.date[: len(self.since)] >= self.since)
@@ -46,7 +52,7 @@ class Filter:
 
     def takes_speaker(self, name: str) -> bool:
         """Whether what a speaker says counts."""
-        return self.speaker.casefold() in name.casefold()
+        return _plain(self.speaker) in _plain(name)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@
   window.audiogridPart = (name, value) => {
     waiting.get(name)?.(value);
   };
+  const REMEDY = "reload this page; if that does not help, delete search.html and the folder search beside it, and run again (nothing is decoded)";
   const addressOf = (name) => `${data.index}/${name === "index" ? name : `${name[0]}/${name.slice(1)}`}.js`;
   const part = (name) => {
     if (kept.has(name)) {
@@ -38,11 +39,11 @@
       script.onload = () => {
         if (!waiting.has(name)) return;
         done();
-        reject(new Error(`${addressOf(name)} is damaged`));
+        reject(new Error(`${addressOf(name)} is damaged: ${REMEDY}.`));
       };
       script.onerror = () => {
         done();
-        reject(new Error(`${addressOf(name)} cannot be read`));
+        reject(new Error(`${addressOf(name)} cannot be read: ${REMEDY}.`));
       };
       script.src = addressOf(name);
       document.head.append(script);
@@ -52,10 +53,10 @@
     });
     promise.catch(() => kept.delete(name));
     kept.set(name, promise);
-    // The oldest go; the contents and the recordings stay.
+    // The oldest go; the contents stay.
     for (const old of kept.keys()) {
       if (kept.size <= KEPT) break;
-      if (old !== name && /^[pl]/.test(old)) kept.delete(old);
+      if (old !== name && old !== "index") kept.delete(old);
     }
     return promise;
   };
@@ -165,19 +166,15 @@
       this.known.set(file, found);
       return found;
     }
-    // Yields runs of positions in their order; `skips` says which spans need not be looked at.
-    async *runs(skips) {
-      if (this.term.prefix) {
-        const all = [];
-        for (const { file } of this.files) for (const position of await this.in(file)) all.push(position);
-        yield all.sort((one, other) => one - other);
-        return;
-      }
-      for (let n = 0; n < this.files.length; n += 1) {
-        const end = this.files[n + 1]?.from || this.words;
-        if (n > 0 && skips(this.files[n].from, end)) continue;
-        yield await this.in(this.files[n].file);
-      }
+    async all() {
+      const found = [];
+      for (const { file } of this.files) for (const position of await this.in(file)) found.push(position);
+      return found.sort((one, other) => one - other);
+    }
+    // Runs of positions in their order: between which positions each lies, and how it is read.
+    get runs() {
+      if (this.term.prefix) return [{ from: 0, end: this.words, read: () => this.all() }];
+      return this.files.map(({ file, from }, n) => ({ from, end: this.files[n + 1]?.from || this.words, read: () => this.in(file) }));
     }
     // Positions of a span.
     async within(from, to) {
@@ -193,18 +190,13 @@
   }
 
   // ---- recordings and lines
-  const recordingsOf = async (contents) => {
-    const all = [];
-    for (let n = 0; n + 1 < contents.recordings.length; n += 1) all.push(...await part(`r${n}`));
-    return all;
-  };
   const recordingAt = async (contents, position) => {
-    const file = lastUpTo(contents.recordings.slice(0, -1), position);
+    const file = lastUpTo(contents.recordings, position);
     const found = await part(`r${file}`);
     return found[lastUpTo(found, position, (one) => one[1])];
   };
   const lineAt = async (contents, position) => {
-    const file = lastUpTo(contents.lines.slice(0, -1), position);
+    const file = lastUpTo(contents.lines, position);
     const lines = await part(`l${file}`);
     let first = contents.lines[file];
     for (const [speaker, start, text, times] of lines) {
@@ -212,7 +204,7 @@
       if (position < first + count) return { first, count, speaker, text, times: rising(times, start) };
       first += count;
     }
-    throw new Error(`${addressOf(`l${file}`)} is damaged`);
+    throw new Error(`${addressOf(`l${file}`)} is damaged: ${REMEDY}.`);
   };
   const plain = (text) => text.normalize("NFC").toLowerCase();
   const filterOf = () => {
@@ -227,20 +219,40 @@
     && (!only.until || (date !== "" && date.slice(0, only.until.length) <= only.until))
   );
 
-  // ---- a search: yields hits in the order of recordings and of time
-  async function* search(contents, phrases, only) {
-    const isFiltered = Object.values(only).some(Boolean);
-    let spans = null;
-    if (isFiltered) {
-      const all = await recordingsOf(contents);
-      spans = [];
-      all.forEach((one, n) => {
-        const end = all[n + 1]?.[1] ?? contents.words;
-        if (end > one[1] && takes(only, one)) spans.push([one[1], end]);
-      });
-      if (!spans.length) return;
+  // The recordings that count, as spans of positions. Files of recordings are read only as far as a search gets.
+  class Counted {
+    constructor(contents, only) {
+      this.firsts = contents.recordings;
+      this.only = only;
+      this.isAll = !Object.values(only).some(Boolean);
+      this.known = new Map();
+      this.span = [0, 0];
     }
-    const isOutside = (from, to) => spans !== null && !spans.some(([start, end]) => start < to && end > from);
+    async spansOf(file) {
+      if (!this.known.has(file)) {
+        const here = await part(`r${file}`);
+        const spans = here.map((one, n) => [one[1], here[n + 1]?.[1] ?? this.firsts[file + 1]]);
+        this.known.set(file, spans.filter(([start, end], n) => end > start && takes(this.only, here[n])));
+      }
+      return this.known.get(file);
+    }
+    // Returns the next position that counts, this one included, or where the next file of recordings begins.
+    async from(position) {
+      if (this.isAll || (position >= this.span[0] && position < this.span[1])) return position;
+      const file = lastUpTo(this.firsts, position);
+      const spans = await this.spansOf(file);
+      const n = lastUpTo(spans, position, (one) => one[0]);
+      if (n >= 0 && position < spans[n][1]) {
+        this.span = spans[n];
+        return position;
+      }
+      return n + 1 < spans.length ? spans[n + 1][0] : this.firsts[file + 1];
+    }
+  }
+
+  // ---- a search: yields hits in the order of recordings and of time, and null where it may be interrupted
+  async function* search(contents, phrases, only) {
+    const counted = new Counted(contents, only);
     const lists = phrases.map((terms) => terms.map((term) => new Positions(contents, term)));
     const short = lists.flat().find((list) => list.isTooShort);
     if (short) throw new Error(`Too many words begin with “${short.term.text}”: add a letter.`);
@@ -271,10 +283,24 @@
       }
       return found;
     };
-    let lastLine = -1;
-    for await (const run of leader.list.runs(isOutside)) {
-      for (const position of run) {
-        if (position <= lastLine || isOutside(position, position + 1)) continue;
+    // What comes before this position need not be looked at.
+    let next = 0;
+    for (const [n, run] of leader.list.runs.entries()) {
+      // The first two are read already; of the others, those without a recording that counts need not be.
+      while (n > 1 && next < run.end) {
+        const at = Math.max(next, run.from);
+        next = await counted.from(at);
+        if (next === at) break;
+        yield null;
+      }
+      if (next >= run.end) continue;
+      for (const position of await run.read()) {
+        if (position < next) continue;
+        next = await counted.from(position);
+        if (next > position) {
+          yield null;
+          continue;
+        }
         // Only lines in which all words of the leading phrase stand one after another need to be read.
         const wanted = position - leader.t;
         if (wanted < 0 || !(await phraseIn(lists[leader.p], wanted, wanted)).length) {
@@ -282,9 +308,9 @@
           continue;
         }
         const around = await starts.within(Math.max(0, position - contents.longest), position + contents.longest);
-        const n = lastUpTo(around, position);
-        const first = around[n];
-        const end = around[n + 1] ?? contents.words;
+        const at = lastUpTo(around, position);
+        const first = around[at];
+        const end = around[at + 1] ?? contents.words;
         const marks = [];
         let isWhole = true;
         for (const terms of lists) {
@@ -297,7 +323,7 @@
           yield null;
           continue;
         }
-        lastLine = end - 1;
+        next = end;
         const [recording, line] = await Promise.all([recordingAt(contents, position), lineAt(contents, first)]);
         const speaker = line.speaker < 0 ? "" : recording[7][line.speaker];
         if (only.speaker && !plain(speaker).includes(only.speaker)) {
