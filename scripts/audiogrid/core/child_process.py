@@ -75,6 +75,8 @@ class ChildProcess:
         if it has ended already.
         """
         future: Future[Any] = Future()
+        # From here on nobody can cancel it: the answer to a call that was given up has to go somewhere.
+        future.set_running_or_notify_cancel()
         self._caller = threading.Thread(target=self._call, args=(future, function, arguments), daemon=True)
         self._caller.start()
         return future
@@ -123,7 +125,17 @@ def _serve(link: Connection, initializer: Callable[..., None] | None, arguments:
                 answer = (True, function(*given))
             except Exception as error:
                 answer = (False, _picklable(error))
-            link.send(answer)
+            _send(link, answer)
+
+
+def _send(link: Connection, answer: tuple[bool, Any]) -> None:
+    try:
+        link.send(answer)
+    except OSError:
+        raise
+    except Exception as error:
+        # What the function returned cannot be pickled. Nothing of it was sent.
+        link.send((False, _picklable(error)))
 
 
 def _end_with_parent() -> None:

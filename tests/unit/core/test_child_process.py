@@ -1,9 +1,11 @@
 """A child process answers, raises or dies; its parent goes on in every case."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Future
 
@@ -85,6 +87,27 @@ def test_a_child_that_died_while_idle_is_noticed_at_the_next_call(child):
 def test_what_cannot_be_sent_is_the_error_of_the_call(child):
     with pytest.raises(Exception, match="pickle"):
         child.submit(lambda: None).result(30)
+    assert child.submit(recall, "a").result(30) == ["once", "a"]
+
+
+def make_lock() -> object:
+    return threading.Lock()
+
+
+def test_an_answer_that_cannot_travel_is_the_error_of_the_call(child):
+    with pytest.raises(Exception, match="pickle"):
+        child.submit(make_lock).result(30)
+    assert child.submit(recall, "a").result(30) == ["once", "a"]
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_call_that_was_given_up_is_answered_without_a_trace(child):
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.wrap_future(child.submit(time.sleep, 0.3)), 0.05)
+
+    asyncio.run(give_up())
+    child._caller.join()
     assert child.submit(recall, "a").result(30) == ["once", "a"]
 
 
