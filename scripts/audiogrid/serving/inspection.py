@@ -6,6 +6,7 @@ The functions without an underscore of the first part run in the child process.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from typing import Any
 
 from audiogrid.core.atomic_files import write_bytes
 from audiogrid.core.child_process import ChildDiedError, ChildProcess
-from audiogrid.core.errors import AudiogridError, InputError
+from audiogrid.core.errors import AudiogridError, InputError, RetryableError
 from audiogrid.serving.job_folder import JobFolder
 
+LOG = logging.getLogger("audiogrid.serving")
 # Seconds that a file may take, and the slowest speed at which one is read, in bytes per second.
 _SECONDS = 60.0
 _SLOWEST_DISK = 5e6
@@ -24,6 +26,8 @@ _SLOWEST_DISK = 5e6
 _QUICK_SECONDS = 10.0
 # Files from this size on are looked at by a process of their own: others must not wait for them.
 _LARGE = 50 << 20
+# What accepted jobs need: what fails there, such as a full disk, is not the fault of a file.
+_OWN = "jobs"
 #: Columns that name files.
 FILE_COLUMNS = ("path", "reference", "text", "rttm")
 
@@ -128,7 +132,7 @@ class Inspector:
     """Child processes: one looks at small files, one at large ones, one does what accepted jobs need."""
 
     def __init__(self) -> None:
-        self._processes: dict[str, ChildProcess | None] = {"small": None, "large": None, "jobs": None}
+        self._processes: dict[str, ChildProcess | None] = {"small": None, "large": None, _OWN: None}
         self._locks = {name: asyncio.Lock() for name in self._processes}
 
     async def inspect(
@@ -145,13 +149,16 @@ class Inspector:
         return found
 
     async def render(self, state: Path, job: str, recording: str, name: str, media: str, merge: str) -> bytes:
-        """Returns a transcript in a format. Raises ``InputError`` if the transcript cannot be rendered."""
-        content: bytes = await self._call("jobs", _SECONDS, render, str(state), job, recording, name, media, merge)
+        """Returns a transcript in a format. Raises ``AudiogridError`` if the transcript cannot be rendered."""
+        content: bytes = await self._call(_OWN, _SECONDS, render, str(state), job, recording, name, media, merge)
         return content
 
     async def call(self, function: Callable[..., Any], *arguments: Any, seconds: float = 600.0) -> Any:
-        """Returns what ``function`` returns in the child process for jobs. Raises ``InputError``."""
-        return await self._call("jobs", seconds, function, *arguments)
+        """Returns what ``function`` returns in the child process for accepted jobs.
+
+        Raises ``InputError`` where ``function`` does, and ``RetryableError`` for whatever else goes wrong.
+        """
+        return await self._call(_OWN, seconds, function, *arguments)
 
     async def _call(self, lane: str, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
         async with self._locks[lane]:
@@ -165,9 +172,13 @@ class Inspector:
                 raise
             except TimeoutError:
                 await self._end(lane)
+                if lane == _OWN:
+                    raise RetryableError(f"no answer after {seconds:.0f} s") from None
                 raise _SlowError("The file takes too long to be looked at: convert it to WAV, FLAC or MP3.") from None
             except ChildDiedError as error:
                 await self._end(lane)
+                if lane == _OWN:
+                    raise RetryableError(str(error)) from None
                 raise InputError(
                     f"The decoder failed on this file ({error}): convert it to WAV, FLAC or MP3."
                 ) from None
@@ -176,6 +187,10 @@ class Inspector:
                 await self._end(lane)
                 raise
             except Exception as error:
+                if lane == _OWN:
+                    # Clients are told what happened, the log also where.
+                    LOG.error("%s failed: %s: %s", function.__name__, type(error).__name__, error)
+                    raise RetryableError(getattr(error, "strerror", None) or type(error).__name__) from error
                 raise InputError(f"The file cannot be used ({type(error).__name__}): convert it to WAV.") from error
 
     async def _end(self, lane: str) -> None:

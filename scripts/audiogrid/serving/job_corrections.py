@@ -6,12 +6,13 @@ Each client has a folder of its own, so that no names go from one to another. Th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import read_json, write_json
-from audiogrid.core.errors import InputError
+from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.text import clean_text
 from audiogrid.corrections.corrected_document import correct_words
 from audiogrid.corrections.corrected_recordings import audio_of
@@ -22,6 +23,10 @@ from audiogrid.serving.transcript_files import write_transcripts
 
 #: The folder below the state folder with a folder per client.
 FOLDER = "corrections"
+# Bytes of a client's corrections of one recording: more than a person types, and applied within seconds.
+_MOST = 5_000_000
+# Mistakes of a file that its sender is told.
+_MOST_TOLD = 5
 
 
 class UnfitError(InputError):
@@ -50,16 +55,28 @@ def correct(state: str, owner: str, job: str, recording: str, text: str, merge: 
     """Add corrections to those of a client and apply them. Returns sentences on what does not fit.
 
     ``text``: a file as the page of a transcript saves it; ``merge``: settings of the recipe. Raises ``InputError`` for
-    a text that holds no corrections, ``UnfitError`` for those of other audio.
+    a text that holds no corrections, ``UnfitError`` for those of other audio, ``RetryableError`` where those that are
+    there cannot be read or written.
     """
     new = parse(text)
     if new.mistakes:
-        raise InputError(f"has a mistake: {'; '.join(new.mistakes)}")
+        more = len(new.mistakes) - _MOST_TOLD
+        told = [*new.mistakes[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])]
+        raise InputError(f"has {'a mistake' if len(new.mistakes) == 1 else 'mistakes'}: {'; '.join(told)}")
     audio = audio_of(_uncorrected(JobFolder(Path(state), job), recording))
     if new.audio != audio:
         raise UnfitError("are of other audio than this recording")
     # The client may have made them where the recording had another name.
-    add(Path(state) / FOLDER / owner, replace(new, recording=recording))
+    new = replace(new, recording=recording)
+    folder = Path(state) / FOLDER / owner
+    with suppress(FileNotFoundError):
+        if (folder / new.file_name).stat().st_size + len(text.encode()) > _MOST:
+            raise InputError(f"would make the corrections of this recording larger than {_MOST // 1_000_000} MB")
+    try:
+        add(folder, new)
+    except InputError as error:
+        # What is there is the service's own: the client can do nothing about it.
+        raise RetryableError(str(error)) from None
     return apply(state, owner, job, recording, merge)
 
 

@@ -159,7 +159,9 @@ async def _run(service: Service, profile: str, where: Path, name: str, records: 
                 continue
             failures += 1
             waiting = _open_jobs(service, run)
-            if not waiting or code == 0 or all(run.is_refused(job) for job in waiting):
+            # One whose transcripts could not be written, as on a full disk, is delivered by the next attempt.
+            is_whole = code == 0 and not run.undelivered
+            if not waiting or is_whole or all(run.is_refused(job) for job in waiting):
                 break
             LOG.warning("run %s ended with exit code %d: %d recording(s) left", name, code, len(waiting))
         for job in _open_jobs(service, run):
@@ -222,9 +224,14 @@ async def _deliver(service: Service, run: BatchRun, jobs: Sequence[LongJob], pat
                 paths[job.job],
                 run.recipe.merge,
             )
+        except RetryableError as error:
+            if run.undelivered.get(job.job) != str(error):
+                LOG.warning("the transcripts of job %s cannot be written, which is tried again: %s", job.job, error)
+            run.undelivered[job.job] = str(error)
         except AudiogridError as error:
             service.end(job.job, FAILED, str(error))
         else:
+            run.undelivered.pop(job.job, None)
             await service.apply_corrections(job.job)
             service.end(job.job, DONE, device="run")
 

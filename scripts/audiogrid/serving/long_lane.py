@@ -61,6 +61,8 @@ class BatchRun:
         self.folder = RunFolder(self.root / "results" / RUN)
         self.jobs = list(jobs)
         self.recipe = recipe
+        #: Why transcripts that the run has made could not be written for their job, by job.
+        self.undelivered: dict[str, str] = {}
         self._progress: RunProgress | None = None
         self._process: asyncio.subprocess.Process | None = None
 
@@ -147,7 +149,9 @@ class BatchRun:
         return False
 
     def reason(self, job: LongJob) -> str:
-        """Returns why the run has no transcript of a recording."""
+        """Returns why a recording has no transcript."""
+        if job.job in self.undelivered:
+            return f"its transcripts could not be written ({self.undelivered[job.job]})"
         for path, column in ((self.folder.rejected, "reason"), (self.folder.failed, "cause")):
             with suppress(OSError, ValueError):
                 for row in read_table(path)[1]:

@@ -33,9 +33,10 @@ def look_at_clip(folder: str, probing: Mapping[str, Any]) -> None:
     with wave.open(str(CLIP)) as whole, wave.open(str(upload / _NAME), "wb") as part:
         part.setparams(whole.getparams())
         part.writeframes(whole.readframes(_CLIP_SECONDS * whole.getframerate()))
-    # Without a language and with one: what follows differs, and so does what is loaded.
+    # Without a language and with one: what follows differs, and so does what is loaded. Recordings whose speakers are
+    # told apart never come to a warm worker.
     for row in ({"path": _NAME}, {"path": _NAME, "language": "en"}):
-        inspect(folder, _JOB, row, probing)
+        inspect(folder, _JOB, {**row, "speakers": "none"}, probing)
 
 
 def transcribe_clip(folder: str, recipe: Recipe, probing: Mapping[str, Any]) -> str:

@@ -176,6 +176,7 @@ class _Server:
         # It is imported at the first call.
         await asyncio.to_thread(language_name, "en")
         await service.inspector.warm_up(rehearsal.look_at_clip, str(clips / "inspector"), probing)
+        await asyncio.to_thread(shutil.rmtree, clips / "inspector", True)
         for task in workers.tasks:
             task.add_done_callback(_report_end)
         tasks = self._background(service, workers, uploads, left)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiogrid.core.errors import InputError
+from audiogrid.core.errors import AudiogridError, InputError
 from audiogrid.remote.address import is_remote, parse
 from audiogrid.serving import job_corrections
 from audiogrid.serving.inspection import ColumnError, Inspected, Inspector
@@ -239,6 +239,11 @@ class Service:
         """Try again later; after some tries the job has failed."""
         self._again(record.id, error, is_final=False)
 
+    @property
+    def merge(self) -> str:
+        """Settings with which transcripts are written; the same for all models, also those not offered any more."""
+        return self.recipes.of("auto").merge
+
     def probing(self, recipe: Recipe) -> dict[str, Any]:
         """Returns the settings with which files are looked at."""
         return _probing(recipe)
@@ -311,14 +316,16 @@ class Service:
             return
         try:
             await self.change_corrections(record, job_corrections.apply)
-        except InputError as error:
+        except AudiogridError as error:
             LOG.error("the corrections of job %s cannot be applied: %s", job, error)
 
     async def change_corrections(self, record: JobRecord, change: Callable[..., list[str]], *text: str) -> list[str]:
-        """Call a function of ``job_corrections``. Returns sentences on what does not fit."""
-        recipe = self.recipes.of(record.fields["model"], record.fields["task"])
+        """Call a function of ``job_corrections``. Returns sentences on what does not fit.
+
+        Raises ``InputError`` for corrections that cannot be used, else ``RetryableError``.
+        """
         whose = (str(self.state), record.owner, record.id, record.fields["recording"])
-        unfit: list[str] = await self.inspector.call(change, *whose, *text, recipe.merge)
+        unfit: list[str] = await self.inspector.call(change, *whose, *text, self.merge)
         return unfit
 
     def _crashed(self, job: str, alone: bool, how: str) -> None:
@@ -404,7 +411,7 @@ class Service:
                 record.fields.get("recording", ""),
                 not self.queue.others_of(record),
             )
-        except InputError as error:
+        except AudiogridError as error:
             LOG.error("the files of job %s cannot be removed: %s", record.id, error)
             return {"removed": [], "kept": ["its files, until the service is started again"]}
         return told
@@ -470,8 +477,10 @@ class Service:
             age = (now - (record.finished or now)) / 86400
             folder = JobFolder(self.state, record.id)
             if age > self.settings["keep_days"]:
-                if not self.queue.others_of(record):
-                    job_corrections.remove_all(self.state, record.owner, record.fields.get("recording", ""))
+                recording = record.fields.get("recording", "")
+                # The files first: where there are none, as for most jobs, all others need not be looked at.
+                if job_corrections.files_of(self.state, record.owner, recording) and not self.queue.others_of(record):
+                    job_corrections.remove_all(self.state, record.owner, recording)
                 folder.drop()
                 self.queue.remove(record.id)
             elif age > self.settings["keep_uploads_days"]:

@@ -156,7 +156,7 @@ class WarmWorkers:
         try:
             await asyncio.wait_for(asyncio.wrap_future(process.submit(short_recording.ready)), START_SECONDS)
         except Exception as error:
-            self.problem = f"no worker can start: {error}"
+            self.problem = f"no worker can start: {_cause(error)}"
             LOG.error(self.problem)
             await self._end(number)
             return False
@@ -171,7 +171,7 @@ class WarmWorkers:
                 asyncio.wrap_future(self._processes[number].submit(*self._rehearsal(number))), START_SECONDS
             )
         except Exception as error:
-            trouble = f"{error}"
+            trouble = _cause(error)
             await self._end(number)
         if trouble:
             # Nobody has asked for it: the first recording will show whether it matters.
@@ -205,6 +205,13 @@ class WarmWorkers:
         if finished.died:
             await self._end(number)
         await self._report(work, finished)
+
+
+def _cause(error: Exception) -> str:
+    """Returns why a call of a worker failed, in words; the error of a time limit has none of its own."""
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"no answer after {START_SECONDS:.0f} s"
+    return str(error) or type(error).__name__
 
 
 def worker_settings(

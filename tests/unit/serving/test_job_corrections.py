@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from audiogrid.config.resolve import resolve
-from audiogrid.core.errors import InputError
+from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.corrections.corrections_file import Corrections, SpeakerName, to_text
 from audiogrid.models.registry import load_registry
 from audiogrid.serving import job_corrections
@@ -126,6 +127,51 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(tmp_path: Path) -> Non
             job_corrections.correct(*whose, text, MERGE)
     assert folder.transcript("talk", "json").read_bytes() == before
     assert not (tmp_path / job_corrections.FOLDER).exists()
+
+
+def test_a_file_of_mistakes_is_answered_in_a_few_words_and_nothing_grows_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job(tmp_path, "anna", "a1")
+    whose = (str(tmp_path), "anna", "a1", "talk")
+    head = {"schema": 1, "recording": "talk", "audio": AUDIO}
+    with pytest.raises(InputError) as refused:
+        job_corrections.correct(*whose, json.dumps({**head, "passages": [0] * 1000}), MERGE)
+    assert "and 995 more" in str(refused.value) and len(str(refused.value)) < 1000
+    job_corrections.correct(*whose, names("Mara"), MERGE)
+    monkeypatch.setattr(job_corrections, "_MOST", 100)
+    with pytest.raises(InputError, match="larger than"):
+        job_corrections.correct(*whose, names("Maria"), MERGE)
+
+
+def test_a_file_of_the_service_that_cannot_be_read_is_not_the_fault_of_the_client(tmp_path: Path) -> None:
+    job(tmp_path, "anna", "a1")
+    whose = (str(tmp_path), "anna", "a1", "talk")
+    job_corrections.correct(*whose, names("Mara"), MERGE)
+    path = job_corrections.corrections_file(tmp_path, "anna", "a1", "talk")
+    assert path is not None
+    path.write_text("{")
+    with pytest.raises(RetryableError):
+        job_corrections.correct(*whose, names("Maria"), MERGE)
+
+
+def test_jobs_of_a_model_that_is_not_offered_any_more_are_corrected(tmp_path: Path) -> None:
+    configuration = resolve({"formats": ["json", "txt"]})
+    recipes = Recipes(configuration, load_registry(ROOT / "config" / "models.yaml"), tmp_path / "models")
+    service = Service(configuration, recipes, tmp_path, tmp_path / "store")
+    folder = job(tmp_path, "anna", "a1")
+    service.queue.update("a1", fields={"model": "gone"})
+    record = service.queue.get("a1")
+    assert record is not None
+
+    async def correct() -> list[str]:
+        unfit = await service.change_corrections(record, job_corrections.correct, names("Mara"))
+        await service.inspector.close()
+        return unfit
+
+    assert asyncio.run(correct()) == []
+    assert speakers(folder) == ["Mara", "Channel 2"]
+    service.queue.close()
 
 
 def test_no_name_goes_from_one_client_to_another(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from audiogrid.config.resolve import resolve
+from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.models.registry import load_registry
-from audiogrid.serving import lanes
+from audiogrid.serving import lanes, rehearsal
 from audiogrid.serving.inspection import Inspector
 from audiogrid.serving.job_folder import JobFolder
+from audiogrid.serving.long_lane import BatchRun, LongJob
 from audiogrid.serving.recipes import Recipes
 from audiogrid.serving.removal import OWN_STORE, remove_job
 from audiogrid.serving.service import Service
@@ -131,6 +133,56 @@ def test_a_file_that_takes_long_is_looked_at_among_the_large_ones(monkeypatch: p
     assert called == ["small", "large"]
 
 
+def fail_with(error: Exception) -> None:
+    """Raises ``error``; called in a child process."""
+    raise error
+
+
+def test_what_fails_in_the_work_of_the_service_is_not_the_fault_of_a_file() -> None:
+    inspector = Inspector()
+    full = OSError(28, "No space left on device", "/srv/state/talk.json")
+
+    async def call() -> None:
+        with pytest.raises(RetryableError, match="^No space left on device$"):
+            await inspector.call(fail_with, full)
+        with pytest.raises(RetryableError, match="^KeyError$"):
+            await inspector.call(fail_with, KeyError("x"))
+        with pytest.raises(RetryableError, match="no answer after"):
+            await inspector.call(time.sleep, 60, seconds=0.2)
+        with pytest.raises(InputError, match="mistake"):
+            await inspector.call(fail_with, InputError("has a mistake"))
+        await inspector.close()
+
+    asyncio.run(call())
+
+
+def test_transcripts_that_cannot_be_written_are_written_later(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service.queue.add("a", "anna", "long", job("a"))
+    service.queue.update("a", status="running")
+    run = BatchRun(tmp_path, "r000001", [LongJob("a", "a", {"path": "/a.wav"})], service.recipes.of("auto"))
+    run.folder.transcripts.mkdir(parents=True)
+    (run.folder.transcripts / "a.json").write_text("{}")
+    outcomes: list[Exception | None] = [RetryableError("No space left on device"), None]
+
+    async def call(*_: Any) -> None:
+        if (outcome := outcomes.pop(0)) is not None:
+            raise outcome
+
+    monkeypatch.setattr(service.inspector, "call", call)
+
+    def deliver() -> str:
+        asyncio.run(lanes._deliver(service, run, run.jobs, {"a": "a.wav"}))
+        record = service.queue.get("a")
+        assert record is not None
+        return record.status
+
+    assert deliver() == "running"
+    assert "No space left" in run.reason(run.jobs[0])
+    assert deliver() == "done" and not run.undelivered
+
+
 def test_a_watched_file_whose_folder_may_not_be_written_does_not_end_the_service(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,3 +243,11 @@ def test_results_go_with_their_job(tmp_path: Path) -> None:
     assert told["kept"] == ["1 result(s) in the store, because other jobs or runs refer to them"]
     for root in (store, state / OWN_STORE):
         assert sorted(path.stem[0] for path in root.glob("*/*.json")) == ["b", "c"]
+
+
+def test_the_clip_is_rehearsed_without_speakers(service: Service, tmp_path: Path) -> None:
+    """Those that are told apart never come to the worker that rehearses."""
+    probing = {**service.probing(service.recipes.of("auto")), "speakers": "auto"}
+    rehearsal.look_at_clip(str(tmp_path), probing)
+    (table,) = tmp_path.rglob("recording.tsv")
+    assert "none" in table.read_text()

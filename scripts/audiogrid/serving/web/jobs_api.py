@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from audiogrid.core.errors import InputError
+from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.export.formats import FORMATS
 from audiogrid.serving import job_corrections
 from audiogrid.serving.addresses import checked_url
@@ -26,6 +27,7 @@ from audiogrid.serving.web.forms import LONGEST_JSON, Form, read_form, short_bod
 from audiogrid.serving.web.openai_api import transcript
 from audiogrid.serving.web.resumable import ResumableUploads
 
+LOG = logging.getLogger("audiogrid.serving")
 # Fields of a request that are no columns.
 _OWN = frozenset(("model", "task", "address", "callback", "upload", "file"))
 # Columns that name files: they are uploaded, never named as paths of this machine.
@@ -245,12 +247,12 @@ class _JobEndpoints:
                 raise Refused(404, "nothing was corrected in this recording", code="not_found")
             return FileResponse(path, media_type="application/json", filename=path.name)
         if request.method == "DELETE":
-            unfit = await self._service.change_corrections(record, job_corrections.withdraw)
+            unfit = await self._change(record, job_corrections.withdraw)
             return JSONResponse({"id": record.id, "unfit": unfit})
         body = await short_body(request, _LONGEST_CORRECTIONS, "the corrections are too long: at most 16 MB")
         try:
             text = body.decode("utf-8-sig")
-            unfit = await self._service.change_corrections(record, job_corrections.correct, text)
+            unfit = await self._change(record, job_corrections.correct, text)
         except UnicodeDecodeError:
             raise Refused(400, "the corrections are not UTF-8", code="bad_request") from None
         except job_corrections.UnfitError as error:
@@ -258,6 +260,13 @@ class _JobEndpoints:
         except InputError as error:
             raise Refused(422, f"the corrections cannot be used: the file {error}", code="bad_request") from None
         return JSONResponse({"id": record.id, "unfit": unfit})
+
+    async def _change(self, record: JobRecord, change: Callable[..., list[str]], *text: str) -> list[str]:
+        try:
+            return await self._service.change_corrections(record, change, *text)
+        except RetryableError as error:
+            LOG.error("the transcripts of job %s cannot be corrected: %s", record.id, error)
+            raise Refused(500, "the transcripts could not be written: send this again", code="not_written") from None
 
     async def delete(self, request: Request) -> Response:
         """Cancel a job that has not ended; remove one that has, and say what stays and why."""

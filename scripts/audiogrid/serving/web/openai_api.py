@@ -170,8 +170,7 @@ async def transcript(service: Service, record: JobRecord, name: str, media: str 
     path = JobFolder(service.state, record.id).transcript(recording, name)
     if not media and path.exists():
         return await asyncio.to_thread(path.read_bytes)
-    recipe = service.recipes.of(record.fields["model"], record.fields["task"])
-    return await service.inspector.render(service.state, record.id, recording, name, media, recipe.merge)
+    return await service.inspector.render(service.state, record.id, recording, name, media, service.merge)
 
 
 async def _stream(service: Service, request: Request, record: JobRecord) -> AsyncIterator[bytes]:
