@@ -143,9 +143,9 @@ def test_what_fails_in_the_work_of_the_service_is_not_the_fault_of_a_file() -> N
     full = OSError(28, "No space left on device", "/srv/state/talk.json")
 
     async def call() -> None:
-        with pytest.raises(RetryableError, match="^No space left on device$"):
+        with pytest.raises(RetryableError, match=r"^No space left on device$"):
             await inspector.call(fail_with, full)
-        with pytest.raises(RetryableError, match="^KeyError$"):
+        with pytest.raises(RetryableError, match=r"^KeyError$"):
             await inspector.call(fail_with, KeyError("x"))
         with pytest.raises(RetryableError, match="no answer after"):
             await inspector.call(time.sleep, 60, seconds=0.2)
