@@ -48,7 +48,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 COMMAND = Command(
-    summary="cut out the passages of a run that are worth listening to",
+    summary="cut out the doubtful passages of a run, to listen to",
     explanation="Write the passages of a run whose words are least certain as short audio files, with a table of "
     "where they are, what was understood, and a column for what is right.",
     example="audiogrid clips talks --kind mp3 --count 20",

@@ -97,7 +97,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 COMMAND = Command(
-    summary="check corrections, or import those that a page has saved or an edited transcript has",
+    summary="check corrections, or import them from a page or a transcript",
     explanation="Corrections of a recording lie in a file under corrections/ and are applied whenever its transcript "
     "is written (docs/corrections.md). check says what fits and what does not; import adds what a page has saved, or "
     "the differences of an edited copy: srt, vtt, txt, docx, eaf, TextGrid.",

@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of all commands, for the help text and for completion."""
     parser = argparse.ArgumentParser(
         prog="audiogrid",
-        description="Recordings into accurate, time-stamped transcripts and subtitles.",
+        description="Turn recordings into accurate, time-stamped transcripts and subtitles.",
         epilog=_END,
         formatter_class=_ListFormatter,
         # The usage names both options; a section for them would push the list off the screen.

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 COMMAND = Command(
-    summary="error rate of transcripts where a person has corrected them",
+    summary="measure the error rate where a person has corrected",
     explanation="Holds what the model said against what a person made of it, in stretches of a transcript with a "
     "correction or a confirmed word at least every half minute; words between them count as right. Such a figure is "
     "kind to the model: what the person overlooked counts as right.",

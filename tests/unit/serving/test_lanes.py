@@ -214,6 +214,18 @@ def test_a_watched_file_whose_folder_may_not_be_written_does_not_end_the_service
     assert not (tmp_path / "watched" / "a.srt").exists()
 
 
+def test_old_jobs_without_corrections_are_forgotten_one_by_one(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        service.queue.add(name, "anna", "short", job(name))
+        service.queue.update(name, status="done", finished=1.0)
+    # It looks at all jobs of a client: for each of many old ones, that takes hours.
+    monkeypatch.setattr(service.queue, "others_of", lambda record: 1 / 0)
+    service.forget_old(1000 * 86400.0)
+    assert not service.queue.with_status("done")
+
+
 def test_columns_of_a_run_are_bounded(service: Service) -> None:
     for number in range(10):
         row = {f"c{number}_{column}": "x" for column in range(60)}
