@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from audiogrid.core.tsv import write_table
 from audiogrid.export.formats import file_name, render_all
+from audiogrid.export.media_links import media_url
 from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.merging.summary_table import write_summary
 from audiogrid.probing.recording_ids import Named, assign_ids
@@ -41,7 +43,13 @@ def _document(recording: Recording) -> dict[str, Any]:
 
 
 def finished_run(
-    root: Path, names: list[str], *, failed: int = 0, publish: Any = "", media: Path | None = None
+    root: Path,
+    names: list[str],
+    *,
+    failed: int = 0,
+    publish: Any = "",
+    media: Path | None = None,
+    formats: Sequence[str] = FORMATS,
 ) -> RunFolder:
     """The folder of a run over recordings of these file names, the last ``failed`` of which have no transcript.
 
@@ -67,7 +75,7 @@ def finished_run(
         [Shard("s0001", "spec", chunks, ["b0001"], 64_000 * len(ids), "base", "int8")],
     )
     plan.write(folder.plan)
-    _write_transcripts(folder, recordings[: len(recordings) - failed])
+    _write_transcripts(folder, recordings[: len(recordings) - failed], formats)
     audio = {name: hashlib.sha256(name.encode()).hexdigest() for name in ids}
     FinishedShard("s0001", "spec", facts=ShardFacts(audio=audio)).write(folder.shards / "s0001.json")
     journal = Journal(folder.journal, "s0001", "spec")
@@ -84,12 +92,12 @@ def finished_run(
     return folder
 
 
-def _write_transcripts(folder: RunFolder, recordings: list[Recording]) -> None:
+def _write_transcripts(folder: RunFolder, recordings: list[Recording], formats: Sequence[str]) -> None:
     merged = MergedBundle("b0001")
     hashes: dict[str, tuple[str, str]] = {}
     for one in recordings:
         merged.files[one.recording] = {}
-        for kind, text in render_all(_document(one), FORMATS).items():
+        for kind, text in render_all(_document(one), formats, media=media_url(one.path, folder.transcripts)).items():
             path = folder.transcripts / file_name(one.recording, kind)
             path.parent.mkdir(parents=True, exist_ok=True)
             data = text if isinstance(text, bytes) else text.encode()

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from audiogrid.core.calendar_dates import is_date
 from audiogrid.core.errors import InputError
+from audiogrid.core.text import clean_text
 
 #: What a bag does with the recordings themselves, and what that costs.
 RECORDINGS = {
@@ -15,8 +17,9 @@ RECORDINGS = {
     "hash": "their files are read once for a SHA-256, and stay where they are",
     "copy": "their files are copied into the bag",
 }
-_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
-_WEB = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
+_WORDS = ("title", "responsible_party", "license")
+# Without a user and a password: what is in a bag is there to be read.
+_WEB = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,16 @@ class BagOptions:
     license: str = ""
 
 
-def check_options(options: BagOptions) -> None:
-    """Raises ``InputError`` for a value that cannot be meant."""
+def checked_options(options: BagOptions) -> BagOptions:
+    """Returns options with their words on one line each. Raises ``InputError`` for a value that cannot be meant."""
     if options.recordings not in RECORDINGS:
         raise InputError(f"recordings: {options.recordings!r} is none of {', '.join(RECORDINGS)}")
-    if options.date and not _DATE.fullmatch(options.date):
+    if options.date and not is_date(options.date):
         raise InputError(f"date: {options.date!r} is no date; write 2026, 2026-05 or 2026-05-31")
-    if options.base_url and not _WEB.fullmatch(options.base_url):
+    if options.base_url and not (_WEB.fullmatch(options.base_url) and options.base_url.isprintable()):
         raise InputError(f"base_url: {options.base_url!r} is no web address; write https://archive.example.org/talks")
+    words = {name: " ".join(clean_text(getattr(options, name)).split()) for name in _WORDS}
+    return replace(options, **words)
 
 
 def bag_options(publish: Any, format_options: Any = None) -> BagOptions:
@@ -58,8 +63,7 @@ def bag_options(publish: Any, format_options: Any = None) -> BagOptions:
     options = BagOptions(**{name: value for name, value in given.items() if name in names})
     if not options.responsible_party:
         options = replace(options, responsible_party=_party_of_subtitles(format_options))
-    check_options(options)
-    return options
+    return checked_options(options)
 
 
 def _party_of_subtitles(format_options: Any) -> str:

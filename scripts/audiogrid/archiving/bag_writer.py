@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from audiogrid.core.errors import RetryableError
 from audiogrid.media.file_parts import MediaFile
-from audiogrid.records.bags import Packed
+from audiogrid.records.bags import PAYLOAD, Packed, printable
 
 #: RFC 8493 asks creators for SHA-512 unless told otherwise; SHA-256 is what transcripts are listed with elsewhere.
 ALGORITHMS = ("sha256", "sha512")
@@ -31,21 +32,28 @@ class BagWriter:
     files: dict[str, Packed] = field(default_factory=dict)
     reused: int = 0
 
-    def copy(self, name: str, source: MediaFile, identity: str = "") -> Packed:
-        """Copy a file to ``data/<name>``; its checksums are taken on the way. Raises ``OSError``.
+    def copy(
+        self, name: str, source: MediaFile, identity: str = "", change: Callable[[bytes], bytes] | None = None
+    ) -> Packed:
+        """Copy a file to ``data/<name>``; its checksums are taken on the way.
 
-        ``identity``: its path or address, by which it is known again (default: as ``source`` is written).
+        ``identity``: its path or address, by which it is known again (default: as ``source`` is written), with what
+        else the copy depends on. ``change``: returns the bytes of the copy from those of the file.
+        Raises ``OSError``, and ``RetryableError`` if the file was written meanwhile.
         """
         came_from = facts_of(source, identity)
-        path = f"data/{name}"
+        path = f"{PAYLOAD}{name}"
         if not self._reuse(path, came_from):
             with source.open("rb") as file:
-                self._store(path, _blocks(cast(BinaryIO, file)), came_from)
+                blocks = _blocks(cast(BinaryIO, file))
+                self._store(path, blocks if change is None else [change(b"".join(blocks))], came_from)
+            if facts_of(source, identity) != came_from:
+                raise RetryableError(f"{source} was written while it was packed: try again")
         return self.files[path]
 
     def write(self, name: str, data: bytes) -> Packed:
         """Write ``data/<name>``."""
-        return self._store(f"data/{name}", [data])
+        return self._store(f"{PAYLOAD}{name}", [data])
 
     def finish(self, info: Iterable[tuple[str, str]]) -> None:
         """Write what makes a folder a bag. ``info``: fields of ``bag-info.txt``, in order."""
@@ -95,7 +103,7 @@ class BagWriter:
 def facts_of(source: MediaFile, identity: str = "") -> tuple[str, int, int]:
     """Returns path, size and modification time of a file: they tell whether it is still the same."""
     status = source.stat()
-    return identity or str(source), int(status.st_size), int(status.st_mtime_ns)
+    return printable(identity or str(source)), int(status.st_size), int(status.st_mtime_ns)
 
 
 def checksums(source: MediaFile, identity: str) -> Packed:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from audiogrid import __version__
 from audiogrid.archiving import iiif, mets
-from audiogrid.archiving.bag_options import BagOptions
+from audiogrid.archiving.bag_options import BagOptions, checked_options
 from audiogrid.archiving.bag_writer import BagWriter, checksums, facts_of
+from audiogrid.archiving.page_links import INDEX_OF_RECORDINGS, index_with, transcript_with
 from audiogrid.archiving.placing import (
     check_replaceable,
-    packed_state,
+    fingerprint,
+    is_newest,
     put_in_place,
     staging_folder,
 )
@@ -21,16 +27,17 @@ from audiogrid.archiving.readme import readme
 from audiogrid.archiving.ro_crate import CRATE_NAME, README, crate, recording_name
 from audiogrid.archiving.run_account import Described, RunAccount, read_account
 from audiogrid.core.errors import InputError, RetryableError
+from audiogrid.core.json_values import to_json
 from audiogrid.core.text import clean_text
 from audiogrid.media.file_parts import MediaFile
-from audiogrid.records.bags import PAYLOAD, Packed, PlacedBag, is_listable, read_record, record_path
+from audiogrid.records.bags import PAYLOAD, Packed, PlacedBag, is_listable, printable, read_record, record_path
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.publishing import result_files
 from audiogrid.remote.service_protocol import RemoteError
-from audiogrid.splitting.opening import UnusableRecordingError, open_recording
+from audiogrid.splitting.opening import UnusableRecordingError, check_unchanged, open_recording
 
-# The bag before stays until the new one is in its place.
-_KEPT_STATES = 2
+# The bag before stays until the new one is in its place; two calls may be at it.
+_KEPT_STATES = 4
 _SPARE_BYTES = 64 << 20
 
 
@@ -52,58 +59,134 @@ def make_bag(
     """Make the bag of a run at ``target``, or replace the one that an earlier call left there.
 
     ``workflow``: name and path of the files of the workflow. ``wish``: noted, to tell later whether it has changed.
-    Two calls for the same run write the same bytes.
+    Two calls for the same run write the same bytes; the second one sees that there is nothing to do.
     Raises ``InputError`` if the run has not ended, if ``target`` holds anything else, or if a recording that is to be
     read is missing; ``RetryableError`` if the disk is full or a storage does not answer.
     """
+    options = checked_options(options)
     # "." has no name that anything could be written beside.
     target = target if target.name not in ("", "..") else target.resolve()
-    account = read_account(folder)
-    state = record_path(folder, target)
-    record = read_record(state)
-    check_replaceable(target, record)
-    with staging_folder(target) as staging:
-        writer = BagWriter(staging, record.files, target if target.is_dir() else None)
-        try:
-            left_out = _copy_results(folder, writer)
-            for name, path in workflow:
-                writer.copy(name, path)
-            hashed = _recordings(account, options, writer, record.hashed)
-            _describe(account, options, writer, hashed)
-            writer.finish(_bag_info(account, options))
-        except OSError as error:
-            raise RetryableError(f"{target} cannot be written: {error.strerror or error} ({error.filename})") from error
-        _check_unchanged(folder, writer)
-        states = [packed_state(writer.files), *record.states][:_KEPT_STATES]
-        PlacedBag(str(target.absolute()), wish, writer.files, hashed, states).write(state)
-        put_in_place(staging, target)
-    size = sum(packed.size for packed in writer.files.values())
-    return Bag(target, account, len(writer.files), size, writer.reused, left_out)
+    try:
+        results = _Results.of(folder)
+        account = read_account(folder)
+        origin = _origin(account, options, results, workflow)
+        state = record_path(folder, target)
+        record = read_record(state)
+        if record.origin == origin and is_newest(target, record):
+            if wish not in ("", record.wish):
+                replace(record, wish=wish).write(state)
+            return _bag(target, account, record.files, len(record.files), results)
+        check_replaceable(target, record)
+        with staging_folder(target) as staging:
+            writer = BagWriter(staging, record.files, target if target.is_dir() else None)
+            hashed = _fill(writer, account, options, results, workflow, record.hashed)
+            results.check_unchanged(folder)
+            # Copying may have taken hours: somebody may have put a file into the bag before, or made another.
+            record = read_record(state)
+            check_replaceable(target, record)
+            made = PlacedBag(printable(target.absolute()), wish, writer.files, hashed, origin=origin)
+            states = [fingerprint(made.facts), *record.states][:_KEPT_STATES]
+            replace(made, states=states).write(state)
+            put_in_place(staging, target)
+    except OSError as error:
+        raise RetryableError(f"{target} cannot be made: {error.strerror or error} ({error.filename})") from error
+    return _bag(target, account, writer.files, writer.reused, results)
+
+
+def _bag(target: Path, account: RunAccount, files: Mapping[str, Packed], reused: int, results: _Results) -> Bag:
+    size = sum(packed.size for packed in files.values())
+    return Bag(target, account, len(files), size, reused, results.left_out)
+
+
+@dataclass(frozen=True)
+class _Results:
+    """What ``publish`` would copy. ``files``: path by name; ``facts``: path, size and time of each.
+
+    ``left_out``: files that a bag cannot name -> why.
+    """
+
+    files: dict[str, Path]
+    facts: dict[str, tuple[str, int, int]]
+    left_out: dict[str, str]
+
+    @classmethod
+    def of(cls, folder: RunFolder) -> _Results:
+        found = dict(result_files(folder.root))
+        files = {name: path for name, path in found.items() if is_listable(name)}
+        why = "not every program for bags can read such a name in a list"
+        facts = {name: facts_of(path) for name, path in files.items()}
+        return cls(files, facts, {ascii(name): why for name in found.keys() - files.keys()})
+
+    def check_unchanged(self, folder: RunFolder) -> None:
+        """Raises ``RetryableError`` if the run has written or deleted results meanwhile: they may not fit together."""
+        now = _Results.of(folder).facts
+        if changed := sorted(name for name in now.keys() | self.facts.keys() if now.get(name) != self.facts.get(name)):
+            raise RetryableError(
+                f"{folder.root / changed[0]} was written while it was packed: wait until the run has ended, and try "
+                "again"
+            )
+
+
+def _origin(account: RunAccount, options: BagOptions, results: _Results, workflow: Sequence[tuple[str, Path]]) -> str:
+    """Returns a hash of all that a bag is made from, besides the bytes of recordings, which a run takes as unchanged.
+
+    Every start of a run writes its configuration anew, mostly with the same content.
+    """
+    facts: dict[str, Any] = dict(results.facts)
+    for name in facts.keys() & {"run_config.yaml"}:
+        facts[name] = hashlib.sha256(results.files[name].read_bytes()).hexdigest()
+    code = [(name, *facts_of(path)) for name, path in workflow]
+    text = json.dumps([__version__, to_json(account), to_json(options), facts, code], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def workflow_files(home: Path) -> list[tuple[str, Path]]:
     """Returns the files of the workflow in ``home``, by their names in the bag."""
     found = sorted(path for path in (home / "workflow").rglob("*") if path.is_file() and path.suffix in ("", ".smk"))
-    return [(path.relative_to(home).as_posix(), path) for path in found]
+    return [(path.relative_to(home).as_posix(), path) for path in found if not path.name.startswith(".")]
 
 
-def _copy_results(folder: RunFolder, writer: BagWriter) -> dict[str, str]:
-    """Copy what ``publish`` would copy. Returns the files that a bag cannot name."""
-    left_out = {}
-    for name, path in result_files(folder.root):
-        if is_listable(name):
-            writer.copy(name, path)
-        else:
-            left_out[ascii(name)] = "not every program for bags can read such a name in a list"
-    return left_out
+def _fill(
+    writer: BagWriter,
+    account: RunAccount,
+    options: BagOptions,
+    results: _Results,
+    workflow: Sequence[tuple[str, Path]],
+    known: Mapping[str, Packed],
+) -> dict[str, Packed]:
+    """Write all files of a bag. ``known`` and returned: checksums of recordings that stay where they are."""
+    _check_recordings(account, options)
+    _copy_results(results, account, options, writer)
+    for name, path in workflow:
+        writer.copy(name, path)
+    hashed = _recordings(account, options, writer, known)
+    _describe(account, options, writer, hashed)
+    writer.finish(_bag_info(account, options))
+    return hashed
 
 
-def _check_unchanged(folder: RunFolder, writer: BagWriter) -> None:
-    """Raises ``RetryableError`` if the run has written results while they were copied: they may not fit together."""
-    for name, path in result_files(folder.root):
-        packed = writer.files.get(f"{PAYLOAD}{name}")
-        if is_listable(name) and (packed is None or packed.source != facts_of(path)):
-            raise RetryableError(f"{path} was written while it was packed: wait until the run has ended, and try again")
+def _copy_results(results: _Results, account: RunAccount, options: BagOptions, writer: BagWriter) -> None:
+    """Copy what ``publish`` would copy. Pages play the recordings that are copied, too."""
+    beside = {one.id: recording_name(one) for one in account.recordings if options.recordings == "copy"}
+    pages = {one.files["html"]: one.id for one in account.recordings if one.id in beside and "html" in one.files}
+    for name, path in results.files.items():
+        change: Callable[[bytes], bytes] | None = None
+        if name in pages:
+            change = partial(transcript_with, beside[pages[name]], name=name)
+        elif beside and INDEX_OF_RECORDINGS.fullmatch(name):
+            change = partial(index_with, beside)
+        linked = beside[pages[name]] if name in pages else "recordings/"
+        writer.copy(name, path, f"{path} with {linked}" if change else "", change)
+
+
+def _check_recordings(account: RunAccount, options: BagOptions) -> None:
+    """Raises ``InputError`` if a local recording that is to be read is gone: better now than after hours of copying."""
+    if options.recordings != "name":
+        for one in account.recordings:
+            try:
+                check_unchanged(one.recording)
+            except UnusableRecordingError as error:
+                raise InputError(f"recording {one.id}: {error}") from None
 
 
 def _recordings(
@@ -123,7 +206,8 @@ def _recordings(
             else:
                 hashed[one.id] = _checksums(source, one.recording.path, known.get(one.id))
         except UnusableRecordingError as error:
-            raise InputError(f"recording {one.id}: {error}") from None
+            kind = RetryableError if error.is_transient else InputError
+            raise kind(f"recording {one.id}: {error}") from None
         except RemoteError as error:
             kind = RetryableError if error.is_transient else InputError
             raise kind(f"recording {one.id}: {error}") from None
@@ -139,7 +223,8 @@ def _checksums(source: MediaFile, identity: str, known: Packed | None) -> Packed
 
 def _check_room(account: RunAccount, writer: BagWriter) -> None:
     """Raises ``InputError`` if the recordings cannot fit on the disk. Those of an earlier bag take no new room."""
-    new = [one for one in account.recordings if f"data/{recording_name(one)}" not in writer.known]
+    before = writer.known if writer.earlier else {}
+    new = [one for one in account.recordings if f"{PAYLOAD}{recording_name(one)}" not in before]
     needed = sum(one.recording.size for one in new) + _SPARE_BYTES
     free = shutil.disk_usage(writer.folder).free
     if needed > free:
@@ -151,7 +236,7 @@ def _check_room(account: RunAccount, writer: BagWriter) -> None:
 
 def _describe(account: RunAccount, options: BagOptions, writer: BagWriter, hashed: Mapping[str, Packed]) -> None:
     """Write the IIIF manifests, the METS files and, at last, the description of all files."""
-    present = {name.removeprefix("data/") for name in writer.files}
+    present = {name.removeprefix(PAYLOAD) for name in writer.files}
     delivered = [_only(one, present) for one in account.recordings if one.files]
     for one in delivered:
         writer.write(iiif.manifest_name(one), iiif.manifest(one, account, options))

@@ -62,7 +62,9 @@ def _metadata(described: Described, account: RunAccount) -> list[dict[str, Any]]
 
 
 def _rights(options: BagOptions) -> dict[str, Any]:
-    return {"rights": options.license} if _RIGHTS.fullmatch(options.license) else {}
+    """Returns a license that IIIF knows. Its names of licenses begin with http, also where browsers use https."""
+    known = _RIGHTS.fullmatch(options.license)
+    return {"rights": options.license.replace("https://", "http://", 1)} if known else {}
 
 
 def manifest(described: Described, account: RunAccount, options: BagOptions) -> bytes:

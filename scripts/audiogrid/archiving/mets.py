@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from xml.etree import ElementTree as Xml
 
 from audiogrid import __version__
@@ -159,7 +159,7 @@ def _object(part: _Part, parts: list[_Part]) -> _Tree:
     content: list[_Tree] = [
         _identifier("objectIdentifier", part.id),
         ("objectCharacteristics", characteristics),
-        ("originalName", part.label if part.id == "recording" else part.href.rsplit("/", 1)[-1]),
+        ("originalName", part.label if part.id == "recording" else unquote(part.href.rsplit("/", 1)[-1])),
     ]
     if part.id != "recording":
         related = _identifier("relatedObjectIdentifier", parts[0].id)

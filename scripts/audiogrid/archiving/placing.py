@@ -14,7 +14,7 @@ import psutil
 
 from audiogrid.core.atomic_files import canonical_json
 from audiogrid.core.errors import InputError, RetryableError
-from audiogrid.records.bags import Packed, PlacedBag
+from audiogrid.records.bags import PlacedBag, printable
 
 _HOST = socket.gethostname().split(".")[0]
 _SHOWN = 3
@@ -22,12 +22,9 @@ _SHOWN = 3
 
 def fingerprint(files: Mapping[str, tuple[int, int]]) -> str:
     """Returns a hash of the names, sizes and times of the files of a bag."""
-    return hashlib.sha256(canonical_json(sorted((name, *facts) for name, facts in files.items())).encode()).hexdigest()
-
-
-def packed_state(files: Mapping[str, Packed]) -> str:
-    """Returns the fingerprint of a bag as it was written."""
-    return fingerprint({name: (one.size, one.mtime_ns) for name, one in files.items()})
+    text = canonical_json(sorted((name, *facts) for name, facts in files.items()))
+    # A person's file may have a name that is not UTF-8.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def files_in(folder: Path) -> dict[str, tuple[int, int]]:
@@ -42,6 +39,11 @@ def files_in(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
+def is_newest(target: Path, record: PlacedBag) -> bool:
+    """Returns whether the folder ``target`` is the newest bag of a record, just as it was written."""
+    return target.is_dir() and not target.is_symlink() and files_in(target) == record.facts
+
+
 def check_replaceable(target: Path, record: PlacedBag) -> None:
     """Raises ``InputError`` unless ``target`` is free, empty, or as audiogrid left it there."""
     if not os.path.lexists(target):
@@ -51,10 +53,10 @@ def check_replaceable(target: Path, record: PlacedBag) -> None:
     present = files_in(target)
     if not present or fingerprint(present) in record.states:
         return
-    expected = {name: (one.size, one.mtime_ns) for name, one in record.files.items()}
+    expected = record.facts
     foreign = sorted(name for name, facts in present.items() if expected.get(name) != facts)
     gone = sorted(expected.keys() - present.keys())
-    named = ", ".join((foreign or gone)[:_SHOWN])
+    named = ", ".join(map(printable, (foreign or gone)[:_SHOWN]))
     if not record.files:
         why = "it was not made by this run"
     elif foreign:
@@ -102,17 +104,20 @@ def staging_folder(target: Path) -> Iterator[Path]:
 def put_in_place(staging: Path, target: Path) -> None:
     """Move ``staging`` to ``target``; what was there, and was checked to be replaceable, is deleted afterwards.
 
-    A kill in between leaves ``target`` free. Raises ``RetryableError`` if somebody else took the place meanwhile.
+    A kill in between leaves ``target`` free. Raises ``RetryableError`` if it cannot be moved, or if somebody else took
+    the place meanwhile.
     """
     # One call for all files: a sync for each of 60,000 would take minutes.
     os.sync()
     old = staging.with_name(f"{staging.name}.old")
-    if target.is_dir():
-        target.rename(old)
     try:
+        if target.is_dir():
+            target.rename(old)
         staging.rename(target)
     except OSError as error:
         if old.is_dir() and not target.exists():
             old.rename(target)
-        raise RetryableError(f"{target} could not be put in its place ({error.strerror}): try again") from error
+        raise RetryableError(
+            f"{target} could not be put in its place ({error.strerror}): try again, or choose another place with --out"
+        ) from error
     shutil.rmtree(old, ignore_errors=True)

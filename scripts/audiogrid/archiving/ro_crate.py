@@ -62,7 +62,8 @@ def recording_id(described: Described, files: Mapping[str, Packed]) -> str:
     name = recording_name(described)
     if f"data/{name}" in files:
         return file_id(name)
-    return described.web or f"#recording-{quote(described.id, safe='')}"
+    # Two recordings may come from one address, such as two tracks of it.
+    return described.web if described.is_alone and described.web else f"#recording-{quote(described.id, safe='')}"
 
 
 def recording_name(described: Described) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -20,7 +22,6 @@ from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import list_journals, read_history
 from audiogrid.records.plan import Plan, Recording
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.remote.address import is_remote
 
 _LONGEST_SUFFIX = 10
 
@@ -30,7 +31,8 @@ class Described:
     """A recording of the run. ``row``: its line of ``summary.tsv``; empty where it has no transcript.
 
     ``title``: the name of its file, for people; ``web``: its address, where a browser can open it, else empty.
-    ``audio``: SHA-256 of its encoded audio, empty where it is not known. ``files``: format -> name in the run's folder.
+    ``is_alone``: whether no other recording has this address. ``audio``: SHA-256 of its encoded audio, empty where it
+    is not known. ``files``: format -> name in the run's folder.
     """
 
     recording: Recording
@@ -40,6 +42,7 @@ class Described:
     audio: str
     row: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    is_alone: bool = True
 
     @property
     def id(self) -> str:
@@ -95,7 +98,8 @@ def read_account(folder: RunFolder) -> RunAccount:
     rows, files = _merged(folder, plan)
     audio = _audio_hashes(folder, plan)
     began, ended = _times(folder, plan)
-    described = [_described(one, audio, rows, files) for one in plan.recordings]
+    seen = Counter(one.path for one in plan.recordings)
+    described = [_described(one, audio, rows, files, seen[one.path] == 1) for one in plan.recordings]
     _check_ended(folder, described)
     return RunAccount(
         name=folder.root.resolve().name,
@@ -115,7 +119,10 @@ def _check_ended(folder: RunFolder, described: Sequence[Described]) -> None:
     failed = {row["recording"] for row in read_table(folder.failed)[1]} if folder.failed.is_file() else set()
     if left := [one.id for one in described if not one.files and one.id not in failed]:
         named = ", ".join(left[:3])
-        raise InputError(f"{folder.root} is not finished: nothing is known yet of {len(left)} recording(s) ({named})")
+        raise InputError(
+            f"{folder.root} is not finished: nothing is known yet of {len(left)} recording(s) ({named}). Let the run "
+            "end, or start it again"
+        )
 
 
 def _described(
@@ -123,19 +130,23 @@ def _described(
     audio: Mapping[str, str],
     rows: Mapping[str, Mapping[str, Any]],
     files: Mapping[str, Mapping[str, str]],
+    is_alone: bool,
 ) -> Described:
     name = recording.recording
     path = masked(recording.path)
-    plain = path.split("?")[0].replace("\\", "/") if is_remote(recording.path) else path
+    is_web = path.startswith(("http://", "https://"))
+    # In names of objects (s3://) these characters are ordinary ones.
+    plain = re.split("[?#]", path, maxsplit=1)[0] if is_web else path
     return Described(
         recording=recording,
         title=" ".join(clean_text(plain.rsplit("/", 1)[-1]).split()) or name,
         suffix=_suffix(plain),
-        # Where a query tells files apart, only a hash of it is known.
-        web=path if path.startswith(("http://", "https://")) and "?" not in path else "",
+        # Of an address with a query only a hash of that is known, and of a signed one not the signature.
+        web=path if is_web and path == plain and not recording.address_table else "",
         audio=audio.get(name, ""),
         row=rows.get(name, {}),
         files=files.get(name, {}),
+        is_alone=is_alone,
     )
 
 
@@ -162,11 +173,19 @@ def _merged(folder: RunFolder, plan: Plan) -> tuple[dict[str, Mapping[str, Any]]
 
 
 def _audio_hashes(folder: RunFolder, plan: Plan) -> dict[str, str]:
+    """Returns the hashes of encoded audio. Raises ``InputError`` if a shard was planned anew and not decoded since."""
     found: dict[str, str] = {}
     for shard in plan.shards:
         path = folder.shards / f"{shard.shard}.json"
         if path.is_file():
-            found.update(FinishedShard.read(path).facts.audio)
+            finished = FinishedShard.read(path)
+            # Earlier versions left it out.
+            if finished.spec not in ("", shard.spec):
+                raise InputError(
+                    f"{folder.root} is not finished: recordings or options have changed since its transcripts were "
+                    "written. Let the run end, or start it again"
+                )
+            found.update(finished.facts.audio)
     return found
 
 

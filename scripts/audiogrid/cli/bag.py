@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
-from audiogrid.archiving.bag_options import RECORDINGS, BagOptions, bag_options, check_options
+from audiogrid.archiving.bag_options import RECORDINGS, BagOptions, bag_options, checked_options
 from audiogrid.archiving.deposit import make_bag, workflow_files
 from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import find_run
@@ -37,9 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _options(folder: RunFolder, given: argparse.Namespace) -> BagOptions:
     options = bag_options(recorded_setting(folder, "publish"), recorded_setting(folder, "format_options"))
     chosen = {field.name: getattr(given, field.name) for field in fields(BagOptions)}
-    options = replace(options, **{name: value for name, value in chosen.items() if value is not None})
-    check_options(options)
-    return options
+    return checked_options(replace(options, **{name: value for name, value in chosen.items() if value is not None}))
 
 
 def run(options: argparse.Namespace, rest: list[str]) -> None:

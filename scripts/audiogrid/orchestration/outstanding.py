@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audiogrid.records.bags import bag_files, is_current, read_record, record_path
+from audiogrid.records.bags import is_current, read_record, record_path
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.address import Address
 from audiogrid.remote.publishing import PublishSettings, is_published, result_files
@@ -19,7 +19,8 @@ def is_outstanding(folder: RunFolder, publish: Address | None, settings: Publish
         return has_rejected
     if settings is None or not settings.as_bag:
         return not is_published(folder.root, publish)
-    if not is_current(read_record(record_path(folder, folder.bag)), settings.wish, result_files(folder.root)):
+    record = read_record(record_path(folder, folder.bag))
+    if not is_current(record, settings.wish, result_files(folder.root)):
         return True
-    files = [file for part in bag_files(folder.bag) for file in part]
-    return not is_published(folder.root, publish, files)
+    # What is noted counts, not what lies here: a call that was killed may have left the bag before in its place.
+    return not is_published(folder.root, publish, record.facts)

@@ -1,6 +1,6 @@
 """Which bags a run has written, and what each file of them was made from.
 
-``results/<run>/.state/bags/<hash of the bag's path>.json``: it tells which folders a later call may replace, which
+``results/<run>/.state/bags/<hash of the bag's place>.json``: it tells which folders a later call may replace, which
 files need not be copied again, and whether a bag is older than the results.
 """
 
@@ -25,7 +25,7 @@ _OTHERS = (f"{PAYLOAD}recordings/", f"{PAYLOAD}workflow/")
 
 @dataclass(frozen=True)
 class Packed:
-    """A file of a bag. ``hashes``: algorithm -> checksum. ``source``: size and time of the file it was copied from.
+    """A file of a bag. ``hashes``: algorithm -> checksum. ``source``: path, size and time of what it was copied from.
 
     ``mtime_ns``: of the file in the bag, by which a later call sees that nobody has changed it.
     """
@@ -39,9 +39,9 @@ class Packed:
 @dataclass(frozen=True)
 class PlacedBag:
     """What audiogrid wrote at ``target``. ``files``: of the newest bag; ``hashed``: recordings that were only read.
-    ``wish``: what was asked for (``PublishSettings.wish``).
+    ``wish``: what was asked for (``PublishSettings.wish``); ``origin``: a hash of all that the bag was made from.
 
-    ``states``: fingerprints of the newest bag and the one before. Both are audiogrid's: a call that was killed may
+    ``states``: fingerprints of the newest bag and those before. All are audiogrid's: a call that was killed may
     have noted the newer one and not put it in its place.
     """
 
@@ -50,6 +50,12 @@ class PlacedBag:
     files: dict[str, Packed] = field(default_factory=dict)
     hashed: dict[str, Packed] = field(default_factory=dict)
     states: list[str] = field(default_factory=list)
+    origin: str = ""
+
+    @property
+    def facts(self) -> dict[str, tuple[int, int]]:
+        """Returns size and modification time of each file of the newest bag, by name."""
+        return {name: (one.size, one.mtime_ns) for name, one in self.files.items()}
 
     def write(self, path: Path) -> None:
         """Write the record of a bag."""
@@ -57,8 +63,13 @@ class PlacedBag:
 
 
 def record_path(folder: RunFolder, target: Path) -> Path:
-    """Returns where the record of a run's bag at ``target`` lies."""
-    name = hashlib.sha256(os.fsencode(target.absolute())).hexdigest()[:16]
+    """Returns where the record of a run's bag at ``target`` lies.
+
+    A bag in the run's folder is known by its place there, so that both can be moved together.
+    """
+    place, root = target.parent.resolve() / target.name, folder.root.resolve()
+    place = place.relative_to(root) if place.is_relative_to(root) else place
+    name = hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
     return folder.root / ".state" / "bags" / f"{name}.json"
 
 
@@ -76,6 +87,11 @@ def is_listable(name: str) -> bool:
     RFC 8493 encodes line breaks and the percent sign in lists; bagit-python 1.9 does not decode the latter.
     """
     return name.isprintable() and "%" not in name
+
+
+def printable(path: Path | str) -> str:
+    """Returns a path as text that any file can hold: bytes that are not UTF-8 are written as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def is_current(record: PlacedBag, wish: str, results: Iterable[tuple[str, Path]]) -> bool:

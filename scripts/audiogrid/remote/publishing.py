@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.calendar_dates import is_date
 from audiogrid.core.errors import InputError
 from audiogrid.core.json_values import from_json, to_json
 from audiogrid.remote.address import Address, is_remote, parse
@@ -82,11 +83,21 @@ class PublishSettings:
 
 
 def publish_settings(value: Any) -> PublishSettings:
-    """Returns what the key ``publish`` says: an address, or a section with ``to``, ``as`` and ``date``."""
-    if isinstance(value, Mapping):
-        wish = json.dumps(value, sort_keys=True, default=str)
-        return PublishSettings(str(value.get("to") or ""), value.get("as") == "bag", str(value.get("date") or ""), wish)
-    return PublishSettings(str(value or ""))
+    """Returns what the key ``publish`` says: an address, or a section with ``to``, ``as`` and ``date``.
+
+    Raises ``InputError`` for a date that no calendar has, and for a bag that would go nowhere.
+    """
+    if not isinstance(value, Mapping):
+        return PublishSettings(str(value or ""))
+    to, date = str(value.get("to") or ""), str(value.get("date") or "")
+    if value.get("as") == "bag" and not to:
+        raise InputError(
+            "publish: as: bag lacks the key `to`, the address to copy the bag to. For a bag on this machine leave `as` "
+            "out and call `audiogrid bag` when the run has ended"
+        )
+    if date and not is_date(date):
+        raise InputError(f"publish: date: {date!r} is no date; write 2026, 2026-05 or 2026-05-31")
+    return PublishSettings(to, value.get("as") == "bag", date, json.dumps(value, sort_keys=True, default=str))
 
 
 def target(text: str, run: str) -> Address:
@@ -167,21 +178,19 @@ def _manifest(root: Path, to: Address) -> dict[str, Any]:
         return {}
 
 
-def is_published(root: Path, to: Address, files: Iterable[tuple[str, Path]] | None = None) -> bool:
+def is_published(root: Path, to: Address, files: Mapping[str, tuple[int, int]] | None = None) -> bool:
     """Whether the last upload to ``to`` was complete and nothing has changed here since.
 
-    ``files``: name and path of what belongs there (default: the results). The configuration does not count: every
-    start writes it anew.
+    ``files``: size and modification time of what belongs there, by name (default: the results). The configuration
+    does not count: every start writes it anew.
     """
     manifest = _manifest(root, to)
     if not manifest.get("complete"):
         return False
     known = {name: (entry["size"], entry["mtime_ns"]) for name, entry in manifest["files"].items()}
-    for name, path in result_files(root) if files is None else files:
-        status = path.stat()
-        if name != "run_config.yaml" and known.get(name) != (status.st_size, status.st_mtime_ns):
-            return False
-    return True
+    if files is None:
+        files = {name: (one.st_size, one.st_mtime_ns) for name, path in result_files(root) for one in (path.stat(),)}
+    return all(known.get(name) == facts for name, facts in files.items() if name != "run_config.yaml")
 
 
 def publish(
@@ -227,7 +236,10 @@ def _local(path: Path, known: Uploaded | None) -> Uploaded:
     status = path.stat()
     if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
         return known
-    return Uploaded(status.st_size, status.st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest(), "")
+    with path.open("rb") as file:
+        # In blocks: a bag may hold recordings of many gigabytes.
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Uploaded(status.st_size, status.st_mtime_ns, sha256, "")
 
 
 def _upload(waiting: list[tuple[str, Path, Uploaded]], to: Address, done: Published) -> None:

@@ -18,7 +18,14 @@ from audiogrid.remote.service_protocol import RemoteError
 
 
 class UnusableRecordingError(Exception):
-    """A recording that cannot be read; the message is a sentence that names its path and says what to do."""
+    """A recording that cannot be read; the message is a sentence that names its path and says what to do.
+
+    ``is_transient``: whether the same may go well the next time.
+    """
+
+    def __init__(self, sentence: str, *, is_transient: bool = False) -> None:
+        super().__init__(sentence)
+        self.is_transient = is_transient
 
 
 class ListedRecording(Protocol):
@@ -50,7 +57,7 @@ def open_recording(recording: ListedRecording) -> MediaFile:
     except InputError as error:
         raise UnusableRecordingError(str(error)) from None
     except RemoteError as error:
-        raise UnusableRecordingError(f"{recording.path}: {error}") from None
+        raise UnusableRecordingError(f"{recording.path}: {error}", is_transient=error.is_transient) from None
 
 
 def check_unchanged(recording: ListedRecording) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,13 +21,18 @@ from metsrw.plugins import premisrw
 from rocrate.rocrate import ROCrate
 
 import finished_runs
-from audiogrid.archiving import deposit
+from audiogrid.archiving import bag_writer, deposit
 from audiogrid.archiving.bag_options import BagOptions, bag_options
 from audiogrid.archiving.deposit import Bag, make_bag, workflow_files
+from audiogrid.archiving.page_links import transcript_with
+from audiogrid.archiving.run_account import read_account
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.orchestration.installation import workflow_home
 from audiogrid.records.journal import list_journals, read_history
+from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
+from audiogrid.remote.service_protocol import RemoteError
+from audiogrid.searching.index_files import Line, Recording, read_part_file, write_part_file
 
 HOSTILE = [
     "talk.mp3",
@@ -161,6 +168,7 @@ def test_iiif_ties_each_recording_to_its_subtitles(run: RunFolder) -> None:
         [annotation] = canvas.items[0].items
         [caption] = canvas.annotations[0].items
         assert (annotation.motivation, caption.motivation) == ("painting", "supplementing")
+        assert str(manifest.rights) == "http://creativecommons.org/licenses/by/4.0/"
         assert annotation.target == caption.target == canvas.id and canvas.duration == 4.0
         subtitles = unquote(str(caption.body.id).removeprefix(base))
         assert (run.bag / "data" / subtitles).read_text().startswith("WEBVTT") and caption.body.format == "text/vtt"
@@ -223,6 +231,8 @@ def test_mets_files_are_valid_and_tell_the_event(run: RunFolder, mets_schema: et
             premisrw.PREMISEvent(data=premisrw.premis_to_data(one))
             for one in etree.parse(path).iter("{http://www.loc.gov/premis/v3}event")
         ]
+        originals = {element.text for element in tree.iter("{http://www.loc.gov/premis/v3}originalName")}
+        assert {unquote(name.removeprefix("../transcripts/")) for name in linked} < originals
         assert event.type == "transcription" and event.date_time.endswith("+00:00")
 
 
@@ -272,6 +282,159 @@ def test_a_recording_that_is_gone_or_changed_is_named(tmp_path: Path, choice: st
     assert not folder.bag.exists() and not list(folder.root.glob(".tmp-*"))
 
 
+def test_before_anything_is_copied_all_recordings_are_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3", "b.mp3"], media=tmp_path / "in")
+    (tmp_path / "in" / "b.mp3").unlink()
+    monkeypatch.setattr(deposit, "_copy_results", lambda *given: pytest.fail("copied"))
+    with pytest.raises(InputError, match="recording b: "):
+        bag_of(folder, options=BagOptions(recordings="copy"))
+
+
+def test_a_recording_that_is_written_while_it_is_copied_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"], media=tmp_path / "in")
+    path = tmp_path / "in" / "a.mp3"
+    blocks = bag_writer._blocks
+
+    def growing(file: Any) -> Any:
+        yield from blocks(file)
+        if file.name == str(path):
+            path.write_bytes(b"another one")
+
+    monkeypatch.setattr(bag_writer, "_blocks", growing)
+    with pytest.raises(RetryableError, match=r"a\.mp3 was written while it was packed"):
+        bag_of(folder, options=BagOptions(recordings="copy"))
+
+
+@pytest.mark.parametrize(("kind", "error"), [("unreachable", RetryableError), ("missing", InputError)])
+def test_a_storage_that_does_not_answer_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, error: type[Exception]
+) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["s3://pile/a.mp3"])
+
+    def facts(address: Any) -> Any:
+        raise RemoteError(kind, "The storage says no.")
+
+    monkeypatch.setattr("audiogrid.remote.reader.facts_of", facts)
+    monkeypatch.setattr("audiogrid.remote.reader.service", lambda scheme: None)
+    with pytest.raises(error, match=r"recording a: s3://pile/a\.mp3: The storage says no"):
+        bag_of(folder, options=BagOptions(recordings="copy"))
+
+
+def test_addresses_give_titles_and_endings(tmp_path: Path) -> None:
+    paths = [
+        's3://pile/talks/it\'s "odd" #1?/../late ☃.mp3',
+        "https://example.org/get.mp4#0123456789ab",
+        "https://example.org/plain.ogg",
+        "in/What #2? No.wav",
+    ]
+    folder = finished_runs.finished_run(tmp_path / "talks", paths)
+    described = read_account(folder).recordings
+    assert [(one.title, one.suffix) for one in described] == [
+        ("late ☃.mp3", ".mp3"),
+        ("get.mp4", ".mp4"),
+        ("plain.ogg", ".ogg"),
+        ("What #2? No.wav", ".wav"),
+    ]
+    assert [one.web for one in described] == ["", "", "https://example.org/plain.ogg", ""]
+
+
+def test_recordings_from_one_address_have_identifiers_of_their_own(tmp_path: Path) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["https://example.org/a.mp3", "https://example.org/a.mp3"])
+    bag_of(folder)
+    assert sum("#recording-" in name for name in entities(folder)) == 2
+
+
+def test_pages_play_the_recordings_that_are_copied(tmp_path: Path) -> None:
+    names = ["a b'&.mp3", "ü%.mp4"]
+    formats = (*finished_runs.FORMATS, "html")
+    folder = finished_runs.finished_run(tmp_path / "talks", names, media=tmp_path / "in", formats=formats)
+    index = folder.search / "g1"
+    rows = [
+        Recording(one.id, 0, one.title, "en", "", "file:///in/x", "", []) for one in read_account(folder).recordings
+    ]
+    write_part_file(index, "r0", rows)
+    write_part_file(index, "l0", [Line(-1, 0, "r/0.js", "")])
+    bag_of(folder, options=BagOptions())
+    plain = {path.name: path.read_bytes() for path in folder.transcripts.iterdir()}
+    assert {path.name: path.read_bytes() for path in (folder.bag / "data" / "transcripts").iterdir()} == plain
+    bag_of(folder, options=BagOptions(recordings="copy"))
+    data = folder.bag / "data"
+    pages = sorted((data / "transcripts").glob("*.html"))
+    for path, tag in zip(pages, ("audio", "video"), strict=True):
+        [player] = re.findall(r'<(audio|video) id="player"[^>]* src="([^"]*)"></', path.read_text())
+        assert player[0] == tag and (path.parent / unquote(player[1])).resolve().parent == data / "recordings"
+        assert (path.parent / unquote(player[1])).is_file()
+    found = read_part_file(data / "search" / "g1", "r0")
+    assert all((data / unquote(row[5])).is_file() for row in found) and len(found) == 2
+    assert [row[:5] for row in found] == [list(row)[:5] for row in rows]
+    assert (data / "search" / "g1" / "l" / "0.js").read_bytes() == (index / "l" / "0.js").read_bytes()
+    assert bagit.Bag(str(folder.bag)).is_valid()
+
+
+def test_a_page_without_a_recording_gets_one(tmp_path: Path) -> None:
+    formats = (*finished_runs.FORMATS, "html")
+    folder = finished_runs.finished_run(tmp_path / "talks", ["s3://pile/a.mp3"], formats=formats)
+    page = (folder.transcripts / "a.html").read_bytes()
+    assert b'<audio id="player" controls></audio>' in page
+    made = transcript_with("recordings/a.mp3", page, "transcripts/ab/a.html")
+    assert b'<audio id="player" controls preload="metadata" src="../../recordings/a.mp3"></audio>' in made
+
+
+def test_an_unchanged_run_is_recognised_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"], media=tmp_path / "in")
+    options = BagOptions(recordings="copy")
+    first = bag_of(folder, options=options)
+    made = deposit._fill
+    monkeypatch.setattr(deposit, "_fill", lambda *given: pytest.fail("made again"))
+    # Every start writes the configuration anew, and the recording may be gone by now.
+    folder.config.write_bytes(folder.config.read_bytes())
+    (tmp_path / "in" / "a.mp3").unlink()
+    again = bag_of(folder, options=options)
+    assert (again.files, again.size, again.reused) == (first.files, first.size, first.files)
+    calls: list[int] = []
+    monkeypatch.setattr(deposit, "_fill", lambda *given: calls.append(1) or made(*given))
+    options = BagOptions()
+    bag_of(folder, options=options)
+    folder.config.write_bytes(folder.config.read_bytes() + b"x: 1\n")
+    bag_of(folder, options=options)
+    (folder.transcripts / "a.txt").write_text("corrected\n")
+    bag_of(folder, options=options)
+    shutil.rmtree(folder.bag)
+    bag_of(folder, options=options)
+    assert len(calls) == 4 and bagit.Bag(str(folder.bag)).is_valid()
+
+
+def test_a_run_that_is_planned_anew_has_no_bag(tmp_path: Path) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"])
+    plan = Plan.read(folder.plan)
+    replace(plan, shards=[replace(plan.shards[0], spec="another")]).write(folder.plan)
+    with pytest.raises(InputError, match="recordings or options have changed"):
+        bag_of(folder)
+
+
+def test_a_result_that_vanishes_meanwhile_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"])
+    described = deposit._describe
+
+    def meanwhile(*given: Any) -> None:
+        described(*given)
+        (folder.transcripts / "a.vtt").unlink()
+
+    monkeypatch.setattr(deposit, "_describe", meanwhile)
+    with pytest.raises(RetryableError, match=r"a\.vtt was written while it was packed"):
+        bag_of(folder)
+
+
+def test_words_that_no_file_can_hold_are_left_out(tmp_path: Path) -> None:
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"])
+    bag_of(folder, options=BagOptions(title="Talks\udcff\x00\nof May"))
+    assert entities(folder)["./"]["name"] == "Talks of May"
+
+
 def test_recordings_that_look_alike_stay_apart(tmp_path: Path) -> None:
     web = [f"https://example.org/get.mp3?{n * 64}" for n in "ab"]
     folder = finished_runs.finished_run(tmp_path / "web", web)
@@ -319,7 +482,17 @@ def test_a_run_that_goes_on_has_no_bag(tmp_path: Path, monkeypatch: pytest.Monke
     assert not folder.bag.exists() and not list(folder.root.glob(".tmp-*"))
 
 
-@pytest.mark.parametrize("options", [{"recordings": "all"}, {"date": "May 2026"}, {"base_url": "archive.example.org"}])
+WRONG = [
+    {"recordings": "all"},
+    {"date": "May 2026"},
+    {"date": "2026-13"},
+    {"base_url": "archive.example.org"},
+    {"base_url": "https://me:secret@archive.example.org"},
+    {"base_url": "https://archive.example.org/\udcff"},
+]
+
+
+@pytest.mark.parametrize("options", WRONG)
 def test_wrong_options_are_refused(options: dict[str, str]) -> None:
     with pytest.raises(InputError, match=next(iter(options))):
         bag_options(options)

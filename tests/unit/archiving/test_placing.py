@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import bagit
 import pytest
 
 import finished_runs
-from audiogrid.archiving import placing
+from audiogrid.archiving import deposit, placing
 from audiogrid.archiving.bag_options import BagOptions
 from audiogrid.archiving.deposit import make_bag
 from audiogrid.core.errors import InputError, RetryableError
@@ -48,6 +49,7 @@ def test_a_later_bag_replaces_the_earlier_one(run: RunFolder) -> None:
         (lambda bag: (bag / "data" / "report.html").write_text("mine"), r"added or changed \(data/report.html\)"),
         (lambda bag: (bag / "bag-info.txt").unlink(), r"1 file\(s\) were removed \(bag-info.txt\)"),
         (lambda bag: (bag / "data" / "link").symlink_to("/etc"), r"added or changed \(data/link\)"),
+        (lambda bag: Path(os.fsdecode(bytes(bag) + b"/\xff")).write_text("mine"), r"added or changed \(\\xff\)"),
     ],
 )
 def test_what_a_person_put_into_a_bag_is_kept(run: RunFolder, touch, words: str) -> None:
@@ -73,6 +75,53 @@ def test_a_foreign_folder_or_file_is_kept(run: RunFolder, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="no folder"):
         make(run, tmp_path / "link")
     assert run.report.read_text() == "<p>report</p>" and bagit.Bag(str(foreign)).is_valid()
+
+
+def test_what_is_put_into_a_bag_while_the_next_one_is_made_is_kept(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(run)
+    run.report.write_text("<p>another</p>")
+    described = deposit._describe
+
+    def meanwhile(*given: Any) -> None:
+        described(*given)
+        (run.bag / "notes.txt").write_text("mine")
+
+    monkeypatch.setattr(deposit, "_describe", meanwhile)
+    with pytest.raises(InputError, match=r"added or changed \(notes.txt\)"):
+        make(run)
+    assert (run.bag / "notes.txt").read_text() == "mine" and not list(run.root.glob(".tmp-*"))
+
+
+def test_a_bag_is_known_again_by_its_place(run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(run)
+    # The whole project is moved.
+    moved = RunFolder(run.root.rename(tmp_path / "moved"))
+    moved.report.write_text("<p>another</p>")
+    make(moved)
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    for target in (Path("../out"), tmp_path / "out", tmp_path / "below" / ".." / "out"):
+        moved.report.write_text(str(target))
+        make(moved, target)
+    assert bagit.Bag(str(tmp_path / "out")).is_valid()
+
+
+def test_a_place_that_cannot_be_renamed_is_one_sentence(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.bag.mkdir()
+    rename = Path.rename
+
+    def busy(path: Path, new: Path) -> Path:
+        # As for a folder that is the mount point of a disk.
+        if path == run.bag:
+            raise OSError(16, "Device or resource busy", str(path))
+        return rename(path, new)
+
+    monkeypatch.setattr(Path, "rename", busy)
+    with pytest.raises(RetryableError, match=r"put in its place \(Device or resource busy\)"):
+        make(run)
+    assert run.bag.is_dir() and not list(run.root.glob(".tmp-*"))
 
 
 def test_where_nothing_can_be_written_is_said(run: RunFolder) -> None:
@@ -145,15 +194,15 @@ def test_a_full_disk_is_one_sentence(run: RunFolder, monkeypatch: pytest.MonkeyP
         raise OSError(28, "No space left on device", "x")
 
     monkeypatch.setattr("audiogrid.archiving.bag_writer._tally", full)
-    with pytest.raises(RetryableError, match="cannot be written: No space left on device"):
+    with pytest.raises(RetryableError, match="cannot be made: No space left on device"):
         make(run)
     assert not run.bag.exists() and not list(run.root.glob(".tmp-*"))
 
 
 def test_many_recordings_cost_milliseconds_each(tmp_path: Path) -> None:
     folder = finished_runs.finished_run(tmp_path / "talks", [f"t{n}.mp3" for n in range(300)])
-    for _ in range(2):
+    for title in ("a", "b", "b"):
         began = time.process_time()
-        make(folder)
+        make_bag(folder, folder.bag, BagOptions(title=title), [])
         # 10,000 in 50 s of CPU on a slow machine.
         assert time.process_time() - began < 1.5

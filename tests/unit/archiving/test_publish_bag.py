@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -12,11 +13,14 @@ import pytest
 
 import finished_runs
 import storages
+from audiogrid.archiving import deposit
 from audiogrid.archiving.bag_options import BagOptions
 from audiogrid.archiving.deposit import make_bag
+from audiogrid.core.errors import InputError
 from audiogrid.orchestration.outstanding import is_outstanding
 from audiogrid.records.bags import PAYLOAD, bag_files
 from audiogrid.records.run_folder import RunFolder
+from audiogrid.remote import publishing
 from audiogrid.remote.publishing import Published, publish, publish_settings, target
 
 ROOT = Path(__file__).parents[3]
@@ -65,6 +69,39 @@ def test_a_run_is_published_as_a_valid_bag_and_kept_up_to_date(buckets, tmp_path
     assert call(folder).returncode == 0 and not is_outstanding(folder, to, settings)
 
 
+def test_a_bag_that_was_noted_and_not_put_in_its_place_is_not_published(
+    buckets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets.client.create_bucket(Bucket="out")
+    wish = {"to": TO, "as": "bag"}
+    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"], publish=wish)
+    settings, to = publish_settings(wish), target(TO, "talks")
+
+    def make() -> None:
+        make_bag(folder, folder.bag, BagOptions(), [], settings.wish)
+
+    make()
+    publish(folder.root, to, bag_files(folder.bag), PAYLOAD)
+    assert not is_outstanding(folder, to, settings)
+    # Without the bag here, too: it is there.
+    folder.bag.rename(tmp_path / "away")
+    assert not is_outstanding(folder, to, settings)
+    (tmp_path / "away").rename(folder.bag)
+    (folder.transcripts / "a.txt").write_text("corrected\n")
+
+    def killed(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deposit, "put_in_place", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make()
+    assert is_outstanding(folder, to, settings)
+    make()
+    publish(folder.root, to, bag_files(folder.bag), PAYLOAD)
+    assert not is_outstanding(folder, to, settings)
+
+
 def test_what_makes_it_a_bag_is_sent_last(tmp_path: Path) -> None:
     folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"])
     make_bag(folder, folder.bag, BagOptions(), [])
@@ -90,8 +127,34 @@ def test_after_a_failed_file_no_list_is_sent(buckets: storages.Buckets, tmp_path
         ("s3://a/b", "s3://a/b", False),
         ({"to": "s3://a/b", "as": "bag", "date": "2026"}, "s3://a/b", True),
         ({"date": "2026-05"}, "", False),
+        ({"to": "s3://a/b", "date": "2028-02-29"}, "s3://a/b", False),
     ],
 )
 def test_the_key_publish(value: object, to: str, as_bag: bool) -> None:
     settings = publish_settings(value)
     assert (settings.to, settings.as_bag) == (to, as_bag)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"as": "bag"}, "as: bag lacks the key `to`"),
+        ({"date": "2026-13"}, "date: '2026-13' is no date"),
+        ({"to": "s3://a/b", "date": "2026-02-29"}, "date: '2026-02-29' is no date"),
+    ],
+)
+def test_what_cannot_be_meant_by_the_key_publish(value: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        publish_settings(value)
+
+
+def test_a_large_file_is_hashed_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "long.wav").write_bytes(bytes(1000))
+
+    def whole(path: Path) -> bytes:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", whole)
+        done = publishing._local(tmp_path / "long.wav", None)
+    assert done.sha256 == hashlib.sha256(bytes(1000)).hexdigest()
