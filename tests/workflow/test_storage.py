@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.request
 
+import bagit
 import pytest
 
 import runs
@@ -152,6 +153,25 @@ def test_a_pile_in_the_cloud(workspace, buckets, shelf):
     assert int(re.search(r"(\d+) there already", third.stdout)[1]) >= len(names)
     assert not {"probe", "split", "transcribe", "merge"} & runs.jobs(workspace.path).keys()
 
+    # As a bag, with the recordings from where they are; a program of others finds it whole.
+    wish = {"to": "s3://late/bags", "as": "bag", "recordings": "copy", "mets": True}
+    cloud = json.loads((workspace.path / "cloud.yaml").read_text())
+    (workspace.path / "cloud.yaml").write_text(json.dumps({**cloud, "publish": wish}))
+    packed = go()
+    assert "published in s3://late/bags/cloud/" in packed.stdout and "not published" not in packed.stdout
+    assert not {"probe", "split", "transcribe", "merge"} & runs.jobs(workspace.path).keys()
+    there = workspace.path.parent / "there"
+    for name in buckets.names("late"):
+        if name.startswith("bags/"):
+            (there / name).parent.mkdir(parents=True, exist_ok=True)
+            buckets.client.download_file("late", name, str(there / name))
+    bag = there / "bags" / "cloud"
+    assert bagit.Bag(str(bag)).is_valid()
+    copied = sorted((bag / "data" / "recordings").iterdir())
+    assert sorted(path.read_bytes() for path in copied) == sorted([first, second, second])
+    assert sorted(path.suffix for path in copied) == [".mp3", ".wav", ".wav"]
+    assert {path.stem for path in copied} == {path.stem for path in (bag / "data" / "mets").iterdir()}
+
     # Away from the network one can look, and a start says what is wrong.
     away = {**environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
     assert "cannot be reached" not in go("-n", code=0, env=away).stdout
@@ -163,7 +183,9 @@ def test_a_pile_in_the_cloud(workspace, buckets, shelf):
     assert "AWS_ACCESS_KEY_ID" in wrong.stdout
 
     secrets = (storages.KEYS["AWS_SECRET_ACCESS_KEY"], "5ec4e7c0ffee")
-    assert leaks(workspace.path, *secrets) == []
-    assert not any(secret in output.stdout for output in (missing, done, again, third, wrong) for secret in secrets)
+    assert leaks(workspace.path, *secrets) == leaks(bag, *secrets) == []
+    assert not any(
+        secret in output.stdout for output in (missing, done, again, third, packed, wrong) for secret in secrets
+    )
     # Sound is read over the network; nothing of it was put down on the way.
     assert [path for path in scratch.rglob("*") if path.is_file()] == []

@@ -74,8 +74,8 @@ def test_a_bag_that_was_noted_and_not_put_in_its_place_is_not_published(
 ) -> None:
     buckets.client.create_bucket(Bucket="out")
     wish = {"to": TO, "as": "bag"}
-    folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"], publish=wish)
-    settings, to = publish_settings(wish), target(TO, "talks")
+    folder = finished_runs.finished_run(tmp_path / "noted", ["a.mp3"], publish=wish)
+    settings, to = publish_settings(wish), target(TO, "noted")
 
     def make() -> None:
         make_bag(folder, folder.bag, BagOptions(), [], settings.wish)
