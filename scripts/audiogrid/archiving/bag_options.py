@@ -47,8 +47,11 @@ def checked_options(options: BagOptions) -> BagOptions:
     if options.date and not is_date(options.date):
         raise InputError(f"date: {options.date!r} is no date; write 2026, 2026-05 or 2026-05-31")
     if options.base_url and not (_WEB.fullmatch(options.base_url) and options.base_url.isprintable()):
-        raise InputError(f"base_url: {options.base_url!r} is no web address; write https://archive.example.org/talks")
-    words = {name: " ".join(clean_text(getattr(options, name)).split()) for name in _WORDS}
+        raise InputError(
+            f"base_url: {options.base_url!r} is no web address, or one with a user, a password or a query; write "
+            "https://archive.example.org/talks"
+        )
+    words: dict[str, Any] = {name: " ".join(clean_text(getattr(options, name)).split()) for name in _WORDS}
     return replace(options, **words)
 
 

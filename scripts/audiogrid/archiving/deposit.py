@@ -115,7 +115,7 @@ class _Results:
         files = {name: path for name, path in found.items() if is_listable(name)}
         why = "not every program for bags can read such a name in a list"
         facts = {name: facts_of(path) for name, path in files.items()}
-        return cls(files, facts, {ascii(name): why for name in found.keys() - files.keys()})
+        return cls(files, facts, {ascii(name): why for name in found if name not in files})
 
     def check_unchanged(self, folder: RunFolder) -> None:
         """Raises ``RetryableError`` if the run has written or deleted results meanwhile: they may not fit together."""
@@ -143,7 +143,11 @@ def _origin(account: RunAccount, options: BagOptions, results: _Results, workflo
 def workflow_files(home: Path) -> list[tuple[str, Path]]:
     """Returns the files of the workflow in ``home``, by their names in the bag."""
     found = sorted(path for path in (home / "workflow").rglob("*") if path.is_file() and path.suffix in ("", ".smk"))
-    return [(path.relative_to(home).as_posix(), path) for path in found if not path.name.startswith(".")]
+    return [
+        (path.relative_to(home).as_posix(), path)
+        for path in found
+        if not path.name.startswith(".") and is_listable(path.name)
+    ]
 
 
 def _fill(
