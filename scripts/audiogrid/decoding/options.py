@@ -53,7 +53,7 @@ class DecodeOptions:
     merged_pairs: int = -1
     second_beam_size: int = 5
     second_look_word_logprob: float = -0.12
-    context_tokens: int = 223
+    context_tokens: int = 64
     careful_beam_size: int = 5
     temperatures: list[float] = field(default_factory=list)
     patience: float = 1.0

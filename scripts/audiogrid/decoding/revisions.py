@@ -68,7 +68,7 @@ FIRST_DEFAULTS: Mapping[str, Any] = {
 CHANGED_DEFAULTS: Mapping[int, Mapping[str, Any]] = {
     1: {"code_switching": "auto", "temperatures": [], "encoder": "auto", "levelling": "relative"},
     # Besides: quality rules measure what they guard against without being misled by it.
-    2: {"encoder_margin": -1.0},
+    2: {"encoder_margin": -1.0, "context_tokens": 64},
 }
 REMOVED_OPTIONS: Mapping[int, frozenset[str]] = {}
 
