@@ -13,7 +13,7 @@ from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.reporting.progress import RunProgress
 from audiogrid.reporting.progress_bar import ProgressDisplay
-from audiogrid.transcribing.shard_command import ShardStage, run_shard, shard_parser
+from audiogrid.transcribing.shard_command import ShardStage, add_model_arguments, run_shard, shard_parser
 from audiogrid.transcribing.shard_job import collect
 from audiogrid.transcribing.shard_workers import decoding_workers
 
@@ -26,14 +26,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         default=[],
         help="earlier revisions of the decoding code whose stored results are used, JSON",
     )
-    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    parser.add_argument("--compute-type", default="auto")
-    parser.add_argument("--processes", type=int, default=0, help="worker processes (0: choose)")
-    parser.add_argument("--threads", type=int, default=0, help="threads per worker process (0: choose)")
-    parser.add_argument("--batch-size", type=int, default=0, help="windows decoded at once (0: choose)")
-    parser.add_argument(
-        "--examine", choices=["yes", "no"], default="no", help="decode a known clip before trusting this machine"
-    )
+    add_model_arguments(parser)
     return parser.parse_args(argv)
 
 

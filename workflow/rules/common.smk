@@ -206,6 +206,27 @@ def voices_spec(wildcards):
     return job_inputs.voices_spec(the_plan(), wildcards.shard, SETTINGS["speakers"], CAMPPLUS.identity)
 
 
+def decoded_for_texts(wildcards):
+    """Reports of the shards in which a given text is looked for by an `align` job."""
+    return job_inputs.decoded_reports(FOLDER, the_plan(), wildcards.shard)
+
+
+def texts_of_shard(wildcards):
+    """Texts that an `align` job holds against audio."""
+    return job_inputs.texts_of_shard(the_plan(), wildcards.shard)
+
+
+def aligned_spec(wildcards):
+    """What an `align` job works on."""
+    return job_inputs.aligned_spec(the_plan(), wildcards.shard, SETTINGS["word_times"])
+
+
+def texts_of_bundle(wildcards):
+    """What a bundle's given texts are timed by; nothing in a comparison."""
+    plan = plan_of(wildcards)
+    return [] if wildcards.part else job_inputs.aligned_files(FOLDER, plan, wildcards.bundle)
+
+
 CORRECTIONS = CorrectedFiles(Path(SETTINGS["corrections"]))
 
 
@@ -254,6 +275,27 @@ def shard_memory(wildcards, threads, attempt):
 def shard_processes(wildcards, threads):
     """Decoding processes of a transcribe job."""
     return REQUESTED.transcribe_processes(plan_of(wildcards), wildcards.shard, threads)
+
+
+# The stage `align` runs the model of its shard, so it is given what a transcribe job is given.
+def model_of_shard_of_run(wildcards):
+    """The staged model that a shard of the run is aligned with."""
+    return staged(the_plan().shard[wildcards.shard].model)
+
+
+def aligned_minutes(wildcards, threads, attempt):
+    """Time limit of an `align` job in minutes."""
+    return REQUESTED.transcribe_minutes(the_plan(), wildcards.shard, threads, attempt)
+
+
+def aligned_memory(wildcards, threads, attempt):
+    """Memory in MB of an `align` job."""
+    return REQUESTED.transcribe_memory_mb(the_plan(), wildcards.shard, threads, attempt)
+
+
+def aligned_processes(wildcards, threads):
+    """Processes of an `align` job."""
+    return REQUESTED.transcribe_processes(the_plan(), wildcards.shard, threads)
 
 
 def embed_minutes(wildcards, threads, attempt):

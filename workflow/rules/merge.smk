@@ -1,6 +1,6 @@
 # Per bundle: exactly-once stitching, every wanted format.
 # INPUTS   shards/<shard>.json of the shards that hold its chunks, voices/<shard>.json where speakers are asked for,
-#          linked.json where voices are linked; results come from the store; corrections/<recording>.<hash>.json where
+#          linked.json where voices are linked, aligned/<shard>.json and the texts where texts are given; results come from the store; corrections/<recording>.<hash>.json where
 #          a person has changed something
 # OUTPUTS  merged/<bundle>.json; transcripts/<recording>.<format> (listed there, with hashes)
 
@@ -13,6 +13,7 @@ rule merge:
     input:
         reports=reports_of_bundle,
         voices=voices_of_bundle,
+        texts=texts_of_bundle,
         corrections=corrections_of_bundle,
         # Ids of voices stay when recordings are added: what was merged before is not merged again.
         linked=ancient(links_of_bundle),

@@ -17,6 +17,7 @@ from audiogrid.core.errors import EXIT_BAD_INPUT, InputError
 #: Command -> module, in the order of the help text.
 COMMANDS = {
     "run": "audiogrid.cli.run",
+    "align": "audiogrid.cli.align",
     "batch": "audiogrid.cli.batch",
     "plan": "audiogrid.cli.plan",
     "status": "audiogrid.cli.status",

@@ -28,6 +28,7 @@ from audiogrid.records.linked_voices import linked_file, read_linked
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import has_speakers
+from audiogrid.records.texts import has_texts
 from audiogrid.remote.publishing import publish_settings
 
 #: Keys outside ``decoding`` that shape the text of a recording.
@@ -144,7 +145,9 @@ class RunSettings:
         if part:
             # What a comparison reads and leads to.
             chosen |= {"formats": ["json"], "chunk_texts": False, "search": False}
-        elif plan and has_speakers(plan, self.settings["speakers"]):
+        elif plan and has_texts(plan):
+            chosen["texts"] = self.settings["word_times"]
+        if not part and plan and has_speakers(plan, self.settings["speakers"]):
             chosen["speakers"] = self.settings["speakers"]
             path = linked_file(self.settings["speakers"], RunFolder(Path("results") / self.settings["run"]))
             if path is not None:

@@ -20,6 +20,7 @@ from audiogrid.decoding.judging.hypotheses import (
     judge,
 )
 from audiogrid.decoding.judging.quality_rules import TYPICAL_RATE, chunk_median_rate, reason_to_drop
+from audiogrid.decoding.known_words import KnownText, align_chunk
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.passes import second_pass
 from audiogrid.decoding.passes.careful_pass import HARMLESS_FLAGS, is_loop, run_careful_pass
@@ -28,6 +29,7 @@ from audiogrid.decoding.passes.prepare import CHUNKS_AHEAD, Prepared, map_ahead,
 from audiogrid.decoding.whisper.frame_merging import FRAMES
 from audiogrid.decoding.whisper.model import Model, ModelOutput
 from audiogrid.decoding.word_times import build_segment, split_sentences
+from audiogrid.records.aligned import AlignedChunk
 from audiogrid.records.results import ChunkResult, Segment, Window, empty_result
 
 
@@ -109,6 +111,10 @@ class Engine:
     def close(self) -> None:
         """Free the device's memory; the engine cannot be used afterwards."""
         self._model.close()
+
+    def align(self, pcm: np.ndarray, asked: KnownText, options: DecodeOptions) -> AlignedChunk:
+        """Returns when the words of a given text are spoken, and how probable readings are; see ``align_chunk``."""
+        return align_chunk(self._model, pcm, asked, options)
 
     def decode(self, chunks: Iterable[ChunkAudio]) -> Iterator[tuple[int, ChunkResult]]:
         """Yields results with the index of their chunk, each as soon as it is complete (not always in order)."""

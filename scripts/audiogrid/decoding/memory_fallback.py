@@ -12,8 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from audiogrid.core.errors import InputError
 from audiogrid.decoding.engine import ChunkAudio, Engine
+from audiogrid.decoding.known_words import KnownText
+from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.batch_size_cache import read_batch_size, write_batch_size
 from audiogrid.decoding.whisper.compute_type import (
     CPU_BATCH,
@@ -27,6 +31,7 @@ from audiogrid.decoding.whisper.cuda_driver import Gpu
 from audiogrid.decoding.whisper.device_access import device_access
 from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_out_of_memory
 from audiogrid.decoding.whisper.weights import model_size
+from audiogrid.records.aligned import AlignedChunk
 from audiogrid.records.results import ChunkResult
 
 
@@ -113,6 +118,16 @@ class AdaptiveEngine:
             # Not in the handler: its traceback would keep the old model in memory.
             self._step_down(cause)
         self._remember()
+
+    def align(self, pcm: np.ndarray, asked: KnownText, options: DecodeOptions) -> AlignedChunk:
+        """Returns what ``Engine.align`` does."""
+        while True:
+            cause = ""
+            try:
+                return self._current.align(pcm, asked, options)
+            except OutOfMemoryError as error:
+                cause = str(error)
+            self._step_down(cause)
 
     def _open(self, device: str, compute_type: str) -> None:
         """Loads the model, with a smaller compute type or on the CPU if necessary."""

@@ -62,6 +62,18 @@ def _having(field: str, paragraphs: Sequence[Paragraph]) -> list[int]:
     return [place for place, word in enumerate(words) if field in word]
 
 
+def _difference(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a place where a given text and the audio differ as the page shows it."""
+    return {
+        "start": _milliseconds(one["start"]),
+        "end": _milliseconds(one["end"]),
+        "kind": one["kind"],
+        "heard": one["heard"][:300],
+        "speaker": None,
+        "channel": one.get("channel"),
+    }
+
+
 def _seam(seam: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {"hard": "cut where somebody may be speaking", "short_pause": "cut in a short pause"}
     return {
@@ -95,6 +107,7 @@ def render_page(
         "checked": _having("confirmed", found),
         "own": _having("own", found),
         "decided": _having("paragraph", found),
+        "differences": [_difference(one) for one in document.get("differences", [])],
         "tracks": document.get("tracks", []),
         "seams": [_seam(seam) for seam in document.get("seams", [])],
     }

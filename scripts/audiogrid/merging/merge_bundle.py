@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from audiogrid.aligning.aligned_key import aligned_key, question
 from audiogrid.core.atomic_files import canonical_json, write_json
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.json_values import from_json, read_document, to_json
@@ -16,6 +17,8 @@ from audiogrid.core.tsv import write_table
 from audiogrid.corrections.corrections_file import find, list_files
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.format_options import FormatOptions
+from audiogrid.merging.differences_table import write_differences
+from audiogrid.merging.known_text import TextSource
 from audiogrid.merging.ledger import unread_ledger
 from audiogrid.merging.ledger_table import write_part
 from audiogrid.merging.merge_recording import (
@@ -28,6 +31,7 @@ from audiogrid.merging.search_part import write_search_part
 from audiogrid.merging.speakers import Linking, read_linking, speaker_source
 from audiogrid.merging.stitch import StitchError
 from audiogrid.merging.transcript_writer import TranscriptWriter, open_writer
+from audiogrid.records.aligned import AlignedChunk
 from audiogrid.records.chunks import Chunk, ShardFacts
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import JournalFile, list_journals, read_history
@@ -35,7 +39,8 @@ from audiogrid.records.ledger import LedgerSpan
 from audiogrid.records.plan import Plan, Recording, Shard
 from audiogrid.records.results import ChunkResult, empty_result
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.store import Store, Stored, VoiceStore
+from audiogrid.records.store import AlignedStore, Store, Stored, VoiceStore
+from audiogrid.records.texts import given_text
 
 SCHEMA = 1
 
@@ -46,7 +51,8 @@ class MergeSettings:
 
     ``speakers``: the key of the configuration; ``None`` where no recording of the run is asked to have any.
     ``corrections``: hash of the bundle's files of corrections, so that Snakemake merges again when they change.
-    ``voice_names``: of linked voices, by id. ``search``: whether the run has a search index.
+    ``voice_names``: of linked voices, by id. ``search``: whether the run has a search index. ``texts``: the key
+    ``word_times`` where any recording has a text.
     """
 
     formats: list[str]
@@ -58,6 +64,7 @@ class MergeSettings:
     corrections: str = ""
     voice_names: dict[str, str] = field(default_factory=dict)
     search: bool = True
+    texts: str = ""
 
     @property
     def cues(self) -> CueOptions:
@@ -226,6 +233,7 @@ def merge_bundle(
     owners: dict[str, str] = {}
     ledgers: dict[str, list[LedgerSpan]] = {}
     searched: list[list[bytes]] = []
+    differences: dict[str, list[dict[str, Any]]] = {}
     for name in plan.bundle[bundle].recordings:
         recording = plan.recording[name]
         if name in facts.problems:
@@ -252,6 +260,8 @@ def merge_bundle(
             continue
         ledgers[name] = done.ledger
         searched.append(done.search)
+        if done.differences is not None:
+            differences[name] = done.differences
         owners.update({file: name for file in writer.hashes if file not in owners})
         merged.files[name] = {
             kind: {**file, "path": Path(file["path"]).relative_to(folder.root).as_posix()}
@@ -266,6 +276,7 @@ def merge_bundle(
         )
     write_part(folder, bundle, ledgers)
     write_search_part(folder, bundle, searched)
+    write_differences(folder, bundle, differences)
     before.merged({file: (owners[file], sha256) for file, sha256 in writer.hashes.items()}).write(folder)
     merged.edited = sorted(f"{folder.transcripts.name}/{file}" for file in writer.edited)
     return merged
@@ -327,7 +338,19 @@ def _merge_one(
         writer=writer,
         speakers=speaker_source(recording, VoiceStore(store.root, store.own), settings.speakers, linking),
         corrections=find(corrections, name, facts.audio.get(name, "")),
+        text=_text_source(plan, recording, store, settings.texts) if settings.texts and given_text(recording) else None,
     )
+
+
+def _text_source(plan: Plan, recording: Recording, store: Store, word_times: str) -> TextSource:
+    aligned = AlignedStore(store.root, store.own)
+
+    def lookup(chunk: Chunk, result: ChunkResult, windows: list[dict[str, Any]]) -> AlignedChunk | None:
+        asked = question(result.speech, windows, [], plan.options_for(recording, chunk.channel))
+        found = aligned.get(aligned_key(chunk, plan.models[plan.model_of(recording, chunk.channel)], asked))
+        return None if found is None else found.result
+
+    return TextSource(given_text(recording), lookup, fine=word_times == "fine")
 
 
 def remove_shard_reports(folder: RunFolder, plan: Plan, bundle: str) -> None:
@@ -335,6 +358,7 @@ def remove_shard_reports(folder: RunFolder, plan: Plan, bundle: str) -> None:
     for shard in plan.shards_of_bundle[bundle]:
         (folder.shards / f"{shard}.json").unlink(missing_ok=True)
         (folder.voices / f"{shard}.json").unlink(missing_ok=True)
+        (folder.aligned / f"{shard}.json").unlink(missing_ok=True)
 
 
 def write_failures(path: Path, failures: Sequence[Failure]) -> None:

@@ -20,6 +20,7 @@ from audiogrid.export.media_links import media_url
 from audiogrid.merging.confidence import add_confidence
 from audiogrid.merging.document import build_document, speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
+from audiogrid.merging.known_text import NOT_ALIGNED, TextSource, add_text, apply_text
 from audiogrid.merging.ledger import make_ledger, unread_ledger
 from audiogrid.merging.search_part import search_lines
 from audiogrid.merging.speakers import (
@@ -58,7 +59,8 @@ class MissingChunkError(RetryableError):
 class MergedRecording:
     """What was written. ``files``: format -> ``path`` and ``sha256``; ``row``: of the summary; ``gaps``: chunk ids.
 
-    ``worst``: the least certain passages; ``ledger``: what became of every sample; ``search``: its lines of the index.
+    ``worst``: the least certain passages; ``ledger``: what became of every sample; ``search``: its lines of the index;
+    ``differences``: between a given text and the audio, ``None`` where no text is given.
     """
 
     files: dict[str, dict[str, str]]
@@ -67,6 +69,7 @@ class MergedRecording:
     worst: list[dict[str, Any]] = field(default_factory=list)
     ledger: list[LedgerSpan] = field(default_factory=list)
     search: list[bytes] = field(default_factory=list)
+    differences: list[dict[str, Any]] | None = None
 
 
 def _tracks(
@@ -127,6 +130,7 @@ def merge_recording(
     writer: TranscriptWriter | None = None,
     speakers: SpeakerSource | None = None,
     corrections: Found | None = None,
+    text: TextSource | None = None,
 ) -> MergedRecording:
     """Stitch, check and write one recording: ``<folder>/<recording>.<format>`` for every format.
 
@@ -138,6 +142,7 @@ def merge_recording(
     ``speakers``: where the speakers come from, if any are asked for; the recording then also has an RTTM file.
     ``corrections``: what a person changed in it; what of that does not fit is noted. ``search``: the folder of the run,
     where its transcripts can be searched.
+    ``text``: where its text comes from, if one is given: it takes the place of what was heard.
 
     Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false, or where its voices should be
     linked with those of other recordings and are not (nothing is written then),
@@ -146,6 +151,12 @@ def merge_recording(
     tracks = _tracks(chunks, lookup, reasons, allow_gaps, lengths or {})
     corrections = corrections or Found()
     ledger = make_ledger(tracks)
+    given = None if text is None else apply_text(tracks, text)
+    if given is not None:
+        if given.missing and not allow_gaps:
+            raise MissingChunkError(given.missing, NOT_ALIGNED)
+        tracks = given.tracks
+        facts = {**facts, "left_out": [*(facts.get("left_out") or []), *filter(None, [given.problem])]}
     document = add_confidence(build_document(facts, tracks, provenance, speaker_label, ledger))
     document, unapplied = correct_words(document, corrections.corrections)
     if speakers is not None:
@@ -159,6 +170,8 @@ def merge_recording(
             raise MissingChunkError(tracks[0].pieces[0][0].chunk, str(error)) from None
         document = add_speakers(document, found, speakers)
         formats = list(dict.fromkeys([*formats, "rttm"]))
+    if text is not None and given is not None:
+        document = add_text(document, given, text)
     document, unfit = apply_names(document, corrections.corrections)
     unfit = [*corrections.unfit, *unapplied, *unfit]
     document = {**document, "notes": [*document["notes"], *map(clean_text, unfit)]}
@@ -176,7 +189,15 @@ def merge_recording(
         _write_chunk_texts(folder / f"{recording}.chunks", tracks, writer)
     gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]
     searched = [] if search is None else search_lines(document, search, paths.get("html"))
-    return MergedRecording(files, summary_row(facts, document), gaps, worst_passages(document), ledger, searched)
+    return MergedRecording(
+        files,
+        summary_row(facts, document),
+        gaps,
+        worst_passages(document),
+        ledger,
+        searched,
+        document.get("differences"),
+    )
 
 
 def undelivered_ledger(chunks: Sequence[Chunk], lookup: Lookup, samples: int) -> list[LedgerSpan]:

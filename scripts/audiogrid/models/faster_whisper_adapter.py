@@ -64,6 +64,23 @@ def align_words(whisper: Any, tokenizer: Any, tokens: Sequence[int], encoded: An
     return list(found)
 
 
+def force_tokens(
+    whisper: Any, tokenizer: Any, tokens: Sequence[int], encoded: Any, frames: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns when each token begins, and the end of the last (seconds, shape ``(tokens + 1,)``), and probabilities.
+
+    As ``find_alignment`` of faster-whisper computes them, but for tokens that a caller has grouped. ``encoded`` and
+    ``frames``: as for ``align_words``.
+    """
+    (found,) = whisper.model.align(encoded, tokenizer.sot_sequence, [list(tokens)], frames, median_filter_width=7)
+    pairs = np.array(found.alignments, dtype=np.int64).reshape(-1, 2)
+    begins = np.pad(np.diff(pairs[:, 0]), (1, 0), constant_values=1).astype(bool)
+    starts = pairs[begins, 1] / whisper.tokens_per_second
+    # Every token has a place in the path; the path ends with that of the end of the text.
+    starts = np.pad(starts, (0, max(0, len(tokens) + 1 - len(starts))), mode="edge")[: len(tokens) + 1]
+    return starts, np.asarray(found.text_token_probs, dtype=np.float64)[: len(tokens)]
+
+
 def merge_punctuation(words: list[dict[str, Any]]) -> None:
     """Joins punctuation in ``words``, in place, to the word it belongs to; its own entry becomes empty."""
     from faster_whisper.transcribe import merge_punctuations

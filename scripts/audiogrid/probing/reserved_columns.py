@@ -22,9 +22,11 @@ def _is_count(value: str) -> bool:
 RESERVED = {
     "speakers": "number of speakers: `none`, `auto`, a number, or a range such as `2-4`",
     "rttm": "a file that says who speaks when",
-    "text": "a file with the text that is spoken",
+    "text": "a file with the text that is spoken (txt, srt, vtt, docx)",
     "priority": "a whole number: which recordings come first",
 }
+#: Those that name a file, relative to the table's folder.
+FILE_COLUMNS = frozenset({"rttm", "text"})
 _TESTS: dict[str, Callable[[str], bool]] = {
     "speakers": lambda value: value in ("none", AUTO) or _is_count(value),
     "priority": lambda value: re.fullmatch(r"[+-]?\d{1,9}", value) is not None,

@@ -23,7 +23,7 @@ from audiogrid.probing.recording_source import (
     listing_problem,
     printable,
 )
-from audiogrid.probing.reserved_columns import reserved_column_problem
+from audiogrid.probing.reserved_columns import FILE_COLUMNS, reserved_column_problem
 from audiogrid.remote.address import Address, is_remote, parse, unknown_scheme
 from audiogrid.remote.listing import Remote
 from audiogrid.remote.storage_services import readable_schemes
@@ -117,7 +117,7 @@ def _source(
         tracks=parse_tracks(values["tracks"]) if values.get("tracks") else tracks,
         reference=_resolve(table, values.get("reference", "")) or None,
         columns={
-            name: _resolve(table, value) if name == "rttm" else value
+            name: _resolve(table, value) if name in FILE_COLUMNS else value
             for name, value in values.items()
             if name not in COLUMNS and value
         },

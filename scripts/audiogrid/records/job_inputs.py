@@ -7,6 +7,7 @@ from typing import Any
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import embedded_chunks, given_turns, is_embedded, link_of
+from audiogrid.records.texts import aligned_chunks, texts_of_bundle
 
 
 def chunk_folders(folder: RunFolder, plan: Plan, shard: str) -> list[str]:
@@ -55,6 +56,32 @@ def voices_spec(plan: Plan, shard: str, speakers: Any, network: str) -> list[str
     """
     bundles = [plan.bundle[bundle].spec for bundle in plan.shard[shard].bundles]
     return [network, *bundles, *embedded_chunks(plan, shard, speakers)]
+
+
+def decoded_reports(folder: RunFolder, plan: Plan, shard: str) -> list[str]:
+    """Returns the reports of all shards that hold chunks of the recordings of a shard."""
+    bundles = plan.shard[shard].bundles
+    return list(dict.fromkeys(path for bundle in bundles for path in shard_reports(folder, plan, bundle)))
+
+
+def texts_of_shard(plan: Plan, shard: str) -> list[str]:
+    """Returns the given texts of the recordings of a shard's bundles."""
+    return list(dict.fromkeys(path for bundle in plan.shard[shard].bundles for path in texts_of_bundle(plan, bundle)))
+
+
+def aligned_spec(plan: Plan, shard: str, word_times: str) -> list[str]:
+    """Returns what an `align` job works on: the decoded shard, the audio of its chunks, their names.
+
+    ``word_times``: the key of the configuration.
+    """
+    bundles = [plan.bundle[bundle].spec for bundle in plan.shard[shard].bundles]
+    return [word_times, plan.shard[shard].spec, *bundles, *aligned_chunks(plan, shard)]
+
+
+def aligned_files(folder: RunFolder, plan: Plan, bundle: str) -> list[str]:
+    """Returns the reports of the `align` jobs of a bundle and the given texts; none where no recording has a text."""
+    aligned = [shard for shard in plan.shards_of_bundle[bundle] if aligned_chunks(plan, shard)]
+    return [*(str(folder.aligned / f"{shard}.json") for shard in aligned), *texts_of_bundle(plan, bundle)]
 
 
 def merged_files(folder: RunFolder, plan: Plan) -> list[str]:

@@ -23,6 +23,8 @@ class RunFolder:
         self.linked = root / "linked.json"
         self.link_history = root / ".state" / "linked.json"
         self.voices_journal = root / "journal" / "voices"
+        self.aligned = root / "aligned"
+        self.aligned_journal = root / "journal" / "aligned"
         self.shards = root / "shards"
         # Results that a store shared with others did not let this user write.
         self.own_store = root / "store"
@@ -34,6 +36,7 @@ class RunFolder:
         self.summary = root / "summary.tsv"
         self.failed = root / "failed.tsv"
         self.ledger = root / "ledger.tsv"
+        self.differences = root / "differences.tsv"
         self.rejected = root / "rejected.tsv"
         self.config = root / "run_config.yaml"
         self.estimate = root / ".state" / "estimate.json"

@@ -1,4 +1,4 @@
-"""The store: one file per transcribed or embedded chunk, named by the hash of everything that determines its result.
+"""The store: one file per result of a chunk (decoded, embedded, aligned), named by the hash of all that determines it.
 
 ``<root>/<aa>/<key>.json`` holds the result, what made it, and a hash of both. Writers need no
 locks: a file appears whole or not at all, and a valid one is never replaced. Readers treat a file
@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar
 from audiogrid.core.atomic_files import canonical_json, write_bytes, write_json, write_new_bytes
 from audiogrid.core.errors import StoreError
 from audiogrid.core.json_values import from_json, to_json
+from audiogrid.records.aligned import ALIGNED_SCHEMA, AlignedChunk
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.results import SCHEMA, ChunkResult
 from audiogrid.records.voices import VOICES_SCHEMA, ChunkVoices
@@ -218,6 +219,13 @@ class VoiceStore(ResultStore[ChunkVoices]):
 
     def __init__(self, root: Path, own: Path | None = None) -> None:
         super().__init__(root, ChunkVoices, VOICES_SCHEMA, own)
+
+
+class AlignedStore(ResultStore[AlignedChunk]):
+    """Results of aligning, in the same folder."""
+
+    def __init__(self, root: Path, own: Path | None = None) -> None:
+        super().__init__(root, AlignedChunk, ALIGNED_SCHEMA, own)
 
 
 def storable_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,8 +51,12 @@ def referenced_keys(folder: RunFolder) -> set[str]:
             f"{folder.plan} cannot be read ({type(error).__name__}), so it is not known what it refers to: "
             f"start its run again, or remove the folder {folder.root}"
         ) from error
-    # Decoding and voices of a shard are noted apart.
-    kinds = ((folder.journal, folder.shards), (folder.voices_journal, folder.voices))
+    # Decoding, voices and texts of a shard are noted apart.
+    kinds = (
+        (folder.journal, folder.shards),
+        (folder.voices_journal, folder.voices),
+        (folder.aligned_journal, folder.aligned),
+    )
     return {key for journal, reports in kinds for key in _noted_keys(plan, journal, reports)}
 
 
@@ -98,9 +102,9 @@ def unreferenced(store: Path, keys: Iterable[str]) -> Unreferenced:
 
 
 def _is_chunk_result(path: Path) -> bool:
-    """Whether a file holds the text or the voices of a chunk; what else lies in a store is not ours to judge."""
+    """Whether a file holds a result of a chunk; what else lies in a store is not ours to judge."""
     try:
         result = json.loads(path.read_bytes())["result"]
-        return "segments" in result or "tracklets" in result
+        return "segments" in result or "tracklets" in result or {"windows", "scores"} <= set(result)
     except (OSError, ValueError, KeyError, TypeError):
         return False

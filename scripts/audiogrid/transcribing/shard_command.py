@@ -91,6 +91,18 @@ def shard_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what commands that run the model have in common."""
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--compute-type", default="auto")
+    parser.add_argument("--processes", type=int, default=0, help="worker processes (0: choose)")
+    parser.add_argument("--threads", type=int, default=0, help="threads per worker process (0: choose)")
+    parser.add_argument("--batch-size", type=int, default=0, help="windows decoded at once (0: choose)")
+    parser.add_argument(
+        "--examine", choices=["yes", "no"], default="no", help="decode a known clip before trusting this machine"
+    )
+
+
 def run_shard(arguments: argparse.Namespace, stage: ShardStage) -> None:
     """Work through a shard and write its report. Raises ``RetryableError`` that names the chunks that failed.
 

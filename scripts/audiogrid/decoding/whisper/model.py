@@ -42,6 +42,7 @@ from audiogrid.decoding.whisper.window_length import (
 )
 from audiogrid.models.faster_whisper_adapter import (
     align_words,
+    force_tokens,
     make_tokenizer,
     merge_punctuation,
     pad_features,
@@ -342,6 +343,27 @@ class Model:
             for word in found
             if word["word"]
         ]
+
+    def force(
+        self, encoded: np.ndarray, tokens: Sequence[int], language: str, task: str, samples: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns when each of the given text tokens begins, and the end of the last, and the probability of each.
+
+        Seconds from the start of the audio, shape ``(tokens + 1,)``; ``samples``: length of the audio.
+        """
+        tokenizer = self.tokenizer(language, task)
+        frames = max(2, min(2 * encoded.shape[1], math.ceil(samples * FRAMES_PER_SECOND / 16_000)))
+
+        def call(first: int, last: int) -> list[tuple[np.ndarray, np.ndarray]]:
+            return [force_tokens(self._whisper, tokenizer, tokens, self._storage(encoded), frames)]
+
+        (found,) = self._in_batches(1, call)
+        return found
+
+    @property
+    def longest_text(self) -> int:
+        """Tokens that a text may have beside those that begin and end it."""
+        return int(self._whisper.max_length) - 8
 
     def tokenizer(self, language: str, task: str) -> Any:
         """Returns faster-whisper's tokenizer for a language and a task."""

@@ -68,6 +68,7 @@
     const from = 1000 * start[first[n]];
     const to = 1000 * end[first[n + 1] - 1];
     const near = data.passages.filter((passage) => passage.start < to && passage.end > from);
+    const differing = data.differences.filter((one) => one.start < to && one.end > from);
     const seams = data.seams.filter((seam) => isOf(seam, n));
     const parts = document.createDocumentFragment();
     for (let i = 0; i < numbers.length; i += PER_WORD) {
@@ -98,6 +99,11 @@
       if (editor?.isDeleted(word)) span.classList.add("gone");
       if (editor?.isChosen(word)) span.classList.add("chosen");
       if (near.some((passage) => passage.read > 1 && within(passage, word, n))) span.classList.add("again");
+      const difference = differing.find((one) => within(one, word, n));
+      if (difference) {
+        span.classList.add("differs");
+        span.title = difference.heard ? `${difference.kind}; heard: ${difference.heard}` : difference.kind;
+      }
       span.dataset.w = word;
       span.textContent = bare;
       parts.append(span);

@@ -1,0 +1,176 @@
+"""Reads the text that a recording is said to have: txt, srt, vtt or docx, with or without names of speakers."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiogrid.core.errors import InputError
+from audiogrid.core.text import clean_name, clean_text, comparison_form
+
+#: A longer text is not read: ten hours of speech have about 600 kB.
+LARGEST_BYTES = 20_000_000
+_LARGEST_UNPACKED = 200_000_000
+_TIME_LINE = re.compile(r"^\s*[\d:.,]+\s*-->.*$")
+_NUMBER_LINE = re.compile(r"^\s*\d+\s*$")
+_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+_TAG = re.compile(r"</?(?:v|c|i|b|u|lang|ruby|rt|font)\b[^>]*>|<\d[\d:.]*>")
+_LABEL = re.compile(r"^([^\W\d_][^:.!?\[\]()]{0,39}):\s+(?=\S)")
+# Scripts without spaces between words: each character is a word. Thai, Lao, Burmese, Khmer; Chinese and Japanese.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003ffff]"
+)
+_SENTENCE_END = (".", "?", "!", "…", "。", "？", "！")
+_CLOSING = "\"'”»)] "
+
+
+@dataclass(frozen=True)
+class GivenWord:
+    """A word of the text. ``text``: as written, with its leading space; ``form``: as it is compared.
+
+    ``paragraph``: number of its paragraph; ``speaker``: who says it, empty where the text does not say.
+    """
+
+    text: str
+    form: str
+    paragraph: int
+    speaker: str = ""
+
+    @property
+    def ends_sentence(self) -> bool:
+        """Whether a sentence ends behind it."""
+        return self.text.rstrip(_CLOSING).endswith(_SENTENCE_END)
+
+
+@dataclass(frozen=True)
+class _Paragraph:
+    text: str
+    speaker: str = ""
+
+
+def read_given_text(path: Path) -> list[GivenWord]:
+    """Returns the words of a text. Raises ``InputError`` when it cannot be read or holds no words."""
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_BYTES:
+            raise InputError(f"the text {path} has {size // 1_000_000} MB: name the text of this recording alone")
+        paragraphs = _docx(path) if path.suffix.lower() == ".docx" else _plain(path)
+    except OSError as error:
+        raise InputError(f"the text {path} cannot be read ({error.strerror}): check its path in the table") from None
+    words = list(_words(_with_labels(paragraphs)))
+    if not any(word.form for word in words):
+        raise InputError(f"the text {path} holds no words: name the file with the text of this recording")
+    return words
+
+
+def _plain(path: Path) -> list[_Paragraph]:
+    data = path.read_bytes()
+    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        raise InputError(f"the text {path} is not UTF-8 text: save it as UTF-8") from None
+    if "\0" in text:
+        raise InputError(f"the text {path} is no text: name a txt, srt, vtt or docx file")
+    suffix = path.suffix.lower()
+    return list(_cues(text)) if suffix in (".srt", ".vtt") else _blocks(text)
+
+
+def _blocks(text: str) -> list[_Paragraph]:
+    """Paragraphs are lines, or, where lines are broken inside of sentences, what empty lines part."""
+    return [_Paragraph(line) for line in text.splitlines() if line.strip()]
+
+
+def _cues(text: str) -> Iterator[_Paragraph]:
+    """Yields the text of cues without numbers, times, notes and tags."""
+    for block in re.split(r"\r?\n\s*\r?\n", text.strip()):
+        lines = block.splitlines()
+        if lines and re.match(r"^(WEBVTT|NOTE|STYLE|REGION)\b", lines[0].lstrip("\ufeff")):
+            continue
+        at = next((index for index, line in enumerate(lines) if _TIME_LINE.match(line)), None)
+        if at is None and lines and _NUMBER_LINE.match(lines[0]):
+            at = 0
+        for line in lines[0 if at is None else at + 1 :]:
+            voice = _VOICE.search(line)
+            plain = html.unescape(_TAG.sub("", line))
+            if plain.strip():
+                yield _Paragraph(plain, clean_name(html.unescape(voice[1])) if voice else "")
+
+
+def _docx(path: Path) -> list[_Paragraph]:
+    import docx
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > _LARGEST_UNPACKED:
+                raise InputError(f"the text {path} unpacks to more than 200 MB: save its text alone")
+        return [_Paragraph(one.text) for one in docx.Document(str(path)).paragraphs if one.text.strip()]
+    except InputError:
+        raise
+    except Exception as error:
+        # The library raises what its parsers raise: bad archives, bad XML, missing parts.
+        raise InputError(f"the text {path} is no Word document ({type(error).__name__}): save it again") from None
+
+
+def _with_labels(paragraphs: Sequence[_Paragraph]) -> list[_Paragraph]:
+    """Takes names of speakers off the beginnings of paragraphs.
+
+    A name stands before at least two of them, or in capitals, so that a sentence with a colon stays whole.
+    """
+    labels = [_LABEL.match(one.text.strip()) for one in paragraphs]
+    counts = Counter(label[1] for label in labels if label)
+    found, speaker = [], ""
+    for one, label in zip(paragraphs, labels, strict=True):
+        if one.speaker:
+            found.append(one)
+        elif label and (counts[label[1]] > 1 or label[1].isupper()) and len(label[1].split()) <= 4:
+            speaker = clean_name(label[1])
+            found.append(_Paragraph(one.text.strip()[label.end() :], speaker))
+        else:
+            found.append(_Paragraph(one.text, speaker))
+    return found
+
+
+def _words(paragraphs: Sequence[_Paragraph]) -> Iterator[GivenWord]:
+    """Yields words; what holds no letter belongs to the word before it, or to the next one."""
+    for number, paragraph in enumerate(paragraphs):
+        text = clean_text(unicodedata.normalize("NFC", paragraph.text))
+        held, waiting = "", None
+        for piece in split_words(text):
+            form = comparison_form(piece)
+            if not form:
+                if waiting is None:
+                    held += piece
+                else:
+                    waiting = GivenWord(waiting.text + piece, waiting.form, number, paragraph.speaker)
+                continue
+            if waiting is not None:
+                yield waiting
+            # What stands before the first word keeps its distance to it.
+            waiting, held = GivenWord(held + piece, form, number, paragraph.speaker), ""
+        if waiting is not None:
+            yield waiting
+
+
+def split_words(text: str) -> Iterator[str]:
+    """Yields the words of a text with their leading space; in scripts without spaces, characters."""
+    for word in text.split():
+        lead = " "
+        while found := _UNSPACED.search(word):
+            if found.start():
+                yield lead + word[: found.start()]
+                lead = ""
+            end = found.end()
+            while end < len(word) and unicodedata.category(word[end]).startswith("M"):
+                end += 1
+            yield lead + word[found.start() : end]
+            word, lead = word[end:], ""
+        if word:
+            yield lead + word
