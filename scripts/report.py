@@ -18,9 +18,8 @@ from audiogrid.core.errors import AudiogridError
 from audiogrid.core.log import open_log
 from audiogrid.corrections.corrections_file import list_files
 from audiogrid.embedding.link_run import link_run
-from audiogrid.merging.ledger_table import Totals, write_ledger
 from audiogrid.merging.differences_table import join_differences
-from audiogrid.merging.ledger_table import write_ledger
+from audiogrid.merging.ledger_table import Totals, write_ledger
 from audiogrid.merging.merge_bundle import (
     MergedBundle,
     MergeSettings,
@@ -117,7 +116,6 @@ def main(argv: list[str]) -> None:
             build_index(folder, [merged.bundle for merged in bundles])
         else:
             remove_index(folder)
-    ledger = {} if plan is None else write_ledger(folder, [merged.bundle for merged in bundles])
     join_differences(folder, [merged.bundle for merged in bundles])
     data = read_report_data(folder, plan, bundles, ledger)
     if plan is not None:

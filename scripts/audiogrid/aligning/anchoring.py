@@ -109,6 +109,12 @@ class _Planner:
             if run.is_same
             for offset in range(run.words)
         }
+        # Words of the text before which something is said that the text does not have.
+        self._barriers = {
+            run.first
+            for run in anchored.runs
+            if run.first == run.last and run.heard_last - run.heard_first >= LEAST_UNHEARD
+        }
         self._speech: dict[int | None, list[tuple[int, int]]] = {}
         self._pieces_of: dict[int | None, list[int]] = {}
         for number, (chunk, result) in enumerate(anchored.pieces):
@@ -150,7 +156,8 @@ class _Planner:
         for index, at in self._heard_at.items():
             if index in taken:
                 continue
-            if groups and groups[-1][-1] == index - 1 and self._goes_on(groups[-1], at):
+            follows = groups and groups[-1][-1] == index - 1 and index not in self._barriers
+            if follows and self._goes_on(groups[-1], at):
                 groups[-1].append(index)
             else:
                 groups.append([index])
@@ -203,13 +210,13 @@ class _Planner:
             return
         start, end = place.start, place.end
         left = run.first
-        while left > 0 and run.first - left < _CONTEXT_WORDS:
+        while left > 0 and run.first - left < _CONTEXT_WORDS and left not in self._barriers:
             word = self._common(left - 1, place.channel)
             if word is None or place.start - word.start > _CONTEXT_SAMPLES:
                 break
             left, start = left - 1, word.start
         right = run.last
-        while right < len(self._a.words) and right - run.last < _CONTEXT_WORDS:
+        while right < len(self._a.words) and right - run.last < _CONTEXT_WORDS and right not in self._barriers:
             word = self._common(right, place.channel)
             if word is None or word.end - place.end > _CONTEXT_SAMPLES:
                 break
@@ -275,8 +282,7 @@ class _Planner:
         if low < high:
             yield Stretch(piece, low, high, words)
 
-    @staticmethod
-    def _merged(stretches: Sequence[Stretch]) -> list[Stretch]:
+    def _merged(self, stretches: Sequence[Stretch]) -> list[Stretch]:
         """Joins neighbours that share words or lie near to each other, as far as they fit into a window."""
         found: list[Stretch] = []
         for one in stretches:
@@ -284,6 +290,7 @@ class _Planner:
                 last = found[-1]
                 joined = Stretch(last.piece, min(last.start, one.start), max(last.end, one.end), _union(last, one))
                 is_near = one.start - last.end < _NEAR and one.words[0] <= last.words[-1] + 1
+                is_near = is_near and not self._barriers.intersection(range(last.words[-1] + 1, one.words[0] + 1))
                 if is_near and joined.end - joined.start <= _LONGEST:
                     found[-1] = joined
                     continue

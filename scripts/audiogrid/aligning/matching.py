@@ -42,7 +42,8 @@ def match_words(
         return [Run(0, len(text), 0, len(heard))] if text or heard else []
     codes = Levenshtein.opcodes(text, heard)
     runs = [Run(c.src_start, c.src_end, c.dest_start, c.dest_end, c.tag == "equal") for c in codes]
-    moved = _moved(_joined(_without_islands(_joined(runs))), text, heard, begins_text, begins_heard)
+    whole = _joined(_without_islands(_gathered(_joined(runs), text, heard)))
+    moved = _moved(whole, text, heard, begins_text, begins_heard)
     return [part for run in moved for part in _parted(run, text, heard)]
 
 
@@ -54,6 +55,38 @@ def _joined(runs: Sequence[Run]) -> list[Run]:
             run = Run(before.first, run.last, before.heard_first, run.heard_last, run.is_same)
         found.append(run)
     return found
+
+
+def _gathered(runs: Sequence[Run], text: Sequence[str], heard: Sequence[str]) -> list[Run]:
+    """Joins two runs that only one side has to one, where the words between them may as well stand before both."""
+    found: list[Run] = []
+    for run in runs:
+        if len(found) > 1 and not run.is_same:
+            before, same = found[-2], found[-1]
+            in_text = run.heard_first == run.heard_last and before.heard_first == before.heard_last
+            in_heard = run.first == run.last and before.first == before.last
+            side, first, last = (text, run.first, run.last) if in_text else (heard, run.heard_first, run.heard_last)
+            if (in_text or in_heard) and _slides(side, first, last, same.words):
+                found[-2:] = []
+                if in_text:
+                    end = run.last - same.words
+                    run = Run(before.first, end, before.heard_first, before.heard_first)
+                    same = Run(end, end + same.words, before.heard_first, before.heard_first + same.words, True)
+                else:
+                    end = run.heard_last - same.words
+                    run = Run(before.first, before.first, before.heard_first, end)
+                    same = Run(before.first, before.first + same.words, end, end + same.words, True)
+                found += [run, same]
+                continue
+        if found and found[-1].is_same and run.is_same:
+            run = Run(found[-1].first, run.last, found.pop().heard_first, run.heard_last, True)
+        found.append(run)
+    return found
+
+
+def _slides(words: Sequence[str], first: int, last: int, by: int) -> bool:
+    """Returns whether ``[first, last)`` may as well lie so many words earlier: what it passes is what it ends with."""
+    return all(words[first - step] == words[last - step] for step in range(1, by + 1))
 
 
 def _without_islands(runs: Sequence[Run]) -> list[Run]:
