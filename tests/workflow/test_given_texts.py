@@ -48,7 +48,9 @@ def test_texts_of_a_run(workspace: Workspace, tmp_path: Path) -> None:
     folder.mkdir()
     soundfile.write(folder / "talk.wav", np.concatenate(parts), RATE)
     script = workspace.path / "talk.txt"
-    script.write_text("\n".join(["ANNA: " + SENTENCES[0], *SENTENCES[1:3], EXTRA, "BEN: " + SENTENCES[3], SENTENCES[5]]))
+    script.write_text(
+        "\n".join(["ANNA: " + SENTENCES[0], *SENTENCES[1:3], EXTRA, "BEN: " + SENTENCES[3], SENTENCES[5]])
+    )
     (workspace.path / "other.txt").write_text("Ships and shoes and sealing wax, cabbages and kings. " * 10)
     (workspace.path / "in.tsv").write_text(
         "recording\tpath\ttext\ntalk\tin/talk.wav\ttalk.txt\nother\tin/talk.wav\tother.txt\nplain\tin/talk.wav\t\n"
