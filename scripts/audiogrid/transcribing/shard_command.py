@@ -1,4 +1,4 @@
-"""What the commands `transcribe`, `embed` and `align` share: arguments, one process or MPI ranks, and how a shard ends."""
+"""What the commands of shards share: arguments, one process or MPI ranks, and how a shard ends."""
 
 from __future__ import annotations
 
