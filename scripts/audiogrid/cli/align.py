@@ -57,10 +57,8 @@ def run(options: argparse.Namespace, rest: list[str]) -> None:
 
 COMMAND = Command(
     summary="time a text that exists",
-    explanation="Give the words of a text the times at which they are spoken in a recording. Subtitles and all other "
-    "formats come out with that text; where it and the audio disagree stands in differences.tsv. The recording is "
-    "decoded once, so another version of the text costs a fraction of that. For many recordings name the texts in the "
-    "column text of a table, and use audiogrid run.",
+    explanation="Give the words of a text the times at which they are spoken. All formats come out with that text; "
+    "where it and the audio disagree stands in differences.tsv. For many recordings name the texts in a table.",
     example="audiogrid align lecture.mp4 script.docx",
     add_arguments=add_arguments,
     run=run,

@@ -121,6 +121,7 @@ def render_page(
             "notes": [],
             "tracks": [],
             "unapplied": [],
+            "differences": [],
             **document,
         },
         name=clean_text(path.replace("\\", "/").rsplit("/", 1)[-1]),
