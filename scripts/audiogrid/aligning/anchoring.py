@@ -24,8 +24,8 @@ _RUN_THAT_COUNTS = 3
 _FASTEST = 30.0
 # A run of fewer words is squeezed between its neighbours rather than left out.
 LEAST_UNHEARD = 3
-_CONTEXT_WORDS = 4
-_CONTEXT_SAMPLES = to_samples(6.0)
+_CONTEXT_WORDS = 3
+_CONTEXT_SAMPLES = to_samples(4.0)
 _MARGIN = to_samples(0.3)
 _PAD = to_samples(0.4)
 _NEAR = to_samples(1.0)

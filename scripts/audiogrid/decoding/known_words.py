@@ -19,6 +19,8 @@ from audiogrid.decoding.word_times import place_words
 from audiogrid.records.aligned import AlignedChunk, TimedWord
 
 _LEAST_PROBABILITY = 1e-6
+# Seconds of silence that the encoder is given behind a window: a text that is given cannot run into a loop.
+_SILENCE_BEHIND = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def _layout(pieces: Sequence[tuple[int, int]]) -> Layout:
 
 
 def _encode(model: Model, audio: np.ndarray, options: DecodeOptions, pieces: Sequence[tuple[int, int]]) -> np.ndarray:
-    (encoded,) = model.encode([_layout(pieces).audio(audio)], options.encoder, options.encoder_margin)
+    margin = options.encoder_margin if options.encoder_margin >= 0 else _SILENCE_BEHIND
+    (encoded,) = model.encode([_layout(pieces).audio(audio)], options.encoder, margin)
     return encoded
 
 
