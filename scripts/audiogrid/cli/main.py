@@ -14,10 +14,10 @@ from audiogrid.cli.command import Command, parser_of
 from audiogrid.core.command import run
 from audiogrid.core.errors import EXIT_BAD_INPUT, InputError
 
-#: Command -> module, in the order of the help text.
+#: Command -> module (and the name of the command in it, where it has two), in the order of the help text.
 COMMANDS = {
     "run": "audiogrid.cli.run",
-    "align": "audiogrid.cli.align",
+    "align": "audiogrid.cli.run:ALIGN",
     "batch": "audiogrid.cli.batch",
     "plan": "audiogrid.cli.plan",
     "status": "audiogrid.cli.status",
@@ -54,7 +54,8 @@ def load(name: str) -> Command:
         near = difflib.get_close_matches(name, COMMANDS, 1)
         advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(COMMANDS)}"
         raise InputError(f"there is no command {name!r}: {advice}")
-    command: Command = import_module(COMMANDS[name]).COMMAND
+    module, _, attribute = COMMANDS[name].partition(":")
+    command: Command = getattr(import_module(module), attribute or "COMMAND")
     return command
 
 
