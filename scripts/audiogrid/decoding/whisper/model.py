@@ -357,7 +357,7 @@ class Model:
         def call(first: int, last: int) -> list[tuple[np.ndarray, np.ndarray]]:
             return [force_tokens(self._whisper, tokenizer, tokens, self._storage(encoded), frames)]
 
-        (found,) = self._in_batches(1, call)
+        (found,) = self._in_batches(1, call, 1)
         return found
 
     @property
