@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from audiogrid.aligning.given_text import GivenWord
+from audiogrid.aligning.given_text import GivenWord, is_sentence_end
 from audiogrid.aligning.heard_words import HeardWord, Piece, heard_words
 from audiogrid.aligning.matching import Run, match_words
 from audiogrid.core.timebase import SAMPLE_RATE, to_samples
@@ -77,8 +77,8 @@ def anchor(words: Sequence[GivenWord], pieces: Sequence[Piece], *, everything: b
     runs = match_words(
         [word.form for word in words],
         [word.form for word in heard],
-        lambda index: index == 0 or (index < len(words) and words[index - 1].ends_sentence),
-        lambda index: index < len(heard) and heard[index].begins,
+        lambda index: words[index - 1].ends_sentence or words[index - 1].paragraph != words[index].paragraph,
+        lambda index: heard[index].begins or is_sentence_end(heard[index - 1].text),
     )
     common = sum(run.words for run in runs if run.is_same and run.words >= min(_RUN_THAT_COUNTS, len(heard)))
     found = Anchored(words, heard, pieces, runs, round(common / len(heard), 4) if heard else 0.0)

@@ -24,6 +24,8 @@ _UNLIKELY = 0.35
 # Letters of two readings: from this similarity on (0 to 100) one is the other, misheard.
 _ALIKE = 45
 _SAME = 80
+# From this share of its letters in words that are alike, a passage is what is said.
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def _difference(anchored: Anchored, number: int, run: Run, timed: Mapping[int, T
     if is_missing:
         return _made("different" if certain else "not heard", anchored, run)
     if not heard or max(len(words), len(heard)) < LEAST_UNHEARD:
+        return None
+    if run.alike >= _MOSTLY:
         return None
     text = "".join(anchored.words[index].form for index in words)
     likeness = _ratio(text, "".join(word.form for word in heard))

@@ -31,6 +31,11 @@ _SENTENCE_END = (".", "?", "!", "…", "。", "？", "！")
 _CLOSING = "\"'”»)] "
 
 
+def is_sentence_end(word: str) -> bool:
+    """Returns whether a sentence ends behind a word, by its punctuation."""
+    return word.rstrip(_CLOSING).endswith(_SENTENCE_END)
+
+
 @dataclass(frozen=True)
 class GivenWord:
     """A word of the text. ``text``: as written, with its leading space; ``form``: as it is compared.
@@ -46,7 +51,7 @@ class GivenWord:
     @property
     def ends_sentence(self) -> bool:
         """Whether a sentence ends behind it."""
-        return self.text.rstrip(_CLOSING).endswith(_SENTENCE_END)
+        return is_sentence_end(self.text)
 
 
 @dataclass(frozen=True)

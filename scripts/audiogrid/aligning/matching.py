@@ -1,16 +1,41 @@
-"""Finds which words of a given text were heard where: the longest runs that both have in common, in order."""
+"""Finds which words of a given text were heard where, although some were heard otherwise and sentences are missing.
+
+Passages that both sides have once divide the two; between them lies the cheapest path of pairs of words and gaps. A
+pair costs the less the more alike its words are, and a gap the least where it begins and ends with a sentence.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, takewhile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiogrid.aligning.cheapest_path import GAP, Step, cheapest_path
+from audiogrid.aligning.common_passages import Passage, common_passages, matching_passages, numbered
+from audiogrid.aligning.matched_sentences import UNLIKE, as_sentences, is_alike, is_unlike
+
+#: Runs of fewer words are part of the run beside them.
+LEAST_RUN = 3
+# A numeral may be any word that has no digit: what it is called depends on the language.
+_NUMERAL = 50
+# Beginning or ending a gap within a sentence.
+_WITHIN_SENTENCE = 60
+# So many pairs of words are compared at once: 9 bytes each, and 8 more for a while.
+_MOST_PAIRS = 4_000_000
+# With fewer pairs there is nothing to gain by looking for passages first.
+_FEW_PAIRS = 10_000
+_DEEPEST = 12
 
 
 @dataclass(frozen=True)
 class Run:
     """Words ``[first, last)`` of the text against words ``[heard_first, heard_last)`` that were heard.
 
-    ``is_same``: both are the same words; else one of the two may be empty.
+    ``is_same``: both are the same words; else one of the two may be empty. ``alike``: share of the letters of both
+    sides that belong to words which are alike, such as other spellings and numerals.
     """
 
     first: int
@@ -18,11 +43,22 @@ class Run:
     heard_first: int
     heard_last: int
     is_same: bool = False
+    alike: float = 0.0
 
     @property
     def words(self) -> int:
         """Words on the longer side."""
         return max(self.last - self.first, self.heard_last - self.heard_first)
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Both sequences, and where their sentences begin: before each word, and behind the last."""
+
+    text: Sequence[str]
+    heard: Sequence[str]
+    text_begins: Sequence[bool]
+    heard_begins: Sequence[bool]
 
 
 def match_words(
@@ -31,165 +67,153 @@ def match_words(
     begins_text: Callable[[int], bool] = lambda index: False,
     begins_heard: Callable[[int], bool] = lambda index: False,
 ) -> list[Run]:
-    """Returns runs that cover both sequences in order; those with different words alternate with those of the same.
+    """Returns runs that cover both sequences in order.
 
-    ``begins_text`` and ``begins_heard``: whether a sentence begins at a word. A run that could as well lie a few words
-    earlier is put where sentences begin.
+    ``begins_text`` and ``begins_heard``: whether a sentence begins at a word.
     """
-    from rapidfuzz.distance import Levenshtein
-
     if not text or not heard:
         return [Run(0, len(text), 0, len(heard))] if text or heard else []
-    codes = Levenshtein.opcodes(text, heard)
-    runs = [Run(c.src_start, c.src_end, c.dest_start, c.dest_end, c.tag == "equal") for c in codes]
-    whole = _joined(_without_islands(_gathered(_joined(runs), text, heard)))
-    moved = _moved(whole, text, heard, begins_text, begins_heard)
-    return [part for run in moved for part in _parted(run, text, heard)]
+
+    def begins(words: Sequence[str], is_begin: Callable[[int], bool]) -> list[bool]:
+        return [True, *(is_begin(index) for index in range(1, len(words))), True]
+
+    sides = _Sides(text, heard, begins(text, begins_text), begins(heard, begins_heard))
+    steps = _Matcher(sides).steps()
+    return list(_runs(as_sentences(steps, text, heard, sides.text_begins, sides.heard_begins), sides))
 
 
-def _joined(runs: Sequence[Run]) -> list[Run]:
-    found: list[Run] = []
-    for run in runs:
-        if found and found[-1].is_same == run.is_same:
-            before = found.pop()
-            run = Run(before.first, run.last, before.heard_first, run.heard_last, run.is_same)
-        found.append(run)
-    return found
+class _Matcher:
+    """Finds the steps from one sequence to the other."""
+
+    def __init__(self, sides: _Sides) -> None:
+        self._sides = sides
+        self._text, self._heard = numbered(sides.text, sides.heard)
+        self._text_edges, self._heard_edges = (
+            np.where(begins, 0, _WITHIN_SENTENCE).astype(np.int64) for begins in (sides.text_begins, sides.heard_begins)
+        )
+
+    def steps(self) -> list[Step]:
+        return list(self._between(0, len(self._text), 0, len(self._heard)))
+
+    def _between(self, first: int, last: int, heard_first: int, heard_last: int, depth: int = 0) -> Iterator[Step]:
+        size = (last - first) * (heard_last - heard_first)
+        passages: list[Passage] = []
+        if size > _FEW_PAIRS and depth < _DEEPEST:
+            one, other = self._text[first:last], self._heard[heard_first:heard_last]
+            passages = common_passages(one, other, 4)
+            if size > _MOST_PAIRS:
+                passages = passages or common_passages(one, other, 3) or matching_passages(one, other, 4)
+        if not passages:
+            yield from self._path(first, last, heard_first, heard_last)
+            return
+        at, heard_at = first, heard_first
+        for one_passage in passages:
+            begin, heard_begin = first + one_passage.first, heard_first + one_passage.other
+            yield from self._between(at, begin, heard_at, heard_begin, depth + 1)
+            yield from (Step(begin + word, heard_begin + word, 0) for word in range(one_passage.words))
+            at, heard_at = begin + one_passage.words, heard_begin + one_passage.words
+        yield from self._between(at, last, heard_at, heard_last, depth + 1)
+
+    def _path(self, first: int, last: int, heard_first: int, heard_last: int) -> Iterator[Step]:
+        size = (last - first) * (heard_last - heard_first)
+        if not size or size > _MOST_PAIRS:
+            # With so many pairs and no passage in common nothing of one side is the other's.
+            yield from (Step(index, -1) for index in range(first, last))
+            yield from (Step(-1, index) for index in range(heard_first, heard_last))
+            return
+        pairs = pair_costs(self._sides.text[first:last], self._sides.heard[heard_first:heard_last])
+        edges, heard_edges = self._text_edges[first : last + 1], self._heard_edges[heard_first : heard_last + 1]
+        for step in cheapest_path(pairs, edges, heard_edges):
+            text, heard = step.text, step.heard
+            yield Step(text + first if text >= 0 else -1, heard + heard_first if heard >= 0 else -1, step.cost)
 
 
-def _gathered(runs: Sequence[Run], text: Sequence[str], heard: Sequence[str]) -> list[Run]:
-    """Joins two runs that only one side has to one, where the words between them may as well stand before both."""
-    found: list[Run] = []
-    for run in runs:
-        if len(found) > 1 and not run.is_same:
-            before, same = found[-2], found[-1]
-            in_text = run.heard_first == run.heard_last and before.heard_first == before.heard_last
-            in_heard = run.first == run.last and before.first == before.last
-            side, first, last = (text, run.first, run.last) if in_text else (heard, run.heard_first, run.heard_last)
-            if (in_text or in_heard) and _slides(side, first, last, same.words):
-                found[-2:] = []
-                if in_text:
-                    end = run.last - same.words
-                    run = Run(before.first, end, before.heard_first, before.heard_first)
-                    same = Run(end, end + same.words, before.heard_first, before.heard_first + same.words, True)
-                else:
-                    end = run.heard_last - same.words
-                    run = Run(before.first, before.first, before.heard_first, end)
-                    same = Run(before.first, before.first + same.words, end, end + same.words, True)
-                found += [run, same]
-                continue
-        if found and found[-1].is_same and run.is_same:
-            run = Run(found[-1].first, run.last, found.pop().heard_first, run.heard_last, True)
-        found.append(run)
-    return found
+def pair_costs(text: Sequence[str], heard: Sequence[str]) -> NDArray[np.int32]:
+    """Returns what it costs to take each word of the text for each word that was heard, shape ``(text, heard)``.
+
+    0 for the same word, ``UNLIKE`` for words with fewer than half of their letters in common.
+    """
+    from rapidfuzz import fuzz, process
+
+    likeness = process.cdist(text, heard, scorer=fuzz.ratio, score_cutoff=50, dtype=np.uint8).astype(np.int32)
+    costs = np.minimum(UNLIKE, UNLIKE * 2 * (100 - likeness) // 100)
+    # A likeness of 100 may be a rounded one.
+    costs = np.maximum(costs, 1)
+    numbers, heard_numbers = numbered(text, heard)
+    costs[numbers[:, None] == heard_numbers[None, :]] = 0
+    numerals, heard_numerals = (
+        np.array([any(map(str.isdigit, word)) for word in words], bool) for words in (text, heard)
+    )
+    costs[numerals[:, None] != heard_numerals[None, :]] = _NUMERAL
+    return costs.astype(np.int32)
 
 
-def _slides(words: Sequence[str], first: int, last: int, by: int) -> bool:
-    """Returns whether ``[first, last)`` may as well lie so many words earlier: what it passes is what it ends with."""
-    return all(words[first - step] == words[last - step] for step in range(1, by + 1))
+def _runs(steps: Sequence[Step], sides: _Sides) -> Iterator[Run]:
+    """Yields runs: of the same words, of words that one side has alone, and of what else lies between them."""
+    text = heard = 0
+    for group in _groups(steps, sides):
+        last = text + sum(step.text >= 0 for step in group)
+        heard_last = heard + sum(step.heard >= 0 for step in group)
+        yield Run(text, last, heard, heard_last, group[0].cost == 0, _alike(group, sides))
+        text, heard = last, heard_last
 
 
-def _without_islands(runs: Sequence[Run]) -> list[Run]:
-    """A word or two of a passage that is otherwise different agree by chance."""
-
-    def is_island(index: int) -> bool:
-        length = runs[index].words
-        if not runs[index].is_same or not 0 < index < len(runs) - 1:
-            return False
-        before, after = runs[index - 1].words, runs[index + 1].words
-        return min(before, after) >= 2 * length and before + after >= 6 * length
-
-    return [
-        Run(run.first, run.last, run.heard_first, run.heard_last) if is_island(index) else run
-        for index, run in enumerate(runs)
-    ]
-
-
-def _moved(
-    runs: Sequence[Run],
-    text: Sequence[str],
-    heard: Sequence[str],
-    begins_text: Callable[[int], bool],
-    begins_heard: Callable[[int], bool],
-) -> list[Run]:
-    """Moves runs that only one side has to where a sentence begins, if the words around allow it."""
-    found = list(runs)
-    for index in range(1, len(found) - 1):
-        run, before, after = found[index], found[index - 1], found[index + 1]
-        if run.is_same or (run.first < run.last and run.heard_first < run.heard_last):
+def _groups(steps: Sequence[Step], sides: _Sides) -> Iterator[list[Step]]:
+    parts = [(kind, list(group)) for kind, group in groupby(steps, _kind)]
+    mixed: list[Step] = []
+    for at, (kind, group) in enumerate(parts):
+        if kind == "same" or (kind != "pairs" and _stands_alone(parts, at, sides)):
+            if mixed:
+                yield mixed
+            yield group
+            mixed = []
             continue
-        in_text = run.first < run.last
-        words, begins = (text, begins_text) if in_text else (heard, begins_heard)
-        first, last = (run.first, run.last) if in_text else (run.heard_first, run.heard_last)
-        shift = _best_shift(words, first, last, before.words, after.words, begins)
-        if not shift:
-            continue
-        move = Run(run.first + shift, run.last + shift, run.heard_first + shift, run.heard_last + shift)
-        found[index] = move
-        found[index - 1] = Run(before.first, move.first, before.heard_first, move.heard_first, True)
-        found[index + 1] = Run(move.last, after.last, move.heard_last, after.heard_last, True)
-    return [run for run in found if run.words]
+        for step in group:
+            if mixed and _is_border(step, sides):
+                yield mixed
+                mixed = []
+            mixed.append(step)
+    if mixed:
+        yield mixed
 
 
-def _best_shift(
-    words: Sequence[str], first: int, last: int, back: int, forth: int, begins: Callable[[int], bool]
-) -> int:
-    """Returns by how many words ``[first, last)`` has to move to begin with a sentence; 0 if it cannot."""
-    if begins(first):
-        return 0
-    for shift in range(1, back + 1):
-        if words[first - shift] != words[last - shift]:
-            break
-        if begins(first - shift):
-            return -shift
-    for shift in range(1, forth + 1):
-        if words[first + shift - 1] != words[last + shift - 1]:
-            break
-        if begins(first + shift):
-            return shift
-    return 0
+def _kind(step: Step) -> str:
+    if step.cost == 0:
+        return "same"
+    if step.cost != GAP:
+        return "pairs"
+    return "text" if step.heard < 0 else "heard"
 
 
-# Parts of a run are alike from this similarity of their letters on (0 to 100); a part of fewer words is not split off.
-_ALIKE = 60
-_LEAST_PART = 3
+def _stands_alone(parts: Sequence[tuple[str, list[Step]]], at: int, sides: _Sides) -> bool:
+    """Returns whether words of one side are more than the rest of a passage that is said otherwise."""
+    kind, group = parts[at]
+    if len(group) < LEAST_RUN:
+        return False
+    begins = sides.text_begins if kind == "text" else sides.heard_begins
+
+    def index(step: Step) -> int:
+        return step.text if kind == "text" else step.heard
+
+    beside = 0
+    if at and parts[at - 1][0] == "pairs" and not begins[index(group[0])]:
+        beside += sum(1 for _ in takewhile(is_unlike, reversed(parts[at - 1][1])))
+    if at + 1 < len(parts) and parts[at + 1][0] == "pairs" and not begins[index(group[-1]) + 1]:
+        beside += sum(1 for _ in takewhile(is_unlike, parts[at + 1][1]))
+    return len(group) > 1.5 * beside
 
 
-def _parted(run: Run, text: Sequence[str], heard: Sequence[str]) -> list[Run]:
-    """Splits a run with a misheard word beside a sentence that only one side has into these two."""
-    surplus = (run.last - run.first) - (run.heard_last - run.heard_first)
-    if run.is_same or run.first == run.last or run.heard_first == run.heard_last or abs(surplus) < _LEAST_PART:
-        return [run]
-    if surplus > 0:
-        cut = _best_cut(text[run.first : run.last], heard[run.heard_first : run.heard_last])
-        if cut is None:
-            return [run]
-        at, is_before = run.first + cut[0], cut[1]
-        if is_before:
-            return [
-                Run(run.first, at, run.heard_first, run.heard_last),
-                Run(at, run.last, run.heard_last, run.heard_last),
-            ]
-        return [
-            Run(run.first, at, run.heard_first, run.heard_first),
-            Run(at, run.last, run.heard_first, run.heard_last),
-        ]
-    cut = _best_cut(heard[run.heard_first : run.heard_last], text[run.first : run.last])
-    if cut is None:
-        return [run]
-    at, is_before = run.heard_first + cut[0], cut[1]
-    if is_before:
-        return [Run(run.first, run.last, run.heard_first, at), Run(run.last, run.last, at, run.heard_last)]
-    return [Run(run.first, run.first, run.heard_first, at), Run(run.first, run.last, at, run.heard_last)]
+def _is_border(step: Step, sides: _Sides) -> bool:
+    """Returns whether a sentence begins on both sides with a step."""
+    return min(step.text, step.heard) >= 0 and sides.text_begins[step.text] and sides.heard_begins[step.heard]
 
 
-def _best_cut(longer: Sequence[str], shorter: Sequence[str]) -> tuple[int, bool] | None:
-    """Returns where to cut the longer side, and whether its first part is the one that is like the shorter side."""
-    from rapidfuzz import fuzz
-
-    wanted, around = "".join(shorter), len(shorter) + 2
-    cuts = range(max(1, len(shorter) - 2), min(len(longer) - _LEAST_PART, around) + 1)
-    found = [(fuzz.ratio("".join(longer[:cut]), wanted), cut, True) for cut in cuts]
-    found += [(fuzz.ratio("".join(longer[-cut:]), wanted), len(longer) - cut, False) for cut in cuts]
-    best = max(found, default=(0.0, 0, True))
-    return (best[1], best[2]) if best[0] >= _ALIKE else None
+def _alike(group: Sequence[Step], sides: _Sides) -> float:
+    """Returns the share of the letters that belong to words which are alike."""
+    alike = total = 0
+    for step in group:
+        letters = len(sides.text[step.text]) if step.text >= 0 else 0
+        letters += len(sides.heard[step.heard]) if step.heard >= 0 else 0
+        total += letters
+        alike += letters * is_alike(step)
+    return alike / total if total else 0.0
