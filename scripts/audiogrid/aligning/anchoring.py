@@ -24,6 +24,8 @@ _RUN_THAT_COUNTS = 3
 _FASTEST = 30.0
 # A run of fewer words is squeezed between its neighbours rather than left out.
 LEAST_UNHEARD = 3
+#: From this share of its letters in words that are alike, a run is what is said, in another spelling.
+MOSTLY_ALIKE = 0.5
 _CONTEXT_WORDS = 3
 _CONTEXT_SAMPLES = to_samples(4.0)
 _MARGIN = to_samples(0.3)
@@ -138,7 +140,8 @@ class _Planner:
                 continue
             place = self._place(run)
             letters = sum(len(self._a.words[index].form) for index in range(run.first, run.last))
-            if run.last - run.first >= LEAST_UNHEARD and letters > _FASTEST * (place.speech / SAMPLE_RATE + 0.2):
+            is_short = run.alike < MOSTLY_ALIKE and run.last - run.first >= LEAST_UNHEARD
+            if is_short and letters > _FASTEST * (place.speech / SAMPLE_RATE + 0.2):
                 unheard.add(number)
                 continue
             stretches += self._stretches(run, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from audiogrid.aligning.anchoring import LEAST_UNHEARD, Anchored
+from audiogrid.aligning.anchoring import LEAST_UNHEARD, MOSTLY_ALIKE, Anchored
 from audiogrid.aligning.matching import Run
 from audiogrid.records.aligned import TimedWord
 
@@ -21,11 +21,10 @@ _LEAST_HEARD = 0.35
 # A given passage whose tokens are less probable than this on the audio is not what is said there.
 _INAUDIBLE = 0.12
 _UNLIKELY = 0.35
-# Letters of two readings: from this similarity on (0 to 100) one is the other, misheard.
-_ALIKE = 45
+# Letters of two readings: from this similarity on (0 to 100) one is the other, misheard. Any two English sentences are
+# alike to about 50.
+_ALIKE = 60
 _SAME = 80
-# From this share of its letters in words that are alike, a passage is what is said.
-_MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def _difference(anchored: Anchored, number: int, run: Run, timed: Mapping[int, T
         return _made("different" if certain else "not heard", anchored, run)
     if not heard or max(len(words), len(heard)) < LEAST_UNHEARD:
         return None
-    if run.alike >= _MOSTLY:
+    if run.alike >= MOSTLY_ALIKE:
         return None
     text = "".join(anchored.words[index].form for index in words)
     likeness = _ratio(text, "".join(word.form for word in heard))
