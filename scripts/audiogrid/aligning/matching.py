@@ -161,18 +161,22 @@ def _runs(steps: Sequence[Step], sides: _Sides) -> Iterator[Run]:
 def _groups(steps: Sequence[Step], sides: _Sides) -> Iterator[list[Step]]:
     parts = [(kind, list(group)) for kind, group in groupby(steps, _kind)]
     mixed: list[Step] = []
+    text = heard = 0
     for at, (kind, group) in enumerate(parts):
-        if kind == "same" or (kind != "pairs" and _stands_alone(parts, at, sides)):
-            if mixed:
-                yield mixed
-            yield group
+        is_run = kind == "same" or (kind != "pairs" and _stands_alone(parts, at, sides))
+        if mixed and is_run:
+            yield mixed
             mixed = []
-            continue
         for step in group:
-            if mixed and _is_border(step, sides):
+            # What is said otherwise ends where a sentence ends on both sides.
+            if mixed and not is_run and sides.text_begins[text] and sides.heard_begins[heard]:
                 yield mixed
                 mixed = []
-            mixed.append(step)
+            text, heard = text + (step.text >= 0), heard + (step.heard >= 0)
+            if not is_run:
+                mixed.append(step)
+        if is_run:
+            yield group
     if mixed:
         yield mixed
 
@@ -201,11 +205,6 @@ def _stands_alone(parts: Sequence[tuple[str, list[Step]]], at: int, sides: _Side
     if at + 1 < len(parts) and parts[at + 1][0] == "pairs" and not begins[index(group[-1]) + 1]:
         beside += sum(1 for _ in takewhile(is_unlike, parts[at + 1][1]))
     return len(group) > 1.5 * beside
-
-
-def _is_border(step: Step, sides: _Sides) -> bool:
-    """Returns whether a sentence begins on both sides with a step."""
-    return min(step.text, step.heard) >= 0 and sides.text_begins[step.text] and sides.heard_begins[step.heard]
 
 
 def _alike(group: Sequence[Step], sides: _Sides) -> float:
