@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
 from audiogrid.records.plan import Plan
+from audiogrid.records.texts import aligned_chunks, given_text
 
 if TYPE_CHECKING:
     from audiogrid.planning.store_preview import StorePreview
@@ -60,12 +61,20 @@ def plan_summary_lines(
         *_shard_lines(plan, used),
         *(preview.lines() if preview else []),
         *(voices.lines() if voices else []),
+        *_text_lines(plan),
         f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
         f"on {cores} core(s)",
         *([f"cost         {core_hours * price:.2f} {prices.currency}".rstrip()] if prices and price else []),
         *(f"warning      {warning}" for warning in plan.warnings),
         *_remark_lines(plan),
     ]
+
+
+def _text_lines(plan: Plan) -> list[str]:
+    """Returns a line for the recordings whose text is given."""
+    count = sum(bool(given_text(recording)) for recording in plan.recordings)
+    jobs = sum(bool(aligned_chunks(plan, shard.shard)) for shard in plan.shards)
+    return [f"texts        of {count} recording(s), aligned in {jobs} job(s); not in the estimate"] if count else []
 
 
 def _remark_lines(plan: Plan) -> list[str]:
