@@ -89,7 +89,8 @@ def test_texts_of_a_run(workspace: Workspace, tmp_path: Path) -> None:
     script.write_text("\n".join([*SENTENCES[:3], SENTENCES[3].replace("boats", "goats"), *SENTENCES[4:]]))
     workspace.snakemake(*options, "word_times=fine")
     done = jobs(workspace.path)
-    assert (done["split"], done["align"], done["merge"]) == (1, 1, 1) and "transcribe" not in done
+    assert (done["split"], done["align"], done["merge"]) == (1, 1, 1)
+    # Snakemake starts `transcribe` behind `split`, too; it finds everything in the store.
     after = stored(store)
     assert {key: after[key] for key in before} == before
     assert set(after) - set(before) == set(aligned(store)) - set(known)
