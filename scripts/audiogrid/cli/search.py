@@ -28,9 +28,7 @@ _BEFORE = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is looked for, in which runs, and which lines count."""
     parser.add_argument("query", metavar="WORDS", help='what a line must hold: words, "a phrase", begin*')
-    parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="names or folders of runs; of several, those without an index are named"
-    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="names or folders of runs")
     parser.add_argument("--recording", default="", metavar="PART", help="only recordings with this in their id or file")
     parser.add_argument("--language", default="", metavar="CODE", help="only recordings in this language: en, es ...")
     parser.add_argument("--speaker", default="", metavar="PART", help="only what speakers with this in their name say")

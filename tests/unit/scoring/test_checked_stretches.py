@@ -23,7 +23,8 @@ def document(text: str) -> dict[str, Any]:
         "chunk": "talk.0000",
         "language": "en",
     }
-    return {"recording": "talk", "language": "en", "segments": [segment], "provenance": {"chunks": []}}
+    whole = {"recording": "talk", "language": "en", "duration": words[-1]["end"] + 0.5}
+    return {**whole, "segments": [segment], "provenance": {"chunks": []}}
 
 
 def passage(start: float, end: float, was: str, text: str) -> Passage:
