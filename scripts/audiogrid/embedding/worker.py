@@ -5,23 +5,20 @@ The pool of ``transcribing`` runs this module in place of its own worker: it cal
 
 from __future__ import annotations
 
-import os
 import platform
 import socket
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from audiogrid import __version__
 from audiogrid.core.errors import InputError
-from audiogrid.decoding.whisper.device_access import device_access
 from audiogrid.embedding.chunk_voices import Networks, embed_chunk
 from audiogrid.embedding.segmentation import LOOK
 from audiogrid.models.registry import open_staged, read_record
 from audiogrid.records.outcome import Outcome
 from audiogrid.records.store import VoiceStore
-from audiogrid.transcribing.worker import Job, WorkerSettings, leave_signals_to_parent, peak_memory_mb, read_chunk
+from audiogrid.transcribing.worker import Job, WorkerSettings, leave_signals_to_parent, read_chunk, store_each
 
 #: What ``WorkerSettings.program`` is set to.
 PROGRAM = __name__
@@ -76,29 +73,11 @@ def _made_by(samples: int) -> dict[str, Any]:
 def work(jobs: Sequence[Job]) -> list[Outcome]:
     """Embed ``jobs`` one after another; each result is stored as soon as it is complete."""
     assert _networks is not None and _settings is not None
-    store = VoiceStore(Path(_settings.store), Path(_settings.own_store))
-    who = f"{socket.gethostname()}/{os.getpid()}"
-    outcomes = []
-    for job in jobs:
-        if store.has(job.key):
-            outcomes.append(Outcome(job.name, job.key, "stored", job.audio))
-            continue
-        device_access().before_chunk(f"embed:{job.name}")
-        began, at = time.perf_counter(), round(time.time(), 3)
+    networks = _networks
+
+    def make(job: Job) -> tuple[Any, dict[str, Any]]:
         owned = (job.chunk.start - job.chunk.context_start, job.chunk.end - job.chunk.context_start)
         pcm = read_chunk(job)
-        is_new = store.put(job.key, embed_chunk(pcm, owned, _networks), _made_by(len(pcm)))
-        outcomes.append(
-            Outcome(
-                job.name,
-                job.key,
-                "decoded" if is_new else "stored",
-                job.audio,
-                seconds=round(time.perf_counter() - began, 3),
-                memory_mb=peak_memory_mb(),
-                began=at,
-                worker=who,
-                device="cpu",
-            )
-        )
-    return outcomes
+        return embed_chunk(pcm, owned, networks), _made_by(len(pcm))
+
+    return store_each(jobs, VoiceStore(Path(_settings.store), Path(_settings.own_store)), "embed", make)

@@ -7,9 +7,8 @@ import platform
 import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from audiogrid import __version__
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.decoding.revisions import REVISION
+from audiogrid.decoding.whisper.device_access import device_access
 from audiogrid.records.chunks import BundleManifest, Chunk, pcm_hash, read_pcm
 from audiogrid.records.outcome import Outcome
-from audiogrid.records.store import Store
+from audiogrid.records.store import R, ResultStore, Store
 
 if TYPE_CHECKING:
     from audiogrid.decoding.memory_fallback import AdaptiveEngine
@@ -79,26 +79,14 @@ _start_error: BaseException | None = None
 _is_refused = False
 
 
-def _exit_with_parent() -> None:
-    """End this process when its parent has ended, even while it decodes."""
-    import multiprocessing
-    from multiprocessing.connection import wait
-
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
 def leave_signals_to_parent() -> None:
-    """Ignore the signals that end a job, and end when the parent has ended.
+    """Ignore the signals that end a job.
 
     Ctrl-C and the end of a cluster job send signals to every process of the job. The parent decides when work ends:
-    this process may finish its task within the time of grace.
+    this process may finish its task within the time of grace. It ends with its parent (``core.child_process``).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
 def start(settings: WorkerSettings) -> None:
@@ -156,12 +144,17 @@ def _check_hash(settings: WorkerSettings, before: list[tuple[str, int, int]]) ->
         )
 
 
-def ready() -> dict[str, Any]:
-    """Returns what this process decodes with; raises what failed in ``start``."""
+def loaded() -> tuple[AdaptiveEngine, WorkerSettings]:
+    """Returns the model that ``start`` has loaded, and its settings; raises what failed there."""
     if _start_error is not None:
         raise _start_error
     assert _engine is not None and _settings is not None
-    return provenance(_engine, _settings)
+    return _engine, _settings
+
+
+def ready() -> dict[str, Any]:
+    """Returns what this process decodes with; raises what failed in ``start``."""
+    return provenance(*loaded())
 
 
 def provenance(engine: AdaptiveEngine, settings: WorkerSettings) -> dict[str, Any]:
@@ -205,8 +198,7 @@ def read_chunk(job: Job) -> Any:
 
 def work(jobs: Sequence[Job]) -> list[Outcome]:
     """Decode ``jobs`` together and store each result as soon as it is complete."""
-    assert _engine is not None and _settings is not None
-    return decode_into_store(_engine, _settings, jobs)
+    return decode_into_store(*loaded(), jobs)
 
 
 def decode_into_store(engine: AdaptiveEngine, settings: WorkerSettings, jobs: Sequence[Job]) -> list[Outcome]:
@@ -240,6 +232,39 @@ def decode_into_store(engine: AdaptiveEngine, settings: WorkerSettings, jobs: Se
         outcome = replace(outcome, seconds=seconds, notes=notes, memory_mb=memory)
         outcomes.append(replace(outcome, began=at, worker=process, device=engine.device))
         notes = ()
+    return outcomes
+
+
+def store_each(
+    jobs: Sequence[Job], store: ResultStore[R], stage: str, make: Callable[[Job], tuple[R, dict[str, Any]]]
+) -> list[Outcome]:
+    """Work through ``jobs`` one after another and store each result as soon as it is complete.
+
+    ``stage``: its name; ``make``: returns the result of a job and what it was made with, the device among it.
+    """
+    who = f"{socket.gethostname()}/{os.getpid()}"
+    outcomes = []
+    for job in jobs:
+        if store.has(job.key):
+            outcomes.append(Outcome(job.name, job.key, "stored", job.audio))
+            continue
+        device_access().before_chunk(f"{stage}:{job.name}")
+        began, at = time.perf_counter(), round(time.time(), 3)
+        result, made = make(job)
+        is_new = store.put(job.key, result, made)
+        outcomes.append(
+            Outcome(
+                job.name,
+                job.key,
+                "decoded" if is_new else "stored",
+                job.audio,
+                seconds=round(time.perf_counter() - began, 3),
+                memory_mb=peak_memory_mb(),
+                began=at,
+                worker=who,
+                device=made["device"],
+            )
+        )
     return outcomes
 
 
