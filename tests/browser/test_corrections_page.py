@@ -7,15 +7,14 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import numpy as np
 import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.support.wait import WebDriverWait
 
+import transcript_pages
 from audiogrid.corrections.corrected_document import correct_words
 from audiogrid.corrections.corrections_file import Corrections, parse, to_text
-from audiogrid.export.transcript_page import render_page
-from media import write_media
+from transcript_pages import opened
 
 pytestmark = pytest.mark.browser
 HASH = "0123456789abcdef" * 4
@@ -64,17 +63,7 @@ def meeting() -> dict[str, Any]:
 
 
 def write_page(folder: Path, document: dict[str, Any]) -> Path:
-    write_media(folder / "talk.mp3", (3000 * np.sin(np.arange(30 * 16_000) * 0.2)).astype(np.int16))
-    (folder / "talk.html").write_text(render_page(document, {"txt": "talk.txt"}, "talk.mp3"), "utf-8")
-    return folder / "talk.html"
-
-
-def opened(browser: Any, page: Path, *, fresh: bool = True) -> None:
-    browser.open(page)
-    if fresh:
-        browser.js("localStorage.clear()")
-        browser.open(page)
-    browser.until("document.documentElement.dataset.ready === 'yes' && document.querySelector('.w')")
+    return transcript_pages.write_page(folder, document, 30)
 
 
 def saved(browser: Any, folder: Path) -> Corrections:

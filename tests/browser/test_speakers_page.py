@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+import transcript_pages
 from audiogrid.corrections.corrections_file import parse, to_text
 from audiogrid.corrections.speaker_names import apply_names
-from audiogrid.export.transcript_page import render_page
-from media import write_media
 
 pytestmark = pytest.mark.browser
 HASH = "0123456789abcdef" * 4
@@ -61,18 +59,11 @@ def dialogue(turns: int = 12, speakers: int = 3, seconds: float = 5.0) -> dict[s
 
 
 def write_page(folder: Path, document: dict[str, Any], seconds: float = 60.0) -> Path:
-    tone = (3000 * np.sin(np.arange(int(16_000 * seconds)) * 0.2)).astype(np.int16)
-    write_media(folder / "talk.mp3", tone)
-    (folder / "talk.html").write_text(render_page(document, {"txt": "talk.txt"}, "talk.mp3"), "utf-8")
-    return folder / "talk.html"
+    return transcript_pages.write_page(folder, document, seconds)
 
 
 def opened(browser: Any, page: Path, *, fresh: bool = True) -> None:
-    browser.open(page)
-    if fresh:
-        browser.js("localStorage.clear()")
-        browser.open(page)
-    browser.until(f"document.documentElement.dataset.ready === 'yes' && {TIME} === 0 && document.querySelector('.w')")
+    transcript_pages.opened(browser, page, fresh=fresh, also=f"{TIME} === 0")
 
 
 def names(browser: Any, selector: str) -> list[str]:

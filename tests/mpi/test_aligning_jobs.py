@@ -16,37 +16,24 @@ import runs
 from media import write_wav
 from places import SCRIPTS
 from processes import Processes
+from ranks import OPEN_MPI, interpreter, python
 from require import require
 from speech import long_speech
 
 pytestmark = [pytest.mark.mpi, pytest.mark.faults]
 
-OPEN_MPI = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-}
-
-
-def python(folder: Path, script: str, *options: str) -> None:
-    argv = [sys.executable, str(SCRIPTS / script), *options]
-    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
 
 def align(job: Processes, model: Path, ranks: int, faults: dict[str, object] | None = None) -> str:
     """Run ``align`` over so many ranks (0: without MPI) to its end. Returns what it printed."""
-    start = [sys.executable]
-    if ranks:
-        start = ["mpirun", "--bind-to", "none", "-n", str(ranks), sys.executable, "-m", "mpi4py"]
     options = ["--run-dir=run", "--shard=s0001", "--store=store", f"--model-dir={model}", "--device=cpu"]
     options += ["--processes=1", "--word-times=fine", f"--mpi-tasks={ranks}", "--output=run/aligned/s0001.json"]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AUDIOGRID_", "OMPI_", "PMIX_"))}
     if faults:
         (job.path / "faults.json").write_text(json.dumps(faults))
         kept["AUDIOGRID_FAULTS"] = str(job.path / "faults.json")
-    process = job.launch([*start, str(SCRIPTS / "align.py"), *options, "--log=log.txt"], {**kept, **OPEN_MPI})
+    process = job.launch(
+        [*interpreter(ranks), str(SCRIPTS / "align.py"), *options, "--log=log.txt"], {**kept, **OPEN_MPI}
+    )
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
     return str(output)

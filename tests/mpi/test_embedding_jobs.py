@@ -19,38 +19,24 @@ import runs
 from media import write_wav
 from places import SCRIPTS
 from processes import Processes
+from ranks import OPEN_MPI, interpreter, python
 from require import require
 
 pytestmark = [pytest.mark.mpi, pytest.mark.faults]
 
 SHARD = "s0001"
 HUNG = "talk.0002"
-OPEN_MPI = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-}
-
-
-def python(folder: Path, script: str, *options: str) -> None:
-    argv = [sys.executable, str(SCRIPTS / script), *options]
-    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def embed(job: Processes, model: Path, ranks: int, store: str, faults: dict[str, object] | None = None) -> Any:
     """Start ``embed`` over so many ranks; 0: without MPI."""
-    start = [sys.executable]
-    if ranks:
-        start = ["mpirun", "--bind-to", "none", "-n", str(ranks), sys.executable, "-m", "mpi4py"]
     options = ["--run-dir=run", f"--shard={SHARD}", f"--store={store}", f"--model-dir={model}", '--speakers="auto"']
     options += [f"--mpi-tasks={ranks}", "--output=run/voices/s0001.json", "--log=log.txt"]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AUDIOGRID_", "OMPI_", "PMIX_"))}
     if faults:
         (job.path / "faults.json").write_text(json.dumps(faults))
         kept["AUDIOGRID_FAULTS"] = str(job.path / "faults.json")
-    return job.launch([*start, str(SCRIPTS / "embed.py"), *options], {**kept, **OPEN_MPI})
+    return job.launch([*interpreter(ranks), str(SCRIPTS / "embed.py"), *options], {**kept, **OPEN_MPI})
 
 
 def finish(process: subprocess.Popen[str]) -> None:

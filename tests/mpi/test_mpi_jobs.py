@@ -21,18 +21,12 @@ import runs
 from media import write_wav
 from places import ROOT, SCRIPTS
 from processes import Processes
+from ranks import OPEN_MPI, python
 from require import require
 
 pytestmark = pytest.mark.mpi
 
 SHARD = "s0001"
-# All ranks on this machine, however few cores it has, also for root in a container.
-OPEN_MPI = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-}
 
 
 def need_mpi() -> None:
@@ -62,10 +56,7 @@ class Job(Processes):
 
     def python(self, script: str, *options: str) -> str:
         """Run a command of the project to its end."""
-        argv = [sys.executable, str(SCRIPTS / script), *options]
-        done = subprocess.run(argv, cwd=self.path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stderr
+        return python(self.path, script, *options)
 
     def command(self, ranks: int, *options: str, tasks: int | None = None) -> list[str]:
         """The transcribe command over so many ranks; 0: without MPI."""
