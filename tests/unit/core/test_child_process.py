@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from audiogrid.core.child_process import ChildDiedError, ChildProcess, describe_exit
+from places import SCRIPTS
 
 memory: list[str] = []
 
@@ -133,7 +134,8 @@ if __name__ == "__main__":
 def test_it_ends_with_its_parent_also_in_the_middle_of_a_call(tmp_path):
     (tmp_path / "parent.py").write_text(PARENT)
     argv = [sys.executable, str(tmp_path / "parent.py")]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as parent:
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
