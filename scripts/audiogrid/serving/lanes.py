@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import threading
 import time
 from collections import defaultdict
@@ -16,6 +17,7 @@ from typing import Any
 from audiogrid.core.errors import AudiogridError, InputError, RetryableError
 from audiogrid.core.secrets import masked
 from audiogrid.export.formats import FORMATS
+from audiogrid.orchestration.stale_locks import remove_stale_locks
 from audiogrid.remote.address import is_remote, parse
 from audiogrid.serving import callbacks
 from audiogrid.serving.addresses import fetch
@@ -49,6 +51,8 @@ async def run_long_lane(service: Service, profile: str, where: Path, left: dict[
     """Gather recordings into runs for ever. ``left``: runs that a server before this one had started."""
     going: set[asyncio.Task[None]] = set()
     number = last_number(service.state, left)
+    delivered = [path for path in (service.state / "runs").glob("r[0-9]*") if path.name not in left]
+    dropping = [asyncio.create_task(_drop_delivered(path)) for path in delivered]
     try:
         for name, records in left.items():
             going.add(asyncio.create_task(_run(service, profile, where, name, records)))
@@ -76,9 +80,21 @@ async def run_long_lane(service: Service, profile: str, where: Path, left: dict[
                 if task.exception():
                     LOG.error("a run of the service failed", exc_info=task.exception())
     finally:
-        for task in going:
+        for task in (*going, *dropping):
             task.cancel()
-        await asyncio.gather(*going, return_exceptions=True)
+        await asyncio.gather(*going, *dropping, return_exceptions=True)
+
+
+async def _drop_delivered(folder: Path) -> None:
+    """Delete the folder of a run whose jobs had all ended when the server before this one was killed."""
+    while True:
+        try:
+            await asyncio.to_thread(remove_stale_locks, folder, LOG.info)
+            break
+        except InputError:
+            # Its Snakemake still ends.
+            await asyncio.sleep(_POLL_SECONDS)
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def last_number(state: Path, left: Iterable[str]) -> int:

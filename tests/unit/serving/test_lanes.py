@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -263,3 +264,29 @@ def test_the_clip_is_rehearsed_without_speakers(service: Service, tmp_path: Path
     rehearsal.look_at_clip(str(tmp_path), probing)
     (table,) = tmp_path.rglob("recording.tsv")
     assert "none" in table.read_text()
+
+
+def test_a_delivered_run_that_a_killed_server_left_is_removed_once_its_snakemake_has_ended(tmp_path, monkeypatch):
+    folder = tmp_path / "runs" / "r000001"
+    (folder / "results").mkdir(parents=True)
+    asked: list[Path] = []
+
+    def still_runs_once(where: Path, _say: object) -> None:
+        asked.append(where)
+        assert folder.is_dir()
+        if len(asked) == 1:
+            raise InputError("a Snakemake works here")
+
+    monkeypatch.setattr(lanes, "remove_stale_locks", still_runs_once)
+    monkeypatch.setattr(lanes, "_POLL_SECONDS", 0.01)
+    service = SimpleNamespace(state=tmp_path, settings={"runs": 0}, wake_long=asyncio.Event())
+
+    async def until_it_is_gone() -> None:
+        lane = asyncio.create_task(lanes.run_long_lane(service, "local", tmp_path, {}))
+        while folder.exists():
+            await asyncio.sleep(0.01)
+        lane.cancel()
+        await asyncio.gather(lane, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(until_it_is_gone(), 30))
+    assert asked == [folder, folder]
