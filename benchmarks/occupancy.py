@@ -61,14 +61,14 @@ def follow(model: Path, store: Path, work: SimpleQueue[Any], told: SimpleQueue[A
 
 
 def measure(model: Path, hours: float) -> None:
-    from audiogrid.records.plan import Plan
+    from audiogrid.records.plan_files.reader import read_plan
     from audiogrid.records.store import Store
     from audiogrid.transcribing.shard_job import collect
 
     folder = DATA / "occupancy"
     prepare(folder, spoken(hours), model)
     os.chdir(folder)
-    plan = Plan.read(Path("run/plan.json"))
+    plan = read_plan(Path("run/plan.json"))
     jobs = sorted(
         collect(plan, plan.shards[0], Path("run/chunks"), Store(Path("store"))).jobs, key=lambda job: -job.audio
     )

@@ -31,6 +31,8 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "slurm")]
 
 from overhead import DATA, measured, workspace  # noqa: E402
 
+from audiogrid.records.plan_files.reader import open_plan  # noqa: E402
+
 from cluster import Cluster  # noqa: E402
 from split import make_recording  # noqa: E402
 
@@ -122,10 +124,10 @@ def plan(count: int) -> None:
     folder = workspace("slurm-plan")
     options = ("--config", "run=x", f"recordings={json.dumps(str(make_silence(count, 30)))}", "language=en")
     wall, cpu, memory, _ = measured(folder, "plan", *options)
-    made = json.loads((folder / "results" / "x" / "plan.json").read_text())
-    chunks = sum(recording["chunks"] for recording in made["recordings"])
+    made = open_plan(folder / "results" / "x" / "plan.json")
+    chunks = sum(bundle.chunks for bundle in made.bundles)
     print(
-        f"{count} recordings, {chunks} chunks, {len(made['bundles'])} bundles, {len(made['shards'])} shards:"
+        f"{made.count} recordings, {chunks} chunks, {len(made.bundles)} bundles, {len(made.shards)} shards:"
         f" probe and plan {wall:.1f} s, cpu {cpu:.1f} s, {memory:.0f} MB"
     )
     wall, cpu, memory, _ = measured(folder, "-n", *options)

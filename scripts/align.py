@@ -14,6 +14,7 @@ from audiogrid.core.command import run
 from audiogrid.embedding.embed_shard import Sentences
 from audiogrid.hardware.node_share import NodeShare
 from audiogrid.records.plan import Plan, Shard
+from audiogrid.records.plan_files.reader import PlanFile
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import AlignedStore, Store
 from audiogrid.transcribing.shard_command import ShardStage, add_model_arguments, run_shard, shard_parser
@@ -46,6 +47,8 @@ def main(argv: list[str]) -> None:
             plan, shard, folder, Store(arguments.store, own), fine=arguments.word_times == "fine"
         ),
         display=lambda folder, plan: Sentences(),
+        # A text is looked for in all that was heard of its recording.
+        part=PlanFile.of_shard_and_neighbours,
     )
     run_shard(arguments, stage)
 

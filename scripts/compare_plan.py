@@ -15,7 +15,7 @@ from audiogrid.core.json_values import read_document
 from audiogrid.core.log import open_log
 from audiogrid.core.timebase import clock
 from audiogrid.records.identified_languages import read_identified
-from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder
 
 
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
     identified = {name: one for path in arguments.languages for name, one in read_identified(path).items()}
     folder = RunFolder(arguments.compare_dir)
     plans = plan_variants(recordings, arguments.settings, model_dirs, folder, identified)
-    for warning in Plan.read(folder.plan).warnings:
+    for warning in read_plan(folder.plan).warnings:
         print(f"left out: {warning}", file=sys.stderr)
         log.warning("left out: %s", warning)
     first = next(iter(plans.values()))

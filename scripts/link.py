@@ -10,7 +10,7 @@ from pathlib import Path
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log
 from audiogrid.embedding.link_run import link_run
-from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import VoiceStore
 
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
     folder = RunFolder(arguments.run_dir)
     store = VoiceStore(arguments.store, folder.own_store)
     gaps = arguments.allow_gaps == "yes"
-    history = link_run(folder, Plan.read(folder.plan), store, arguments.speakers, allow_gaps=gaps)
+    history = link_run(folder, read_plan(folder.plan), store, arguments.speakers, allow_gaps=gaps)
     history.write(arguments.output)
     voices = {voice for tracks in history.links.values() for ids in tracks.values() for voice in ids}
     log.info("%d recording(s), %d voice(s)", len(history.links), len(voices))

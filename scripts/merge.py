@@ -10,7 +10,7 @@ from pathlib import Path
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log
 from audiogrid.merging.merge_bundle import MergeSettings, facts_from_reports, merge_bundle, require_all_chunks
-from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import open_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     log = open_log(arguments.log)
     folder = RunFolder(arguments.run_dir)
-    plan = Plan.read(folder.plan)
+    plan = open_plan(folder.plan).of_bundle(arguments.bundle)
     facts = facts_from_reports(folder, plan, arguments.bundle)
     store = Store(arguments.store, folder.own_store)
     settings = MergeSettings(**arguments.settings)

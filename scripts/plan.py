@@ -29,6 +29,8 @@ from audiogrid.probing.probe import ProbeReport, write_rejected
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.identified_languages import read_identified
 from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store, VoiceStore
@@ -63,7 +65,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 def _previous(folder: RunFolder) -> Plan | None:
     """The plan of the last time; one that cannot be read is as good as none."""
     try:
-        return Plan.read(folder.last_plan)
+        return read_plan(folder.last_plan)
     except Exception:
         return None
 
@@ -73,7 +75,7 @@ def main(argv: list[str]) -> None:
     arguments = _arguments(argv)
     folder = RunFolder(arguments.run_dir)
     if arguments.show:
-        plan = Plan.read(folder.plan)
+        plan = read_plan(folder.plan)
         print(f"plan for {folder.root}:")
         preview = voices = None
         if arguments.store:
@@ -107,8 +109,7 @@ def main(argv: list[str]) -> None:
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     plan = plan_recordings(recordings, settings, _previous(folder), rejected=len(rejected), warnings=warnings)
-    plan.write(folder.last_plan)
-    plan.write(folder.plan)
+    write_plan(plan, folder.plan, folder.last_plan)
     speeds = _speeds(arguments.model_dir, folder)
     for line in plan_summary_lines(plan, speeds, usable_cores()):
         log.info(line)

@@ -32,6 +32,7 @@ from audiogrid.merging.superseded import supersede
 from audiogrid.orchestration.generations import is_intact
 from audiogrid.records.journal import list_journals
 from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import link_of
@@ -97,7 +98,7 @@ def main(argv: list[str]) -> None:
     arguments = _arguments(argv)
     folder = RunFolder(arguments.run_dir)
     # A run may fail before planning; the page then says so.
-    plan = None if arguments.partial and not folder.plan.is_file() else Plan.read(folder.plan)
+    plan = None if arguments.partial and not folder.plan.is_file() else read_plan(folder.plan)
     log = open_log(arguments.log)
     bundles: list[MergedBundle] = []
     if plan is not None:

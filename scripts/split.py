@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.command import run
 from audiogrid.core.errors import InputError
+from audiogrid.core.json_values import to_json
 from audiogrid.core.timebase import clock
+from audiogrid.records.plan_files.layout import SCHEMA
+from audiogrid.records.plan_files.reader import open_plan
 from audiogrid.splitting.cut_cache import write_cuts
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 
@@ -63,18 +67,25 @@ def _select(raw: dict[str, Any], bundle: str | None, path: Path) -> tuple[str, l
     return chosen["bundle"], [recordings[name] for name in chosen["recordings"]]
 
 
+def job_of(item: Mapping[str, Any]) -> SplitJob:
+    """Returns what is to be split of a recording. Raises ``KeyError`` where a field is missing."""
+    return SplitJob(
+        **{field: item[field] for field in _FIELDS},
+        **{field: item[field] for field in _OPTIONAL_FIELDS if field in item},
+    )
+
+
 def read_jobs(path: Path, bundle: str | None) -> tuple[str, list[SplitJob]]:
     """What to split, from a plan or a spec. Raises ``InputError`` when the file does not say."""
     raw = _read(path)
+    if raw.get("schema") == SCHEMA and bundle is not None:
+        plan = open_plan(path)
+        if bundle not in plan.bundle:
+            raise InputError(f"{path} has no bundle {bundle!r}: make the plan again")
+        return bundle, [job_of(to_json(recording)) for recording in plan.recordings_of(bundle)]
     try:
         name, recordings = _select(raw, bundle, path)
-        return name, [
-            SplitJob(
-                **{field: item[field] for field in _FIELDS},
-                **{field: item[field] for field in _OPTIONAL_FIELDS if field in item},
-            )
-            for item in recordings
-        ]
+        return name, [job_of(item) for item in recordings]
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} lacks {error}: make the plan again") from error
 

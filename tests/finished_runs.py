@@ -20,6 +20,7 @@ from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import Journal
 from audiogrid.records.outcome import Outcome
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
+from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import WrittenFiles
 
@@ -74,7 +75,7 @@ def finished_run(
         [Bundle("b0001", "spec", ids)],
         [Shard("s0001", "spec", chunks, ["b0001"], 64_000 * len(ids), "base", "int8")],
     )
-    plan.write(folder.plan)
+    write_plan(plan, folder.plan)
     _write_transcripts(folder, recordings[: len(recordings) - failed], formats)
     audio = {name: hashlib.sha256(name.encode()).hexdigest() for name in ids}
     FinishedShard("s0001", "spec", facts=ShardFacts(audio=audio)).write(folder.shards / "s0001.json")

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 import runs
+from audiogrid.records.plan_files.reader import read_plan
 from media import write_wav
 from places import ROOT, SCRIPTS
 from processes import Processes
@@ -193,7 +194,7 @@ def test_gpus_are_divided_among_ranks_and_processes_without_collisions(job, refe
 
 
 def chunks(job: Job) -> list[str]:
-    return json.loads((job.run / "plan.json").read_text())["shards"][0]["chunks"]
+    return read_plan(job.run / "plan.json").shards[0].chunks
 
 
 @pytest.mark.parametrize(("ranks", "options"), [(1, ()), (2, ("--processes=2",)), (3, ()), (5, ())])

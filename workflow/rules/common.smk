@@ -43,7 +43,7 @@ from audiogrid.planning import job_resources
 from audiogrid.planning.job_resources import JobResources
 from audiogrid.probing.fingerprint import current_listing
 from audiogrid.records import job_inputs
-from audiogrid.records.plan import PlanReader
+from audiogrid.records.plan_files.reader import PlanReader
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import counts_given
 from audiogrid.remote.publishing import publish_settings, target
@@ -232,7 +232,7 @@ CORRECTIONS = CorrectedFiles(Path(SETTINGS["corrections"]))
 
 def corrections_of_bundle(wildcards):
     """Files with corrections of a bundle's recordings; none in a comparison, which compares what models wrote."""
-    return [] if wildcards.part else CORRECTIONS.of(the_plan().bundle[wildcards.bundle].recordings)
+    return [] if wildcards.part else CORRECTIONS.of_bundle(the_plan(), wildcards.bundle)
 
 
 def corrections_folder(wildcards):

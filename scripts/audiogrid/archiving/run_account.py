@@ -21,6 +21,7 @@ from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import list_journals, read_history
 from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder
 
 _LONGEST_SUFFIX = 10
@@ -94,7 +95,7 @@ def read_account(folder: RunFolder) -> RunAccount:
     """Returns the account of a run. Raises ``InputError`` if it has not ended, or its records cannot be read."""
     if not folder.plan.is_file() or not folder.summary.is_file():
         raise InputError(f"{folder.root} is not finished: it has no {folder.summary.name} yet. Let the run end first")
-    plan = Plan.read(folder.plan)
+    plan = read_plan(folder.plan)
     rows, files = _merged(folder, plan)
     audio = _audio_hashes(folder, plan)
     began, ended = _times(folder, plan)

@@ -17,6 +17,7 @@ from audiogrid.export.formats import file_name
 from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.probing.tables import COLUMNS
 from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.scoring.checked_stretches import checked_stretches, checked_text, cut_to
@@ -130,11 +131,11 @@ def compare(
     """
     shared = run.compare
     folders = {name: variant_folder(shared, name) for name in variants}
-    plans = {name: Plan.read(folder.plan) for name, folder in folders.items()}
+    plans = {name: read_plan(folder.plan) for name, folder in folders.items()}
     merged = {name: _merged(folders[name], plans[name]) for name in variants}
     baseline = next(iter(variants))
     left_out = [problem for path in conditions for problem in _condition_problems(path)]
-    left_out += [*Plan.read(shared.plan).warnings, *_problems(merged)]
+    left_out += [*read_plan(shared.plan).warnings, *_problems(merged)]
     texts: dict[str, str | None] = {}
     judged = []
     for recording in plans[baseline].recordings:

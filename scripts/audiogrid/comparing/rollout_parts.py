@@ -17,6 +17,7 @@ from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.scoring.bootstrap import Interval, bootstrap_rates
@@ -44,7 +45,7 @@ class RolloutPart:
 def rollout_parts(run: RunFolder, store: Store) -> list[RolloutPart]:
     """Returns the parts of a run, those outside the rollout first; empty where no finished recording has a variant."""
     try:
-        plan = Plan.read(run.plan)
+        plan = read_plan(run.plan)
     except (OSError, ValueError, InputError):
         return []
     rows: dict[str, list[tuple[Mapping[str, Any], MergedBundle]]] = {}

@@ -14,13 +14,15 @@ from audiogrid.planning.bundles_and_shards import plan_recordings, probed_record
 from audiogrid.planning.plan_settings import make_settings, settle_recordings
 from audiogrid.records.identified_languages import Identified
 from audiogrid.records.plan import Plan, Recording, Settings
+from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.run_folder import RunFolder
 
 
 def _previous(folder: RunFolder) -> Plan | None:
     """Returns the last plan; ``None`` where it cannot be read."""
     try:
-        return Plan.read(folder.last_plan)
+        return read_plan(folder.last_plan)
     except Exception:
         return None
 
@@ -71,8 +73,7 @@ def plan_variants(
         folder = variant_folder(compare, name)
         mine = [settled[name][one.recording] for one in left]
         plans[name] = plan_recordings(mine, settings[name], _previous(folder), bundles=shared.bundles)
-        plans[name].write(folder.last_plan)
-        plans[name].write(folder.plan)
+        write_plan(plans[name], folder.plan, folder.last_plan)
     return plans
 
 
@@ -83,6 +84,5 @@ def _shared(recordings: Sequence[Recording], settings: Settings, compare: RunFol
     """
     plan = plan_recordings(recordings, settings, _previous(compare), warnings=warnings)
     plan = replace(plan, shards=[])
-    plan.write(compare.last_plan)
-    plan.write(compare.plan)
+    write_plan(plan, compare.plan, compare.last_plan)
     return plan

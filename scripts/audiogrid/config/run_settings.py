@@ -26,6 +26,7 @@ from audiogrid.export.format_options import DEFAULTS
 from audiogrid.models.registry import Registry, named_folders
 from audiogrid.records.linked_voices import linked_file, read_linked
 from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import PlanFile
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import has_speakers
 from audiogrid.records.texts import has_texts
@@ -133,7 +134,7 @@ class RunSettings:
         # Sorted inside, while the variants keep their order.
         return json.dumps({name: json.loads(json.dumps(plan, sort_keys=True)) for name, plan in plans.items()})
 
-    def merge_settings(self, part: str = "", plan: Plan | None = None) -> str:
+    def merge_settings(self, part: str = "", plan: Plan | PlanFile | None = None) -> str:
         """Returns, as JSON, what shapes the transcripts beyond their words. ``part``: of a comparison, if not empty.
 
         ``plan``: of the run, where there is one; the settings of speakers count if any recording has speakers.

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from audiogrid.corrections.corrections_file import list_files
+from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import PlanFile
 
 
 class CorrectedFiles:
@@ -25,6 +27,10 @@ class CorrectedFiles:
     def of(self, recordings: Iterable[str]) -> list[str]:
         """Returns the paths of the files of these recordings."""
         return [str(path) for recording in recordings for path in self._files.get(recording, ())]
+
+    def of_bundle(self, plan: Plan | PlanFile, bundle: str) -> list[str]:
+        """Returns the paths of the files of a bundle's recordings. Without any file the plan is not read."""
+        return self.of(plan.names_of(bundle)) if self._files else []
 
     def everything(self) -> list[str]:
         """Returns the paths of all files, by recording."""

@@ -22,6 +22,7 @@ from audiogrid.hardware.cores import Division, divide
 from audiogrid.models.registry import memory_of, model_hash
 from audiogrid.planning.throughput import newest_reports, rule_of_thumb
 from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import PlanFile
 
 # The main process passes its rates to the jobs in this variable, so that both compute the same limit.
 RATE_VARIABLE = "AUDIOGRID_JOB_RATES"
@@ -183,7 +184,7 @@ class JobResources:
         self._on_cluster = on_cluster
         self._inherits = not is_main_process and RATE_VARIABLE in os.environ
 
-    def transcribe_minutes(self, plan: Plan, shard: str, cores: int, attempt: int) -> int:
+    def transcribe_minutes(self, plan: Plan | PlanFile, shard: str, cores: int, attempt: int) -> int:
         """Returns the time limit of a transcribe job; 0 on this machine, where no scheduler ends jobs."""
         if not self._on_cluster():
             return 0
@@ -199,28 +200,35 @@ class JobResources:
             self._inherits = True
         return exported_job_rates(model)
 
-    def transcribe_memory_mb(self, plan: Plan, shard: str, cores: int, attempt: int) -> int:
+    def transcribe_memory_mb(self, plan: Plan | PlanFile, shard: str, cores: int, attempt: int) -> int:
         """Returns the memory of a transcribe job."""
         one = plan.shard[shard]
         each = memory_of(self._run.all_models[one.model], self._run.registry, "cpu", one.compute_type)
         return transcribe_memory_mb(_folder(one.model), cores, attempt, each)
 
-    def transcribe_processes(self, plan: Plan, shard: str, cores: int) -> int:
+    def transcribe_processes(self, plan: Plan | PlanFile, shard: str, cores: int) -> int:
         """Returns the decoding processes of a transcribe job; 0: the command decides by the machine it runs on."""
         given = int(self._run.settings["workers"]["processes"])
         if given or not self._on_cluster():
             return given
         return workers(_folder(plan.shard[shard].model), cores).processes
 
-    def embed_minutes(self, plan: Plan, shard: str, cores: int, attempt: int) -> int:
+    def embed_minutes(self, plan: Plan | PlanFile, shard: str, cores: int, attempt: int) -> int:
         """Returns the time limit of an embed job; 0 on this machine."""
         if not self._on_cluster():
             return 0
         return embed_minutes(plan.shard[shard].audio // self._run.ranks, cores, attempt)
 
-    def split_minutes(self, plan: Plan, bundle: str, attempt: int) -> int:
+    def split_minutes(self, plan: Plan | PlanFile, bundle: str, attempt: int) -> int:
         """Returns the time limit of a split job."""
-        return split_minutes(sum(plan.recording[name].audio for name in plan.bundle[bundle].recordings), attempt)
+        return split_minutes(audio_of_bundle(plan, bundle), attempt)
+
+
+def audio_of_bundle(plan: Plan | PlanFile, bundle: str) -> int:
+    """Returns the samples of a bundle's recordings."""
+    if isinstance(plan, PlanFile):
+        return plan.bundle[bundle].audio
+    return sum(plan.recording[name].audio for name in plan.bundle[bundle].recordings)
 
 
 def _folder(model: str) -> Path:

@@ -1,18 +1,17 @@
-"""``plan.json``: the recordings, bundles and shards of a run."""
+"""The plan of a run: its recordings, bundles and shards, or a part of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from audiogrid.core.atomic_files import write_json
-from audiogrid.core.json_values import read_document, to_json
 from audiogrid.core.language_codes import AUTO
 from audiogrid.records.chunks import chunk_id
 from audiogrid.records.store import storable_options
 
+# Of plans that are one document. Today they are written by part (`plan_files`).
 SCHEMA = 2
 
 
@@ -132,7 +131,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """Contents of ``plan.json``."""
+    """A plan, or the part of one that concerns a bundle or a shard; `plan_files` reads and writes it."""
 
     settings: Settings
     recordings: list[Recording]
@@ -175,6 +174,28 @@ class Plan:
         """The recording that a chunk belongs to."""
         return {chunk: recording for recording in self.recordings for chunk in recording.chunk_ids}
 
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """Further columns of tables that any recording has a value in."""
+        return frozenset(name for one in self.recordings for name, value in one.columns.items() if value)
+
+    def each_recording(self) -> Iterator[Recording]:
+        """Yields all recordings."""
+        return iter(self.recordings)
+
+    def names_of(self, bundle: str) -> list[str]:
+        """Returns the ids of the recordings of a bundle."""
+        return self.bundle[bundle].recordings
+
+    # A whole plan serves wherever the part of a bundle or a shard is asked for.
+    def of_bundle(self, bundle: str) -> Plan:
+        """Returns this plan."""
+        return self
+
+    def of_shard(self, shard: str) -> Plan:
+        """Returns this plan."""
+        return self
+
     def model_of(self, recording: Recording, channel: int | None = None) -> str:
         """Name of the model that decodes a recording, or one channel of it (from 0)."""
         return recording.settings_of(channel).model or self.settings.model
@@ -201,28 +222,9 @@ class Plan:
         """Samples to decode in all."""
         return sum(recording.audio for recording in self.recordings)
 
-    def write(self, path: Path) -> None:
-        """Write ``plan.json``."""
-        plan = to_json(self)
-        recordings = [_without_empty(recording) for recording in plan["recordings"]]
-        write_json(path, {"schema": SCHEMA, **plan, "recordings": recordings})
 
-    @classmethod
-    def read(cls, path: Path) -> Plan:
-        """Read ``plan.json``, also of an earlier version; raises ``InputError`` when it is of a later one."""
-        return read_document(cls, path, _upgraded)
-
-
-# Lists of recordings that are empty in nearly all plans.
-_RARE = ("by_channel", "left_out", "audio_tracks")
-
-
-def _without_empty(recording: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in recording.items() if value or name not in _RARE}
-
-
-def _upgraded(raw: dict[str, Any]) -> dict[str, Any]:
-    """The JSON value of a plan of any earlier version as that of the present one. Raises ``ValueError``."""
+def upgraded(raw: dict[str, Any]) -> dict[str, Any]:
+    """Returns the JSON value of a plan that is one document as its last version has it. Raises ``ValueError``."""
     if raw["schema"] == 1:
         return _from_schema_1(raw)
     if raw["schema"] != SCHEMA:
@@ -242,18 +244,3 @@ def _from_schema_1(raw: dict[str, Any]) -> dict[str, Any]:
     job = {"model": settings["model"], "compute_type": settings["options"].get("compute_type", AUTO)}
     shards = [{**shard, **job} for shard in raw["shards"]]
     return {**raw, "schema": SCHEMA, "settings": settings, "recordings": recordings, "shards": shards}
-
-
-class PlanReader:
-    """Reads plans, each once per version of its file."""
-
-    def __init__(self) -> None:
-        self._plans: dict[Path, tuple[int, Plan]] = {}
-
-    def __call__(self, path: Path) -> Plan:
-        """The plan in ``path``; raises as ``Plan.read`` does."""
-        version = path.stat().st_mtime_ns
-        known = self._plans.get(path)
-        if known is None or known[0] != version:
-            known = self._plans[path] = (version, Plan.read(path))
-        return known[1]

@@ -9,6 +9,7 @@ from typing import Any
 
 from audiogrid.core.errors import InputError
 from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.plan_files.reader import PlanFile
 
 NONE = "none"
 AUTO = "auto"
@@ -72,11 +73,27 @@ def embedded_chunks(plan: Plan, shard: str, default: Any) -> list[str]:
     return [chunk for chunk in plan.shard[shard].chunks if is_embedded(plan.recording_of_chunk[chunk], default)]
 
 
-def has_speakers(plan: Plan, default: Any) -> bool:
+def has_embedded(plan: Plan, shard: str, default: Any) -> bool:
+    """Whether the voices of any chunk of a shard are wanted."""
+    return any(is_embedded(plan.recording_of_chunk[chunk], default) for chunk in plan.shard[shard].chunks)
+
+
+def may_have_speakers(plan: Plan | PlanFile, default: Any) -> bool:
+    """Whether a recording of a run can be asked to have speakers; no recording is looked at."""
+    return not plan.columns.isdisjoint(("rttm", "speakers")) or speaker_count(default) is not None
+
+
+def has_speakers(plan: Plan | PlanFile, default: Any) -> bool:
     """Whether any recording of a run is asked to have speakers."""
-    return any(given_turns(one) or speakers_of(one, default) is not None for one in plan.recordings)
+    if "rttm" in plan.columns or "speakers" not in plan.columns:
+        return "rttm" in plan.columns or (
+            next(plan.each_recording(), None) is not None and speaker_count(default) is not None
+        )
+    return any(speakers_of(one, default) is not None for one in plan.each_recording())
 
 
-def counts_given(plan: Plan) -> dict[str, str]:
+def counts_given(plan: Plan | PlanFile) -> dict[str, str]:
     """Returns what table rows say of the number of speakers, by recording."""
-    return {one.recording: one.columns["speakers"] for one in plan.recordings if one.columns.get("speakers")}
+    if "speakers" not in plan.columns:
+        return {}
+    return {one.recording: one.columns["speakers"] for one in plan.each_recording() if one.columns.get("speakers")}

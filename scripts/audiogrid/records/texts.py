@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.plan_files.reader import PlanFile
+
+#: Name of the column.
+TEXT = "text"
 
 
 def given_text(recording: Recording) -> str:
     """Path of the text that its table row names; empty where it names none."""
-    return recording.columns.get("text", "")
+    return recording.columns.get(TEXT, "")
 
 
 def texts_of_bundle(plan: Plan, bundle: str) -> list[str]:
@@ -21,6 +25,6 @@ def aligned_chunks(plan: Plan, shard: str, glossary: str = "") -> list[str]:
     return [one for one in plan.shard[shard].chunks if glossary or given_text(plan.recording_of_chunk[one])]
 
 
-def has_texts(plan: Plan) -> bool:
+def has_texts(plan: Plan | PlanFile) -> bool:
     """Whether any recording of a run has a text."""
-    return any(given_text(one) for one in plan.recordings)
+    return TEXT in plan.columns

@@ -19,7 +19,8 @@ from audiogrid.media.short_audio import samples_of, sound_of, write_audio
 from audiogrid.merging.document import speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.merge_bundle import MergedBundle
-from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.plan import Recording
+from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.address import is_remote
 
@@ -157,7 +158,7 @@ def _doubtful(run: RunFolder, per_recording: int) -> list[_Passage]:
     """Returns the doubtful passages of all recordings of a run, the most doubtful one first."""
     if not run.plan.is_file():
         raise InputError(f"{run.root} has no plan yet: clips can be cut when a run has transcripts")
-    plan = Plan.read(run.plan)
+    plan = read_plan(run.plan)
     found: list[_Passage] = []
     merged_any = False
     for bundle in plan.bundles:

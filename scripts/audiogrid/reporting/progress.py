@@ -14,8 +14,9 @@ from audiogrid.core.timebase import SAMPLE_RATE, clock, to_seconds
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import JournalFile, ShardHistory, list_journals, read_history
 from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import PlanFile, open_plan
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.speakers import NONE, embedded_chunks
+from audiogrid.records.speakers import NONE, embedded_chunks, may_have_speakers
 from audiogrid.reporting.recorded_settings import recorded_setting
 
 
@@ -88,7 +89,7 @@ class _StageProgress:
     of shards, not with its square.
     """
 
-    def __init__(self, plan: Plan, reports: Path, journal: Path, audio: Mapping[str, int]) -> None:
+    def __init__(self, plan: Plan | PlanFile, reports: Path, journal: Path, audio: Mapping[str, int]) -> None:
         self._plan = plan
         self._reports_folder = reports
         self._journal = journal
@@ -141,8 +142,8 @@ class _StageProgress:
 class RunProgress:
     """Reads the progress of the run in ``folder``. ``plan``: the run's, for callers that have read it."""
 
-    def __init__(self, folder: RunFolder, plan: Plan | None = None) -> None:
-        self.plan = plan or Plan.read(folder.plan)
+    def __init__(self, folder: RunFolder, plan: Plan | PlanFile | None = None) -> None:
+        self.plan = plan or open_plan(folder.plan)
         audio = {shard.shard: shard.audio for shard in self.plan.shards}
         self._decoding = _StageProgress(self.plan, folder.shards, folder.journal, audio)
         self._to_embed = _audio_to_embed(self.plan, recorded_setting(folder, "speakers"))
@@ -162,11 +163,14 @@ class RunProgress:
         return Progress(done, total, speed, left, failed, len(finished), len(self.plan.shards), embedded, to_embed)
 
 
-def _audio_to_embed(plan: Plan, default: Any) -> dict[str, int]:
+def _audio_to_embed(plan: Plan | PlanFile, default: Any) -> dict[str, int]:
     """Returns the samples of each shard whose voices are wanted. ``default``: the key ``speakers``."""
     found: dict[str, int] = {}
+    if not may_have_speakers(plan, default or NONE):
+        return found
     for shard in plan.shards:
-        chunks = [plan.recording_of_chunk[chunk] for chunk in embedded_chunks(plan, shard.shard, default or NONE)]
+        part = plan.of_shard(shard.shard)
+        chunks = [part.recording_of_chunk[chunk] for chunk in embedded_chunks(part, shard.shard, default or NONE)]
         if chunks:
             found[shard.shard] = sum(recording.duration // recording.chunks for recording in chunks)
     return found

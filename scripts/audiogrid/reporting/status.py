@@ -8,7 +8,7 @@ from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import clock, to_seconds
 from audiogrid.export.paragraphs import make_paragraphs
 from audiogrid.merging.merge_bundle import facts_from_journals
-from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.results import ChunkResult
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
@@ -58,7 +58,7 @@ def text_so_far(folder: RunFolder, name: str, store: Path) -> list[str]:
     Raises ``InputError`` if the run has no plan yet or no such recording.
     """
     _require_plan(folder)
-    plan = Plan.read(folder.plan)
+    plan = read_plan(folder.plan)
     if name not in plan.recording:
         known = ", ".join(list(plan.recording)[:5])
         raise InputError(f"there is no recording {name!r} in {folder.root}; it has {known} ...")

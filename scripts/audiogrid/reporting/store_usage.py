@@ -12,6 +12,7 @@ from audiogrid.core.errors import InputError
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import read_entries
 from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder
 
 _RESULT = re.compile(r"([0-9a-f]{64})(\.error)?\.json")
@@ -45,7 +46,7 @@ def referenced_keys(folder: RunFolder) -> set[str]:
     ever noted for them count. Raises ``InputError`` if the plan cannot be read: nothing must be removed then.
     """
     try:
-        plan = Plan.read(folder.plan)
+        plan = read_plan(folder.plan)
     except Exception as error:
         raise InputError(
             f"{folder.plan} cannot be read ({type(error).__name__}), so it is not known what it refers to: "

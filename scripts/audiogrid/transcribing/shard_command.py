@@ -20,6 +20,7 @@ from audiogrid.hardware.cores import usable_cores
 from audiogrid.hardware.node_share import NodeShare
 from audiogrid.records.journal import Journal
 from audiogrid.records.plan import Plan, Shard
+from audiogrid.records.plan_files.reader import PlanFile, open_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import ResultStore
 from audiogrid.transcribing.coordinator import Coordinator
@@ -53,7 +54,8 @@ class ShardStage:
     what else a user can do about failed chunks. ``margin_seconds``: starting Python, loading the model and the last
     write need so much of a job's time. ``device``: what ranks on one node divide among them besides cores.
     ``workers``: the worker processes of this rank. ``store``, ``journal`` and ``work``: where results go, where the
-    course of events goes, and what is to be done. ``display``: from the plan to what the user sees.
+    course of events goes, and what is to be done. ``display``: from the plan to what the user sees. ``part``: the
+    part of the plan that the work needs to know.
     """
 
     subject: str
@@ -65,7 +67,8 @@ class ShardStage:
     store: ResultStore[Any]
     journal: Callable[[RunFolder], Path]
     work: Callable[[Plan, Shard, RunFolder], ShardWork]
-    display: Callable[[RunFolder, Plan], AbstractContextManager[Display]]
+    display: Callable[[RunFolder, PlanFile], AbstractContextManager[Display]]
+    part: Callable[[PlanFile, str], Plan] = PlanFile.of_shard
 
 
 def shard_parser(description: str | None) -> argparse.ArgumentParser:
@@ -138,7 +141,7 @@ def _registration(workers: Workers) -> Registration:
 
 def _follow(arguments: argparse.Namespace, stage: ShardStage, link: Link, share: NodeShare) -> None:
     """Work on what rank 0 assigns until it ends the job."""
-    plan = Plan.read(RunFolder(arguments.run_dir).plan)
+    plan = open_plan(RunFolder(arguments.run_dir).plan).of_shard(arguments.shard)
     workers = stage.workers(plan, plan.shard[arguments.shard], share)
     limits = Limits(arguments.attempts, arguments.chunk_timeout_minutes * 60)
     rank = WorkerRank(link, _registration(workers), limits, arguments.mpi_silence_seconds)
@@ -158,7 +161,8 @@ def _lead(
     """Work through the shard, together with the other ranks of ``coordinator`` if there are any."""
     log = open_log(arguments.log)
     folder = RunFolder(arguments.run_dir, arguments.chunks_dir)
-    plan = Plan.read(folder.plan)
+    whole = open_plan(folder.plan)
+    plan = stage.part(whole, arguments.shard)
     shard = plan.shard[arguments.shard]
     work = stage.work(plan, shard, folder)
     workers = stage.workers(plan, shard, share)
@@ -174,7 +178,7 @@ def _lead(
         ends_at=began + arguments.minutes * 60 - stage.margin_seconds if arguments.minutes else math.inf,
     )
     journal = Journal(stage.journal(folder), shard.shard, shard.spec)
-    with stage.display(folder, plan) as display:
+    with stage.display(folder, whole) as display:
 
         def warn(sentence: str) -> None:
             log.warning(sentence)

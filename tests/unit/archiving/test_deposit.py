@@ -29,7 +29,8 @@ from audiogrid.archiving.run_account import read_account
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.orchestration.installation import workflow_home
 from audiogrid.records.journal import list_journals, read_history
-from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.service_protocol import RemoteError
 from audiogrid.searching.index_files import Line, Recording, read_part_file, write_part_file
@@ -410,8 +411,8 @@ def test_an_unchanged_run_is_recognised_at_once(tmp_path: Path, monkeypatch: pyt
 
 def test_a_run_that_is_planned_anew_has_no_bag(tmp_path: Path) -> None:
     folder = finished_runs.finished_run(tmp_path / "talks", ["a.mp3"])
-    plan = Plan.read(folder.plan)
-    replace(plan, shards=[replace(plan.shards[0], spec="another")]).write(folder.plan)
+    plan = read_plan(folder.plan)
+    write_plan(replace(plan, shards=[replace(plan.shards[0], spec="another")]), folder.plan)
     with pytest.raises(InputError, match="recordings or options have changed"):
         bag_of(folder)
 

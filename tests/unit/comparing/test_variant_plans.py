@@ -9,7 +9,7 @@ from audiogrid.comparing.variant_plans import plan_variants, variant_folder
 from audiogrid.config.conditions import parse_condition
 from audiogrid.core.errors import InputError
 from audiogrid.probing.media_facts import probe_media
-from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder
 from media import write_wav
 from speech import hiss
@@ -74,7 +74,7 @@ def test_variants_share_their_audio_and_nothing_else(sample, tmp_path, monkeypat
     wanted = {"current": WANTED, "wide": {**WANTED, "options": {"beam_size": 5}}}
     models = {"current": [tmp_path / "base"], "wide": [tmp_path / "turbo"]}
     plans = plan_variants(sample, wanted, models, folder)
-    shared = Plan.read(folder.plan)
+    shared = read_plan(folder.plan)
     assert shared.bundles == plans["current"].bundles == plans["wide"].bundles and shared.shards == []
     assert plans["wide"].settings.options["beam_size"] == 5 and plans["wide"].shards[0].model == "turbo"
     assert variant_folder(folder, "wide").chunks == folder.chunks
@@ -96,7 +96,7 @@ def test_a_variant_that_cannot_decode_a_recording_leaves_it_out_for_all(sample, 
     mixed = [{**sample[0], "language": "en"}, *sample[1:]]
     plans = plan_variants(mixed, wanted, models, folder)
     assert [[one.recording for one in plan.recordings] for plan in plans.values()] == [["r0"], ["r0"]]
-    warnings = Plan.read(folder.plan).warnings
+    warnings = read_plan(folder.plan).warnings
     assert len(warnings) == 2 and warnings[0].startswith("r1: other cannot decode it.")
     with pytest.raises(InputError, match="nothing is left"):
         plan_variants(sample, wanted, models, folder)

@@ -14,6 +14,8 @@ from audiogrid.core.json_values import DocumentError, from_json, read_document, 
 from audiogrid.records.chunks import BundleManifest, Chunk, Seam, ShardFacts
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard, TrackSettings
+from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.results import ChunkResult, HypothesisRecord, Segment, Window, Word
 from audiogrid.records.store import Store
 from audiogrid.records.voices import ChunkVoices, Tracklet
@@ -70,9 +72,10 @@ VOICES_TEXT = '{"samples": 1000, "tracklets": [[0, 100, 90, -3.142, "ADz/"], [10
 
 
 def test_a_plan_is_written_and_read_as_before(tmp_path: Path) -> None:
-    PLAN.write(tmp_path / "plan.json")
-    assert (tmp_path / "plan.json").read_text() == PLAN_TEXT
-    assert Plan.read(tmp_path / "plan.json") == PLAN
+    (tmp_path / "plan.json").write_text(PLAN_TEXT)
+    assert read_plan(tmp_path / "plan.json") == PLAN
+    write_plan(PLAN, tmp_path / "plan.json")
+    assert read_plan(tmp_path / "plan.json") == PLAN
 
 
 def test_voices_are_written_and_read_as_before() -> None:
@@ -145,11 +148,18 @@ def test_a_result_of_a_later_version_is_read() -> None:
 
 
 def test_a_plan_of_a_later_version_is_read(tmp_path: Path) -> None:
-    PLAN.write(tmp_path / "plan.json")
+    write_plan(PLAN, tmp_path / "plan.json")
     raw = read_json(tmp_path / "plan.json")
-    raw["settings"]["later"] = raw["later"] = raw["recordings"][0]["later"] = 1
+    (lines,) = (tmp_path / ".state" / "plan").iterdir()
+    first = raw["bundles"][0]["span"]
+    text = lines.read_bytes()
+    end = first["first"] + first["bytes"]
+    changed = text[first["first"] : end].replace(b'{"recording"', b'{"later":1,"recording"')
+    lines.write_bytes(text[:end] + text[end:] + changed)
+    raw["bundles"][0]["span"] = {"first": len(text), "bytes": len(changed)}
+    raw["settings"]["later"] = raw["later"] = raw["bundles"][0]["later"] = raw["shards"][0]["later"] = 1
     write_json(tmp_path / "plan.json", raw)
-    assert Plan.read(tmp_path / "plan.json") == PLAN
+    assert read_plan(tmp_path / "plan.json") == PLAN
 
 
 @pytest.mark.parametrize(
@@ -163,8 +173,10 @@ def test_a_damaged_document_is_named_with_what_to_do(tmp_path: Path, text: str) 
         read_document(BundleManifest, tmp_path / "none.json")
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"schema": 3}', '{"schema": 1}', '{"schema": 2, "settings": {}}'])
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", '{"schema": 4}', '{"schema": 3}', '{"schema": 1}', '{"schema": 2, "settings": {}}']
+)
 def test_a_damaged_plan_and_one_of_a_later_version_are_named_with_what_to_do(tmp_path: Path, text: str) -> None:
     (tmp_path / "plan.json").write_text(text)
     with pytest.raises(DocumentError, match=r"plan\.json cannot be read .*another version of audiogrid; delete it"):
-        Plan.read(tmp_path / "plan.json")
+        read_plan(tmp_path / "plan.json")

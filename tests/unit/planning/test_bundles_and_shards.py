@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.planning.bundles_and_shards import make_plan, plan_recordings
 from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
-from audiogrid.records.plan import Plan, Settings
+from audiogrid.records.plan import Settings
+from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.splitting.cut_cache import cut_identity
 
 SETTINGS = Settings(
@@ -110,8 +112,8 @@ def test_a_table_row_overrides_options_for_its_recording_only():
 
 def test_a_plan_survives_its_file(tmp_path):
     plan = make_plan(probed(entry("a", 700), entry("b", 7, channels=2, channels_mode="split")), SETTINGS)
-    plan.write(tmp_path / "plan.json")
-    assert Plan.read(tmp_path / "plan.json") == plan
+    write_plan(plan, tmp_path / "plan.json")
+    assert read_plan(tmp_path / "plan.json") == plan
 
 
 def test_a_plan_from_before_models_is_read_as_it_was_meant(tmp_path):
@@ -119,13 +121,13 @@ def test_a_plan_from_before_models_is_read_as_it_was_meant(tmp_path):
     old = json.loads((Path(__file__).parent / "plan_schema_1.json").read_text())
     write_json(tmp_path / "plan.json", old)
     new = make_plan(probed(entry("a", 700, language="fr", columns={"site": "x"}), entry("b", 30)), SETTINGS)
-    read = Plan.read(tmp_path / "plan.json")
+    read = read_plan(tmp_path / "plan.json")
     assert read.shards == new.shards and read.bundles == new.bundles
     assert read.settings == new.settings
     assert [r.options for r in read.recordings] == [{"language": "fr"}, {}]
     write_json(tmp_path / "plan.json", {**old, "schema": 99})
     with pytest.raises(InputError, match=r"plan\.json cannot be read \(its schema is 99, not 2\)"):
-        Plan.read(tmp_path / "plan.json")
+        read_plan(tmp_path / "plan.json")
 
 
 def two_models(*entries, previous=None, **more):
@@ -223,8 +225,9 @@ def test_chosen_audio_tracks_are_part_of_what_split_does_and_nothing_else_change
 
     assert same == before
     assert [bundle.spec for bundle in other.bundles] != [bundle.spec for bundle in before.bundles]
-    before.write(tmp_path / "plan.json")
-    assert "audio_tracks" not in read_json(tmp_path / "plan.json")["recordings"][0]
+    write_plan(before, tmp_path / "plan.json")
+    (lines,) = (tmp_path / ".state" / "plan").iterdir()
+    assert "audio_tracks" not in lines.read_text()
     assert other.recording["b"].audio_tracks == [2] and other.recording["b"].remarks == ["track 2 of 2"]
     assert cut_identity(before.recording["b"]) == ("in/b.mp3", 1000, 5, "mix", 100 * SAMPLE_RATE, 1)
     assert cut_identity(other.recording["b"])[-1] == 2

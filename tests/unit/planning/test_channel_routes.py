@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from audiogrid.planning.store_preview import preview_store
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.identified_languages import HeardWindow, Identified
 from audiogrid.records.plan import Plan, Recording, Settings, TrackSettings
+from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.results import empty_result
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
@@ -202,11 +205,16 @@ def test_plans_without_such_routes_are_to_the_byte_what_they_were(tmp_path):
     ]
     done = apply_routes(recordings, routes, {}, settings, dict.fromkeys(settings.models, ALL)).recordings
     plan = plan_recordings(done, settings)
-    plan.write(tmp_path / "plan.json")
+    # As plans were written when they were one document.
+    document = to_json(plan)
+    for one in document["recordings"]:
+        for name in ("by_channel", "left_out", "audio_tracks"):
+            if not one[name]:
+                del one[name]
     # The revision of the decoding code came later; so did the search for crosstalk, whose number (now 2) is
     # in the spec of a bundle with split channels, and of its shards: it is split again, and what is still the same is
     # not decoded again.
-    text = (tmp_path / "plan.json").read_text().replace(', "revision": 0', "")
+    text = f"{json.dumps({'schema': 2, **document}, ensure_ascii=False)}\n".replace(', "revision": 0', "")
     written = hashlib.sha256(text.encode()).hexdigest()
     assert written == "88d3a1465635d09b58014f639f98c911b78524e33bf103edc26c7029ebbe119a"
     assert [bundle.spec for bundle in plan.bundles] == ["fab2a0f41a30a3d65f1fe9d2b891c72c"]
@@ -241,8 +249,8 @@ def test_a_shard_has_one_model_where_a_recording_has_two(tmp_path):
         "base",
     )
     assert (plan.options_for(one, 1)["beam_size"], plan.options_for(one, 0)["language"]) == (5, "en")
-    plan.write(tmp_path / "plan.json")
-    assert Plan.read(tmp_path / "plan.json") == plan
+    write_plan(plan, tmp_path / "plan.json")
+    assert read_plan(tmp_path / "plan.json") == plan
     # Arithmetic counts like a model.
     half = planned(call(), routes=(Route({"channel": 2}, "", {"compute_type": "float32"}),))
     assert [(shard.model, shard.compute_type) for shard in half.shards] == [("base", "auto"), ("base", "float32")]

@@ -13,6 +13,7 @@ from audiogrid.core.errors import InputError
 from audiogrid.media.pcm_stream import stream_pcm
 from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings
+from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.clips import COLUMNS, KINDS, write_clips
 from media import write_wav
@@ -50,7 +51,7 @@ def run(tmp_path: Path) -> RunFolder:
         Recording("gone", str(tmp_path / "gone.wav"), 1, 1, 3 * RATE, 1, "mix", 1),
     ]
     settings = Settings("m", {"m": "f" * 64}, {}, 5, 60, 600, 1, 0)
-    Plan(settings, recordings, [Bundle("b0001", "spec", ["talk", "call", "gone"])], []).write(folder.plan)
+    write_plan(Plan(settings, recordings, [Bundle("b0001", "spec", ["talk", "call", "gone"])], []), folder.plan)
     worst = {
         "talk": [passage(4.0, 5.0, 0.2), passage(1.0, 2.0, 0.5)],
         "call": [passage(1.0, 2.0, 0.3, speaker="Channel 2")],

@@ -14,6 +14,7 @@ from audiogrid.records.chunks import ShardFacts
 from audiogrid.records.journal import Journal
 from audiogrid.records.outcome import Outcome
 from audiogrid.records.plan import Plan, Recording, Settings, Shard
+from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.progress import RunProgress, is_idle
 
@@ -26,7 +27,7 @@ def make_run(root: Path, shards: int) -> RunFolder:
     recordings = [Recording(f"r{n}", f"r{n}.wav", 1, 1, MINUTE, 1, "mix", 1) for n in range(shards)]
     settings = Settings("m", {"m": "f" * 64}, {}, 5, 60, 600, 1, 0)
     parts = [Shard(f"s{n:04d}", f"spec{n}", [f"r{n}.0000"], [], MINUTE, "m", "auto") for n in range(shards)]
-    Plan(settings, recordings, [], parts).write(folder.plan)
+    write_plan(Plan(settings, recordings, [], parts), folder.plan)
     return folder
 
 

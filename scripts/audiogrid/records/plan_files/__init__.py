@@ -1,0 +1,1 @@
+"""Plans on disk: written in a stream, read by part."""
