@@ -13,7 +13,7 @@ from audiogrid.core.atomic_files import write_json
 from audiogrid.records.chunks import ShardFacts
 from audiogrid.records.journal import Journal
 from audiogrid.records.outcome import Outcome
-from audiogrid.records.plan import Plan, Recording, Settings, Shard
+from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
 from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.progress import RunProgress, is_idle
@@ -26,8 +26,9 @@ def make_run(root: Path, shards: int) -> RunFolder:
     folder = RunFolder(root)
     recordings = [Recording(f"r{n}", f"r{n}.wav", 1, 1, MINUTE, 1, "mix", 1) for n in range(shards)]
     settings = Settings("m", {"m": "f" * 64}, {}, 5, 60, 600, 1, 0)
-    parts = [Shard(f"s{n:04d}", f"spec{n}", [f"r{n}.0000"], [], MINUTE, "m", "auto") for n in range(shards)]
-    write_plan(Plan(settings, recordings, [], parts), folder.plan)
+    parts = [Shard(f"s{n:04d}", f"spec{n}", [f"r{n}.0000"], [f"b{n:04d}"], MINUTE, "m", "auto") for n in range(shards)]
+    bundles = [Bundle(f"b{n:04d}", "spec", [f"r{n}"]) for n in range(shards)]
+    write_plan(Plan(settings, recordings, bundles, parts), folder.plan)
     return folder
 
 
