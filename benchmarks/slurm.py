@@ -32,7 +32,6 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "slurm")]
 from overhead import DATA, measured, workspace  # noqa: E402
 
 from audiogrid.records.plan_files.reader import open_plan  # noqa: E402
-
 from cluster import Cluster  # noqa: E402
 from split import make_recording  # noqa: E402
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 
 from audiogrid.core.atomic_files import write_bytes
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.written_files import WrittenFiles, read_written
+from audiogrid.records.written_files import WrittenFiles, read_bundle, read_written
 
 # Part of the name of a transcript that was edited by hand: `talk.edited.txt`, `talk.edited.2.txt`.
 _EDITED = "edited"
@@ -36,7 +37,8 @@ class TranscriptWriter:
 
     A file whose contents the run did not write is kept: beside the new one, as ``<recording>.edited.<format>``, or in
     ``superseded/`` where the run cannot tell (it knows nothing of that file, or its last merge was interrupted).
-    ``known``: file -> hashes of what the run wrote; ``None``: nothing is kept. ``edited``: names of kept files.
+    ``known``: file -> hashes of what the run wrote; ``None``: nothing is kept. ``own``: those of the bundle itself,
+    which are looked at first. ``edited``: names of kept files.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class TranscriptWriter:
         superseded: Path | None = None,
         known: Mapping[str, Sequence[str]] | None = None,
         interrupted: bool = False,
+        own: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._transcripts = transcripts
         self._superseded = superseded
         self._known = known
         self._interrupted = interrupted
+        self._own = own or {}
         self.hashes: dict[str, str] = {}
         self.edited: list[str] = []
 
@@ -75,7 +79,8 @@ class TranscriptWriter:
 
     def _keep(self, path: Path, name: str, present: bytes) -> None:
         """Move a file away unless the run has written it."""
-        if self._known is None or hashlib.sha256(present).hexdigest() in self._known.get(name, ()):
+        found = hashlib.sha256(present).hexdigest()
+        if self._known is None or found in self._own.get(name, ()) or found in self._known.get(name, ()):
             return
         if name in self._known and not self._interrupted:
             kept = free_path(path.with_name(f"{path.stem}.{_EDITED}{path.suffix}"))
@@ -99,11 +104,38 @@ def open_writer(folder: RunFolder, bundle: str) -> tuple[TranscriptWriter, Writt
 
     The list is marked as incomplete until ``WrittenFiles.merged`` is written.
     """
-    lists = read_written(folder)
-    known: dict[str, list[str]] = {}
-    for written in lists.values():
-        for name, file in written.files.items():
-            known.setdefault(name, []).extend(file.hashes)
-    before = lists.get(bundle) or WrittenFiles(bundle)
+    before = read_bundle(folder, bundle) or WrittenFiles(bundle)
+    known = _KnownFiles(folder, before)
+    own = {name: file.hashes for name, file in before.files.items()}
     WrittenFiles(bundle, False, before.files).write(folder)
-    return TranscriptWriter(folder.transcripts, folder.superseded, known, not before.complete), before
+    return TranscriptWriter(folder.transcripts, folder.superseded, known, not before.complete, own), before
+
+
+class _KnownFiles(Mapping[str, Sequence[str]]):
+    """What all bundles of a run have written: file -> hashes.
+
+    Their lists are read when first asked for. A recording seldom moves to another bundle, and to read the lists of
+    all bundles for each of them would take a time that grows with the square of their number.
+    """
+
+    def __init__(self, folder: RunFolder, own: WrittenFiles) -> None:
+        self._folder = folder
+        self._own_list = own
+
+    @cached_property
+    def _all(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        lists = {**read_written(self._folder), self._own_list.bundle: self._own_list}
+        for written in lists.values():
+            for name, file in written.files.items():
+                found.setdefault(name, []).extend(file.hashes)
+        return found
+
+    def __getitem__(self, name: str) -> Sequence[str]:
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)

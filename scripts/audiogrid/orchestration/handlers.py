@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from audiogrid.core.errors import AudiogridError, InputError, RetryableError
+from audiogrid.orchestration.generations import intact_bundles
 from audiogrid.orchestration.lost_jobs import fail_lost_jobs
 from audiogrid.orchestration.orphaned_jobs import cancel_orphaned_jobs
 from audiogrid.orchestration.run_config import write_run_config
+from audiogrid.records.plan_files.reader import open_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import adopt_merged
 from audiogrid.remote.address import Address
@@ -100,6 +102,9 @@ class Run:
         (self.folder.root / ".state" / "outstanding").unlink(missing_ok=True)
         if self._is_beside_the_run() or not self.folder.summary.is_file():
             return
+        if self.folder.plan.is_file():
+            # The next run then need not look for every transcript.
+            intact_bundles(self.folder).remember(bundle.bundle for bundle in open_plan(self.folder.plan).bundles)
         summary = self.summarise(self.folder)
         say("\n".join(["", *summary.lines]))
         troubles = [*summary.troubles, *([] if self._publish() else ["results are not published"])]

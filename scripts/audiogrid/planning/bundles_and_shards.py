@@ -8,7 +8,7 @@ recording affects no other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from audiogrid.core.atomic_files import canonical_json
@@ -23,6 +23,14 @@ SPLIT_SCHEMA = 1
 CROSSTALK_SCHEMA = 2
 # Bundles are also limited by count, so that thousands of tiny files do not become one job.
 MAX_RECORDINGS_PER_BUNDLE = 500
+# Bundles and shards up to these numbers have the configured size. From there on they grow, so that 500,000 hours are
+# some ten thousand jobs: each further group of 8 is larger by the configured size. What a bundle or shard holds follows
+# from its number alone, and numbers only rise: what is added to the input changes nothing that is planned.
+GROWS_AFTER_BUNDLES = 1000
+GROWS_AFTER_SHARDS = 500
+_GROUP = 8
+# A bundle of very short recordings grows to so many times MAX_RECORDINGS_PER_BUNDLE.
+_MOST_TIMES_RECORDINGS = 4
 # With fewer chunks than this per shard, loading the model would dominate.
 CHUNKS_WORTH_A_SHARD = 3
 
@@ -43,25 +51,40 @@ def _bundle_spec(recordings: Sequence[Recording]) -> str:
     return _hash([SPLIT_SCHEMA, facts, *crosstalk])
 
 
-def _groups(recordings: Sequence[Recording], bundle_samples: float) -> Iterator[list[Recording]]:
-    """Yields groups of consecutive recordings of about ``bundle_samples``; a long recording is a group alone."""
+def growth(number: int, after: int) -> int:
+    """Returns how many times the configured size a bundle or shard with this number has."""
+    return 1 + max(0, number - after + _GROUP - 1) // _GROUP
+
+
+def _groups(recordings: Iterable[Recording], bundle_samples: float, number: int = 1) -> Iterator[list[Recording]]:
+    """Yields groups of consecutive recordings of about ``bundle_samples``; a long recording is a group alone.
+
+    ``number``: of the first bundle that is made of them.
+    """
     group: list[Recording] = []
     filled = 0
+    times = growth(number, GROWS_AFTER_BUNDLES)
     for recording in recordings:
-        if group and (filled + recording.audio > bundle_samples or len(group) >= MAX_RECORDINGS_PER_BUNDLE):
+        most = MAX_RECORDINGS_PER_BUNDLE * min(times, _MOST_TIMES_RECORDINGS)
+        if group and (filled + recording.audio > bundle_samples * times or len(group) >= most):
             yield group
             group, filled = [], 0
+            number += 1
+            times = growth(number, GROWS_AFTER_BUNDLES)
         group.append(recording)
         filled += recording.audio
     if group:
         yield group
 
 
-def _numbers(prefix: str, taken: set[str]) -> Iterator[str]:
-    number = max((int(name[1:]) for name in taken), default=0)
+def _last_number(taken: Iterable[str]) -> int:
+    return max((int(name[1:]) for name in taken), default=0)
+
+
+def _numbers(prefix: str, last: int) -> Iterator[str]:
     while True:
-        number += 1
-        yield f"{prefix}{number:04d}"
+        last += 1
+        yield f"{prefix}{last:04d}"
 
 
 def _same_rules(one: Settings, other: Settings) -> bool:
@@ -79,21 +102,27 @@ def make_bundles(recordings: Sequence[Recording], bundle_minutes: float, previou
         and _bundle_spec([by_id[name] for name in old.recordings]) == old.spec
     ]
     placed = {name for bundle in kept for name in bundle.recordings}
-    names = _numbers("b", {bundle.bundle for bundle in previous})
+    last = _last_number(bundle.bundle for bundle in previous)
+    names = _numbers("b", last)
     fresh = [
         Bundle(next(names), _bundle_spec(group), [recording.recording for recording in group])
-        for group in _groups([r for r in recordings if r.recording not in placed], bundle_minutes * 60 * SAMPLE_RATE)
+        for group in _groups(
+            (r for r in recordings if r.recording not in placed), bundle_minutes * 60 * SAMPLE_RATE, last + 1
+        )
     ]
     return [*kept, *fresh]
 
 
-def _shard_size(chunks: int, audio: int, settings: Settings) -> float:
-    """Returns the samples per shard: enough shards, but none so small that loading the model dominates."""
+def _shard_size(chunks: int, audio: int, settings: Settings) -> tuple[float, float]:
+    """Returns the samples per shard, and the most to which it may grow.
+
+    There are enough shards, but none so small that loading the model dominates.
+    """
     if not chunks:
-        return 1.0
+        return 1.0, 1.0
     count = max(audio / (settings.shard_minutes * 60 * SAMPLE_RATE), 1.0)
-    worthwhile = max(1, chunks // CHUNKS_WORTH_A_SHARD)
-    return audio / max(-(-count // 1), min(settings.shards_at_least, worthwhile))
+    least = min(settings.shards_at_least, max(1, chunks // CHUNKS_WORTH_A_SHARD))
+    return audio / max(-(-count // 1), least), audio / max(1, least)
 
 
 # A chunk to assign to a shard: bundle, name, recording, track.
@@ -150,8 +179,11 @@ def make_shards(
     for chunk, item in place.items():
         if chunk not in done:
             waiting.setdefault(load_of(item), []).append(item)
-    names = _numbers("s", {shard.shard for shard in previous})
-    fresh = [build(next(names), group) for items in waiting.values() for group in _shard_groups(items, settings)]
+    last = _last_number(shard.shard for shard in previous)
+    names = _numbers("s", last)
+    fresh: list[Shard] = []
+    for items in waiting.values():
+        fresh += [build(next(names), group) for group in _shard_groups(items, settings, last + 1 + len(fresh))]
     return [*kept, *fresh]
 
 
@@ -167,10 +199,11 @@ def _options_of(items: Sequence[_Item]) -> list[Any]:
     return list(found.values())
 
 
-def _shard_groups(items: Sequence[_Item], settings: Settings) -> Iterator[list[_Item]]:
-    """Yields the consecutive chunks of each shard of one model."""
+def _shard_groups(items: Sequence[_Item], settings: Settings, number: int = 1) -> Iterator[list[_Item]]:
+    """Yields the consecutive chunks of each shard of one model. ``number``: of the first shard."""
     audio = sum(recording.duration // recording.chunks for _, _, recording, _ in items)
-    size = _shard_size(len(items), audio, settings)
+    least, most = _shard_size(len(items), audio, settings)
+    size = min(most, least * growth(number, GROWS_AFTER_SHARDS))
     group: list[_Item] = []
     reached = 0.0
     for item in items:
@@ -179,6 +212,8 @@ def _shard_groups(items: Sequence[_Item], settings: Settings) -> Iterator[list[_
         if len(group) >= settings.chunks_per_shard if settings.chunks_per_shard else reached + 1 >= size:
             yield group
             group, reached = [], 0.0
+            number += 1
+            size = min(most, least * growth(number, GROWS_AFTER_SHARDS))
     if group:
         yield group
 

@@ -66,6 +66,14 @@ def _path(folder: RunFolder, bundle: str) -> Path:
     return folder.written / f"{bundle}.json"
 
 
+def read_bundle(folder: RunFolder, bundle: str) -> WrittenFiles | None:
+    """Returns the list of one bundle; ``None`` where there is none, or it cannot be read."""
+    try:
+        return read_document(WrittenFiles, _path(folder, bundle))
+    except (OSError, ValueError):
+        return None
+
+
 def read_written(folder: RunFolder) -> dict[str, WrittenFiles]:
     """Returns the lists of all bundles that were ever merged in a run; one that cannot be read counts as none."""
     found = {}
