@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
 from audiogrid.planning.prompt_remarks import add_prompt_remarks
 from audiogrid.planning.store_preview import preview_store
 from audiogrid.planning.throughput import embedding_speed, expected_speed
+from audiogrid.planning.transcript_folders import is_divided
 from audiogrid.planning.voices_preview import VoicesPreview, preview_voices
 from audiogrid.probing.probe import ProbeReport, write_rejected
 from audiogrid.records.chunks import Chunk
@@ -108,7 +110,9 @@ def main(argv: list[str]) -> None:
         log.warning("rejected %s: %s", escape_cell(rejection.path), escape_cell(rejection.reason))
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    plan = plan_recordings(recordings, settings, _previous(folder), rejected=len(rejected), warnings=warnings)
+    previous = _previous(folder)
+    plan = plan_recordings(recordings, settings, previous, rejected=len(rejected), warnings=warnings)
+    plan = replace(plan, divided=is_divided(folder, previous, len(recordings)))
     write_plan(plan, folder.plan, folder.last_plan)
     speeds = _speeds(arguments.model_dir, folder)
     for line in plan_summary_lines(plan, speeds, usable_cores()):

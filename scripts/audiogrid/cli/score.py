@@ -35,7 +35,7 @@ def _score(run: RunFolder, gap: float) -> tuple[float, dict[str, list[Alignment]
     """Returns the minutes that a person has checked, and the model's own words against theirs, by unit."""
     minutes = 0.0
     found: dict[str, list[Alignment]] = {}
-    for path in sorted(run.transcripts.glob("*.json")):
+    for path in sorted([*run.transcripts.glob("*.json"), *run.transcripts.glob("[0-9a-f][0-9a-f]/*.json")]):
         if path.name.endswith(".labelstudio.json") or is_edited_copy(path):
             continue
         document = read_document(run, path.stem)

@@ -90,7 +90,7 @@ def _checked_parts(
     Without any, or where the run's transcript is of other audio, the documents come back whole.
     """
     try:
-        own = read_json(run.transcripts / file_name(recording, "json"))
+        own = read_json(run.transcript(recording, file_name(recording, "json")))
         stretches = checked_stretches(own)
         audio = {one["provenance"].get("audio") for one in (own, *documents.values())}
     except (OSError, ValueError, KeyError, TypeError):

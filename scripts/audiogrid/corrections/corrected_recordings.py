@@ -38,7 +38,7 @@ class FileVerdict:
 
 def read_document(run: RunFolder, recording: str) -> dict[str, Any]:
     """Returns the JSON transcript of a recording. Raises ``InputError`` if the run has none."""
-    path = run.transcripts / file_name(recording, "json")
+    path = run.transcript(recording, file_name(recording, "json"))
     try:
         document: dict[str, Any] = read_json(path)
     except OSError:
@@ -62,7 +62,7 @@ class Recordings:
     def named(self, recording: str) -> list[tuple[RunFolder, dict[str, Any]]]:
         """Returns the transcripts of the recordings with this id."""
         name = file_name(recording, "json")
-        return [(run, read_document(run, recording)) for run in self._runs if (run.transcripts / name).is_file()]
+        return [(run, read_document(run, recording)) for run in self._runs if run.transcript(recording, name).is_file()]
 
 
 def audio_of(document: dict[str, Any]) -> str:

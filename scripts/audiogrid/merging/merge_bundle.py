@@ -315,6 +315,7 @@ def _merge_one(
     ``corrections``: files with its id.
     """
     name = recording.recording
+    place = folder.transcripts_of(name, divided=plan.divided)
     # Probe and split may report the same problem.
     note = "; ".join(dict.fromkeys(note for note in (recording.note, facts.notes.get(name)) if note))
     return merge_recording(
@@ -323,6 +324,7 @@ def _merge_one(
             "language": recording.language,
             "note": note or None,
             "remarks": [*recording.remarks, *facts.remarks.get(name, [])],
+            "folder": place.relative_to(folder.root).as_posix(),
         },
         results.chunks,
         results.lookup,
@@ -330,7 +332,7 @@ def _merge_one(
         allow_gaps=settings.allow_gaps,
         formats=settings.formats,
         subtitles=settings.cues,
-        folder=folder.transcripts,
+        folder=place,
         provenance=provenance(plan, recording, facts, results.stored),
         chunk_texts=settings.chunk_texts,
         search=folder.root if settings.search else None,

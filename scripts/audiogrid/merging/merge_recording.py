@@ -181,10 +181,7 @@ def merge_recording(
     paths = {name: folder / file_name(recording, name) for name in texts}
     writer = writer or TranscriptWriter(folder)
     writer.write([(paths[name], text) for name, text in texts.items()])
-    files = {
-        name: {"path": str(path), "sha256": writer.hashes[path.relative_to(folder).as_posix()]}
-        for name, path in paths.items()
-    }
+    files = {name: {"path": str(path), "sha256": writer.hash_of(path)} for name, path in paths.items()}
     if chunk_texts:
         _write_chunk_texts(folder / f"{recording}.chunks", tracks, writer)
     gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]

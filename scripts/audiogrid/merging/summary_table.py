@@ -44,6 +44,7 @@ SUMMARY_COLUMNS = {
     "note": "what is odd about the file or a chunk",
     "left_out": "what the transcript lacks or could not heed: unreadable audio, gaps, hotwords or corrections that do "
     "not fit",
+    "folder": "the folder of its transcripts, in the folder of the run",
 }
 
 
@@ -107,6 +108,7 @@ def summary_row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[s
         "variant": facts.get("variant", ""),
         "note": "; ".join(document["notes"]),
         "left_out": "; ".join(_left_out(facts, document)),
+        "folder": facts.get("folder", ""),
     }
 
 

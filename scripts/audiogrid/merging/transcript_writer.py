@@ -63,6 +63,10 @@ class TranscriptWriter:
             for _ in pool.map(lambda file: self._write(*file), files):
                 pass
 
+    def hash_of(self, path: Path) -> str:
+        """Returns the SHA-256 of a file that was written."""
+        return self.hashes[path.relative_to(self._transcripts).as_posix()]
+
     def _write(self, path: Path, content: str | bytes) -> None:
         data = content if isinstance(content, bytes) else content.encode()
         name = path.relative_to(self._transcripts).as_posix()

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from audiogrid.core.atomic_files import read_json, write_json
-from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.run_folder import RunFolder, is_sub_folder
 
 T = TypeVar("T")
 # Seconds for which the time of a folder may not yet tell of its last change (coarse clocks, network file systems).
@@ -151,7 +151,7 @@ class IntactBundles:
         """Returns when names in the folders of transcripts last changed."""
         root = self._folder.transcripts
         try:
-            folders = [root, *(Path(entry.path) for entry in os.scandir(root) if len(entry.name) == 2)]
+            folders = [root, *(Path(entry.path) for entry in os.scandir(root) if is_sub_folder(entry.name))]
             return {path.name: path.stat().st_mtime_ns for path in folders if path.is_dir()}
         except OSError:
             return {}

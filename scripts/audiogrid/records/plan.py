@@ -131,7 +131,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan, or the part of one that concerns a bundle or a shard; `plan_files` reads and writes it."""
+    """A plan, or the part of one that concerns a bundle or a shard; `plan_files` reads and writes it.
+
+    ``divided``: whether transcripts lie in sub-folders, which is decided when a run is first planned.
+    """
 
     settings: Settings
     recordings: list[Recording]
@@ -139,6 +142,7 @@ class Plan:
     shards: list[Shard]
     rejected: int = 0
     warnings: list[str] = field(default_factory=list)
+    divided: bool = False
 
     @property
     def models(self) -> dict[str, str]:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
+
+
+def sub_folder(recording: str) -> str:
+    """Returns the name of the sub-folder of a recording: two hexadecimal digits, the same in all runs."""
+    return hashlib.sha256(recording.encode()).hexdigest()[:2]
+
+
+def is_sub_folder(name: str) -> bool:
+    """Whether a folder in ``transcripts/`` has the name of a sub-folder."""
+    return re.fullmatch("[0-9a-f]{2}", name) is not None
 
 
 class RunFolder:
@@ -46,6 +58,15 @@ class RunFolder:
         # An index of all words, and the page that reads it.
         self.search = root / "search"
         self.search_page = root / "search.html"
+
+    def transcripts_of(self, recording: str, *, divided: bool) -> Path:
+        """Returns the folder of a recording's transcripts. ``divided``: whether the run has sub-folders for them."""
+        return self.transcripts / sub_folder(recording) if divided else self.transcripts
+
+    def transcript(self, recording: str, name: str) -> Path:
+        """Returns a file of a recording, which lies in a sub-folder or not. ``name``: as ``file_name`` gives it."""
+        path = self.transcripts_of(recording, divided=True) / name
+        return path if path.is_file() else self.transcripts / name
 
     @property
     def compare(self) -> RunFolder:

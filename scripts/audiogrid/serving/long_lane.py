@@ -140,7 +140,7 @@ class BatchRun:
 
     def has_document(self, job: LongJob) -> bool:
         """Whether the run has made the transcript document of a recording."""
-        return (self.folder.transcripts / f"{job.recording}.json").exists()
+        return self.folder.transcript(job.recording, f"{job.recording}.json").exists()
 
     def is_refused(self, job: LongJob) -> bool:
         """Whether the run has rejected a recording, so that another attempt is useless."""
@@ -189,7 +189,7 @@ def deliver(run: str, state: str, job: str, recording: str, path: str, merge: st
 
     folder = JobFolder(Path(state), job)
     of_run = RunFolder(Path(run))
-    document = {**read_json(of_run.transcripts / f"{recording}.json"), "path": path}
+    document = {**read_json(of_run.transcript(recording, f"{recording}.json")), "path": path}
     # Voice vectors, too: they are biometric data, and go with the job.
     keys = voice_keys(of_run, {recording})
     keys |= {chunk["key"] for chunk in document.get("provenance", {}).get("chunks", []) if chunk["key"]}

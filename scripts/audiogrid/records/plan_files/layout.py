@@ -77,6 +77,7 @@ class PlanHead:
     audio: int = 0
     audio_by_model: dict[str, int] = field(default_factory=dict)
     loose: Span = NOWHERE
+    divided: bool = False
 
 
 @dataclass(frozen=True)

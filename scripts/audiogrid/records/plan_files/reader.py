@@ -66,6 +66,11 @@ class PlanFile:
         return self._head.warnings
 
     @property
+    def divided(self) -> bool:
+        """Whether transcripts lie in sub-folders."""
+        return self._head.divided
+
+    @property
     def count(self) -> int:
         """Number of recordings."""
         return self._head.count
@@ -184,7 +189,13 @@ class PlanFile:
             recordings += own
             found.append(Bundle(name, self.bundle[name].spec, [one.recording for one in own]))
         return Plan(
-            self.settings, recordings, found, [self.whole_shard(name) for name in shards], self.rejected, self.warnings
+            self.settings,
+            recordings,
+            found,
+            [self.whole_shard(name) for name in shards],
+            self.rejected,
+            self.warnings,
+            self.divided,
         )
 
     def _read(self, span: Span, kind: type[T]) -> list[T]:
@@ -263,7 +274,7 @@ def head_of(plan: Plan) -> PlanHead:
         for one in plan.shards
     ]
     totals = len(plan.recordings), plan.audio, plan.audio_by_model()
-    return PlanHead(plan.settings, "", bundles, shards, plan.rejected, plan.warnings, *totals)
+    return PlanHead(plan.settings, "", bundles, shards, plan.rejected, plan.warnings, *totals, divided=plan.divided)
 
 
 class PlanReader:

@@ -41,7 +41,8 @@ class PlanWriter:
     A context manager: where it is left by an exception, or without ``finish``, no file is there that was not before.
     """
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, path: Path, settings: Settings, *, divided: bool = False) -> None:
+        self._divided = divided
         self._path = path
         self._settings = settings
         self._folder = lines_folder(path)
@@ -104,6 +105,7 @@ class PlanWriter:
             audio=sum(self._audio.values()),
             audio_by_model=self._audio,
             loose=rest,
+            divided=self._divided,
         )
         former = {_lines_of(path) for path in (self._path, copy) if path is not None}
         self._temporary.replace(self._folder / name)
@@ -146,7 +148,7 @@ def _lines_of(path: Path) -> str:
 
 def write_plan(plan: Plan, path: Path, copy: Path | None = None) -> None:
     """Write a plan that is in memory. ``copy``: as in ``PlanWriter.finish``."""
-    with PlanWriter(path, plan.settings) as writer:
+    with PlanWriter(path, plan.settings, divided=plan.divided) as writer:
         placed = set()
         for bundle in plan.bundles:
             placed.update(bundle.recordings)
