@@ -46,7 +46,14 @@ _MORE_NAMES = {
     "valencian": "ca",
 }
 # Ways of writing that the language is not known, or that there are several: each is found out with `auto`.
-_NOT_ONE_LANGUAGE = frozenset({"detect", "multilingual", "mul", "multiple", "none", "und", "unknown"})
+_NOT_ONE_LANGUAGE = frozenset(
+    """
+    ? - any automatic auto-detect autodetect default detect mis mixed multi multilingual mul multiple n/a na nan none
+    null und unknown various zxx
+    """.split()
+)
+# What people write between several languages.
+_BETWEEN = re.compile(r"\s*(?:[,;/|+&]|\band\b)\s*|\s+")
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
 
@@ -120,6 +127,11 @@ def check_language(code: str) -> str | None:
         return None
     if code.strip().casefold() in _NOT_ONE_LANGUAGE:
         return f"{code!r} is not a language Whisper knows; did you mean 'auto', which finds out the language?"
+    if len(several := _several(code)) > 1:
+        return (
+            f"{code!r} names several languages ({', '.join(several)}): use 'auto', which reads each passage in its "
+            "own, or the one that is spoken most"
+        )
     near = " or ".join(f"{one!r} ({english_name(one)})" for one in _suggestions(code))
     advice = f"did you mean {near}? " if near else ""
     return f"{code!r} is not a language Whisper knows; {advice}use 'auto' or a code such as en, es, fr, hi, zh"
@@ -130,6 +142,13 @@ def english_name(code: str) -> str:
     from babel.core import Locale
 
     return str(Locale("en").languages.get("jv" if code == "jw" else code, code))
+
+
+def _several(text: str) -> list[str]:
+    """Returns the codes of the languages that a text such as ``en/de`` or ``Hindi, Urdu`` lists, else none."""
+    parts = [part for part in _BETWEEN.split(text.strip("[](){}'\" ")) if part]
+    found = [normalise_language(part.strip("'\"")) for part in parts]
+    return list(dict.fromkeys(found)) if all(code in CODES for code in found) else []
 
 
 def _suggestions(text: str) -> list[str]:

@@ -13,14 +13,16 @@ from audiogrid.core.text import clean_text
 from audiogrid.export.line_breaking import can_break, is_cluster_start, separator
 
 Entry = Mapping[str, Any]
-# A mark that comes later than this after its letter is a word of its own (seconds).
+# Punctuation that comes later than this after a word is a word of its own, and a mark does not make its word last as
+# long as this (seconds).
 _LONGEST_PAUSE = 1.0
 
 
 def _joined(word: Entry, mark: Entry) -> dict[str, Any]:
     """Returns a word with the marks that follow it."""
     probability = min(word.get("probability", 1.0), mark.get("probability", 1.0))
-    return {**word, "end": mark["end"], "word": word["word"] + mark["word"], "probability": probability}
+    end = word["end"] if mark["start"] - word["end"] > _LONGEST_PAUSE else mark["end"]
+    return {**word, "end": end, "word": word["word"] + mark["word"], "probability": probability}
 
 
 def _whole_words(words: Sequence[Entry]) -> list[dict[str, Any]]:
@@ -49,8 +51,10 @@ def spoken_segments(segments: Sequence[Entry]) -> list[dict[str, Any]]:
         words = _whole_words(segment["words"])
         before = latest.get(segment.get("speaker"))
         if before and words and _goes_on(before["words"][-1], words[0]):
-            before["words"][-1] = _joined(before["words"][-1], words[0])
-            before["end"] = max(before["end"], words.pop(0)["end"])
+            _take_first(before, words)
+        # The decoder may end a segment more than once within a letter, or a sequence of emoji.
+        while before and words and not is_cluster_start(before["words"][-1]["word"], words[0]["word"]):
+            _take_first(before, words)
         if not words:
             continue
         text = words[0]["word"].lstrip()
@@ -65,13 +69,21 @@ def spoken_segments(segments: Sequence[Entry]) -> list[dict[str, Any]]:
     return found
 
 
+def _take_first(segment: dict[str, Any], words: list[dict[str, Any]]) -> None:
+    """Remove the first of ``words`` and join it to the last word of a segment."""
+    segment["words"][-1] = _joined(segment["words"][-1], words.pop(0))
+    segment["end"] = max(segment["end"], segment["words"][-1]["end"])
+
+
 def _goes_on(word: Entry, following: Entry) -> bool:
     """Returns whether a word is a mark, or punctuation only, that belongs to the end of another one."""
+    text = following["word"]
+    if not is_cluster_start(word["word"], text):
+        # No reader can tell what a mark without its letter means, so it belongs there whatever the pause.
+        return True
     if following["start"] - word["end"] > _LONGEST_PAUSE:
         return False
-    text = following["word"]
-    is_punctuation = not any(map(str.isalnum, text)) and not can_break(word["word"], text)
-    return is_punctuation or not is_cluster_start(word["word"], text)
+    return not any(map(str.isalnum, text)) and not can_break(word["word"], text)
 
 
 def text_of(words: Sequence[Entry]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 
 from audiogrid.core.timebase import SAMPLE_RATE
@@ -62,16 +64,22 @@ def find_copies(statistics: ChannelStatistics) -> dict[int, int]:
 
 
 def partly_same(statistics: ChannelStatistics, channels: list[int]) -> dict[int, tuple[int, np.ndarray]]:
-    """Returns channels that are a multiple of an earlier one for some seconds: its number, and those frames (bool)."""
+    """Returns channels that are a multiple of another one for some seconds: its number, and those frames (bool)."""
     products = statistics.products()
     found: dict[int, tuple[int, np.ndarray]] = {}
-    for channel, source in ((c, s) for c in channels for s in channels if s < c):
-        _, same = _same_seconds(products, source, channel, factor=1.0)
-        same = without_short(same, _SAME_SECONDS)
+    shared = {}
+    for source, channel in combinations(channels, 2):
+        same = without_short(_same_seconds(products, source, channel, factor=1.0)[1], _SAME_SECONDS)
         if same.any():
-            frames = np.arange(len(statistics.levels(channel))) * FRAME // BLOCK
-            known = found[channel][1] if channel in found else False
-            found[channel] = source, same[np.minimum(frames, len(same) - 1)] | known
+            shared[source, channel] = same
+    partners = {channel: sum(channel in pair for pair in shared) for channel in channels}
+    for pair, same in shared.items():
+        # A channel that is the sum of others counts as the later one: the others say who speaks.
+        source, channel = sorted(pair, key=lambda one: (partners[one] if partners[one] > 1 else 0, one))
+        frames = np.arange(len(statistics.levels(channel))) * FRAME // BLOCK
+        known = found[channel][1] if channel in found else False
+        found[channel] = source, same[np.minimum(frames, len(same) - 1)] | known
+    for source, channel in combinations(channels, 2):
         later = _later_frames(statistics, source, channel)
         if later is not None:
             echo, origin, held = later

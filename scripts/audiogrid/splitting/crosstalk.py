@@ -18,7 +18,7 @@ from audiogrid.core.timebase import SAMPLE_RATE, clock
 from audiogrid.media.vad import FRAME
 from audiogrid.splitting.channel_copies import LATEST, find_copies, partly_same, without_short
 from audiogrid.splitting.channel_levels import decaying, delayed, noise_floor, total_level
-from audiogrid.splitting.channel_statistics import WINDOW, ChannelStatistics
+from audiogrid.splitting.channel_statistics import SHIFT, WINDOW, ChannelStatistics
 
 # Height of the peak of the cross-correlation over its noise (root mean square) that proves a leak.
 _PROOF = 9.0
@@ -121,8 +121,15 @@ def _smoothed(levels: np.ndarray) -> np.ndarray:
 
 def _delays(statistics: ChannelStatistics, channels: list[int]) -> dict[tuple[int, int], int]:
     """Returns (source, channel) -> delay in samples, for all pairs whose cross-correlation proves a leak."""
-    found = {pair: _delay(total) for pair, total in statistics.spectra.items() if set(pair) <= set(channels)}
-    return {pair: delay for pair, delay in found.items() if delay is not None}
+    found: dict[tuple[int, int], int] = {}
+    for pair in (pair for pair in statistics.spectra if set(pair) <= set(channels)):
+        delay = _delay(statistics.spectra[pair])
+        if delay is None:
+            late = _delay(statistics.late_spectra[pair])
+            delay = None if late is None else late + SHIFT
+        if delay is not None:
+            found[pair] = delay
+    return found
 
 
 def _delay(spectrum: np.ndarray) -> int | None:

@@ -82,7 +82,13 @@ def test_what_is_not_understood_is_answered_with_the_right_code(given: str, code
     assert ("did you mean" in message) == bool(codes)
 
 
-@pytest.mark.parametrize("given", ["und", "mul", "Unknown", "multilingual"])
+@pytest.mark.parametrize("given", ["und", "mul", "Unknown", "multilingual", "n/a", "NaN", "?", "automatic"])
 def test_an_unknown_language_is_auto(given: str) -> None:
     message = check_language(given)
     assert message is not None and "did you mean 'auto'" in message
+
+
+@pytest.mark.parametrize("given", ["en, de", "en/de", "['en', 'de']", "English and German", "en de", "en-US;Deutsch"])
+def test_several_languages_are_answered_with_auto(given: str) -> None:
+    message = check_language(given)
+    assert message is not None and "several languages (en, de): use 'auto'" in message

@@ -160,3 +160,20 @@ def test_japanese_and_chinese_have_none() -> None:
         assert files["txt"] == whole + "\n"
         assert whole in re.sub(r"\s", "", files["srt"])
         assert whole in files["html"]
+
+
+@pytest.mark.parametrize("pause", [0.1, 4.0])
+@pytest.mark.parametrize(
+    "parts", [["नम", "स", "्", "ते"], ["👩🏽", "\u200d", "🚀 गया"], ["ครับ", "ๆ", "ดี"], ["e", "\u0301te"]]
+)
+def test_a_letter_in_several_segments_is_whole_whatever_the_pause(parts: list[str], pause: float) -> None:
+    spoken = document("hi", [[part] for part in parts])
+    for number, segment in enumerate(spoken["segments"]):
+        for one in (segment, *segment["words"]):
+            one.update(start=number * (pause + 0.1), end=number * (pause + 0.1) + 0.1)
+    spoken["duration"] = 30.0
+    lines = lines_of(render_all(spoken, ["srt", "vtt", "tsv", "txt"]))
+    for line in lines:
+        assert unicodedata.category(line[0])[0] != "M" and line[0] not in "ๆ\u200d🚀" and line[-1] != "\u200d", line
+    # A mark that comes late does not make its cue last until then.
+    assert make_cues(spoken)[0].start == 0

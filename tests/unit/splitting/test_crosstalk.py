@@ -88,6 +88,9 @@ ALONE = ([(1, 4), (8, 11), (15, 17)], [(4.5, 7.5), (11.5, 14.5), (24, 27)])
         (35, 0, 0, 0),
         (25, 160, 0.3, 0),
         (20, 2400, 0, 0),
+        (20, 4800, 0, 0),
+        (25, 5600, 0.3, 0),
+        (8, 48, 0, 0),
         (30, 320, 0.3, 15),
     ],
 )
@@ -309,3 +312,21 @@ def test_a_copy_has_only_empty_chunks(tmp_path):
     assert all(chunk.is_empty for chunk in second)
     assert first[-1].end == len(one)
     assert "transcribed once" in manifest.remarks["call"][0]
+
+
+def test_a_constant_offset_makes_no_channel_its_own():
+    one = call(300)[0]
+    for offsets in ((500, -300), (0, 2000)):
+        assert analyse(np.stack([one + offsets[0], one + offsets[1]]).astype(np.int16)).copies == {1: 0}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_sum_of_other_channels_is_left_to_them(place):
+    """Some recorders keep the mix beside the parties: their channels say who speaks."""
+    parties = list(call(300, noise=0))
+    channels = np.stack([*parties[:place], np.clip(sum(parties), -32768, 32767).astype(np.int16), *parties[place:]])
+    found = analyse(channels)
+    others = [channel for channel in range(3) if channel != place]
+    assert muted(found, place, [*ALONE[0], *ALONE[1]]) > 0.8
+    for channel, alone in zip(others, ALONE, strict=True):
+        assert muted(found, channel, alone) == 0
