@@ -37,6 +37,7 @@ from audiogrid.orchestration.installation import export_commands, home_of, proje
 from audiogrid.orchestration.outstanding import is_outstanding
 from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
+from audiogrid.orchestration.targets import check_targets
 from audiogrid.orchestration.tracked_files import tracked_file
 from audiogrid.orchestration.working_folder import check_working_folder
 from audiogrid.planning import job_resources
@@ -78,6 +79,7 @@ try:
     IDENTIFIES = RUN.identifies
     if workflow.is_main_process and not is_read_only(sys.argv):
         check_working_folder(Path(RESULTS), SNAKEFILE)
+        check_targets(sys.argv[1:], Path(RESULTS))
     # Only the main process lists the recordings. Jobs on other nodes read the plan.
     LISTING = (
         current_listing(

@@ -23,6 +23,13 @@ _PIECE_SECONDS = 5
 
 Work = Callable[[], "NDArray[np.int16]"]
 
+# Raw floats are meant to lie between -1 and 1. Where a tenth of the samples of a piece that are not 0 are greater than
+# this they are whole numbers stored as floats, of one of these sizes. What is only much too loud has fractions, and not
+# such peaks.
+_BEYOND_SCALE = 3.0
+_CERTAINLY_WHOLE = 256.0
+_WHOLE_NUMBERS = (2.0**15, 2.0**23, 2.0**31)
+
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
@@ -42,7 +49,7 @@ class PcmConverter:
 
         self.kind = frame_kind(frame)
         name, self.rate, inputs = self.kind
-        self._clean = clean
+        self._floats = RawFloats(self.rate) if clean else None
         self.signals = (signals or inputs) if channels == "split" else 1
         self._split = self.signals > 1
         self._mix = Downmix(channel_weights([channel.name for channel in frame.layout.channels], inputs))
@@ -73,6 +80,11 @@ class PcmConverter:
             row[start : start + count] = np.frombuffer(plane, row.dtype, count)
         self._filled = start + count
 
+    @property
+    def broken(self) -> float:
+        """Seconds of samples so far that are no numbers; silence stands for them."""
+        return self._floats.broken if self._floats else 0.0
+
     def silence(self, seconds: float) -> Iterator[Work]:
         """Take silence."""
         yield from self.drain()
@@ -102,7 +114,7 @@ class PcmConverter:
         array = buffer[:, :filled]
         if self._width > 1:
             array = array.reshape(-1, self._width).T
-        block = _to_float(array, clean=self._clean)
+        block = _to_float(array, self._floats)
         done = self._resample(self._rows(block) if self._split else self._mix(block)[None])
         if buffer.shape == self._shape:
             self._spare.put(buffer)
@@ -136,12 +148,39 @@ def frame_kind(frame: Any) -> tuple[str, int, int]:
     return frame.format.name, frame.sample_rate, frame.layout.nb_channels
 
 
-def _to_float(array: NDArray[Any], *, clean: bool) -> NDArray[np.float32]:
-    """Samples of any type as float32 in [-1, 1], same shape."""
+class RawFloats:
+    """Makes samples of the floats of a file, which may be anything: NaN, infinite, or whole numbers beyond 1.
+
+    ``broken``: seconds of samples that are no numbers or infinite; silence stands for them.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.broken = 0.0
+        self._rate = rate
+        self._scale = 1.0
+
+    def __call__(self, array: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Returns float32 in [-1, 1], shape ``(channels, n)`` as given."""
+        usable = np.isfinite(array)
+        if not usable.all():
+            self.broken += float(np.count_nonzero(~usable.all(axis=0))) / self._rate
+            array = np.where(usable, array, 0)
+        sizes = np.abs(array)
+        if sizes.size and float(sizes.max()) * self._scale > _BEYOND_SCALE:
+            heard = sizes[sizes > 0] * self._scale
+            nearly_all = float(np.quantile(heard, 0.999)) / self._scale
+            # Halves: the mean of two channels.
+            is_whole = nearly_all > _CERTAINLY_WHOLE or not np.mod(2 * sizes, 1).any()
+            if is_whole and float(np.quantile(heard, 0.9)) > _BEYOND_SCALE:
+                self._scale = next((1 / size for size in _WHOLE_NUMBERS if nearly_all <= size), self._scale)
+        bounded = np.clip(array, -4e9, 4e9).astype(np.float32)
+        return np.asarray(np.clip(bounded * np.float32(self._scale), -1, 1))
+
+
+def _to_float(array: NDArray[Any], floats: RawFloats | None) -> NDArray[np.float32]:
+    """Samples of any type as float32 in [-1, 1], same shape. ``floats``: for floats that may be anything."""
     if array.dtype == np.uint8:
         return np.asarray((array.astype(np.float32) - 128) / 128)
     if np.issubdtype(array.dtype, np.integer):
         return array.astype(np.float32) * np.float32(2.0 ** (1 - 8 * array.dtype.itemsize))
-    array = array.astype(np.float32, copy=False)
-    # Files of raw floats may hold anything, NaN included.
-    return np.clip(np.nan_to_num(array), -1, 1) if clean else array
+    return array.astype(np.float32, copy=False) if floats is None else floats(array)

@@ -79,7 +79,7 @@ class PcmStream:
             yield block
         digests = [reader.digest.digest() for reader in readers]
         self.audio_hash = (digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()).hex()
-        notes = [*parts.notes, *(note for reader in readers for note in reader.notes)]
+        notes = [*parts.notes, *(note for reader in readers for note in [*reader.notes, *reader.broken_samples()])]
         self.note = "; ".join(dict.fromkeys(notes)) or None
         self.missing = sorted(
             Sound(to_samples(start), to_samples(end), DAMAGED if is_damage else "no_audio")

@@ -88,6 +88,7 @@ class TrackReader:
         self._signals = signals
         self._start = start
         self._converter: PcmConverter | None = None
+        self._earlier: list[PcmConverter] = []
         self._cursor = 0.0
         self._errors = 0
         self.notes: list[str] = []
@@ -116,6 +117,14 @@ class TrackReader:
         if self._converter is None:
             raise MediaError(UNDECODABLE if self._errors else WITHOUT_AUDIO)
         yield from self._converter.flush()
+
+    def broken_samples(self) -> list[str]:
+        """Returns what to say, after all work is done, about samples that are no numbers."""
+        converters = [*self._earlier, *([self._converter] if self._converter else [])]
+        seconds = sum(converter.broken for converter in converters)
+        if self._start or seconds < _HOLE:
+            return []
+        return [f"{seconds:.1f} s of its samples are no numbers (NaN or infinite); silence stands for them"]
 
     def _part(self, source: AudioInput, part: Part | None) -> Generator[Work, None, Part | None]:
         """Returns the rest of the part, where that goes on in another codec and has to be opened anew."""
@@ -197,6 +206,7 @@ class TrackReader:
             self._converter = PcmConverter(frame, self._signals, self._channels, clean=clean)
         elif self._converter.kind != frame_kind(frame):
             yield from self._converter.flush()
+            self._earlier.append(self._converter)
             self._converter = PcmConverter(frame, self._converter.signals, self._channels, clean=clean)
         return self._converter
 

@@ -25,6 +25,8 @@ from audiogrid.probing.packet_scan import PacketScan, scan_packets
 _BEGINNING = 1 << 20
 # Shorter files are rejected, in seconds.
 _SHORTEST = 0.1
+# Fewer samples per second hold no speech (less than 1 kHz of it): the header is wrong, and a minute would last hours.
+_LOWEST_RATE = 2000
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def probe_media(path: MediaFile | str, wish: TrackWish = (AUTO,), language: str 
     if longest.end < _SHORTEST:
         raise MediaError(f"The file holds only {longest.end:.2f} s of audio: nothing can be said in that time.")
     notes = [*parts.notes, *([choice.note] if choice.note else []), *(note for track in tracks for note in track.notes)]
+    if (rate := tracks[0].sample_rate) < _LOWEST_RATE:
+        raise MediaError(f"Its header says {rate} samples per second, too few for speech: export it again.")
     remarks = [
         *parts.remarks,
         *([choice.remark] if choice.remark else []),

@@ -90,7 +90,7 @@ class ChannelStatistics:
         sums = np.concatenate([np.zeros((0, self.channels)), *self._sums])
         offsets = self._offsets()
         both = sums[:, :, None] * offsets
-        return products - both - both.transpose(0, 2, 1) + BLOCK * offsets[:, None] * offsets
+        return np.asarray(products - both - both.transpose(0, 2, 1) + BLOCK * offsets[:, None] * offsets)
 
     def _offsets(self) -> np.ndarray:
         """Returns the constant offset that a sound card has added to each channel, 0 for most."""

@@ -360,3 +360,70 @@ def test_hostile_names_are_only_names(tmp_path: Path, name: str, monkeypatch: py
     assert probe_media(name).duration == 0.5 * RATE
     assert _listen(Path(name))[0].shape == (1, 0.5 * RATE)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("size", [2.0**15, 2.0**23, 2.0**31])
+def test_whole_numbers_stored_as_floats_are_heard_at_their_level(tmp_path: Path, size: float) -> None:
+    """What a program writes that forgets to divide by 32768; clipped, it would be noise."""
+    import soundfile
+
+    rng = np.random.default_rng(1)
+    voice = bursts(7) / 32768
+    # Six seconds of the noise of a quiet room come first where most such files are made.
+    quiet = np.rint(rng.normal(0, 3, 6 * RATE)) / 32768 if size == 2.0**15 else []
+    sound = np.concatenate([quiet, voice])
+    soundfile.write(tmp_path / "a.wav", (sound * size).astype(np.float64), RATE, subtype="DOUBLE")
+
+    stream = stream_pcm(tmp_path / "a.wav")
+    pcm = np.concatenate(list(stream), axis=1)[0]
+
+    assert np.abs(pcm.astype(int) - np.clip(np.rint(sound * 32768), -32768, 32767)).max() <= 2
+    assert stream.note is None
+
+
+@pytest.mark.parametrize("spike", [1.5, 4.0, 1e30])
+def test_floats_beyond_full_scale_are_cut_off_and_nothing_else_changes(tmp_path: Path, spike: float) -> None:
+    import soundfile
+
+    voice = bursts(3).astype(np.float32) / 32768
+    voice[1000:1200] = spike
+    soundfile.write(tmp_path / "a.wav", voice, RATE, subtype="FLOAT")
+
+    pcm, _ = _listen(tmp_path / "a.wav")
+
+    assert np.array_equal(pcm[0], np.clip(np.rint(voice * 32768), -32768, 32767))
+
+
+def test_floats_that_are_only_much_too_loud_stay_audible(tmp_path: Path) -> None:
+    import soundfile
+
+    loud = np.random.default_rng(1).normal(0, 5, 3 * RATE).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", loud, RATE, subtype="FLOAT")
+
+    assert np.abs(_listen(tmp_path / "a.wav")[0].astype(int)).mean() > 20_000
+
+
+@pytest.mark.parametrize(("broken", "seconds"), [(np.nan, "1.0"), (-np.inf, "1.0")])
+def test_samples_that_are_no_numbers_are_told(tmp_path: Path, broken: float, seconds: str) -> None:
+    import soundfile
+
+    voice = np.stack([bursts(4), bursts(4)], axis=1).astype(np.float32) / 32768
+    voice[2 * RATE : 3 * RATE, 1] = broken
+    soundfile.write(tmp_path / "a.wav", voice, RATE, subtype="FLOAT")
+
+    stream = stream_pcm(tmp_path / "a.wav", channels="split")
+    pcm = np.concatenate(list(stream), axis=1)
+
+    assert stream.note is not None and stream.note.startswith(f"{seconds} s of its samples are no numbers")
+    assert _onsets(pcm[0]) == pytest.approx([0, 1, 2, 3], abs=0.01)
+    assert not pcm[1, 2 * RATE : 3 * RATE].any()
+
+
+def test_a_rate_that_holds_no_speech_is_a_wrong_header(tmp_path: Path) -> None:
+    import soundfile
+
+    soundfile.write(tmp_path / "a.wav", tone(1), 7)
+    with pytest.raises(MediaError, match="says 7 samples per second, too few for speech"):
+        probe_media(tmp_path / "a.wav")
+    soundfile.write(tmp_path / "b.wav", tone(1), 4000)
+    assert probe_media(tmp_path / "b.wav").duration == 4 * RATE
