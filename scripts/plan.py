@@ -31,7 +31,7 @@ from audiogrid.probing.probe import ProbeReport, write_rejected
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.identified_languages import read_identified
 from audiogrid.records.plan import Plan
-from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.reader import open_plan, read_plan
 from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
@@ -65,9 +65,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def _previous(folder: RunFolder) -> Plan | None:
-    """The plan of the last time; one that cannot be read is as good as none."""
+    """Bundles and shards of the last time; a plan that cannot be read is as good as none."""
     try:
-        return read_plan(folder.last_plan)
+        return open_plan(folder.last_plan).without_recordings()
     except Exception:
         return None
 

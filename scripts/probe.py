@@ -16,9 +16,10 @@ from audiogrid.core.timebase import clock
 from audiogrid.core.tsv import escape_cell
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.media.audio_tracks import TrackWish, parse_tracks
+from audiogrid.probing.earlier_facts import known_ids
 from audiogrid.probing.fingerprint import attempts_file, record_attempt
 from audiogrid.probing.list_recordings import list_sources
-from audiogrid.probing.probe import Probed, ProbeReport, known_ids, probe, write_rejected
+from audiogrid.probing.probe import Probed, ProbeReport, probe, write_rejected
 
 # Notes on the terminal; the others are in the log and the summary.
 _MOST_NOTES = 20

@@ -61,7 +61,11 @@ def read_document(kind: type[T], path: Path, upgrade: Callable[[Any], Any] = lam
     try:
         return from_json(kind, upgrade(read_json(path)))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DocumentError(
-            f"{path} cannot be read ({error}): it is damaged or from another version of audiogrid; "
-            "delete it and run again"
-        ) from error
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> DocumentError:
+    """Returns the error that says what to do about a file that is not a document of its kind."""
+    return DocumentError(
+        f"{path} cannot be read ({error}): it is damaged or from another version of audiogrid; delete it and run again"
+    )

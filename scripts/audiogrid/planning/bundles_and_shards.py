@@ -39,11 +39,16 @@ def _hash(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:32]
 
 
+def _version(recording: Recording) -> list[str]:
+    """Returns what tells a replaced file of the same size and time from the one before."""
+    return [f"version {recording.version}"] if recording.version else []
+
+
 def _bundle_spec(recordings: Sequence[Recording]) -> str:
     """Returns a hash that changes exactly when ``split`` would write something else."""
     facts = [
         # Chosen audio tracks count only where they are not the ones that every file has.
-        (r.recording, r.path, r.size, r.mtime_ns, r.duration, r.channels_mode, r.chunks, *r.audio_tracks)
+        (r.recording, r.path, r.size, r.mtime_ns, r.duration, r.channels_mode, r.chunks, *r.audio_tracks, *_version(r))
         for r in recordings
     ]
     # Only recordings with split channels are cut in another way since crosstalk is looked for.
@@ -231,6 +236,7 @@ def probed_recordings(probed: Mapping[str, Any], chunk_minutes: float) -> list[R
             address_table=item.get("address_table"),
             audio_tracks=item.get("tracks") or [],
             remarks=list(item.get("remarks") or []),
+            version=item.get("version") or 0,
             chunks=chunk_count(item["duration"], chunk_minutes),
         )
         for item in probed["recordings"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,10 +38,10 @@ def _state(source: RecordingSource) -> str:
         facts = source.remote.facts
         return f"{facts.size} {facts.stamp_ns}" if facts else "unreachable"
     try:
-        status = Path(source.path).stat()
+        status = os.stat(source.path)  # noqa: PTH116
     except OSError as error:
         return type(error).__name__
-    return f"{status.st_size} {status.st_mtime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
 
 def current_listing(recordings: str | Sequence[str], channels: str, state: Path, *, is_read_only: bool) -> str:

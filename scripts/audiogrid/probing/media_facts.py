@@ -37,6 +37,7 @@ class MediaFacts:
     (counted). ``channels`` (of all chosen tracks together) and ``sample_rate`` are those of decoded audio.
     ``note``: what is lost or damaged; ``remarks``: what else is odd. ``tracks``: numbers of the chosen audio tracks
     from 1; empty stands for the one that players take. ``audio_tracks``: how many the file has.
+    ``inode``: 0 where there is none.
     """
 
     duration: int
@@ -51,6 +52,7 @@ class MediaFacts:
     tracks: list[int] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     audio_tracks: int = 1
+    inode: int = 0
 
 
 @dataclass
@@ -103,6 +105,7 @@ def probe_media(path: MediaFile | str, wish: TrackWish = (AUTO,), language: str 
         tracks=list(choice.tracks),
         remarks=list(dict.fromkeys(remarks)),
         audio_tracks=audio_tracks,
+        inode=getattr(status, "st_ino", 0),
     )
 
 

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from audiogrid.core.atomic_files import write_json, write_text
-from audiogrid.core.json_values import read_document, to_json
+import msgspec
+
+from audiogrid.core.atomic_files import write_atomically
+from audiogrid.core.json_values import damaged, to_json
 from audiogrid.core.tsv import write_table
-from audiogrid.media.audio_tracks import AUTO, TrackWish
+from audiogrid.media.audio_tracks import AUTO
+from audiogrid.probing.earlier_facts import CACHE_SCHEMA, Asked, RememberedFacts
 from audiogrid.probing.isolation import FileOutcome, ProbeTask, run_isolated
 from audiogrid.probing.recording_source import RecordingSource, Rejection
 
 SCHEMA = 1
-# Raised whenever the same file would give other facts than before. Ids of entries with an earlier one are kept.
-_CACHE_SCHEMA = 2
+# Files whose outcomes are in memory at a time.
+_BLOCK = 20_000
+Looked = bytes | FileOutcome
+"""Facts about a file, as JSON, or the reason why there are none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Probed:
-    """An accepted recording with its media facts (see ``MediaFacts``). ``duration`` in samples at 16 kHz."""
+    """An accepted recording with its media facts (see ``MediaFacts``). ``duration`` in samples at 16 kHz.
+
+    ``version``: how often the file was replaced by another of the same size and time.
+    """
 
     recording: str
     path: str
@@ -43,6 +52,7 @@ class Probed:
     address_table: str | None = None
     tracks: list[int] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,25 +67,28 @@ class ProbeReport:
     unreachable: int = 0
 
     def write(self, path: Path) -> None:
-        """Write ``probe.json``."""
-        write_json(
-            path,
-            {
-                "schema": SCHEMA,
-                "recordings": to_json(self.recordings),
-                "rejected": to_json(self.rejected),
-            },
-        )
+        """Write ``probe.json``: a line per recording, so that little of it is in memory at a time."""
+
+        def fill(file: BinaryIO) -> None:
+            file.write(f'{{"schema": {SCHEMA}, "recordings": ['.encode())
+            for number, recording in enumerate(self.recordings):
+                file.write((b",\n" if number else b"\n") + msgspec.json.encode(recording))
+            file.write(b'\n], "rejected": ' + msgspec.json.encode(self.rejected) + b"}\n")
+
+        write_atomically(path, fill)
 
     @classmethod
     def read(cls, path: Path) -> ProbeReport:
         """Returns the report in a file. Raises ``OSError``, and ``DocumentError`` where it is not one."""
-        return read_document(cls, path)
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except ValueError as error:
+            raise damaged(path, error) from error
 
     @property
     def entries(self) -> dict[str, Any]:
-        """Returns the accepted recordings as ``probe.json`` has them."""
-        return {"recordings": to_json(self.recordings)}
+        """Returns the accepted recordings as ``probe.json`` has them, one at a time."""
+        return {"recordings": map(to_json, self.recordings)}
 
 
 def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:
@@ -106,54 +119,51 @@ def probe(
     and the file is rewritten. A file that crashes its process or takes too long is rejected. ``language``: the run's,
     for recordings without one of their own; it decides between audio tracks that are equal otherwise.
     """
-    remembered = _remembered_facts(cache)
-    looked: dict[Asked, FileOutcome] = {}
+    remembered = RememberedFacts(cache)
+    looked: dict[Asked, Looked] = {}
+    replaced: dict[Asked, int] = {}
     for source in sources:
         asked = _asked(source, language)
-        facts = _known(remembered, asked)
-        if facts is not None and _is_unchanged(source, facts):
-            looked[asked] = FileOutcome(facts, None)
+        facts = remembered.known(asked)
+        state = _state(source)
+        if facts is not None and (facts.fits(state) or (source.is_out_of_reach and state is None)):
+            # Also where a disk fails: what is known of a recording keeps its place in the plan.
+            looked[asked] = remembered.line(facts)
         elif source.remote and source.remote.trouble:
             # A recording whose storage does not answer keeps the facts of the last probe, and its place in the plan.
-            looked[asked] = FileOutcome(facts, None if facts else str(source.remote.trouble), not facts)
+            trouble = str(source.remote.trouble)
+            looked[asked] = remembered.line(facts) if facts else FileOutcome(None, trouble, is_transient=True)
+        elif facts is not None and state is not None:
+            # Size and time are the same: only this number tells that its audio has to be cut again.
+            replaced[asked] = facts.version + (state[:2] == (facts.size, facts.mtime_ns))
     fresh = {asked: source for source in sources if (asked := _asked(source, language)) not in looked}
     sizes = {_place(s): s.remote.facts.size for s in sources if s.remote and s.remote.facts}
     # Most runs ask the same of all files.
     for wish, spoken in dict.fromkeys(asked[1:] for asked in fresh):
         places = {_place(source): asked for asked, source in fresh.items() if asked[1:] == (wish, spoken)}
         task = ProbeTask(wish, spoken)
-        for place, found in (run or run_isolated)(list(places), processes=processes, inspect=task, sizes=sizes).items():
-            looked[places[place]] = found
+        for block in batched(places, _BLOCK):
+            for place, found in (run or run_isolated)(block, processes=processes, inspect=task, sizes=sizes).items():
+                asked = places[place]
+                looked[asked] = found if found.facts is None else _packed(found.facts, replaced.get(asked, 0))
     recordings: list[Probed] = []
     rejected: list[Rejection] = []
     for source in sources:
         outcome = looked[_asked(source, language)]
-        facts, reason = outcome.facts, outcome.reason
-        if facts is None:
-            rejected.append(Rejection(source.recording, source.path, reason or ""))
+        if isinstance(outcome, FileOutcome):
+            rejected.append(Rejection(source.recording, source.path, outcome.reason or ""))
         else:
-            recordings.append(_merge(source, facts))
+            recordings.append(_merge(source, msgspec.json.decode(outcome)))
     if cache is not None:
         _write_cache(cache, sources, looked, language)
-    unreachable = sum(looked[_asked(source, language)].is_transient for source in sources)
+    outcomes = (looked[_asked(source, language)] for source in sources)
+    unreachable = sum(isinstance(outcome, FileOutcome) and outcome.is_transient for outcome in outcomes)
     return ProbeReport(recordings, rejected, unreachable)
-
-
-Asked = tuple[str, TrackWish, str | None]
-"""What is asked of a file: path, wanted tracks, and the language that decides between equal ones."""
 
 
 def _asked(source: RecordingSource, language: str | None) -> Asked:
     spoken = source.language or language
     return source.path, source.tracks, None if spoken == AUTO else spoken
-
-
-def _known(remembered: Mapping[Asked, dict[str, Any]], asked: Asked) -> dict[str, Any] | None:
-    """Facts of an earlier probe. Where a file has a single track, its language changed nothing."""
-    facts = remembered.get(asked)
-    if facts is None and asked[1] == (AUTO,):
-        facts = remembered.get((asked[0], (AUTO,), _ANY))
-    return facts
 
 
 def _merge(source: RecordingSource, facts: Mapping[str, Any]) -> Probed:
@@ -177,6 +187,7 @@ def _merge(source: RecordingSource, facts: Mapping[str, Any]) -> Probed:
         address_table=source.address_table,
         tracks=facts["tracks"],
         remarks=facts["remarks"],
+        version=facts.get("version", 0),
     )
 
 
@@ -185,63 +196,42 @@ def _place(source: RecordingSource) -> str:
     return source.remote.address.url or source.path if source.remote else source.path
 
 
-def _is_unchanged(source: RecordingSource, facts: Mapping[str, Any]) -> bool:
+def _state(source: RecordingSource) -> tuple[int, int, int] | None:
+    """Returns size, time and inode (0: not known) of a file as it is now; ``None`` where it cannot be looked at."""
     if source.remote:
         seen = source.remote.facts
-        return seen is not None and (seen.size, seen.stamp_ns) == (facts["size"], facts["mtime_ns"])
+        return None if seen is None else (seen.size, seen.stamp_ns, 0)
     try:
-        status = Path(source.path).stat()
+        status = os.stat(source.path)  # noqa: PTH116
     except (OSError, ValueError):
-        return False
-    return (status.st_size, status.st_mtime_ns) == (facts["size"], facts["mtime_ns"])
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-# In place of a language, where a file has one track only.
-_ANY = "*"
+def _packed(facts: Mapping[str, Any], version: int) -> bytes:
+    """Returns facts as JSON: a tenth of the memory."""
+    return msgspec.json.encode({**facts, "version": version} if version else facts)
 
 
-def _entries(cache: Path | None) -> list[dict[str, Any]]:
-    """Entries of the cache with a path, whatever their schema. Damaged lines are skipped."""
-    if cache is None:
-        return []
-    try:
-        lines = cache.read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            if isinstance(entry["path"], str) and {"size", "mtime_ns", "duration"} <= entry["facts"].keys():
-                found.append(entry)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-    return found
-
-
-def _remembered_facts(cache: Path | None) -> dict[Asked, dict[str, Any]]:
-    found: dict[Asked, dict[str, Any]] = {}
-    for entry in _entries(cache):
-        if entry.get("schema") == _CACHE_SCHEMA:
-            single = entry["facts"].get("audio_tracks") == 1 and entry["wish"] == [AUTO]
-            found[entry["path"], tuple(entry["wish"]), _ANY if single else entry["language"]] = entry["facts"]
-    return found
-
-
-def known_ids(cache: Path | None) -> dict[str, str]:
-    """Returns path -> id of the last probe, so that new files do not rename earlier ones."""
-    return {entry["path"]: entry["recording"] for entry in _entries(cache) if entry.get("recording")}
+def batched(places: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Yields lists of up to ``size``."""
+    waiting = iter(places)
+    while block := list(islice(waiting, size)):
+        yield block
 
 
 def _write_cache(
-    cache: Path, sources: Sequence[RecordingSource], looked: Mapping[Asked, FileOutcome], language: str | None
+    cache: Path, sources: Sequence[RecordingSource], looked: Mapping[Asked, Looked], language: str | None
 ) -> None:
-    lines = []
-    for source in sources:
-        asked = _asked(source, language)
-        facts = looked[asked].facts
-        if facts is not None:
-            path, wish, spoken = asked
-            entry = {"schema": _CACHE_SCHEMA, "path": path, "recording": source.recording, "facts": facts}
-            lines.append(json.dumps({**entry, "wish": wish, "language": spoken}, ensure_ascii=False))
-    write_text(cache, "".join(f"{line}\n" for line in lines))
+
+    def fill(file: BinaryIO) -> None:
+        for source in sources:
+            asked = _asked(source, language)
+            facts = looked[asked]
+            if not isinstance(facts, FileOutcome):
+                path, wish, spoken = asked
+                entry = {"schema": CACHE_SCHEMA, "path": path, "recording": source.recording}
+                entry |= {"facts": msgspec.Raw(facts), "wish": wish, "language": spoken}
+                file.write(msgspec.json.encode(entry) + b"\n")
+
+    write_atomically(cache, fill)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _LONGEST = 100
+# Names that stay as they are, which is most of them.
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _KEPT = frozenset("._-")
 # Formats whose files have a second part in their names (FORMATS and those to come).
 _SECOND_PARTS = "audacity|ohms|labelstudio"
@@ -20,6 +22,8 @@ def safe_id(stem: str) -> str:
     Letters, marks and digits of any script and ``. _ -`` stay, everything else becomes ``_``. The result is in
     NFC, has no dash or dot in front, is not empty and has at most 100 bytes of UTF-8.
     """
+    if _PLAIN.fullmatch(stem) and "." not in stem:
+        return stem
     composed = unicodedata.normalize("NFC", stem)
     name = "".join(char if char in _KEPT or unicodedata.category(char)[0] in "LMN" else "_" for char in composed)
     name = re.sub(r"^[-.]+", lambda lead: "_" * len(lead.group()), name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from audiogrid.media.audio_tracks import AUTO, TrackWish
@@ -22,10 +22,11 @@ class Rejection:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RecordingSource:
     """One recording as listed. ``tracks``: the audio tracks wanted; ``columns``: further columns of its table row.
 
+    ``is_out_of_reach``: its folder cannot be read just now, as on a failing disk, and it was there at the last probe.
     ``remote``: address and facts of a remote recording, whose ``path`` is the public form of the address.
     ``address_table``: the table that holds the whole address, where the public form does not suffice.
     """
@@ -39,6 +40,7 @@ class RecordingSource:
     tracks: TrackWish = (AUTO,)
     reference: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
+    is_out_of_reach: bool = field(default=False, repr=False, compare=False)
     remote: Remote | None = field(default=None, repr=False, compare=False)
     address_table: str | None = field(default=None, repr=False, compare=False)
 
@@ -54,6 +56,6 @@ def listing_problem(path: str) -> str | None:
         path.encode()
     except UnicodeEncodeError:
         return "The file's name is not valid UTF-8: rename it."
-    if Path(path).is_symlink() and not Path(path).exists():
+    if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
         return "The link points to nothing (or to itself): restore its target or delete it."
     return None

@@ -23,7 +23,7 @@ class TrackSettings:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recording:
     """One accepted recording. ``duration`` in samples at 16 kHz; ``chunks`` is the number per track.
 
@@ -34,7 +34,8 @@ class Recording:
     settings cannot be heeded (hotwords that do not fit, say). ``identified``: its language
     where that was found out, with probabilities. ``by_channel``: channels that are decoded otherwise than the fields
     above say, by their number from 0 (a string, as JSON has it); only where channels are split. ``audio_tracks``: audio
-    tracks that are heard together, by number from 1; empty for the one that players take.
+    tracks that are heard together, by number from 1; empty for the one that players take. ``version``: how often the
+    file was replaced by another of the same size and time.
     """
 
     recording: str
@@ -57,6 +58,7 @@ class Recording:
     identified: dict[str, Any] | None = None
     by_channel: dict[str, TrackSettings] = field(default_factory=dict)
     audio_tracks: list[int] = field(default_factory=list)
+    version: int = 0
 
     @property
     def tracks(self) -> list[int | None]:

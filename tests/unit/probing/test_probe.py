@@ -14,9 +14,10 @@ import pytest
 import bad_media
 from audiogrid.core.errors import InputError
 from audiogrid.probing import isolation
+from audiogrid.probing.earlier_facts import known_ids
 from audiogrid.probing.isolation import FileOutcome, run_isolated
 from audiogrid.probing.list_recordings import list_sources
-from audiogrid.probing.probe import ProbeReport, known_ids, probe, write_rejected
+from audiogrid.probing.probe import ProbeReport, probe, write_rejected
 from audiogrid.probing.recording_source import Rejection
 from bad_media import HOSTILE_NAMES, RATE, encode_tracks, tone, write_wav
 from places import SCRIPTS

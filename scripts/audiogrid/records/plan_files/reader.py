@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from audiogrid.core.atomic_files import read_json
-from audiogrid.core.json_values import DocumentError, from_json
+from audiogrid.core.json_values import DocumentError, damaged, from_json
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard, upgraded
 from audiogrid.records.plan_files.layout import (
     NOWHERE,
@@ -173,6 +173,14 @@ class PlanFile:
         part = self._part([bundle.bundle for bundle in self.bundles], [shard.shard for shard in self.shards])
         return replace(part, recordings=[*part.recordings, *self._read(self._head.loose, Recording)])
 
+    def without_recordings(self) -> Plan:
+        """Returns the plan with all bundles and shards, but without what it says of recordings."""
+        if self._whole is not None:
+            return self._whole
+        bundles = [Bundle(one.bundle, one.spec, self.names_of(one.bundle)) for one in self.bundles]
+        shards = [self.whole_shard(one.shard) for one in self.shards]
+        return Plan(self.settings, [], bundles, shards, self.rejected, self.warnings, self.divided)
+
     def _kept(self, shard: str, bundle: str, read: Callable[[], Plan]) -> Plan:
         if (shard, bundle) not in self._parts:
             while len(self._parts) >= _KEPT_PARTS:
@@ -241,10 +249,7 @@ def open_plan(path: Path) -> PlanFile:
             return PlanFile(head, lines_folder(path) / Path(head.lines).name)
         plan = from_json(Plan, upgraded(raw))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DocumentError(
-            f"{path} cannot be read ({error}): it is damaged or from another version of audiogrid; "
-            "delete it and run again"
-        ) from error
+        raise damaged(path, error) from error
     return PlanFile(head_of(plan), None, plan)
 
 

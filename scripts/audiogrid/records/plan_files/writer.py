@@ -31,7 +31,7 @@ from audiogrid.records.plan_files.reader import entry_of
 # Fields of a recording without which its line means the same if they are empty.
 _OFTEN_EMPTY = (
     *("model", "options", "columns", "reference", "note", "variant", "address_table", "remarks", "left_out"),
-    *("identified", "by_channel", "audio_tracks"),
+    *("identified", "by_channel", "audio_tracks", "version"),
 )
 
 
