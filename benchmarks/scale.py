@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/scale.py 1000 10000        one run per size, and a table
     .venv/bin/python benchmarks/scale.py 10000 --kill      as above, with the driver killed in the middle of merging
+    .venv/bin/python benchmarks/scale.py 1000000 --plan    only probe and plan, again, and with more recordings
 
 The recordings are hard links of a few hundred sentences of half a second. These are decoded once, before the clock
 starts, so that every chunk is in the store. What remains is what audiogrid and Snakemake do themselves.
@@ -103,16 +104,35 @@ def killed_once(command: Sequence[str], folder: Path) -> None:
         process.wait()
 
 
-def measure(count: int, kill: bool) -> list[Step]:
+def fill_store(folder: Path) -> None:
+    """Give a workspace the results of all sentences, which are decoded once for all sizes."""
+    kept = DATA / f"half-seconds-{DISTINCT}-store"
+    if not kept.is_dir():
+        other = workspace("scale-sentences")
+        run("decode the sentences", snakemake(make_sentences()), other)
+        (other / "results/store").rename(kept)
+        shutil.rmtree(other)
+    shutil.copytree(kept, folder / "results/store", copy_function=os.link)
+
+
+def measure(count: int, kill: bool, only_plan: bool) -> list[Step]:
     """Returns what each step costs for ``count`` recordings."""
     folder = workspace(f"scale-{count}")
     recordings = folder / "recordings"
     link(recordings, 0, count)
     print(f"{count} recordings", flush=True)
-    run("decode the sentences", snakemake(make_sentences()), folder)
-    shutil.rmtree(folder / "results/x")
     command = snakemake(recordings)
     steps = [run("probe and plan", snakemake(recordings, "make_plan"), folder)]
+    if only_plan:
+        steps.append(run("the plan again", snakemake(recordings, "make_plan"), folder))
+        link(recordings, count, count + ADDED)
+        steps.append(run(f"{ADDED} added", snakemake(recordings, "make_plan"), folder))
+        steps.append(run("dry run", [*command, "--dry-run", "--quiet", "all"], folder))
+        plan = folder / "results/x/plan.json"
+        print(f"  plan.json {plan.stat().st_size / 1e6:.2f} MB")
+        shutil.rmtree(folder)
+        return steps
+    fill_store(folder)
     if kill:
         killed_once(command, folder)
     steps.append(run("split, merge, report", command, folder))
@@ -120,7 +140,9 @@ def measure(count: int, kill: bool) -> list[Step]:
     steps.append(run("status", [sys.executable, "-m", "audiogrid.cli", "status", "x"], folder))
     link(recordings, count, count + ADDED)
     steps.append(run(f"{ADDED} added", command, folder))
-    sizes = {name: (folder / "results/x" / name).stat().st_size / 1e6 for name in ("plan.json", "report.html")}
+    sizes = {
+        name: (folder / "results/x" / name).stat().st_size / 1e6 for name in ("plan.json", "report.html", "summary.tsv")
+    }
     files = sum(len(names) for _, _, names in os.walk(folder / "results/x"))
     print(f"  {files / count:.2f} files a recording, {', '.join(f'{k} {v:.1f} MB' for k, v in sizes.items())}")
     shutil.rmtree(folder)
@@ -131,8 +153,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("counts", nargs="*", type=int, default=[1000, 10_000])
     parser.add_argument("--kill", action="store_true", help="kill the driver in the middle, and go on")
+    parser.add_argument("--plan", action="store_true", help="only probe and plan")
     options = parser.parse_args()
-    table = {count: measure(count, options.kill) for count in options.counts}
+    table = {count: measure(count, options.kill, options.plan) for count in options.counts}
     print(f"\n{'CPU ms per recording':24s}" + "".join(f"{count:>12,}" for count in table))
     for rows in zip(*table.values(), strict=True):
         cells = "".join(f"{1000 * step.cpu / count:12.2f}" for count, step in zip(table, rows, strict=True))
