@@ -7,6 +7,7 @@ from pathlib import Path
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.core.language_codes import CODES
+from audiogrid.core.visible import is_file
 from audiogrid.models.registry import VOCABULARIES, Registry, is_local, is_on_hub
 
 # Tokens of Whisper's first multilingual vocabulary.
@@ -17,7 +18,7 @@ def is_english_only(value: str, registry: Registry) -> bool:
     """Whether a configured model is known to be English-only before it is staged."""
     if is_local(value, registry):
         folder = Path(value).expanduser()
-        return any((folder / name).is_file() for name in VOCABULARIES) and known_languages(folder) == {"en"}
+        return any(is_file(folder / name) for name in VOCABULARIES) and known_languages(folder) == {"en"}
     if is_on_hub(value, registry):
         return False
     return not registry.get(value).multilingual

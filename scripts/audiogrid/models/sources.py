@@ -11,6 +11,7 @@ from pathlib import Path
 from audiogrid.core.atomic_files import canonical_json
 from audiogrid.core.errors import AudiogridError, InputError, RetryableError
 from audiogrid.core.hashing import file_hash
+from audiogrid.core.visible import is_readable_folder
 from audiogrid.models.conversion import convert, is_checkpoint
 from audiogrid.models.hub import Hub, HubModel, HuggingFace, wanted_files
 from audiogrid.models.registry import FileSpec, ModelSpec, Registry, is_local, is_on_hub, model_files
@@ -136,10 +137,10 @@ def from_hub_model(model: HubModel, folder: Path, hub: Hub, quantization: str) -
 
 def from_folder(source: Path, folder: Path, model: str, quantization: str) -> CollectedFiles:
     """Fill ``folder`` with a local model: converted, or hard links where the file system allows them, else copies."""
-    if not source.is_dir():
+    if not is_readable_folder(source):
         raise InputError(
-            f"model: {source} is not a folder; give a folder with a model, a name of config/models.yaml, "
-            "or org/name@revision for one of the Hugging Face hub"
+            f"model: {source} is not a folder that this user can read; give a folder with a model, a name of "
+            "config/models.yaml, or org/name@revision for one of the Hugging Face hub"
         )
     if is_checkpoint(source):
         names = convert(source, folder, quantization, model)
@@ -196,10 +197,11 @@ def file_states(folder: Path) -> dict[str, list[int]]:
 def folder_state(value: str, registry: Registry) -> str | None:
     """Returns names, sizes and times of the files of the local folder that a configured model means, as JSON.
 
-    ``None`` for a model that comes from elsewhere, and for a folder that is gone: its staged copy stays valid then.
+    ``None`` for a model that comes from elsewhere, and for a folder that is gone or may not be read: its staged copy
+    stays valid then.
     """
     folder = local_folder(value, registry)
-    if folder is None or not folder.is_dir():
+    if folder is None or not is_readable_folder(folder):
         return None
     return canonical_json(file_states(folder))
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.errors import InputError
+from audiogrid.core.visible import is_readable_folder
 from audiogrid.models.conversion import DEFAULT_QUANTIZATION
 from audiogrid.models.hub import Hub, HubModel, HuggingFace, parse_hub_name
 from audiogrid.models.registry import (
@@ -119,10 +120,10 @@ def _changed_since(source: Path, target: Path) -> bool:
     record = read_record(target)
     recorded = record["files"]
     if "origin" in record:
-        return source.is_dir() and file_states(source) != record["origin"]
-    states = {name: (source / name).stat() for name in model_files(source)} if source.is_dir() else {}
+        return is_readable_folder(source) and file_states(source) != record["origin"]
+    states = {name: (source / name).stat() for name in model_files(source)} if is_readable_folder(source) else {}
     if not states:
-        # The original folder is gone; the staged copy is complete and verified.
+        # The original folder is gone, or somebody else's; the staged copy is complete and verified.
         return False
     current = {name: (state.st_size, state.st_mtime_ns) for name, state in states.items()}
     return current != {name: (file["size"], file["mtime_ns"]) for name, file in recorded.items()}

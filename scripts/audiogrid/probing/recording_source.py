@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from audiogrid.core.visible import may_exist
 from audiogrid.media.audio_tracks import AUTO, TrackWish
 from audiogrid.remote.listing import Remote
 
@@ -56,6 +58,6 @@ def listing_problem(path: str) -> str | None:
         path.encode()
     except UnicodeEncodeError:
         return "The file's name is not valid UTF-8: rename it."
-    if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
+    if os.path.islink(path) and not may_exist(Path(path)):  # noqa: PTH114
         return "The link points to nothing (or to itself): restore its target or delete it."
     return None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from audiogrid.core.language_codes import AUTO
+from audiogrid.core.visible import is_file
 
 
 def _is_count(value: str) -> bool:
@@ -42,7 +43,7 @@ def reserved_column_problem(values: Mapping[str, str], resolve: Callable[[str], 
         value = values.get(name, "").strip()
         if not value:
             continue
-        fits = _TESTS[name](value.lower()) if name in _TESTS else Path(resolve(value)).is_file()
+        fits = _TESTS[name](value.lower()) if name in _TESTS else is_file(Path(resolve(value)))
         if not fits:
             plain = meaning.replace("`", "")
             return f"{name} is {value!r}, but this column is reserved for {plain}: rename the column, to my_{name} say"

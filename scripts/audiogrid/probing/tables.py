@@ -14,6 +14,7 @@ from pathlib import Path
 
 from audiogrid.core.errors import InputError
 from audiogrid.core.language_codes import check_language, normalise_language
+from audiogrid.core.visible import exists, may_exist
 from audiogrid.media.audio_tracks import AUTO, TrackWish, parse_tracks
 from audiogrid.probing.recording_source import (
     CHANNELS,
@@ -167,9 +168,9 @@ def _local_problem(given: str, path: str) -> str | None:
     if scheme := unknown_scheme(given):
         return f"{scheme}:// is not supported: use {readable_schemes()} or a copy"
     file = Path(path)
-    if not file.exists() and not file.is_symlink():
+    if not may_exist(file) and not file.is_symlink():
         return f"{given!r} does not exist: correct the path, which counts from the table's folder"
-    if file.is_dir():
+    if exists(file) and file.is_dir():
         return f"{given!r} is a folder: name a file"
     reason = listing_problem(path)
     return None if reason is None else reason.rstrip(".")

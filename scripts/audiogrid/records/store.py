@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar
 from audiogrid.core.atomic_files import canonical_json, write_bytes, write_json, write_new_bytes
 from audiogrid.core.errors import StoreError
 from audiogrid.core.json_values import from_json, to_json
+from audiogrid.core.visible import exists
 from audiogrid.records.aligned import ALIGNED_SCHEMA, AlignedChunk
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.results import SCHEMA, ChunkResult
@@ -119,8 +120,8 @@ class ResultStore(Generic[R]):
         return _error_path(self.root, key)
 
     def exists(self, key: str) -> bool:
-        """Returns whether there is a file for this key; it may be damaged."""
-        return any(_path(root, key).exists() for root in self._roots())
+        """Returns whether there is a file for this key that this user can see; it may be damaged."""
+        return any(exists(_path(root, key)) for root in self._roots())
 
     def get(self, key: str) -> Stored[R] | None:
         """Returns the valid result with this key; ``None`` when it is absent, damaged or of another schema."""
