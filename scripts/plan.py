@@ -94,7 +94,8 @@ def main(argv: list[str]) -> None:
     settings = make_settings(wanted, arguments.model_dir)
     probed = ProbeReport.read(folder.probe)
     routed = settle_recordings(
-        probed_recordings(probed.entries, settings.chunk_minutes),
+        # One at a time: there may be a million.
+        probed_recordings({"recordings": map(to_json, probed.recordings)}, settings.chunk_minutes),
         settings,
         wanted,
         {name: one for path in arguments.languages for name, one in read_identified(path).items()},

@@ -87,8 +87,8 @@ class ProbeReport:
 
     @property
     def entries(self) -> dict[str, Any]:
-        """Returns the accepted recordings as ``probe.json`` has them, one at a time."""
-        return {"recordings": map(to_json, self.recordings)}
+        """Returns the accepted recordings as ``probe.json`` has them."""
+        return {"recordings": to_json(self.recordings)}
 
 
 def write_rejected(path: Path, rejected: Sequence[Rejection]) -> None:
