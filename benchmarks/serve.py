@@ -79,9 +79,12 @@ PEER = """
 
 
 def clip(folder: Path, seconds: float, seed: int) -> Path:
-    """A recording of exactly so many seconds, each seed another."""
-    path = folder / f"clip{seed:04d}.wav"
-    return write_media(path, speech.long_speech(seconds + 2, seed).pcm[: int(seconds * 16_000)])
+    """A recording of exactly so many seconds, each seed another; found again where it was made before."""
+    path = folder / f"clip{seed:04d}-{seconds:.3f}.wav"
+    if path.is_file():
+        return path
+    made = write_media(folder / f"new-{path.name}", speech.long_speech(seconds + 2, seed).pcm[: int(seconds * 16_000)])
+    return made.rename(path)
 
 
 def long_recording(folder: Path, minutes: float) -> Path:
@@ -148,7 +151,10 @@ class Bench:
     def __init__(self, folder: Path, options: argparse.Namespace) -> None:
         self.folder = folder
         self.options = options
+        self.clips_folder = options.keep or folder
+        self.clips_folder.mkdir(parents=True, exist_ok=True)
         self.seed = 0
+        self.most = 0
         self.server = Server(folder / "server", ROOT / "models" / "base")
         try:
             self.start()
@@ -157,6 +163,8 @@ class Bench:
             raise
 
     def start(self) -> None:
+        # As for its users: without compiled modules every process that starts compiles them again.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         self.server.start("--config", "language=en", "service={min_free: 0}")
 
     def clips(self, count: int, low: float = 10.0, high: float = 10.0) -> list[Path]:
@@ -164,7 +172,7 @@ class Bench:
         for _ in range(count):
             self.seed += 1
             seconds = low if low == high else random.Random(self.seed).uniform(low, high)
-            made.append(clip(self.folder, seconds, self.seed))
+            made.append(clip(self.clips_folder, seconds, self.seed))
         return made
 
     @property
@@ -281,9 +289,12 @@ class Bench:
 
     def memory(self) -> None:
         file = self.folder / "large.wav"
-        with file.open("wb") as made:
-            made.write(clip(self.folder, 1.0, 9998).read_bytes())
-            made.truncate(self.options.mb * 1_000_000)
+        size = self.options.mb * 1_000_000
+        with wave.open(str(file), "wb") as made:
+            made.setparams((1, 2, 16_000, size // 2, "NONE", ""))
+            part = clip(self.clips_folder, 1.0, 9998).read_bytes()[44:]
+            while made.tell() * 2 < size:
+                made.writeframesraw(part)
         most = 0
         answer = self.folder / "answer.json"
         command = [
@@ -308,11 +319,22 @@ class Bench:
             raise SystemExit(f"memory: the file was not accepted: {answer.read_text() if answer.exists() else ''}")
         print(f"memory: {most / 1e6:.0f} MB while {self.options.mb} MB arrived (below 100), {spent:.1f} CPU s")
 
+    def peak(self) -> int:
+        """Most bytes of memory that a server of this benchmark has had so far."""
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{self.pid}/status").read_text()
+            self.most = max(self.most, int(status.partition("VmHWM:")[2].split()[0]) * 1024)
+        return self.most
+
     def restart(self) -> None:
-        self.server.stop(signal.SIGKILL)
-        began = time.perf_counter()
-        self.start()
-        print(f"restart until the model is loaded: {time.perf_counter() - began:.1f} s (at most 5)")
+        self.peak()
+        took = []
+        for _ in range(3):
+            self.server.stop(signal.SIGKILL)
+            began = time.perf_counter()
+            self.start()
+            took.append(time.perf_counter() - began)
+        print(f"restart until the model is loaded: {', '.join(f'{one:.1f}' for one in took)} s (at most 5)")
 
     def peer(self) -> None:
         with subprocess.Popen(self._peer_command(), cwd=self.folder, env=_peer_environment()) as process:
@@ -374,6 +396,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--long-minutes", type=float, default=30.0)
     parser.add_argument("--mb", type=int, default=1000)
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the synthesised clips there for the next time")
     parser.add_argument("--peer", metavar="PYTHON", help="with faster-whisper-server installed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="serve") as folder:
@@ -383,6 +406,7 @@ def main() -> None:
                 measure: Callable[[], Any] = getattr(bench, name)
                 measure()
                 sys.stdout.flush()
+            print(f"most memory of the server itself: {bench.peak() / 1e6:.0f} MB (below 150)")
         finally:
             bench.server.close()
 

@@ -105,6 +105,9 @@ def normalise_language(given: str) -> str:
     two letters that is also a country is understood only if Whisper itself has it.
     """
     text = given.strip()
+    if not text:
+        # As in every row of a table without languages; to read all names takes half a second.
+        return given
     if text.lower() == AUTO or text.lower() in CODES:
         return text.lower()
     if _TAG.fullmatch(text):

@@ -115,6 +115,7 @@ def plan_workers(
         model_hash(first),
         store,
         state / OWN_STORE,
+        compute_type=configuration["compute_type"],
         threads=division.threads,
         batch_size=configuration["workers"]["batch_size"],
     )

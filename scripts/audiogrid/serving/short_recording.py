@@ -112,6 +112,7 @@ def ready() -> dict[str, Any]:
 def _engine(folder: Path, model_hash: str, compute_type: str) -> AdaptiveEngine:
     """Returns the loaded model of a folder. Models that were not used for long give way where memory is short."""
     assert _settings is not None
+    folder = folder.absolute()
     key = (str(folder), compute_type)
     engine = _engines.pop(key, None)
     if engine is None:

@@ -215,14 +215,21 @@ def _cause(error: Exception) -> str:
 
 
 def worker_settings(
-    model_dir: Path | None, model_hash: str, store: Path, own_store: Path, *, threads: int, batch_size: int
+    model_dir: Path | None,
+    model_hash: str,
+    store: Path,
+    own_store: Path,
+    *,
+    compute_type: str,
+    threads: int,
+    batch_size: int,
 ) -> WorkerSettings:
     """Returns the settings of a worker on the CPU. ``model_dir``: the model to load at the start."""
     return WorkerSettings(
         model_dir=str(model_dir or ""),
         model_hash=model_hash,
         device="cpu",
-        compute_type="auto",
+        compute_type=compute_type,
         threads=threads,
         batch_size=batch_size,
         store=str(store),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from audiogrid.core.language_codes import CODES, check_language, normalise_language
+from places import SCRIPTS
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -92,3 +97,9 @@ def test_an_unknown_language_is_auto(given: str) -> None:
 def test_several_languages_are_answered_with_auto(given: str) -> None:
     message = check_language(given)
     assert message is not None and "several languages (en, de): use 'auto'" in message
+
+
+def test_names_are_not_read_for_rows_without_a_language() -> None:
+    command = "from audiogrid.core.language_codes import normalise_language; assert normalise_language(' ') == ' '; "
+    command += "import sys; assert 'babel' not in sys.modules"
+    subprocess.run([sys.executable, "-c", command], check=True, env={**os.environ, "PYTHONPATH": str(SCRIPTS)})

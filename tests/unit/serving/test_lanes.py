@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 from pathlib import Path
@@ -20,6 +21,7 @@ from audiogrid.serving.job_folder import JobFolder
 from audiogrid.serving.long_lane import BatchRun, LongJob
 from audiogrid.serving.recipes import Recipes
 from audiogrid.serving.removal import OWN_STORE, remove_job
+from audiogrid.serving.server import plan_workers
 from audiogrid.serving.service import Service
 from audiogrid.serving.tokens import WATCHER
 from audiogrid.serving.watching import WatchedFolder
@@ -290,3 +292,16 @@ def test_a_delivered_run_that_a_killed_server_left_is_removed_once_its_snakemake
 
     asyncio.run(asyncio.wait_for(until_it_is_gone(), 30))
     assert asked == [folder, folder]
+
+
+def test_workers_load_at_the_start_what_recordings_will_ask_for(tmp_path: Path) -> None:
+    model = tmp_path / "models" / "base"
+    model.mkdir(parents=True)
+    for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"):
+        (model / name).write_text("{}")
+    configuration = resolve({"device": "cpu", "compute_type": "float32"})
+    recipes = Recipes(configuration, load_registry(ROOT / "config" / "models.yaml"), tmp_path / "models")
+    settings = plan_workers(configuration, recipes, tmp_path / "models", tmp_path, tmp_path / "store")
+    wanted = json.loads(recipes.of("auto").plan)
+    assert {one.compute_type for one in settings} == {"float32"} == {wanted["options"]["compute_type"]}
+    assert {one.model_dir for one in settings} == set(recipes.of("auto").model_dirs)

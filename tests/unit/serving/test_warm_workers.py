@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,16 @@ def test_a_model_that_could_not_be_loaded_makes_the_service_ready_later(monkeypa
     answers = {short_recording.ready: [OSError("no memory"), {}], short_recording.work: [[]]}
     called, workers = run(monkeypatch, answers, work)
     assert "work" in called and not workers.problem
+
+
+def test_a_model_is_loaded_once_however_its_folder_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    model = tmp_path / "models" / "base"
+    model.mkdir(parents=True)
+    (model / "model.bin").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(short_recording, "_settings", SETTINGS)
+    monkeypatch.setattr(short_recording, "_engines", {})
+    monkeypatch.setattr(short_recording, "open_checked_engine", lambda settings: settings.model_dir)
+    assert short_recording._engine(model, "", "auto") == str(model)
+    assert short_recording._engine(Path("models/base"), "", "auto") == str(model)
+    assert len(short_recording._engines) == 1
