@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -37,6 +38,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import requests
 
@@ -78,13 +80,22 @@ PEER = """
 """
 
 
+@functools.cache
+def spoken() -> list[np.ndarray]:
+    """Sentences that clips are put together from."""
+    return [speech.say(text, number) for number, text in zip(range(80), speech.sentences(1), strict=False)]
+
+
 def clip(folder: Path, seconds: float, seed: int) -> Path:
-    """A recording of exactly so many seconds, each seed another; found again where it was made before."""
-    path = folder / f"clip{seed:04d}-{seconds:.3f}.wav"
-    if path.is_file():
-        return path
-    made = write_media(folder / f"new-{path.name}", speech.long_speech(seconds + 2, seed).pcm[: int(seconds * 16_000)])
-    return made.rename(path)
+    """A recording of exactly so many seconds, each seed another order of sentences."""
+    parts: list[np.ndarray | float] = [0.3]
+    length = 0.3
+    for pcm in random.Random(seed).sample(spoken(), len(spoken())):
+        if length >= seconds:
+            break
+        parts += [pcm, 0.7]
+        length += len(pcm) / speech.RATE + 0.7
+    return write_media(folder / f"clip{seed:04d}.wav", speech.join(*parts)[: int(seconds * speech.RATE)])
 
 
 def long_recording(folder: Path, minutes: float) -> Path:
@@ -151,8 +162,6 @@ class Bench:
     def __init__(self, folder: Path, options: argparse.Namespace) -> None:
         self.folder = folder
         self.options = options
-        self.clips_folder = options.keep or folder
-        self.clips_folder.mkdir(parents=True, exist_ok=True)
         self.seed = 0
         self.most = 0
         self.server = Server(folder / "server", ROOT / "models" / "base")
@@ -172,7 +181,7 @@ class Bench:
         for _ in range(count):
             self.seed += 1
             seconds = low if low == high else random.Random(self.seed).uniform(low, high)
-            made.append(clip(self.clips_folder, seconds, self.seed))
+            made.append(clip(self.folder, seconds, self.seed))
         return made
 
     @property
@@ -292,7 +301,7 @@ class Bench:
         size = self.options.mb * 1_000_000
         with wave.open(str(file), "wb") as made:
             made.setparams((1, 2, 16_000, size // 2, "NONE", ""))
-            part = clip(self.clips_folder, 1.0, 9998).read_bytes()[44:]
+            part = clip(self.folder, 1.0, 9998).read_bytes()[44:]
             while made.tell() * 2 < size:
                 made.writeframesraw(part)
         most = 0
@@ -396,7 +405,6 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--long-minutes", type=float, default=30.0)
     parser.add_argument("--mb", type=int, default=1000)
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the synthesised clips there for the next time")
     parser.add_argument("--peer", metavar="PYTHON", help="with faster-whisper-server installed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="serve") as folder:

@@ -253,17 +253,21 @@ class Service:
     def take_short(self, free: int) -> list[Waiting]:
         """Takes recordings for a worker: a fair share of what waits, in the order of the queue.
 
-        Clients take turns, so that one with a thousand jobs does not keep another waiting.
+        Clients take turns, so that one with a thousand jobs does not keep another waiting. The next ones of those who
+        have more than one are taken by length: windows of one length are decoded at once.
         """
-        order = [one for one in self.queue.in_turns(SHORT, 256) if self._not_before.get(one.id, 0) <= time.time()]
+        waiting = [one for one in self.queue.in_turns(SHORT, 256) if self._not_before.get(one.id, 0) <= time.time()]
+        order = _by_length(waiting)
         most = min(MOST_TOGETHER, max(1, -(-len(order) // max(1, free))))
         taken: list[Waiting] = []
         audio = 0.0
         for record in order:
             alone = record.crashes > 0
             length = float(record.fields["audio"])
-            if len(taken) >= most or (taken and (alone or audio + length > TOGETHER_SECONDS)):
+            if len(taken) >= most or (taken and audio + length > TOGETHER_SECONDS):
                 break
+            if taken and alone:
+                continue
             if not self._begin(record):
                 continue
             try:
@@ -485,6 +489,22 @@ class Service:
                 self.queue.remove(record.id)
             elif age > self.settings["keep_uploads_days"]:
                 folder.drop_upload()
+
+
+def _by_length(waiting: Sequence[JobRecord]) -> list[JobRecord]:
+    """Returns jobs in the order in which one worker takes them: the first of each client, then those alike in length.
+
+    ``waiting``: in turns. The oldest job stays the first, so that every job has its turn.
+    """
+    firsts = {record.owner: record for record in reversed(waiting)}
+    chosen = {record.id for record in firsts.values()}
+    heads = [record for record in waiting if record.id in chosen]
+    others = [record for record in waiting if record.id not in chosen]
+
+    def unlike(record: JobRecord) -> float:
+        return abs(float(record.fields["audio"]) - float(heads[0].fields["audio"]))
+
+    return [*heads, *sorted(others, key=unlike)]
 
 
 def _probing(recipe: Recipe) -> dict[str, Any]:

@@ -47,6 +47,23 @@ def test_a_job_whose_model_is_not_offered_any_more_fails_and_the_others_go_on(se
     assert record and record.status == "failed" and "not offered" in record.error
 
 
+def test_a_worker_takes_recordings_of_one_length_together_and_the_first_of_each_client(service: Service) -> None:
+    for number, seconds in enumerate([28.0, 6.0, 26.0, 7.0, 6.0]):
+        service.queue.add(f"anna{number}", "anna", "short", job(f"anna{number}", audio=seconds))
+    service.queue.add("ben", "ben", "short", job("ben", audio=5.0))
+    assert [one.task.job for one in service.take_short(1)] == ["anna0", "ben", "anna2"]
+    # Who was passed over is the oldest now.
+    assert [one.task.job for one in service.take_short(1)] == ["anna1", "anna4", "anna3"]
+
+
+def test_a_recording_that_crashed_a_worker_is_tried_alone(service: Service) -> None:
+    for name in ("fine", "bad", "other"):
+        service.queue.add(name, "anna", "short", job(name))
+    service.queue.update("bad", crashes=1)
+    assert [one.task.job for one in service.take_short(1)] == ["fine", "other"]
+    assert [(one.task.job, one.alone) for one in service.take_short(1)] == [("bad", True)]
+
+
 def test_long_jobs_whose_model_is_not_offered_any_more_fail(service: Service) -> None:
     service.queue.add("gone", "anna", "long", job("gone", model="gone"))
     service.queue.update("gone", status="running")
