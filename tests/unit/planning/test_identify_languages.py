@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audiogrid.core.json_values import to_json
 from audiogrid.media import pcm_converter
 from audiogrid.planning import identify_languages as module
 from audiogrid.planning.identify_languages import (
@@ -139,7 +140,7 @@ def test_languages_of_human_speech(tmp_path, base_model, human_speech):
         listed(rubbish, 100),
     ]
     (tmp_path / "probe.json").write_text(
-        json.dumps({"recordings": [{**vars(one), "duration": one.duration} for one in recordings], "rejected": []})
+        json.dumps({"recordings": [to_json(one) for one in recordings], "rejected": []})
     )
     command = [sys.executable, "scripts/identify.py", f"--probe={tmp_path}/probe.json", f"--model-dir={base_model}"]
     command += ["--windows=4", "--all=yes", f"--cache={tmp_path}/cache.jsonl", f"--output={tmp_path}/languages.json"]
