@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,16 @@ def test_a_plan_that_was_not_finished_leaves_the_one_before(tmp_path: Path) -> N
         writer.bundle(Bundle("b0001", "other", ["x"]), [recording("x")])
     assert [file.read_bytes() for file in (path, *lines_of(path))] == before
     assert read_plan(tmp_path / ".state" / "plan.json") == PLAN
+
+
+def test_what_a_killed_driver_left_is_removed_by_the_next_plan(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    old, new = PlanWriter(path, SETTINGS), PlanWriter(path, SETTINGS)
+    for writer in (old, new):
+        writer._file.close()
+    os.utime(old._temporary, (1, 1))
+    write_plan(PLAN, path)
+    assert (old._temporary.exists(), new._temporary.exists()) == (False, True)
 
 
 def test_a_full_disk_in_the_middle_leaves_the_plan_before(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,9 @@ from audiogrid.records.plan_files.layout import (
 )
 from audiogrid.records.plan_files.reader import entry_of
 
+_TEMPORARY = ".tmp-"
+# Seconds after which a file that is not finished belongs to no process any more.
+_ABANDONED = 3600.0
 # Fields of a recording without which its line means the same if they are empty.
 _OFTEN_EMPTY = (
     *("model", "options", "columns", "reference", "note", "variant", "address_table", "remarks", "left_out"),
@@ -47,7 +51,7 @@ class PlanWriter:
         self._settings = settings
         self._folder = lines_folder(path)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._temporary = self._folder / f".tmp-{os.getpid()}-{secrets.token_hex(4)}"
+        self._temporary = self._folder / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}"
         self._file = self._temporary.open("wb", buffering=1 << 20)
         self._digest = hashlib.sha256()
         self._at = 0
@@ -116,6 +120,11 @@ class PlanWriter:
         for path in self._folder.glob("*.jsonl"):
             if path.name not in {name, *former}:
                 path.unlink(missing_ok=True)
+        # What a driver left that was killed while it planned.
+        for path in self._folder.glob(f"{_TEMPORARY}*"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
 
     def _write(self, lines: Iterable[bytes]) -> Span:
         first = self._at
