@@ -13,6 +13,7 @@ from audiogrid.embedding.embed_shard import Sentences, collect_voices, embedding
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import embedded_chunks
 from audiogrid.records.store import VoiceStore
+from audiogrid.reporting.attempts import sum_journals
 from audiogrid.transcribing.shard_command import ShardStage, run_shard, shard_parser
 
 
@@ -39,7 +40,10 @@ def main(argv: list[str]) -> None:
         ),
         display=lambda folder, plan: Sentences(),
     )
-    run_shard(arguments, stage)
+    try:
+        run_shard(arguments, stage)
+    finally:
+        sum_journals(RunFolder(arguments.run_dir).voices_journal, arguments.shard)
 
 
 if __name__ == "__main__":

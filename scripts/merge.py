@@ -9,6 +9,7 @@ from pathlib import Path
 
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log
+from audiogrid.merging.bundle_sum import write_bundle_sum
 from audiogrid.merging.merge_bundle import MergeSettings, facts_from_reports, merge_bundle, require_all_chunks
 from audiogrid.records.plan_files.reader import open_plan
 from audiogrid.records.run_folder import RunFolder
@@ -39,6 +40,7 @@ def main(argv: list[str]) -> None:
         log.warning("%s", failure)
     require_all_chunks(merged, folder, plan)
     merged.write(arguments.output, arguments.generation)
+    write_bundle_sum(folder, merged)
     log.info("merged %d recording(s)", len(merged.files))
     print(f"bundle {arguments.bundle}: {len(merged.files)} transcript(s) written", file=sys.stderr)
 

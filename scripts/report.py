@@ -9,26 +9,28 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from audiogrid.core.atomic_files import write_text
 from audiogrid.core.command import run
 from audiogrid.core.errors import AudiogridError
 from audiogrid.core.log import open_log
+from audiogrid.core.stop_note import read_stop
 from audiogrid.corrections.corrections_file import list_files
 from audiogrid.embedding.link_run import link_run
 from audiogrid.merging.differences_table import join_differences
-from audiogrid.merging.ledger_table import Totals, write_ledger
+from audiogrid.merging.ledger_table import join_parts, write_ledger
 from audiogrid.merging.merge_bundle import (
+    FAILURE_COLUMNS,
     MergedBundle,
     MergeSettings,
     facts_from_journals,
     merge_bundle,
-    write_failures,
 )
-from audiogrid.merging.summary_table import write_summary
-from audiogrid.merging.superseded import supersede
+from audiogrid.merging.summary_table import SUMMARY_COLUMNS
+from audiogrid.merging.superseded import supersede, suspected_bundles
 from audiogrid.orchestration.generations import is_intact
 from audiogrid.records.journal import list_journals
 from audiogrid.records.plan import Plan
@@ -37,8 +39,10 @@ from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import link_of
 from audiogrid.records.store import Store, VoiceStore
+from audiogrid.records.written_files import WrittenLists
+from audiogrid.reporting.gathered_run import GatheredRun, gather
 from audiogrid.reporting.last_lines import read_run_summary
-from audiogrid.reporting.notices import write_notices
+from audiogrid.reporting.notices import kept_transcripts, write_notices
 from audiogrid.reporting.report_data import read_report_data
 from audiogrid.reporting.report_page import render_report
 from audiogrid.searching.build_index import build_index, remove_index
@@ -56,20 +60,33 @@ def _up_to_date(folder: RunFolder, plan: Plan, bundle: str, corrections: Mapping
         return False
 
 
-def gather(
-    folder: RunFolder, plan: Plan, store: Store, settings: MergeSettings, corrections: Path | None, *, partial: bool
-) -> list[MergedBundle]:
-    """Returns the merge result of every bundle; with ``partial`` bundles are merged where they are not yet."""
-    found = []
-    journals = list_journals(folder.journal) if partial else {}
-    corrected = list_files(corrections) if partial and corrections is not None else {}
-    for bundle in plan.bundles:
-        if not partial or _up_to_date(folder, plan, bundle.bundle, corrected):
-            found.append(MergedBundle.read(folder.merged / f"{bundle.bundle}.json"))
-        else:
-            facts = facts_from_journals(folder, plan, bundle.bundle, journals)
-            found.append(merge_bundle(plan, bundle.bundle, facts, store, settings, folder, corrections))
-    return found
+def _merge_unless_done(
+    folder: RunFolder, plan: Plan, store: Store, settings: MergeSettings, corrections: Path | None, *, is_stopped: bool
+) -> tuple[list[str], Callable[[str], MergedBundle | None], int]:
+    """Returns the bundles that a failed run has something of, a function that merges one, and recordings in others.
+
+    The function returns ``None`` for a bundle that is merged already. ``is_stopped``: the run was stopped on purpose;
+    bundles of which nothing was decoded then wait. In another failed run they have failed.
+    """
+    journals = list_journals(folder.journal)
+    corrected = list_files(corrections) if corrections is not None else {}
+    reports = {path.stem for path in folder.shards.glob("*.json")} if folder.shards.is_dir() else set()
+    begun = journals.keys() | reports
+    bundles = [
+        bundle.bundle
+        for bundle in plan.bundles
+        if not is_stopped or not begun.isdisjoint(plan.shards_of_bundle[bundle.bundle])
+    ]
+
+    def merge(bundle: str) -> MergedBundle | None:
+        if _up_to_date(folder, plan, bundle, corrected):
+            return None
+        facts = facts_from_journals(folder, plan, bundle, journals)
+        return merge_bundle(plan, bundle, facts, store, settings, folder, corrections)
+
+    reached = set(bundles)
+    left = sum(len(bundle.recordings) for bundle in plan.bundles if bundle.bundle not in reached)
+    return bundles, merge, left
 
 
 def _link(folder: RunFolder, plan: Plan, store: VoiceStore, settings: MergeSettings, log: logging.Logger) -> None:
@@ -100,31 +117,48 @@ def main(argv: list[str]) -> None:
     # A run may fail before planning; the page then says so.
     plan = None if arguments.partial and not folder.plan.is_file() else read_plan(folder.plan)
     log = open_log(arguments.log)
-    bundles: list[MergedBundle] = []
+    gathered = GatheredRun()
     if plan is not None:
         settings = MergeSettings(**arguments.settings)
         store = Store(arguments.store, folder.own_store)
         if arguments.partial and link_of(settings.speakers):
             _link(folder, plan, VoiceStore(store.root, store.own), settings, log)
         corrections = Path(arguments.corrections) if arguments.corrections else None
-        bundles = gather(folder, plan, store, settings, corrections, partial=arguments.partial)
-        write_failures(folder.failed, [failure for merged in bundles for failure in merged.failures])
-    ledger: dict[str, Totals] = {}
-    if plan is not None:
-        write_notices(folder, plan, bundles, supersede(folder, plan))
-        ledger = write_ledger(folder, [merged.bundle for merged in bundles])
-        if settings.search:
-            build_index(folder, [merged.bundle for merged in bundles])
-        else:
-            remove_index(folder)
-    join_differences(folder, [merged.bundle for merged in bundles])
-    data = read_report_data(folder, plan, bundles, ledger)
-    if plan is not None:
-        write_summary(folder.summary, data.rows)
+        gathered = _tables(folder, plan, store, settings, corrections, is_partial=arguments.partial)
+    data = read_report_data(folder, plan, gathered)
     page = render_report(data, folder.root.name, folder.config, Prices(**arguments.prices))
     write_text(folder.report, page)
     if arguments.partial:
         print("\n".join(["", *read_run_summary(folder).lines]), file=sys.stderr)
+
+
+def _tables(
+    folder: RunFolder, plan: Plan, store: Store, settings: MergeSettings, corrections: Path | None, *, is_partial: bool
+) -> GatheredRun:
+    """Write the tables of a run, and the search index. Returns what its bundles amount to."""
+    bundles, merge, left = [bundle.bundle for bundle in plan.bundles], None, 0
+    stop = read_stop(folder.stop) if is_partial else None
+    if is_partial:
+        bundles, merge, left = _merge_unless_done(
+            folder, plan, store, settings, corrections, is_stopped=stop is not None
+        )
+    counts = {name: len(plan.bundle[name].recordings) for name in bundles}
+    gathered = gather(folder, counts, merge, is_stopped=stop is not None)
+    gathered.waiting += left
+    if stop is not None:
+        replace(stop, waiting=gathered.waiting).write(folder.stop)
+    join_parts(folder.failed, FAILURE_COLUMNS, gathered.failed)
+    moved = supersede(folder, plan, gathered.suspects)
+    suspects = suspected_bundles(plan, WrittenLists(folder), gathered.suspects)
+    write_notices(folder, moved, gathered.total.edited, kept_transcripts(folder, gathered.lost, suspects))
+    write_ledger(folder, bundles)
+    if settings.search:
+        build_index(folder, bundles)
+    else:
+        remove_index(folder)
+    join_differences(folder, bundles)
+    join_parts(folder.summary, SUMMARY_COLUMNS, gathered.summary)
+    return gathered
 
 
 if __name__ == "__main__":

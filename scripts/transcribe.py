@@ -11,6 +11,7 @@ import json
 from audiogrid.core.command import run
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
+from audiogrid.reporting.attempts import sum_journals
 from audiogrid.reporting.progress import RunProgress
 from audiogrid.reporting.progress_bar import ProgressDisplay
 from audiogrid.transcribing.shard_command import ShardStage, add_model_arguments, run_shard, shard_parser
@@ -48,7 +49,11 @@ def main(argv: list[str]) -> None:
         work=lambda plan, shard, folder: collect(plan, shard, folder.chunks, store, arguments.accept_revisions),
         display=lambda folder, plan: ProgressDisplay(RunProgress(folder, plan)),
     )
-    run_shard(arguments, stage)
+    try:
+        run_shard(arguments, stage)
+    finally:
+        # Whoever reports on the run then need not read what was noted of every chunk.
+        sum_journals(RunFolder(arguments.run_dir).journal, arguments.shard)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.records.prices import Prices
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, Task
+from audiogrid.reporting.gathered_run import gather
 from audiogrid.reporting.report_data import ComputeUsage, Estimate, ReportData
 from audiogrid.reporting.report_page import render_report
 
@@ -30,10 +33,18 @@ def report(tmp_path: Path) -> Path:
     }
     attempt = Attempt("s0", "node0", 0.0, 3100.0, 6, 1, "TIMEOUT", 60_000.0, 15_000.0, decoded=1000, tasks=tasks)
     passage = {"start": 61.5, "end": 63.0, "probability": 0.31, "text": "who knows what", "flags": ["loop"]}
-    account = ReportData(
+    merged = MergedBundle(
+        "b0001",
         rows=[row(n) for n in range(1000)],
         files={row(n)["recording"]: {"html": {"path": f"transcripts/{n}.html"}} for n in range(1000)},  # type: ignore[misc]
-        worst=[{"recording": "recording_with_a_long_name_0001", **passage}],
+        worst={"recording_with_a_long_name_0001": [passage]},
+    )
+    merged.write(tmp_path / "merged" / "b0001.json", 1)
+    run = gather(RunFolder(tmp_path), {"b0001": 1000})
+    account = ReportData(
+        sums=run.total,
+        rows=run.rows,
+        rejections=1,
         rejected=[{"path": "in/x.mp3", "reason": "The file is empty (0 bytes): copy or export it again."}],
         attempts=[attempt],
         effort=ComputeUsage(60_000, 3100, 15_000, 0, 18_600, 0, 1000, 20),
@@ -60,6 +71,16 @@ def test_it_loads_and_its_table_sorts_and_searches(browser, report):
     browser.one('[data-search-of="table"]').send_keys("name_0123")
     browser.until("document.querySelector('[data-count-of=\"table\"]').textContent === '1 of 1000'")
     assert len([r for r in browser.all("#table tbody tr") if r.is_displayed()]) == 1
+    browser.one('[data-search-of="table"]').clear()
+    browser.one('[data-search-of="table"]').send_keys(" ")
+    visible = "[...document.querySelectorAll('#table tbody tr')].filter((r) => !r.hidden).map((r) => r.rowIndex)"
+    assert browser.js(visible) == list(range(1, 201))
+    forward = browser.all('[data-pages-of="table"] button')[1]
+    for _ in range(4):
+        forward.click()
+    assert browser.js(visible) == list(range(801, 1001))
+    assert not forward.is_enabled()
+    assert browser.one('[data-pages-of="table"] span').text == "page 5 of 5"
     assert browser.one("#passages a").get_attribute("href").endswith("transcripts/1.html#t=61.5")
     assert len(browser.all('[aria-label="Workers over time"] svg rect')) > 20
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
-from audiogrid.core.atomic_files import write_text
+from audiogrid.core.atomic_files import write_atomically
 from audiogrid.core.secrets import masked
 
 _ESCAPE = re.compile(r"\\(?:([\\tnr])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
@@ -18,6 +19,8 @@ def escape_cell(value: str) -> str:
 
     Other characters that cannot be printed are escaped as Python does, so that two values never look the same.
     """
+    if value.isprintable() and "\\" not in value:
+        return value
     value = value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in value)
 
@@ -48,10 +51,19 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table with a header and tabs between its cells. Values are escaped; ``None`` is an empty cell.
 
-    Tables of runs are published: passwords and signatures in addresses are masked.
+    Tables of runs are published: passwords and signatures in addresses are masked. Rows are written one by one.
     """
-    lines = [columns, *([_cell("" if value is None else str(value)) for value in row] for row in rows)]
-    write_text(path, "".join("\t".join(line) + "\n" for line in lines))
+
+    def fill(file: BinaryIO) -> None:
+        file.write(("\t".join(columns) + "\n").encode())
+        file.writelines(map(table_line, rows))
+
+    write_atomically(path, fill)
+
+
+def table_line(row: Sequence[object]) -> bytes:
+    """Returns a row as ``write_table`` writes it, with its line feed."""
+    return ("\t".join(_cell("" if value is None else str(value)) for value in row) + "\n").encode()
 
 
 def _cell(value: str) -> str:

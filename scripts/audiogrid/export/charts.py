@@ -199,13 +199,21 @@ def intervals(
 
 
 def histogram(
-    values: Sequence[float], low: float, high: float, bins: int, label: Callable[[float], str], what: str = "recordings"
+    values: Sequence[tuple[float, int]],
+    low: float,
+    high: float,
+    bins: int,
+    label: Callable[[float], str],
+    what: str = "recordings",
 ) -> Histogram:
-    """Returns how many values fall into each of ``bins`` steps. Values outside count in the first or last step."""
+    """Returns how many values fall into each of ``bins`` steps. Values outside count in the first or last step.
+
+    ``values``: each with how often it occurs.
+    """
     width = (high - low) / bins
     counts = [0] * bins
-    for value in values:
-        counts[min(bins - 1, max(0, int((value - low) / width)))] += 1
+    for value, count in values:
+        counts[min(bins - 1, max(0, int((value - low) / width)))] += count
     top = max(counts, default=0)
     columns = [
         HistogramBar(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from audiogrid.core.tsv import read_table, write_table
+from audiogrid.core.atomic_files import write_atomically
+from audiogrid.core.tsv import table_line, write_table
 from audiogrid.records.run_folder import RunFolder
 
 #: Columns of ``differences.tsv``: name and meaning. docs/align.md lists them.
@@ -44,13 +45,17 @@ def write_differences(folder: RunFolder, bundle: str, found: Mapping[str, Sequen
 
 def join_differences(folder: RunFolder, bundles: Iterable[str]) -> None:
     """Write ``differences.tsv`` from the parts of bundles; remove it where no recording has a text."""
-    rows: list[list[str]] = []
-    is_any = False
-    for bundle in bundles:
-        with suppress(FileNotFoundError):
-            rows += [[row[name] for name in COLUMNS] for row in read_table(_part(folder, bundle))[1]]
-            is_any = True
-    if is_any:
-        write_table(folder.differences, COLUMNS, rows)
-    else:
+    parts = [path for bundle in bundles if (path := _part(folder, bundle)).is_file()]
+    if not parts:
         folder.differences.unlink(missing_ok=True)
+        return
+
+    def fill(file: BinaryIO) -> None:
+        file.write(table_line(COLUMNS))
+        for path in parts:
+            with path.open("rb") as part:
+                # Each part has a header of its own.
+                part.readline()
+                shutil.copyfileobj(part, file)
+
+    write_atomically(folder.differences, fill)

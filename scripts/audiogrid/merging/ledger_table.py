@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -49,34 +50,49 @@ def write_part(folder: RunFolder, bundle: str, ledgers: Mapping[str, Sequence[Le
     write_atomically(part_path(folder, bundle), fill)
 
 
-def write_ledger(folder: RunFolder, bundles: Iterable[str]) -> dict[str, Totals]:
-    """Write ``ledger.tsv`` from the parts of bundles, line by line. Returns the sums of its rows, by recording.
+def part_totals(folder: RunFolder, bundle: str) -> dict[str, Totals]:
+    """Returns the sums of a bundle's part of the table, by recording; none where there is no part.
 
-    A bundle that an earlier version has merged has no part, so its recordings are not in the table. Raises
-    ``InputError`` where a part is damaged.
+    A bundle that an earlier version has merged has none. Raises ``InputError`` where the part is damaged.
     """
     totals: dict[str, Totals] = {}
+    path = part_path(folder, bundle)
+    with suppress(FileNotFoundError), path.open("rb") as part:
+        for line in part:
+            try:
+                name, start, end, kind, reason, _ = line.decode().rstrip("\n").split("\t")
+                samples = int(end) - int(start)
+            except ValueError:
+                report = folder.merged / f"{bundle}.json"
+                raise InputError(
+                    f"{path} is damaged: delete it and {report}, and run again; nothing is decoded"
+                ) from None
+            sums = totals.setdefault(unescape_cell(name), {})
+            sums[kind, reason] = sums.get((kind, reason), 0) + samples
+    return totals
 
-    def count(line: bytes, bundle: str) -> None:
-        try:
-            name, start, end, kind, reason, _ = line.decode().rstrip("\n").split("\t")
-            samples = int(end) - int(start)
-        except ValueError:
-            path, report = part_path(folder, bundle), folder.merged / f"{bundle}.json"
-            raise InputError(f"{path} is damaged: delete it and {report}, and run again; nothing is decoded") from None
-        sums = totals.setdefault(unescape_cell(name), {})
-        sums[kind, reason] = sums.get((kind, reason), 0) + samples
+
+def write_ledger(folder: RunFolder, bundles: Iterable[str]) -> None:
+    """Write ``ledger.tsv`` from the parts of bundles, block by block; a bundle without one has no rows in it."""
+    join_parts(folder.ledger, LEDGER_COLUMNS, (part_path(folder, bundle) for bundle in bundles))
+
+
+def join_parts(path: Path, columns: Iterable[str], parts: Iterable[Path | bytes]) -> None:
+    """Write a table from its ``columns`` and files with rows, or the rows themselves; a file that is not there is none.
+
+    Only a block is held at a time, however long the table is.
+    """
 
     def fill(file: BinaryIO) -> None:
-        file.write(("\t".join(LEDGER_COLUMNS) + "\n").encode())
-        for bundle in bundles:
-            with suppress(FileNotFoundError), part_path(folder, bundle).open("rb") as part:
-                for line in part:
-                    file.write(line)
-                    count(line, bundle)
+        file.write(("\t".join(columns) + "\n").encode())
+        for part in parts:
+            if isinstance(part, bytes):
+                file.write(part)
+                continue
+            with suppress(FileNotFoundError), part.open("rb") as rows:
+                shutil.copyfileobj(rows, file)
 
-    write_atomically(folder.ledger, fill)
-    return totals
+    write_atomically(path, fill)
 
 
 def add_totals(ledgers: Iterable[Totals]) -> Totals:

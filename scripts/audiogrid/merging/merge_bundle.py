@@ -128,6 +128,15 @@ class BundleFacts:
             self.causes.update(failed)
 
 
+# Causes of what a job did not get to.
+_NOT_REACHED, _NOT_DECODED = "it was not reached", "not decoded: "
+
+
+def is_unreached(failure: Failure) -> bool:
+    """Whether nobody has tried in vain: a run that was stopped had not come to it."""
+    return failure.cause == _NOT_REACHED or failure.cause.startswith(_NOT_DECODED)
+
+
 def facts_from_reports(folder: RunFolder, plan: Plan, bundle: str) -> BundleFacts:
     """Collects the facts from the shard reports, which are the declared outputs of ``transcribe``."""
     reports = [FinishedShard.read(folder.shards / f"{shard}.json") for shard in plan.shards_of_bundle[bundle]]
@@ -147,7 +156,7 @@ def facts_from_journals(
         history = read_history(folder.journal, shard.shard, shard.spec, listed)
         # A chunk that an attempt did not reach gets the reason why that attempt ended.
         ended = history.ended or "its job was killed"
-        causes = {chunk: f"not decoded: {ended}" for chunk in history.facts.keys if chunk not in history.outcomes}
+        causes = {chunk: f"{_NOT_DECODED}{ended}" for chunk in history.facts.keys if chunk not in history.outcomes}
         causes.update({o.chunk: o.error for o in history.outcomes.values() if o.status == "failed"})
         return history.facts, causes
 
@@ -242,7 +251,7 @@ def merge_bundle(
             continue
         missing = [chunk for chunk in recording.chunk_ids if chunk not in facts.chunks]
         if missing:
-            merged.failures.append(Failure(name, recording.path, missing[0], "it was not reached"))
+            merged.failures.append(Failure(name, recording.path, missing[0], _NOT_REACHED))
             ledgers[name] = unread_ledger(recording.duration, was_read=True)
             continue
         results = _Results(recording, facts, store)
@@ -363,11 +372,18 @@ def remove_shard_reports(folder: RunFolder, plan: Plan, bundle: str) -> None:
         (folder.aligned / f"{shard}.json").unlink(missing_ok=True)
 
 
-def write_failures(path: Path, failures: Sequence[Failure]) -> None:
+#: Columns of ``failed.tsv``.
+FAILURE_COLUMNS = ("recording", "path", "chunk", "cause")
+
+
+def failure_row(failure: Failure) -> tuple[str, str, str, str]:
+    """Returns the row of ``failed.tsv``. Libraries may word a cause on several lines; the table needs one."""
+    return failure.recording, failure.path, failure.chunk, " ".join(failure.cause.split())
+
+
+def write_failures(path: Path, failures: Iterable[Failure]) -> None:
     """Write ``failed.tsv``: recordings without a transcript or with a gap, the chunk and the cause."""
-    # Libraries may word a cause on several lines; the table needs one.
-    rows = [(f.recording, f.path, f.chunk, " ".join(f.cause.split())) for f in failures]
-    write_table(path, ("recording", "path", "chunk", "cause"), rows)
+    write_table(path, FAILURE_COLUMNS, map(failure_row, failures))
 
 
 def require_all_chunks(merged: MergedBundle, folder: RunFolder, plan: Plan) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from audiogrid.core.atomic_files import write_atomically
 from audiogrid.core.text import clean_text
-from audiogrid.core.tsv import write_table
+from audiogrid.core.tsv import table_line
 from audiogrid.export.provenance import model_names
 
 #: Voices at least as like each other as this, by the cosine of their centroids, may be one person's.
@@ -112,6 +113,16 @@ def summary_row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[s
     }
 
 
+def summary_line(row: Mapping[str, Any]) -> bytes:
+    """Returns a row of ``summary.tsv`` as it is written."""
+    return table_line([row.get(column) for column in SUMMARY_COLUMNS])
+
+
 def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """``summary.tsv``: a row per recording in the order given."""
-    write_table(path, list(SUMMARY_COLUMNS), ([row.get(column) for column in SUMMARY_COLUMNS] for row in rows))
+    """``summary.tsv``: a row per recording in the order given, written one by one."""
+
+    def fill(file: BinaryIO) -> None:
+        file.write(table_line(list(SUMMARY_COLUMNS)))
+        file.writelines(map(summary_line, rows))
+
+    write_atomically(path, fill)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from audiogrid.core.tsv import read_table, write_table
 from audiogrid.merging.transcript_writer import free_path
 from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.written_files import WrittenFiles, forget_files, read_written
+from audiogrid.records.written_files import WrittenLists, forget_files
 
 _COLUMNS = ("file", "moved_to", "reason")
 _NO_RECORDING = "its recording is no longer part of the run, or has another name"
@@ -25,14 +25,17 @@ class Superseded:
     reason: str
 
 
-def _stale(plan: Plan, lists: dict[str, WrittenFiles]) -> Iterator[tuple[str, str]]:
+def _stale(plan: Plan, lists: WrittenLists, suspects: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yields files that no longer belong, relative to ``transcripts/``, with the reason.
 
-    The files of a recording that has failed this time stay: they are its last good transcripts.
+    The files of a recording that has failed this time stay: they are its last good transcripts. ``suspects``: bundles
+    whose lists may have such files.
     """
-    bundle_of = {name: bundle.bundle for bundle in plan.bundles for name in bundle.recordings}
+    suspected = [written for bundle in suspects if (written := lists.get(bundle)) is not None]
+    recordings = {file.recording for written in suspected for file in written.files.values()}
+    bundle_of = {name: bundle.bundle for bundle in plan.bundles for name in bundle.recordings if name in recordings}
     seen = set()
-    for written in lists.values():
+    for written in suspected:
         for name, file in written.files.items():
             if name in seen:
                 continue
@@ -48,11 +51,22 @@ def _stale(plan: Plan, lists: dict[str, WrittenFiles]) -> Iterator[tuple[str, st
                 yield name, _NO_FORMAT
 
 
-def supersede(folder: RunFolder, plan: Plan) -> list[Superseded]:
-    """Move what no longer belongs to ``superseded/`` and add it to the table there. Returns what was moved."""
-    lists = read_written(folder)
+def suspected_bundles(plan: Plan, lists: WrittenLists, suspects: Container[str] | None = None) -> list[str]:
+    """Returns the bundles of whose files some may no longer belong to a run: former ones, and those in ``suspects``.
+
+    ``suspects``: bundles of the plan whose sums say so; ``None``: all that were ever merged.
+    """
+    return [bundle for bundle in lists.bundles if suspects is None or bundle in suspects or bundle not in plan.bundle]
+
+
+def supersede(folder: RunFolder, plan: Plan, suspects: Container[str] | None = None) -> list[Superseded]:
+    """Move what no longer belongs to ``superseded/`` and add it to the table there. Returns what was moved.
+
+    ``suspects``: see ``suspected_bundles``; no list of another bundle is read unless one of these leads to it.
+    """
+    lists = WrittenLists(folder)
     moved, names = [], []
-    for name, reason in _stale(plan, lists):
+    for name, reason in _stale(plan, lists, suspected_bundles(plan, lists, suspects)):
         names.append(name)
         path = folder.transcripts / name
         if not path.is_file():
@@ -64,9 +78,8 @@ def supersede(folder: RunFolder, plan: Plan) -> list[Superseded]:
             path.parent.rmdir()
         file, moved_to = (one.relative_to(folder.root).as_posix() for one in (path, target))
         moved.append(Superseded(file, moved_to, reason))
-    bundles = [bundle.bundle for bundle in plan.bundles]
-    if names or not set(lists) <= set(bundles):
-        forget_files(folder, names, bundles)
+    if names or any(bundle not in plan.bundle for bundle in lists.bundles):
+        forget_files(folder, names, plan.bundle, lists)
     if moved:
         _add_rows(folder, moved)
     return moved

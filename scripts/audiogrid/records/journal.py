@@ -125,8 +125,8 @@ class JournalFile:
     mtime_ns: int
 
 
-def list_journals(folder: Path) -> dict[str, list[JournalFile]]:
-    """Returns the journals of all shards, by shard, from one listing of their folder.
+def list_journals(folder: Path, shard: str | None = None) -> dict[str, list[JournalFile]]:
+    """Returns the journals of all shards, or of one, by shard, from one listing of their folder.
 
     A caller that wants several histories passes them to ``read_history``: a listing for each would take a time that
     grows with the square of the number of shards.
@@ -137,7 +137,7 @@ def list_journals(folder: Path) -> dict[str, list[JournalFile]]:
     except OSError:
         return found
     for entry in entries:
-        if entry.name.endswith(".jsonl"):
+        if entry.name.endswith(".jsonl") and (shard is None or entry.name.partition(".")[0] == shard):
             try:
                 status = entry.stat()
             except OSError:
@@ -156,7 +156,7 @@ def read_history(
     """
     history = ShardHistory()
     attempts = []
-    listed = list_journals(folder) if journals is None else journals
+    listed = list_journals(folder, shard) if journals is None else journals
     for path in (file.path for file in listed.get(shard, ())):
         entries = list(read_entries(path))
         # A pid may come again: one file can hold several attempts.

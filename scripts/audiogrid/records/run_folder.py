@@ -45,6 +45,8 @@ class RunFolder:
         self.superseded = root / "superseded"
         self.written = root / ".state" / "written"
         self.notices = root / ".state" / "notices.json"
+        # While it is there, jobs of the run begin nothing new: its budget is used up.
+        self.stop = root / ".state" / "stop.json"
         self.summary = root / "summary.tsv"
         self.failed = root / "failed.tsv"
         self.ledger = root / "ledger.tsv"

@@ -6,7 +6,7 @@ deletes it. A file whose hash is not in it was not written by the run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,15 +74,38 @@ def read_bundle(folder: RunFolder, bundle: str) -> WrittenFiles | None:
         return None
 
 
+class WrittenLists:
+    """The lists of all bundles that were ever merged in a run, each read when it is asked for, and once."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self.read: dict[str, WrittenFiles] = {}
+        try:
+            self.bundles = sorted(path.stem for path in folder.written.iterdir() if path.suffix == ".json")
+        except OSError:
+            self.bundles = []
+
+    def get(self, bundle: str) -> WrittenFiles | None:
+        """Returns the list of a bundle; ``None`` where there is none or it cannot be read."""
+        if bundle not in self.read:
+            found = read_bundle(self._folder, bundle)
+            if found is None:
+                return None
+            self.read[bundle] = found
+        return self.read[bundle]
+
+
 def read_written(folder: RunFolder) -> dict[str, WrittenFiles]:
     """Returns the lists of all bundles that were ever merged in a run; one that cannot be read counts as none."""
-    found = {}
-    for path in sorted(folder.written.glob("*.json")):
-        try:
-            found[path.stem] = read_document(WrittenFiles, path)
-        except (OSError, ValueError):
-            continue
-    return found
+    lists = WrittenLists(folder)
+    return {bundle: found for bundle in lists.bundles if (found := lists.get(bundle)) is not None}
+
+
+def has_other_files(folder: RunFolder, bundle: str, recordings: Collection[str]) -> bool:
+    """Whether the list of a bundle has files of other recordings, or files that its last merge did not write."""
+    written = read_bundle(folder, bundle)
+    files = written.files.values() if written is not None else []
+    return any(not file.current or file.recording not in recordings for file in files)
 
 
 def adopt_merged(folder: RunFolder) -> None:
@@ -102,18 +125,17 @@ def adopt_merged(folder: RunFolder) -> None:
         WrittenFiles(path.stem).merged(hashes).write(folder)
 
 
-def forget_files(folder: RunFolder, names: Iterable[str], bundles: Iterable[str]) -> None:
-    """Take files off all lists, and delete the lists of former bundles whose files are all gone or on another list.
+def forget_files(folder: RunFolder, names: Iterable[str], bundles: Container[str], lists: WrittenLists) -> None:
+    """Take files off the lists, and delete lists of former bundles whose files are all gone or on another list.
 
-    ``bundles``: those of the present plan.
+    ``bundles``: those of the present plan. Only what ``lists`` has read is looked at.
     """
-    gone, present = set(names), set(bundles)
-    lists = read_written(folder)
-    listed = {name for bundle, written in lists.items() if bundle in present for name in written.files}
-    for bundle, written in lists.items():
-        left_behind = gone if bundle in present else gone | listed
+    gone = set(names)
+    listed = {name for bundle, written in lists.read.items() if bundle in bundles for name in written.files}
+    for bundle, written in lists.read.items():
+        left_behind = gone if bundle in bundles else gone | listed
         files = {name: file for name, file in written.files.items() if name not in left_behind}
-        if not files and bundle not in present:
+        if not files and bundle not in bundles:
             _path(folder, bundle).unlink(missing_ok=True)
         elif len(files) < len(written.files):
             WrittenFiles(bundle, written.complete, files).write(folder)

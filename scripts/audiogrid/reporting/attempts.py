@@ -1,27 +1,46 @@
-"""Reads from the journals what the jobs of a run did and when: attempts, tasks of workers, times."""
+"""Reads what the jobs of a run did and when: attempts, tasks of workers, times.
+
+A job leaves the sum of its journal beside it (``<journal>.sum``). A journal without one, of a job that was killed or is
+still at work, is read itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from audiogrid.core.file_sums import read_sum, write_sum
 from audiogrid.core.timebase import to_seconds
-from audiogrid.records.journal import read_entries
-from audiogrid.records.plan import Plan
+from audiogrid.records.journal import JournalFile, list_journals, read_entries
 from audiogrid.records.run_folder import RunFolder
+
+# A sum keeps so many tasks of an attempt, and so many sentences.
+_TASKS, _WARNINGS = 200, 20
+# Of more attempts than this, a report draws each worker of an attempt as a whole.
+_MANY_ATTEMPTS = 300
 
 
 @dataclass
 class Task:
-    """Chunks that a worker decoded in one batch. ``began``: seconds since 1970."""
+    """Chunks that a worker decoded in one batch. ``began``: seconds since 1970.
+
+    ``count``: number of chunks, of which a sum names only the first.
+    """
 
     worker: str
     shard: str
     began: float
     seconds: float = 0.0
     chunks: list[str] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of chunks."""
+        return self.count or len(self.chunks)
 
 
 @dataclass
@@ -29,7 +48,8 @@ class Attempt:
     """One job that worked on a shard. ``reason``: why it ended; ``None`` if it was killed or is still running.
 
     ``audio``: seconds decoded; ``busy``: seconds that its workers spent decoding; ``gpu``: whether on a GPU.
-    ``stored``: chunks found in the store. ``memory_mb``: peak memory of one of its processes.
+    ``stored``: number of chunks found in the store. ``memory_mb``: peak memory of one of its processes. ``spec``: of
+    the shard as it was then.
     """
 
     shard: str
@@ -44,10 +64,11 @@ class Attempt:
     gpu: bool = False
     memory_mb: int = 0
     decoded: int = 0
-    stored: list[str] = field(default_factory=list)
+    stored: int = 0
     failed: int = 0
     tasks: dict[tuple[str, float], Task] = field(default_factory=dict)
     warnings: list[tuple[float, str]] = field(default_factory=list)
+    spec: str = ""
 
     @property
     def seconds(self) -> float:
@@ -75,8 +96,7 @@ class Attempt:
         status = entry["status"]
         self.decoded += status == "decoded"
         self.failed += status == "failed"
-        if status == "stored":
-            self.stored.append(entry["chunk"])
+        self.stored += status == "stored"
         if status != "decoded":
             return
         self.memory_mb = max(self.memory_mb, int(entry.get("memory_mb") or 0))
@@ -90,28 +110,99 @@ class Attempt:
         task.chunks.append(entry["chunk"])
 
 
-def read_attempts(folder: RunFolder, plan: Plan, journal: Path | None = None) -> list[Attempt]:
-    """Returns all attempts at the present shards of ``plan``, ordered by their start.
+@dataclass
+class JournalSum:
+    """The attempts of one journal, without their tasks, and these in lists in the same order."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    tasks: list[list[Task]] = field(default_factory=list)
+
+
+def _read_journal(path: Path) -> list[Attempt]:
+    """Returns the attempts of a journal, whatever the spec of their shard."""
+    found: list[Attempt] = []
+    attempt = None
+    for entry in read_entries(path):
+        try:
+            if entry["event"] == "begin":
+                attempt = None
+                at, threads = entry["at"], entry.get("threads", 1)
+                attempt = Attempt(entry["shard"], entry["host"], at, at, entry["workers"], threads)
+                attempt.spec = entry["spec"]
+                attempt.gpu = (entry.get("device") or {}).get("device") == "cuda"
+                found.append(attempt)
+            elif attempt is not None:
+                attempt.add(entry)
+        except (KeyError, TypeError):
+            continue
+    return found
+
+
+def _whole_workers(tasks: Iterable[Task]) -> list[Task]:
+    """Returns one task for each worker, from the beginning of its first to the end of its last."""
+    found: dict[str, Task] = {}
+    for task in tasks:
+        whole = found.setdefault(task.worker, Task(task.worker, task.shard, task.began, 0.0, task.chunks[:1]))
+        end = max(whole.began + whole.seconds, task.began + task.seconds)
+        whole.began = min(whole.began, task.began)
+        whole.seconds = end - whole.began
+        whole.count += task.size
+    return list(found.values())
+
+
+def _summed(attempts: Sequence[Attempt]) -> JournalSum:
+    found = JournalSum()
+    for attempt in attempts:
+        tasks = list(attempt.tasks.values())
+        tasks = tasks if len(tasks) <= _TASKS else _whole_workers(tasks)
+        found.tasks.append([Task(t.worker, t.shard, t.began, t.seconds, t.chunks[:1], t.size) for t in tasks])
+        found.attempts.append(replace(attempt, tasks={}, warnings=attempt.warnings[:_WARNINGS]))
+    return found
+
+
+def _sum_path(journal: Path) -> Path:
+    return journal.with_name(journal.name + ".sum")
+
+
+def sum_journals(journal: Path, shard: str) -> None:
+    """Write the sums of a shard's journals in the folder ``journal``, as a job does at its end.
+
+    A sum that cannot be written is left out: whoever wants it reads the journal.
+    """
+    for file in list_journals(journal, shard).get(shard, ()):
+        if read_sum(JournalSum, _sum_path(file.path), [file.size, file.mtime_ns]) is None:
+            with suppress(OSError):
+                write_sum(_sum_path(file.path), [file.size, file.mtime_ns], _summed(_read_journal(file.path)))
+
+
+def _attempts_of(file: JournalFile, *, has_sum: bool) -> list[Attempt]:
+    found = read_sum(JournalSum, _sum_path(file.path), [file.size, file.mtime_ns]) if has_sum else None
+    if found is None:
+        return _read_journal(file.path)
+    for attempt, tasks in zip(found.attempts, found.tasks, strict=True):
+        attempt.tasks = {(task.worker, task.began): task for task in tasks}
+    return found.attempts
+
+
+def read_attempts(folder: RunFolder, specs: Mapping[str, str], journal: Path | None = None) -> list[Attempt]:
+    """Returns all attempts at the present shards of a run, ordered by their start. ``specs``: shard -> spec.
 
     ``journal``: folder of the journals (default: those of decoding).
     """
-    specs = {shard.shard: shard.spec for shard in plan.shards}
+    where = journal or folder.journal
+    try:
+        sums = {path.name for path in where.iterdir() if path.suffix == ".sum"}
+    except OSError:
+        return []
+    files = [file for files in list_journals(where).values() for file in files]
     found: list[Attempt] = []
-    for path in sorted((journal or folder.journal).glob("*.jsonl")):
-        attempt = None
-        for entry in read_entries(path):
-            try:
-                if entry["event"] == "begin":
-                    attempt = None
-                    if specs.get(entry["shard"]) == entry["spec"]:
-                        at = entry["at"]
-                        threads = entry.get("threads", 1)
-                        attempt = Attempt(entry["shard"], entry["host"], at, at, entry["workers"], threads)
-                        found.append(attempt)
-                elif attempt is not None:
-                    attempt.add(entry)
-            except (KeyError, TypeError):
-                continue
+    for file in files:
+        attempts = _attempts_of(file, has_sum=_sum_path(file.path).name in sums)
+        attempts = [attempt for attempt in attempts if specs.get(attempt.shard) == attempt.spec]
+        found += attempts
+        if len(files) > _MANY_ATTEMPTS:
+            for attempt in attempts:
+                attempt.tasks = {(task.worker, task.began): task for task in _whole_workers(attempt.tasks.values())}
     return sorted(found, key=lambda attempt: attempt.began)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.json_values import read_document, to_json
-from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.merging.superseded import Superseded
-from audiogrid.records.plan import Plan
 from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.written_files import read_written
+from audiogrid.records.written_files import WrittenLists
 
 # Names that a sentence holds.
 _NAMED = 3
@@ -51,20 +49,32 @@ def _names(files: Sequence[str]) -> str:
 
 
 def write_notices(
-    folder: RunFolder, plan: Plan, bundles: Sequence[MergedBundle], moved: Sequence[Superseded]
+    folder: RunFolder, moved: Sequence[Superseded], edited: Iterable[str] = (), kept: Iterable[str] = ()
 ) -> Notices:
-    """Write and return the notices of a run that has ended. ``moved``: to ``superseded/``."""
-    new = {name for merged in bundles for name in merged.files}
-    kept = [
-        f"{folder.transcripts.name}/{name}"
-        for written in read_written(folder).values()
-        for name, file in written.files.items()
-        if file.recording in plan.recording and file.recording not in new and (folder.transcripts / name).is_file()
-    ]
-    edited = [name for merged in bundles for name in merged.edited if (folder.root / name).is_file()]
-    notices = Notices([one.file for one in moved], sorted(edited), sorted(set(kept)))
+    """Write and return the notices of a run that has ended.
+
+    ``moved``: to ``superseded/``. ``edited``: transcripts that were edited by hand and kept, relative to the run's
+    folder. ``kept``: see ``kept_transcripts``.
+    """
+    present = sorted(name for name in edited if (folder.root / name).is_file())
+    notices = Notices([one.file for one in moved], present, sorted(set(kept)))
     write_json(folder.notices, to_json(notices), indent=1)
     return notices
+
+
+def kept_transcripts(folder: RunFolder, lost: Container[str], bundles: Iterable[str]) -> list[str]:
+    """Returns the transcripts of an earlier run that recordings in ``lost`` still have, relative to the run's folder.
+
+    ``bundles``: those whose merge may have written them.
+    """
+    lists = WrittenLists(folder)
+    return [
+        f"{folder.transcripts.name}/{name}"
+        for bundle in bundles
+        if (written := lists.get(bundle)) is not None
+        for name, file in written.files.items()
+        if file.recording in lost and (folder.transcripts / name).is_file()
+    ]
 
 
 def read_notices(folder: RunFolder) -> Notices:

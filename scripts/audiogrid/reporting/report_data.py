@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from audiogrid.core.atomic_files import read_json
+from audiogrid.core.stop_note import read_stop
 from audiogrid.core.timebase import to_seconds
-from audiogrid.merging.ledger_table import Totals
-from audiogrid.merging.merge_bundle import Failure, MergedBundle
+from audiogrid.merging.bundle_sum import LISTED, BundleSum
 from audiogrid.records.plan import Plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, read_attempts, spans_at_work
-from audiogrid.reporting.last_lines import read_rows
+from audiogrid.reporting.gathered_run import GatheredRun
+from audiogrid.reporting.last_lines import first_rows
 from audiogrid.reporting.notices import read_notices
 
 
@@ -59,17 +60,19 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ReportData:
-    """All data of the report. ``rows``: of the summary; ``total``: recordings found, also rejected ones.
+    """All data of the report.
 
-    ``attempts``: at decoding shards; ``embedding``: at embedding their voices; ``ledger``: samples by kind and reason,
-    by recording. ``searchable``: whether there is a page that searches the transcripts.
+    ``sums``: over all recordings with a transcript. ``rows``: of those that are shown, each with its ``page``; in a
+    selection ``shown`` says why. ``rejected``: first rows of the table, of ``rejections`` in all. ``total``: recordings
+    found, also rejected ones. ``attempts``: at decoding shards; ``embedding``: at embedding their voices.
+    ``searchable``: whether there is a page that searches the transcripts. ``stopped``: why the run ended before its
+    end, with ``waiting`` recordings left.
     """
 
+    sums: BundleSum = field(default_factory=BundleSum)
     rows: list[dict[str, Any]] = field(default_factory=list)
-    files: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
-    worst: list[dict[str, Any]] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
     rejected: list[dict[str, str]] = field(default_factory=list)
+    rejections: int = 0
     attempts: list[Attempt] = field(default_factory=list)
     embedding: list[Attempt] = field(default_factory=list)
     effort: ComputeUsage = field(default_factory=ComputeUsage)
@@ -78,21 +81,15 @@ class ReportData:
     options: dict[str, Any] = field(default_factory=dict)
     planned: bool = True
     notices: list[str] = field(default_factory=list)
-    audio: float = 0.0
     total: int = 0
-    ledger: Mapping[str, Totals] = field(default_factory=dict)
     searchable: bool = False
+    stopped: str = ""
+    waiting: int = 0
 
     @property
-    def lost(self) -> list[Failure]:
-        """Failures of recordings without a transcript."""
-        whole = {row["recording"] for row in self.rows}
-        return [failure for failure in self.failures if failure.recording not in whole]
-
-    @property
-    def lacking(self) -> list[dict[str, Any]]:
-        """Rows of recordings whose transcripts lack something, or could not heed a setting."""
-        return [row for row in self.rows if row.get("left_out")]
+    def is_selection(self) -> bool:
+        """Whether not all recordings are shown."""
+        return len(self.rows) < self.sums.recordings
 
     @property
     def unfinished(self) -> list[Attempt]:
@@ -113,12 +110,19 @@ def compute_usage(attempts: Sequence[Attempt]) -> ComputeUsage:
         reserved_gpus=sum(attempt.reserved for attempt in on_gpus),
         decoded=sum(attempt.decoded for attempt in attempts),
         memory_mb=max((attempt.memory_mb for attempt in attempts), default=0),
-        # Chunks that an earlier attempt of this run decoded are no saving.
-        stored=len(
-            {chunk for attempt in attempts for chunk in attempt.stored}
-            - {chunk for attempt in attempts for task in attempt.tasks.values() for chunk in task.chunks}
-        ),
+        stored=_saved(attempts),
     )
+
+
+def _saved(attempts: Sequence[Attempt]) -> int:
+    """Returns the chunks that were taken from the store; those that an earlier attempt decoded are no saving."""
+    saved: dict[str, int] = {}
+    decoded: dict[str, int] = {}
+    for attempt in attempts:
+        mine = attempt.stored - decoded.get(attempt.shard, 0)
+        saved[attempt.shard] = max(saved.get(attempt.shard, 0), mine)
+        decoded[attempt.shard] = decoded.get(attempt.shard, 0) + attempt.decoded
+    return sum(saved.values())
 
 
 def read_estimate(folder: RunFolder, plan: Plan, decoded: float) -> Estimate | None:
@@ -139,46 +143,37 @@ def read_estimate(folder: RunFolder, plan: Plan, decoded: float) -> Estimate | N
     return Estimate(whole * share, whole * share / max(1, cores), cores, sources)
 
 
-def read_report_data(
-    folder: RunFolder, plan: Plan | None, bundles: Sequence[MergedBundle], ledger: Mapping[str, Totals] | None = None
-) -> ReportData:
+def read_report_data(folder: RunFolder, plan: Plan | None, run: GatheredRun | None = None) -> ReportData:
     """Returns the data of the run in ``folder``. ``plan``: ``None`` where the run failed before planning.
 
-    ``ledger``: as ``write_ledger`` returns it.
+    ``run``: what its bundles amount to.
     """
-    rejected = read_rows(folder.rejected)
+    rejected, rejections = first_rows(folder.rejected, LISTED)
     if plan is None:
-        return ReportData(rejected=rejected, planned=False, total=len(rejected))
-    attempts = read_attempts(folder, plan)
-    embedding = read_attempts(folder, plan, folder.voices_journal)
+        return ReportData(rejected=rejected, rejections=rejections, planned=False, total=rejections)
+    run = run or GatheredRun()
+    specs = {shard.shard: shard.spec for shard in plan.shards}
+    attempts = read_attempts(folder, specs)
+    embedding = read_attempts(folder, specs, folder.voices_journal)
     spent = compute_usage(attempts)
     # Embedding voices occupies cores, too, and no GPU.
     spent = replace(spent, reserved_cores=spent.reserved_cores + sum(attempt.reserved for attempt in embedding))
-    models = {recording.recording: plan.models_of(recording) for recording in plan.recordings}
-    used = {model for names in models.values() for model in names}
-    worst = [
-        {"recording": name, **passage}
-        for merged in bundles
-        for name, passages in merged.worst.items()
-        for passage in passages
-    ]
+    used = plan.audio_by_model()
+    stopped = read_stop(folder.stop)
     return ReportData(
-        rows=[
-            {"model": ", ".join(models.get(row["recording"], [])), **row} for merged in bundles for row in merged.rows
-        ],
-        files={name: files for merged in bundles for name, files in merged.files.items()},
-        worst=sorted(worst, key=lambda passage: passage["probability"]),
-        failures=[failure for merged in bundles for failure in merged.failures],
+        sums=run.total,
+        rows=run.rows,
         rejected=rejected,
+        rejections=rejections,
         attempts=attempts,
         embedding=embedding,
         effort=spent,
         estimate=read_estimate(folder, plan, spent.audio),
-        models={name: hash_ for name, hash_ in plan.models.items() if name in used} or plan.models,
+        models={name: hash_ for name, hash_ in plan.models.items() if name in used} or dict(plan.models),
         options=dict(plan.settings.options),
         notices=read_notices(folder).sentences(folder),
-        audio=to_seconds(plan.audio),
-        total=len(plan.recordings) + len(rejected),
+        total=len(plan.recordings) + rejections,
         searchable=folder.search_page.is_file(),
-        ledger=ledger or {},
+        stopped=stopped.reason if stopped else "",
+        waiting=run.waiting,
     )

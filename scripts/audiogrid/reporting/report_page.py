@@ -14,17 +14,15 @@ from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.export.charts import Histogram, Lanes, Span, bars, histogram, timeline
 from audiogrid.export.ledger_chart import REASONS_IN_ORDER, ledger_shares, named
 from audiogrid.export.template import clock, number, percent, render, span
-from audiogrid.merging.ledger_table import add_totals
+from audiogrid.merging.bundle_sum import LEDGERS, LISTED, PASSAGES, STEP
 from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, clock_at_work, spans_at_work
 from audiogrid.reporting.report_data import ReportData
 from audiogrid.reporting.speaker_figures import speaker_figures
 
-# Most rows shown of each table; the .tsv files hold all of them.
-ROWS, PASSAGES, LISTED = 2000, 25, 300
 _LANES = 48
 # From this many recordings on a histogram replaces the bar per recording.
-_MANY = 16
+_MANY = LEDGERS
 
 
 def _share(row: Mapping[str, Any], part: str, whole: str) -> float | None:
@@ -35,13 +33,13 @@ def _number(value: Any) -> float | None:
     return float(value) if value not in ("", None) else None
 
 
-def _row(data: ReportData, row: Mapping[str, Any]) -> dict[str, Any]:
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the row of a recording as the page shows it."""
     duration = float(row["duration_s"])
     return {
         "name": row["recording"],
         "path": row["path"],
-        "page": _page(data, row["recording"]),
+        "page": row.get("page", ""),
         "status": row["status"],
         "duration": duration,
         "language": row["language"],
@@ -56,22 +54,12 @@ def _row(data: ReportData, row: Mapping[str, Any]) -> dict[str, Any]:
         "model": row.get("model", ""),
         "variant": row.get("variant", ""),
         "note": row["note"],
+        "shown": row.get("shown", ""),
     }
 
 
-def _page(data: ReportData, recording: str) -> str:
-    """Returns the path of a recording's page or text, relative to the report."""
-    files = data.files.get(recording, {})
-    return next((files[kind]["path"] for kind in ("html", "txt", "json") if kind in files), "")
-
-
 def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the rows with the most errors to be expected first, without those in their order.
-
-    Of too many, incomplete and doubtful ones come first.
-    """
-    if len(rows) > ROWS:
-        rows = sorted(rows, key=lambda row: (row["status"] == "complete", -(row["low"] or 0)))[:ROWS]
+    """Returns the rows with the most errors to be expected first, without those in their order."""
     return sorted(rows, key=lambda row: -(row["expected_errors"] or 0))
 
 
@@ -97,7 +85,7 @@ def _timeline(attempts: list[Attempt]) -> Lanes | None:
             at(task.began),
             at(task.began + task.seconds),
             kinds[task.shard],
-            f"{task.shard}, {len(task.chunks)} chunk(s) from {task.chunks[0]}: {span(task.seconds)}",
+            f"{task.shard}, {task.size} chunk(s) from {task.chunks[0]}: {span(task.seconds)}",
         )
         for task in sorted(
             tasks, key=lambda task: shown.index(names[task.worker]) if names[task.worker] in shown else 0
@@ -113,42 +101,45 @@ def _timeline(attempts: list[Attempt]) -> Lanes | None:
     )
 
 
-def _confidence(rows: list[dict[str, Any]]) -> tuple[Lanes | None, Histogram | None]:
+def _confidence(data: ReportData, rows: list[dict[str, Any]]) -> tuple[Lanes | None, Histogram | None]:
     """Returns charts of doubtful words: a bar per recording, or a histogram for many recordings."""
-    spoken = [row for row in rows if row["low"] is not None]
-    if len(spoken) < 2:
+    doubt = sorted((int(step), count) for step, count in data.sums.doubt.items())
+    spoken = sum(count for _, count in doubt)
+    if spoken < 2:
         return None, None
-    if len(spoken) <= _MANY:
-        ordered = sorted(spoken, key=lambda row: -row["low"])
+    if spoken <= _MANY and not data.is_selection:
+        ordered = sorted((row for row in rows if row["low"] is not None), key=lambda row: -row["low"])
         entries = [(row["name"], row["low"], percent(row["low"])) for row in ordered]
         return bars(entries, hrefs=[row["page"] for row in ordered], top=0.05), None
-    top = max(0.1, sorted(row["low"] for row in spoken)[int(0.99 * (len(spoken) - 1))])
-    return None, histogram([row["low"] for row in spoken], 0, top, 25, lambda value: percent(value, 0))
+    seen, top = 0, 0.1
+    for step, count in doubt:
+        seen += count
+        if seen >= 0.99 * spoken:
+            top = max(top, (step + 0.5) * STEP)
+            break
+    weights = [((step + 0.5) * STEP, count) for step, count in doubt]
+    return None, histogram(weights, 0, top, 25, lambda value: percent(value, 0))
 
 
-def _hours_by(rows: list[dict[str, Any]], key: str) -> Lanes | None:
+def _hours_by(data: ReportData, key: str) -> Lanes | None:
     """Returns a chart of hours per language, model or variant; ``None`` where there is only one."""
-    hours: dict[str, float] = {}
-    for row in rows:
-        name = row[key] or "none"
-        hours[name] = hours.get(name, 0.0) + row["duration"]
+    hours = data.sums.hours.get(key, {})
     if len(hours) < 2:
         return None
-    entries = [
-        (name, seconds, span(seconds)) for name, seconds in sorted(hours.items(), key=lambda item: -item[1])[:15]
-    ]
-    return bars(entries)
+    ordered = sorted(hours.items(), key=lambda item: -item[1])[:15]
+    return bars([(name or "none", seconds, span(seconds)) for name, seconds in ordered])
 
 
 def _ledger(data: ReportData) -> tuple[Lanes | None, list[tuple[str, str, str, str]]]:
     """Returns bars of what became of every second, and the sums: kind, reason, time, share."""
-    sums = add_totals(data.ledger.values())
+    sums = data.sums.totals
     whole = sum(sums.values())
     if not whole:
         return None, []
     shown = [("all recordings", sums, "")]
-    if 1 < len(data.ledger) <= _MANY:
-        shown += [(name, totals, _page(data, name)) for name, totals in data.ledger.items()]
+    if 1 < data.sums.accounted <= _MANY:
+        pages = {row["recording"]: row.get("page", "") for row in data.rows}
+        shown += [(name, data.sums.totals_of(name), pages.get(name, "")) for name in data.sums.ledgers]
     rows = [
         (
             named(kind),
@@ -162,12 +153,12 @@ def _ledger(data: ReportData) -> tuple[Lanes | None, list[tuple[str, str, str, s
     return ledger_shares(shown), rows
 
 
-def _totals(data: ReportData, rows: list[dict[str, Any]], prices: Prices) -> list[tuple[str, str]]:
+def _totals(data: ReportData, prices: Prices) -> list[tuple[str, str]]:
     """Returns the figures at the top of the page: value and caption."""
     spent = data.effort
-    found = [(f"{number(len(rows))} of {number(data.total)}", "recordings transcribed")]
-    found.append((span(sum(row["duration"] for row in rows)), "of recordings"))
-    found.append((number(sum(int(row["words"] or 0) for row in rows)), "words"))
+    found = [(f"{number(data.sums.recordings)} of {number(data.total)}", "recordings transcribed")]
+    found.append((span(data.sums.seconds), "of recordings"))
+    found.append((number(data.sums.words), "words"))
     if spent.wall and spent.audio:
         found.append((span(spent.wall), "at work"))
         found.append((f"{spent.speed:.1f}×", "real time"))
@@ -227,42 +218,40 @@ def _devices(data: ReportData) -> str:
 
 def render_report(data: ReportData, run: str, config: Path, prices: Prices) -> str:
     """Returns the HTML of the page. ``config``: path of ``run_config.yaml``."""
-    rows = [_row(data, row) for row in data.rows]
-    lanes, columns = _confidence(rows)
+    sums = data.sums
+    rows = [_row(row) for row in data.rows]
+    lanes, columns = _confidence(data, rows)
     document = _configuration(config)
-    windows = sum(int(row["windows"] or 0) for row in data.rows)
-    ledger, sums = _ledger(data)
+    ledger, shares = _ledger(data)
+    attempts = [*data.attempts, *data.embedding]
     return render(
         "report.html",
         ledger=ledger,
-        sums=sums,
+        sums=shares,
         run=run,
         when=_when(data),
         hosts=list(dict.fromkeys(attempt.host for attempt in data.attempts)),
         data=data,
-        totals=_totals(data, rows, prices),
+        totals=_totals(data, prices),
         comparison=_comparison(data),
         timeline=_timeline(data.attempts),
         lanes=lanes,
         columns=columns,
-        languages=_hours_by(rows, "language"),
-        models=_hours_by(rows, "model"),
-        variants=_hours_by(rows, "variant"),
-        speakers=speaker_figures(data.rows, data.embedding),
-        expected=any(row["expected_errors"] is not None for row in rows),
-        several_models=len({row["model"] for row in rows}) > 1,
-        several_variants=len({row["variant"] for row in rows}) > 1,
+        languages=_hours_by(data, "language"),
+        models=_hours_by(data, "model"),
+        variants=_hours_by(data, "variant"),
+        speakers=speaker_figures(sums.speakers, data.embedding),
+        expected=sums.expected > 0,
+        several_models=len(sums.hours.get("model", {})) > 1,
+        several_variants=len(sums.hours.get("variant", {})) > 1,
         rows=_shown(rows),
-        all_rows=len(rows),
-        worst=[{**passage, "page": _page(data, passage["recording"])} for passage in data.worst[:PASSAGES]],
+        worst=sums.passages[:PASSAGES],
         listed=LISTED,
-        windows=windows,
-        flagged=sum(int(row["flagged"] or 0) for row in data.rows),
-        redecoded=sum(int(row["redecoded"] or 0) for row in data.rows),
-        kept=sum(int(row["kept_careful"] or 0) for row in data.rows),
-        warnings=sorted(
-            (w for attempt in [*data.attempts, *data.embedding] for w in attempt.warnings), key=lambda w: w[0]
-        ),
+        windows=sums.windows,
+        flagged=sums.flagged,
+        redecoded=sums.redecoded,
+        kept=sums.kept_careful,
+        warnings=sorted((w for attempt in attempts for w in attempt.warnings), key=lambda w: w[0]),
         command=document.get("command", ""),
         versions=document.get("versions", {}),
         configuration=_text(document.get("config", {})),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from audiogrid.export.charts import Lanes, bars
+from audiogrid.merging.bundle_sum import MOST_SPEAKERS, SpeakerSum
 from audiogrid.reporting.attempts import Attempt
 
 # Most recordings of which it is said why their number of speakers is doubtful.
 _LISTED = 20
-# Recordings with more speakers are counted together.
-_MOST = 12
 
 
 @dataclass(frozen=True)
@@ -46,32 +44,24 @@ def _why(row: Mapping[str, Any]) -> str:
     return "; ".join(reasons)
 
 
-def speaker_figures(rows: Sequence[Mapping[str, Any]], attempts: Sequence[Attempt]) -> SpeakerFigures | None:
+def speaker_figures(found: SpeakerSum, attempts: Sequence[Attempt]) -> SpeakerFigures | None:
     """Returns the figures; ``None`` where no speakers are asked for.
 
-    ``rows``: of the summary; ``attempts``: at embedding.
+    ``found``: sum over the recordings; ``attempts``: at embedding.
     """
-    asked = [row for row in rows if row.get("speakers") not in (None, "")]
-    if not asked:
+    if not found.asked:
         return None
-    counts = Counter(min(_MOST, int(row["speakers"])) for row in asked)
     entries = [
-        (f"{count}{' or more' if count == _MOST else ''} speaker{'' if count == 1 else 's'}", number, str(number))
-        for count, number in sorted(counts.items())
+        (f"{count}{' or more' if count == MOST_SPEAKERS else ''} speaker{'' if count == 1 else 's'}", number)
+        for count, number in sorted((int(name), number) for name, number in found.counts.items())
     ]
-    doubtful = sorted(
-        (-int(row["doubtful_speakers"] or 0), -int(row["brief_speakers"] or 0), row["recording"], _why(row))
-        for row in asked
-        if _why(row)
-    )
-    spoken = [row for row in asked if int(row["speakers"])]
     return SpeakerFigures(
-        len(asked),
-        sum(int(row["speakers"]) for row in asked),
-        bars([(name, float(number), text) for name, number, text in entries]) if len(asked) > 1 else None,
-        [(name, why) for _, _, name, why in doubtful[:_LISTED]],
-        max(0, len(doubtful) - _LISTED),
-        sum(float(row["overlap_share"] or 0) for row in spoken) / len(spoken) if spoken else 0.0,
+        found.asked,
+        found.voices,
+        bars([(name, float(number), str(number)) for name, number in entries]) if found.asked > 1 else None,
+        [(row["recording"], _why(row)) for row in found.examples[:_LISTED]],
+        max(0, found.doubtful - _LISTED),
+        found.overlap / found.spoken if found.spoken else 0.0,
         sum(attempt.audio for attempt in attempts),
         sum(attempt.busy * attempt.threads for attempt in attempts),
     )

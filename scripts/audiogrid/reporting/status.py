@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from audiogrid.core.errors import InputError
+from audiogrid.core.stop_note import read_stop
 from audiogrid.core.timebase import clock, to_seconds
 from audiogrid.export.paragraphs import make_paragraphs
 from audiogrid.merging.merge_bundle import facts_from_journals
@@ -45,7 +46,10 @@ def status_lines(folder: RunFolder) -> list[str]:
     progress = RunProgress(folder)
     now = progress.now()
     lines = [f"{folder.root}: {now.line()}", f"shards: {now.shards_done} of {now.shards} done"]
-    if now.done < now.total and is_idle(folder):
+    stopped = read_stop(folder.stop)
+    if stopped is not None:
+        lines.append(f"stopped: {stopped.reason}; the same command goes on")
+    elif now.done < now.total and is_idle(folder):
         lines.append("no job has written anything for 15 minutes; if the run was stopped, start the same command again")
     if folder.summary.is_file() and now.done >= now.total:
         lines += read_run_summary(folder).lines

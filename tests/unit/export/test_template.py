@@ -68,7 +68,7 @@ def test_a_long_timeline_is_a_small_plot():
 
 
 def test_a_histogram_counts_every_value_once():
-    plot = charts.histogram([0.0, 0.05, 0.5, 1.0, 2.0, -1.0], 0, 1, 10, "{:.1f}".format)
+    plot = charts.histogram([(0.0, 2), (0.5, 1), (1.0, 1), (2.0, 1), (-1.0, 1)], 0, 1, 10, "{:.1f}".format)
     assert sum(int(column.title.split(": ")[1].split()[0]) for column in plot.columns) == 6
     assert max(column.height for column in plot.columns) == 100
 

@@ -10,15 +10,15 @@ import pytest
 
 from audiogrid.core.atomic_files import read_json
 from audiogrid.merging.merge_bundle import BundleFacts, MergedBundle, MergeSettings, merge_bundle
-from audiogrid.merging.superseded import supersede
+from audiogrid.merging.superseded import supersede, suspected_bundles
 from audiogrid.records.chunks import Chunk, Seam, ShardFacts
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings
 from audiogrid.records.results import ChunkResult, Segment, Word
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store, chunk_key
-from audiogrid.records.written_files import adopt_merged, read_written
+from audiogrid.records.written_files import WrittenLists, adopt_merged, has_other_files, read_written
 from audiogrid.remote.publishing import result_files
-from audiogrid.reporting.notices import read_notices, write_notices
+from audiogrid.reporting.notices import kept_transcripts, read_notices, write_notices
 
 SECOND = 16_000
 VERSIONS = {
@@ -78,8 +78,19 @@ class Run:
 
     def end(self, plan: Plan) -> list[str]:
         """Move what is superseded; returns the names that were moved."""
-        moved = supersede(self.folder, plan)
-        write_notices(self.folder, plan, self.bundles, moved)
+        suspects = set()
+        for merged in self.bundles:
+            recordings = {*merged.files, *(failure.recording for failure in merged.failures)}
+            if has_other_files(self.folder, merged.bundle, recordings) or recordings != {*plan.recording}:
+                suspects.add(merged.bundle)
+            if merged.failures:
+                suspects.add(merged.bundle)
+        moved = supersede(self.folder, plan, suspects)
+        whole = {name for merged in self.bundles for name in merged.files}
+        lost = {failure.recording for merged in self.bundles for failure in merged.failures} - whole
+        edited = [name for merged in self.bundles for name in merged.edited]
+        bundles = suspected_bundles(plan, WrittenLists(self.folder), suspects)
+        write_notices(self.folder, moved, edited, kept_transcripts(self.folder, lost, bundles))
         return sorted(one.file for one in moved)
 
     def files(self, folder: str = "transcripts") -> dict[str, str]:

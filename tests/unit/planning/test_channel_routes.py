@@ -297,8 +297,8 @@ def test_figures_are_told_per_model(tmp_path):
     folder = RunFolder(tmp_path)
     speeds = {"base": {"per_core": 10.0, "source": "m"}, "tiny.en": {"per_core": 20.0, "source": "g"}}
     write_json(folder.estimate, {"speeds": speeds, "cores": 1})
-    assert set(read_report_data(folder, plan, []).models) == {"base", "tiny.en"}
-    assert set(read_report_data(folder, planned(call(), routes=()), []).models) == {"base"}
+    assert set(read_report_data(folder, plan).models) == {"base", "tiny.en"}
+    assert set(read_report_data(folder, planned(call(), routes=())).models) == {"base"}
     expected = read_estimate(folder, plan, 3 * 3600)
     assert expected is not None and expected.core_seconds == 3600 / 20 + 7200 / 10
 

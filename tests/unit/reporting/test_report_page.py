@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from audiogrid.core.atomic_files import write_json
+from audiogrid.merging.bundle_sum import LISTED, PASSAGES
 from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.merge_bundle import Failure, MergedBundle
 from audiogrid.records.chunks import ShardFacts
@@ -18,8 +19,9 @@ from audiogrid.records.plan import Plan, Recording, Settings, Shard
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, Task, clock_at_work, read_attempts, spans_at_work
+from audiogrid.reporting.gathered_run import ROWS, WORST_SHOWN, gather
 from audiogrid.reporting.report_data import ReportData, compute_usage, read_report_data
-from audiogrid.reporting.report_page import LISTED, PASSAGES, ROWS, render_report
+from audiogrid.reporting.report_page import render_report
 
 HOSTILE = "</script><b>\"x'&"
 
@@ -46,6 +48,14 @@ def attempt(began: float, ended: float, **more: Any) -> Attempt:
     return made
 
 
+def account_of(folder: Path, *bundles: MergedBundle, **more: Any) -> ReportData:
+    """What a run with these bundles has, in a folder of its own."""
+    for one in bundles:
+        one.write(folder / "merged" / f"{one.bundle}.json", 1)
+    run = gather(RunFolder(folder), {one.bundle: len(one.rows) for one in bundles})
+    return ReportData(sums=run.total, rows=run.rows, **more)
+
+
 def page(account: ReportData, config: Path = Path("none"), prices: Prices | None = None) -> str:
     return render_report(account, "run<1>", config, prices or Prices())
 
@@ -66,8 +76,8 @@ def test_attempts_are_read_from_journals(tmp_path: Path) -> None:
     journal.warning("a decoding process died")
     with journal.path.open("a") as file:
         file.write('{"event": "chunk", "at": 1}\n{"cut sho')
-    (found,) = read_attempts(folder, plan("a", "b", "c", "d"))
-    assert (found.decoded, found.stored, found.failed, found.gpu) == (2, ["a.0000"], 1, True)
+    (found,) = read_attempts(folder, {"s0001": "spec"})
+    assert (found.decoded, found.stored, found.failed, found.gpu) == (2, 1, 1, True)
     assert (found.audio, found.busy, found.workers, found.threads) == (20.0, 4.0, 2, 4)
     assert found.reason is None
     assert compute_usage([found]).memory_mb == 700
@@ -95,7 +105,7 @@ def test_what_it_took_and_what_that_costs() -> None:
 
 def test_what_was_taken_from_the_store_was_not_decoded_by_an_earlier_attempt() -> None:
     first = attempt(0, 10, tasks={("w", 0.0): Task("w", "s0001", 0.0, 5.0, ["a.0000"])}, decoded=1)
-    again = attempt(20, 30, stored=["a.0000", "b.0000"])
+    again = attempt(20, 30, stored=2)
     assert compute_usage([first, again]).stored == 1
 
 
@@ -107,7 +117,8 @@ def test_the_account_compares_with_what_was_expected(tmp_path: Path) -> None:
     journal.outcome(Outcome("a.0000", "k", "decoded", 60 * 16_000, 6.0, began=1.0, worker="n/1"))
     journal.end("done")
     merged = MergedBundle("b0001", rows=[row("a")], files={"a": {"html": {"path": "transcripts/a.html"}}})
-    account = read_report_data(folder, plan("a", "b"), [merged])
+    merged.write(folder.merged / "b0001.json", 1)
+    account = read_report_data(folder, plan("a", "b"), gather(folder, {"b0001": 2}))
     assert account.estimate is not None
     assert account.estimate.core_seconds == pytest.approx(3.0)
     assert account.total == 2
@@ -120,18 +131,26 @@ def test_the_account_compares_with_what_was_expected(tmp_path: Path) -> None:
 def test_a_run_that_failed_before_its_plan_has_a_page(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.rejected.write_text("recording\tpath\treason\nx\tin/x.mp3\tIt is empty.\n")
-    made = page(read_report_data(folder, None, []))
+    made = page(read_report_data(folder, None))
     assert "before anything could be planned" in made
     assert "It is empty." in made
 
 
 def test_nothing_hostile_becomes_markup(tmp_path: Path) -> None:
-    account = ReportData(
-        rows=[row("a", path=HOSTILE, note=HOSTILE, language=HOSTILE), row("b")],
+    passage = {"start": 1.5, "end": 2.0, "probability": 0.3, "text": HOSTILE, "flags": [HOSTILE]}
+    merged = MergedBundle(
+        "b0001",
+        rows=[row("a", path=HOSTILE, note=HOSTILE, language=HOSTILE, left_out=HOSTILE), row("b")],
         files={"a": {"html": {"path": f"transcripts/{HOSTILE} #1? 50%.html"}}},
         failures=[Failure("c", HOSTILE, "c.0001", HOSTILE)],
+        worst={"a": [passage]},
+    )
+    account = account_of(
+        tmp_path,
+        merged,
         rejected=[{"path": HOSTILE, "reason": HOSTILE}],
-        worst=[{"recording": "a", "start": 1.5, "end": 2.0, "probability": 0.3, "text": HOSTILE, "flags": [HOSTILE]}],
+        rejections=1,
+        stopped=HOSTILE,
         attempts=[attempt(0, 10, reason=HOSTILE, warnings=[(1.0, HOSTILE)])],
         models={HOSTILE: "0" * 64},
         total=4,
@@ -145,28 +164,47 @@ def test_nothing_hostile_becomes_markup(tmp_path: Path) -> None:
     assert "1 recording(s) have no transcript" in made
 
 
-def test_fifty_thousand_recordings_are_a_page_that_opens() -> None:
-    rows = [
-        row(f"r{n}", low_confidence_share=n / 1e6, status="gaps" if n == 49_000 else "complete") for n in range(50_000)
+def test_fifty_thousand_recordings_are_a_page_that_opens(tmp_path: Path) -> None:
+    passage = {"start": 1.0, "end": 2.0, "probability": 0.3, "text": "x", "flags": []}
+
+    def one(n: int) -> dict[str, Any]:
+        return row(f"r{n}", low_confidence_share=n / 1e6, status="gaps" if n == 49_000 else "complete")
+
+    bundles = [
+        MergedBundle(
+            f"b{first:05d}",
+            rows=[one(n) for n in range(first, first + 500)],
+            worst={f"r{first}": [passage] * 90},
+        )
+        for first in range(0, 50_000, 500)
     ]
     tasks = {
         (f"node{n % 99}/{n % 700}", float(n)): Task(f"node{n % 99}/{n % 700}", "s1", n, 0.9, ["c"])
         for n in range(50_000)
     }
-    account = ReportData(
-        rows=rows,
-        worst=[{"recording": "r1", "start": 1.0, "end": 2.0, "probability": 0.3, "text": "x", "flags": []}] * 9000,
-        rejected=[{"path": f"in/{n}", "reason": "empty"} for n in range(9000)],
+    account = account_of(
+        tmp_path,
+        *bundles,
+        rejected=[{"path": f"in/{n}", "reason": "empty"} for n in range(LISTED)],
+        rejections=9000,
         attempts=[attempt(0, 50_000, tasks=tasks, warnings=[(1.0, "w")] * 9000)],
         total=59_000,
     )
     made = page(account)
     assert len(made) < 3_000_000
-    assert made.count("<tr><td title=") == ROWS
+    shown = made.count('<tr data-kind="')
+    assert WORST_SHOWN < shown == len(account.rows) <= ROWS
     assert ">r49000</td>" in made
-    assert f"{ROWS:,} of 50,000 rows are shown" in made
+    assert f"{shown:,} of 50,000 rows are shown" in made
     assert f"{LISTED} of 9,000 rows are shown" in made
     assert made.count("#t=") == PASSAGES
+    # The worst are exact, although no sum holds all rows of its bundle.
+    worst = [one["recording"] for one in account.rows if "worst" in one["shown"]]
+    assert worst == ["r49000", *(f"r{n}" for n in range(49_999, 48_499, -1) if n != 49_000)]
+    # The bundle whose record was written last.
+    newest = [one["recording"] for one in account.rows if "newest" in one["shown"]]
+    assert sorted(newest) == [f"r{n}" for n in range(49_700, 50_000)]
+    assert sum("sample" in one["shown"] for one in account.rows) == 200
 
 
 def test_the_worst_passages_are_the_least_certain_ones() -> None:
@@ -181,9 +219,9 @@ def test_the_worst_passages_are_the_least_certain_ones() -> None:
     assert json.dumps(found)
 
 
-def test_speakers_have_a_section_of_their_own_and_doubtful_numbers_are_named() -> None:
+def test_speakers_have_a_section_of_their_own_and_doubtful_numbers_are_named(tmp_path: Path) -> None:
     columns = {"speakers": "", "doubtful_speakers": "", "brief_speakers": "", "overlap_share": ""}
-    without = page(ReportData(rows=[row("a", **columns)], total=1))
+    without = page(account_of(tmp_path / "1", MergedBundle("b1", rows=[row("a", **columns)]), total=1))
     assert 'id="speakers"' not in without
     asked = [
         row("a", speakers=2, doubtful_speakers=0, brief_speakers=0, overlap_share=0.1),
@@ -192,14 +230,15 @@ def test_speakers_have_a_section_of_their_own_and_doubtful_numbers_are_named() -
         row("c", **columns),
     ]
     done = attempt(100, 110, audio=600.0, busy=10.0, threads=1)
-    made = page(ReportData(rows=asked, embedding=[done], total=4))
+    made = page(account_of(tmp_path / "2", MergedBundle("b1", rows=asked), embedding=[done], total=4))
     section = made.split('id="speakers"')[1].split("<h2")[0]
     assert "5 speakers in 3 recordings; several talk at once 20.0% of the time" in section
     assert "Embedding the voices of 10 min 00 s took 10 s of core time" in section
     assert "2 of 3 are so like another that they may be one person; 1 has less than 10 s" in section
     assert HOSTILE not in made
     assert '<th class="n">speakers</th>' in made
-    assert "No number of speakers is doubtful" in page(ReportData(rows=asked[:1], total=1))
+    alone = account_of(tmp_path / "3", MergedBundle("b1", rows=asked[:1]), total=1)
+    assert "No number of speakers is doubtful" in page(alone)
 
 
 def test_jobs_that_embed_voices_count_as_core_hours(tmp_path: Path) -> None:
@@ -208,7 +247,7 @@ def test_jobs_that_embed_voices_count_as_core_hours(tmp_path: Path) -> None:
     journal.begin(ShardFacts(), 2)
     journal.outcome(Outcome("a.0000", "k", "decoded", 160_000, 0.5, worker="node1/7", device="cpu"))
     journal.end("its time limit is near")
-    account = read_report_data(folder, plan("a"), [])
+    account = read_report_data(folder, plan("a"))
     assert [one.decoded for one in account.embedding] == [1]
     assert account.unfinished == account.embedding
     assert account.effort.reserved_cores == pytest.approx(account.embedding[0].reserved)

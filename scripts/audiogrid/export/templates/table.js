@@ -1,4 +1,6 @@
-// Sortable, searchable tables: <table data-sortable>, numbers in data-n, a search field in data-search-of="table id".
+// Sortable, searchable tables: <table data-sortable>, numbers in data-n, a search field in data-search-of="table id",
+// a choice of rows by data-kind in data-kinds-of="table id". With data-page="200" so many rows are shown at a time, and
+// data-pages-of="table id" holds the buttons.
 (() => {
   "use strict";
   const value = (row, column) => {
@@ -26,20 +28,44 @@
         // Empty cells stay at the end.
         rows.sort(([one], [other]) => (one === null || other === null ? (one === null) - (other === null) : sign * compare(one, other)));
         body.append(...rows.map(([, row]) => row));
+        show(0);
       });
     });
-    const field = document.querySelector(`[data-search-of="${table.id}"]`);
-    const count = document.querySelector(`[data-count-of="${table.id}"]`);
-    if (!field) continue;
-    const all = [...body.rows];
-    field.addEventListener("input", () => {
-      const wanted = field.value.trim().toLowerCase();
-      let shown = 0;
-      for (const row of all) {
-        row.hidden = wanted !== "" && !row.textContent.toLowerCase().includes(wanted);
-        shown += row.hidden ? 0 : 1;
-      }
-      if (count) count.textContent = wanted ? `${shown} of ${all.length}` : "";
-    });
+    const of = (what) => document.querySelector(`[data-${what}-of="${table.id}"]`);
+    const [field, kinds, count, pages] = ["search", "kinds", "count", "pages"].map(of);
+    const size = pages ? Number(table.dataset.page) : Infinity;
+    let page = 0;
+    const turn = (label, step) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = label;
+      button.addEventListener("click", () => show(page + step));
+      return button;
+    };
+    const [back, place, on] = [turn("Previous", -1), document.createElement("span"), turn("Next", 1)];
+    if (pages) pages.append(back, place, on);
+    function show(wanted) {
+      const words = field ? field.value.trim().toLowerCase() : "";
+      const kind = kinds ? kinds.value : "";
+      const fits = (row) =>
+        (words === "" || row.textContent.toLowerCase().includes(words)) &&
+        (kind === "" || (row.dataset.kind || "").split(" ").includes(kind));
+      const rows = [...body.rows];
+      const found = rows.filter(fits);
+      const last = Math.max(0, Math.ceil(found.length / size) - 1);
+      page = Math.min(Math.max(0, wanted), last);
+      rows.forEach((row) => (row.hidden = true));
+      const [first, end] = size === Infinity ? [0, found.length] : [page * size, (page + 1) * size];
+      found.slice(first, end).forEach((row) => (row.hidden = false));
+      if (count) count.textContent = words || kind ? `${found.length} of ${rows.length}` : "";
+      if (!pages) return;
+      pages.hidden = last === 0;
+      place.textContent = `page ${page + 1} of ${last + 1}`;
+      back.disabled = page === 0;
+      on.disabled = page === last;
+    }
+    if (field) field.addEventListener("input", () => show(0));
+    if (kinds) kinds.addEventListener("change", () => show(0));
+    show(0);
   }
 })();
