@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from audiogrid.config.budget import Budget
 from audiogrid.core.atomic_files import write_json
 from audiogrid.core.command import run
 from audiogrid.core.json_values import to_json
@@ -59,6 +60,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--speakers", type=json.loads, help="with --show: the key of the configuration, JSON")
     parser.add_argument("--prices", type=json.loads, default={}, help="with --show: fields of Prices, JSON")
+    parser.add_argument("--budget", type=json.loads, default={}, help="with --show: fields of Budget, JSON")
     parser.add_argument("--show", action="store_true", help="only say what the plan amounts to")
     parser.add_argument("--log", type=Path)
     return parser.parse_args(argv)
@@ -85,7 +87,13 @@ def main(argv: list[str]) -> None:
             preview = preview_store(plan, cuts, Store(arguments.store, folder.own_store), arguments.accept_revisions)
             voices = _voices(plan, cuts, folder, arguments.store, arguments.speakers)
         lines = plan_summary_lines(
-            plan, _speeds(arguments.model_dir, folder), usable_cores(), preview, Prices(**arguments.prices), voices
+            plan,
+            _speeds(arguments.model_dir, folder),
+            usable_cores(),
+            preview,
+            Prices(**arguments.prices),
+            voices,
+            Budget(**arguments.budget),
         )
         print("\n".join(f"  {line}" for line in lines))
         return

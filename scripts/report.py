@@ -34,7 +34,7 @@ from audiogrid.merging.superseded import supersede, suspected_bundles
 from audiogrid.orchestration.generations import is_intact
 from audiogrid.records.journal import list_journals
 from audiogrid.records.plan import Plan
-from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.reader import PlanFile, open_plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import link_of
@@ -48,11 +48,11 @@ from audiogrid.reporting.report_page import render_report
 from audiogrid.searching.build_index import build_index, remove_index
 
 
-def _up_to_date(folder: RunFolder, plan: Plan, bundle: str, corrections: Mapping[str, list[Path]]) -> bool:
+def _up_to_date(folder: RunFolder, plan: PlanFile, bundle: str, corrections: Mapping[str, list[Path]]) -> bool:
     """Whether a bundle was merged from the shard reports and the corrections that are there now."""
     path = folder.merged / f"{bundle}.json"
     reports = [folder.shards / f"{shard}.json" for shard in plan.shards_of_bundle[bundle]]
-    own = [file for name in plan.bundle[bundle].recordings for file in corrections.get(name, ())]
+    own = [file for name in plan.names_of(bundle) for file in corrections.get(name, ())] if corrections else []
     try:
         newest = max(file.stat().st_mtime_ns for file in [*reports, *own])
         return path.stat().st_mtime_ns >= newest and is_intact(folder, path)
@@ -61,7 +61,13 @@ def _up_to_date(folder: RunFolder, plan: Plan, bundle: str, corrections: Mapping
 
 
 def _merge_unless_done(
-    folder: RunFolder, plan: Plan, store: Store, settings: MergeSettings, corrections: Path | None, *, is_stopped: bool
+    folder: RunFolder,
+    plan: PlanFile,
+    store: Store,
+    settings: MergeSettings,
+    corrections: Path | None,
+    *,
+    is_stopped: bool,
 ) -> tuple[list[str], Callable[[str], MergedBundle | None], int]:
     """Returns the bundles that a failed run has something of, a function that merges one, and recordings in others.
 
@@ -81,11 +87,12 @@ def _merge_unless_done(
     def merge(bundle: str) -> MergedBundle | None:
         if _up_to_date(folder, plan, bundle, corrected):
             return None
-        facts = facts_from_journals(folder, plan, bundle, journals)
-        return merge_bundle(plan, bundle, facts, store, settings, folder, corrections)
+        part = plan.of_bundle(bundle)
+        facts = facts_from_journals(folder, part, bundle, journals)
+        return merge_bundle(part, bundle, facts, store, settings, folder, corrections)
 
     reached = set(bundles)
-    left = sum(len(bundle.recordings) for bundle in plan.bundles if bundle.bundle not in reached)
+    left = sum(bundle.recordings for bundle in plan.bundles if bundle.bundle not in reached)
     return bundles, merge, left
 
 
@@ -115,14 +122,14 @@ def main(argv: list[str]) -> None:
     arguments = _arguments(argv)
     folder = RunFolder(arguments.run_dir)
     # A run may fail before planning; the page then says so.
-    plan = None if arguments.partial and not folder.plan.is_file() else read_plan(folder.plan)
+    plan = None if arguments.partial and not folder.plan.is_file() else open_plan(folder.plan)
     log = open_log(arguments.log)
     gathered = GatheredRun()
     if plan is not None:
         settings = MergeSettings(**arguments.settings)
         store = Store(arguments.store, folder.own_store)
         if arguments.partial and link_of(settings.speakers):
-            _link(folder, plan, VoiceStore(store.root, store.own), settings, log)
+            _link(folder, plan.whole(), VoiceStore(store.root, store.own), settings, log)
         corrections = Path(arguments.corrections) if arguments.corrections else None
         gathered = _tables(folder, plan, store, settings, corrections, is_partial=arguments.partial)
     data = read_report_data(folder, plan, gathered)
@@ -133,7 +140,13 @@ def main(argv: list[str]) -> None:
 
 
 def _tables(
-    folder: RunFolder, plan: Plan, store: Store, settings: MergeSettings, corrections: Path | None, *, is_partial: bool
+    folder: RunFolder,
+    plan: PlanFile,
+    store: Store,
+    settings: MergeSettings,
+    corrections: Path | None,
+    *,
+    is_partial: bool,
 ) -> GatheredRun:
     """Write the tables of a run, and the search index. Returns what its bundles amount to."""
     bundles, merge, left = [bundle.bundle for bundle in plan.bundles], None, 0
@@ -142,7 +155,7 @@ def _tables(
         bundles, merge, left = _merge_unless_done(
             folder, plan, store, settings, corrections, is_stopped=stop is not None
         )
-    counts = {name: len(plan.bundle[name].recordings) for name in bundles}
+    counts = {name: plan.bundle[name].recordings for name in bundles}
     gathered = gather(folder, counts, merge, is_stopped=stop is not None)
     gathered.waiting += left
     if stop is not None:

@@ -1,6 +1,7 @@
 # Settings, paths and the functions that rules use. The work itself lives in scripts/audiogrid/.
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -23,6 +24,7 @@ except ImportError:
 
 from audiogrid.config import resolve as configuration
 from audiogrid.config.as_written import as_written
+from audiogrid.config.budget import parse_budget
 from audiogrid.config.run_settings import RunSettings
 from audiogrid.core.errors import AudiogridError
 from audiogrid.corrections.tracking import CorrectedFiles
@@ -31,6 +33,7 @@ from audiogrid.embedding.embedders import CAMPPLUS, SPEAKERS_MODEL
 from audiogrid.models.registry import load_registry
 from audiogrid.models.sources import folder_state
 from audiogrid.orchestration import handlers
+from audiogrid.orchestration.budget_watch import Limits
 from audiogrid.orchestration.executor import runs_on_cluster
 from audiogrid.orchestration.generations import merge_generation, shard_generation
 from audiogrid.orchestration.installation import export_commands, home_of, project_file
@@ -42,6 +45,7 @@ from audiogrid.orchestration.tracked_files import tracked_file
 from audiogrid.orchestration.working_folder import check_working_folder
 from audiogrid.planning import job_resources
 from audiogrid.planning.job_resources import JobResources
+from audiogrid.planning.priorities import JobOrder
 from audiogrid.probing.fingerprint import current_listing
 from audiogrid.records import job_inputs
 from audiogrid.records.plan_files.reader import PlanReader
@@ -49,6 +53,7 @@ from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import counts_given
 from audiogrid.remote.publishing import publish_settings, target
 from audiogrid.reporting.last_lines import read_run_summary
+from audiogrid.reporting.spending import Spending
 from audiogrid.transcribing.preflight import check_machine
 
 try:
@@ -316,10 +321,42 @@ def outstanding(wildcards):
     return [f"{RESULTS}/.state/outstanding"] if is_outstanding(FOLDER, PUBLISH, PUBLISHING) else []
 
 
+ORDER = {}
+
+
+def job_order(wildcards):
+    """The order of the run's jobs, by the priorities of its recordings; none in a comparison, or on a node."""
+    if not workflow.is_main_process or wildcards.get("part") or not FOLDER.plan.is_file():
+        return None
+    plan = read_plan(FOLDER.plan)
+    if ORDER.get("of") is not plan:
+        ORDER.update(of=plan, order=JobOrder(plan))
+    return ORDER["order"]
+
+
+def bundle_order(wildcards):
+    """A number between 0 and 1: bundles that are listened to first come first."""
+    order = job_order(wildcards)
+    return order.of_bundle(wildcards.bundle) if order else 0
+
+
+def shard_order(wildcards):
+    """The same for the jobs of a shard."""
+    order = job_order(wildcards)
+    return order.of_shard(wildcards.shard) if order else 0
+
+
 def quiet_terminal():
     """Hide Snakemake's scheduling messages on the terminal, except on a cluster, where they contain the ids of jobs."""
     if not on_cluster() and not workflow.output_settings.verbose:
         hide_scheduling(logger.handlers)
+
+
+def budget_limits():
+    """What this call may spend, or None."""
+    budget = parse_budget(SETTINGS)
+    until = budget.deadline(datetime.now().astimezone())
+    return Limits(budget.core_hours, budget.gpu_hours, until) if budget.is_limited else None
 
 
 handlers.register(
@@ -336,6 +373,8 @@ handlers.register(
         summarise=read_run_summary,
         warn=logger.warning,
         quiet_terminal=quiet_terminal,
+        limits=budget_limits,
+        spending=lambda: Spending(FOLDER).used,
         check_machine=lambda: check_machine(
             SETTINGS,
             workflow.executor_plugin.name,

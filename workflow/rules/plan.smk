@@ -52,6 +52,7 @@ rule plan:
         store=SETTINGS["store"],
         accept_revisions=json.dumps(SETTINGS["accept_revisions"]),
         speakers=json.dumps(SETTINGS["speakers"]),
+        budget=json.dumps(SETTINGS["budget"]),
     params:
         model_dirs=MODEL_DIRS,
         prices=json.dumps(SETTINGS["prices"]),
@@ -63,6 +64,7 @@ rule plan:
         " --store={resources.store:q}"
         " --accept-revisions={resources.accept_revisions:q}"
         " --speakers={resources.speakers:q}"
+        " --budget={resources.budget:q}"
         " --prices={params.prices:q}"
         " --run-dir={resources.run_dir:q}"
         " --model-dir {params.model_dirs:q}"

@@ -11,6 +11,7 @@ rule split:
         chunks=temp(directory(f"{RESULTS}{{part}}/chunks/{{bundle}}")),
     log:
         f"{RESULTS}{{part}}/logs/split/{{bundle}}.log",
+    priority: lambda wildcards: bundle_order(wildcards)
     conda:
         "../../environment.yml"
     threads: 1

@@ -15,7 +15,7 @@ rule transcribe:
     log:
         f"{RESULTS}{{part}}/logs/transcribe/{{shard}}.log",
     # Higher than that of split: chunks take space on disk until they are transcribed.
-    priority: 10
+    priority: lambda wildcards: 10 + shard_order(wildcards)
     conda:
         "../../environment.yml"
     # A job sees all cores of its node. The profile says how many it may use.

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from audiogrid.config.budget import budget_mistakes
 from audiogrid.config.schema_errors import sentences, validator
 from audiogrid.config.typed_values import typed
 from audiogrid.core.errors import InputError
@@ -70,6 +71,8 @@ def _mistakes(value: Mapping[str, Any]) -> list[str]:
             parse_tracks(value["tracks"])
         except ValueError as error:
             found.append(str(error))
+    if "budget" not in broken:
+        found += budget_mistakes(value["budget"])
     if "routes" not in broken:
         found += route_mistakes(value["routes"])
     if "format_options" not in broken:

@@ -95,6 +95,8 @@ def sentences(error: Any) -> Iterator[str]:
     elif rule in ("minimum", "maximum"):
         bound = "at least" if rule == "minimum" else "at most"
         yield f"{key}: {value} is out of range; it must be {bound} {limit}"
+    elif rule == "exclusiveMinimum":
+        yield f"{key}: {value} is out of range; it must be more than {limit}, or left out"
     elif rule == "type":
         wanted = _type_names(error.schema) + _as_list(error.schema, error.instance)
         yield f"{key}: {value} has the wrong type; it must be {wanted}"

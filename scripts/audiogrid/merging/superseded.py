@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from audiogrid.core.tsv import read_table, write_table
 from audiogrid.merging.transcript_writer import free_path
 from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import PlanFile
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import WrittenLists, forget_files
 
@@ -25,7 +26,7 @@ class Superseded:
     reason: str
 
 
-def _stale(plan: Plan, lists: WrittenLists, suspects: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _stale(plan: Plan | PlanFile, lists: WrittenLists, suspects: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yields files that no longer belong, relative to ``transcripts/``, with the reason.
 
     The files of a recording that has failed this time stay: they are its last good transcripts. ``suspects``: bundles
@@ -33,7 +34,10 @@ def _stale(plan: Plan, lists: WrittenLists, suspects: Iterable[str]) -> Iterator
     """
     suspected = [written for bundle in suspects if (written := lists.get(bundle)) is not None]
     recordings = {file.recording for written in suspected for file in written.files.values()}
-    bundle_of = {name: bundle.bundle for bundle in plan.bundles for name in bundle.recordings if name in recordings}
+    bundle_of: dict[str, str] = {}
+    if recordings:
+        for bundle in plan.bundles:
+            bundle_of |= {name: bundle.bundle for name in plan.names_of(bundle.bundle) if name in recordings}
     seen = set()
     for written in suspected:
         for name, file in written.files.items():
@@ -51,7 +55,7 @@ def _stale(plan: Plan, lists: WrittenLists, suspects: Iterable[str]) -> Iterator
                 yield name, _NO_FORMAT
 
 
-def suspected_bundles(plan: Plan, lists: WrittenLists, suspects: Container[str] | None = None) -> list[str]:
+def suspected_bundles(plan: Plan | PlanFile, lists: WrittenLists, suspects: Container[str] | None = None) -> list[str]:
     """Returns the bundles of whose files some may no longer belong to a run: former ones, and those in ``suspects``.
 
     ``suspects``: bundles of the plan whose sums say so; ``None``: all that were ever merged.
@@ -59,7 +63,7 @@ def suspected_bundles(plan: Plan, lists: WrittenLists, suspects: Container[str] 
     return [bundle for bundle in lists.bundles if suspects is None or bundle in suspects or bundle not in plan.bundle]
 
 
-def supersede(folder: RunFolder, plan: Plan, suspects: Container[str] | None = None) -> list[Superseded]:
+def supersede(folder: RunFolder, plan: Plan | PlanFile, suspects: Container[str] | None = None) -> list[Superseded]:
     """Move what no longer belongs to ``superseded/`` and add it to the table there. Returns what was moved.
 
     ``suspects``: see ``suspected_bundles``; no list of another bundle is read unless one of these leads to it.

@@ -7,17 +7,20 @@ handlers of its own, which call ``run_started``, ``run_succeeded`` and ``run_fai
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from audiogrid.core.errors import AudiogridError, InputError, RetryableError
+from audiogrid.orchestration.budget_watch import BudgetWatch, Limits
 from audiogrid.orchestration.generations import intact_bundles
 from audiogrid.orchestration.lost_jobs import fail_lost_jobs
-from audiogrid.orchestration.orphaned_jobs import cancel_orphaned_jobs
+from audiogrid.orchestration.orphaned_jobs import cancel_orphaned_jobs, cancel_waiting_jobs
 from audiogrid.orchestration.run_config import write_run_config
 from audiogrid.records.plan_files.reader import open_plan
 from audiogrid.records.run_folder import RunFolder
@@ -53,6 +56,8 @@ class Run:
     ``publish``: where results are copied to, if anywhere. ``on_cluster`` and ``targets`` are asked when a handler
     runs: while the workflow is read, Snakemake does not know them. ``summarise``: reads the tables of a finished
     run. ``quiet_terminal``: hides Snakemake's scheduling messages. ``check_machine``: raises if something is missing.
+    ``limits``: what this call may spend, found out when it begins; raises ``InputError`` where its time has passed.
+    ``spending``: begins to count what jobs reserve, and returns a function that tells it.
     """
 
     folder: RunFolder
@@ -68,6 +73,9 @@ class Run:
     warn: Callable[[str], None] = say
     quiet_terminal: Callable[[], None] = lambda: None
     check_machine: Callable[[], None] = lambda: None
+    limits: Callable[[], Limits | None] = lambda: None
+    spending: Callable[[], Callable[[], tuple[float, float]]] = lambda: lambda: (0.0, 0.0)
+    _watches: list[BudgetWatch] = field(default_factory=list)
 
     def start(self) -> None:
         """Check what must be right before anything is done, and clean up after a Snakemake that was killed.
@@ -76,6 +84,7 @@ class Run:
         that the run needs, or if Slurm does not answer.
         """
         self.quiet_terminal()
+        limits = None if self._is_beside_the_run() else self.limits()
         self.check_machine()
         if self.publish:
             try:
@@ -91,6 +100,18 @@ class Run:
             if "--nolock" not in self.argv:
                 cancel_orphaned_jobs(Path.cwd(), say)
             fail_lost_jobs(self.warn)
+        self.folder.stop.unlink(missing_ok=True)
+        if limits is not None:
+            state = self.folder.stop.with_name("budget.json")
+            watch = BudgetWatch(limits, state, self.folder.stop, self.spending(), self._stop)
+            self._watches.append(watch)
+            watch.start()
+
+    def _stop(self) -> None:
+        """End this Snakemake as soon as its running jobs have ended; jobs that only wait on a cluster are cancelled."""
+        os.kill(os.getpid(), signal.SIGTERM)
+        if self.on_cluster():
+            cancel_waiting_jobs(Path.cwd(), say)
 
     def record(self) -> None:
         """Write ``run_config.yaml``."""
@@ -98,6 +119,9 @@ class Run:
 
     def succeed(self) -> None:
         """Print how the run ended, and publish. Raises ``InputError`` if recordings were left out."""
+        self._end_watch()
+        # The last job may have ended just when the budget did.
+        self.folder.stop.unlink(missing_ok=True)
         self.record()
         (self.folder.root / ".state" / "outstanding").unlink(missing_ok=True)
         if self._is_beside_the_run() or not self.folder.summary.is_file():
@@ -113,6 +137,7 @@ class Run:
 
     def fail(self) -> None:
         """After a failure: write the transcripts of all complete recordings, and print what is missing."""
+        self._end_watch()
         if self._is_beside_the_run():
             return
         options = ["--partial", "--run-dir", str(self.folder.root), "--store", self.settings["store"]]
@@ -121,6 +146,10 @@ class Run:
         self._script("report.py", *options)
         if self.folder.plan.is_file():
             self._publish()
+
+    def _end_watch(self) -> None:
+        while self._watches:
+            self._watches.pop().end()
 
     def _is_beside_the_run(self) -> bool:
         targets = set(self.targets())

@@ -83,3 +83,17 @@ def cancel_orphaned_jobs(folder: Path, say: Callable[[str], None]) -> int:
             raise RetryableError(f"jobs {names} of an earlier run do not end; `scancel` them, then start again")
         time.sleep(2)
     return len(found)
+
+
+def cancel_waiting_jobs(folder: Path, say: Callable[[str], None]) -> None:
+    """Cancel the jobs that were submitted from ``folder`` and have not begun: nobody waits for a queue at the end.
+
+    Where Slurm does not answer they stay; each ends by itself as soon as it begins.
+    """
+    try:
+        waiting = [job.job for job in orphaned_jobs_of(_queue(), folder) if job.state == "PENDING"]
+        if waiting:
+            _ask("scancel", "--state=PENDING", *waiting)
+            say(f"{len(waiting)} job(s) in the queue are not begun any more")
+    except RetryableError as error:
+        say(f"jobs in the queue are not cancelled: {error}")

@@ -14,6 +14,7 @@ from typing import Any
 from audiogrid.core.atomic_files import canonical_json
 from audiogrid.core.language_codes import AUTO
 from audiogrid.core.timebase import SAMPLE_RATE
+from audiogrid.planning.priorities import by_priority
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
 from audiogrid.records.results import SCHEMA as RESULT_SCHEMA
 from audiogrid.splitting.cut_points import chunk_count
@@ -98,7 +99,10 @@ def _same_rules(one: Settings, other: Settings) -> bool:
 
 
 def make_bundles(recordings: Sequence[Recording], bundle_minutes: float, previous: Sequence[Bundle]) -> list[Bundle]:
-    """Returns bundles in the order of the input; unchanged bundles of ``previous`` keep name and contents."""
+    """Returns bundles in the order of the input; unchanged bundles of ``previous`` keep name and contents.
+
+    Of new recordings those with the highest priority come first, and share bundles.
+    """
     by_id = {recording.recording: recording for recording in recordings}
     kept = [
         old
@@ -112,7 +116,9 @@ def make_bundles(recordings: Sequence[Recording], bundle_minutes: float, previou
     fresh = [
         Bundle(next(names), _bundle_spec(group), [recording.recording for recording in group])
         for group in _groups(
-            (r for r in recordings if r.recording not in placed), bundle_minutes * 60 * SAMPLE_RATE, last + 1
+            by_priority([r for r in recordings if r.recording not in placed]),
+            bundle_minutes * 60 * SAMPLE_RATE,
+            last + 1,
         )
     ]
     return [*kept, *fresh]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
+from audiogrid.planning.budget_preview import budget_lines
 from audiogrid.records.plan import Plan
 from audiogrid.records.texts import aligned_chunks, given_text
 
 if TYPE_CHECKING:
+    from audiogrid.config.budget import Budget
     from audiogrid.planning.store_preview import StorePreview
     from audiogrid.planning.voices_preview import VoicesPreview
     from audiogrid.records.prices import Prices
@@ -39,11 +42,13 @@ def plan_summary_lines(
     preview: StorePreview | None = None,
     prices: Prices | None = None,
     voices: VoicesPreview | None = None,
+    budget: Budget | None = None,
 ) -> list[str]:
     """Returns the lines that describe a plan.
 
     ``speeds``: of every model of the plan, by name. ``preview``: what the store holds already; the estimate is then
     for the rest. ``prices``: for the cost of the core-hours. ``voices``: what embedding voices adds to them.
+    ``budget``: of one call; it is said how far that gets.
     """
     audio = plan.audio_by_model()
     used = {model: audio[model] for model in plan.models if audio.get(model)} or {plan.settings.model: 0}
@@ -65,9 +70,20 @@ def plan_summary_lines(
         f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
         f"on {cores} core(s)",
         *([f"cost         {core_hours * price:.2f} {prices.currency}".rstrip()] if prices and price else []),
+        *_budget_lines(budget, core_hours, plan, preview, cores),
         *(f"warning      {warning}" for warning in plan.warnings),
         *_remark_lines(plan),
     ]
+
+
+def _budget_lines(
+    budget: Budget | None, core_hours: float, plan: Plan, preview: StorePreview | None, cores: int
+) -> list[str]:
+    if budget is None:
+        return []
+    now = datetime.datetime.now().astimezone()
+    waiting = None if preview is None else preview.recordings
+    return budget_lines(budget, core_hours, plan.recordings, waiting, cores, now)
 
 
 def _text_lines(plan: Plan) -> list[str]:

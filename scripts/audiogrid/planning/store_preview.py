@@ -19,6 +19,7 @@ class StorePreview:
 
     ``waiting``: model -> samples to decode. ``uncut``: chunks among them that were never cut, so that their key is
     unknown and the store may hold them after all (from a copy of the file). ``shards``: with chunks to decode.
+    ``recordings``: recording -> samples to decode, of those that have any.
     """
 
     stored_chunks: int = 0
@@ -27,6 +28,7 @@ class StorePreview:
     waiting: dict[str, int] = field(default_factory=dict)
     uncut: int = 0
     shards: int = 0
+    recordings: dict[str, int] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """Returns lines for ``plan_summary_lines``."""
@@ -73,6 +75,7 @@ def preview_store(
                     continue
                 waiting.add(name)
                 found.waiting[model] = found.waiting.get(model, 0) + samples
+                found.recordings[recording.recording] = found.recordings.get(recording.recording, 0) + samples
                 found.uncut += chunk is None
     found.waiting_chunks = len(waiting)
     found.shards = sum(not waiting.isdisjoint(shard.chunks) for shard in plan.shards)

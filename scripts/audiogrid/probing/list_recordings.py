@@ -102,22 +102,24 @@ def list_sources(
 
 
 def _with_ids(found: list[tuple[RecordingSource, bool]], known: Mapping[str, str]) -> list[RecordingSource]:
-    """Drop duplicates and assign ids. The flag of each source says whether a table gave its id."""
-    seen: set[tuple[str, str]] = set()
-    kept: list[tuple[RecordingSource, bool]] = []
+    """Drop duplicates and assign ids. The flag of each source says whether a table gave its id.
+
+    Of duplicates the first stays, with the highest priority that any of them has.
+    """
+    kept: dict[tuple[str, str], tuple[RecordingSource, bool]] = {}
     here = os.getcwd()  # noqa: PTH109
     for source, explicit in found:
         # Addresses that differ only in their secrets have the same path.
         # `Path` would take longer than all else that is done here.
         local = os.path.normpath(os.path.join(here, source.path))  # noqa: PTH118
         place = source.remote.address.url or source.path if source.remote else local
-        key = (place, source.recording)
-        if key not in seen:
-            seen.add(key)
-            kept.append((source, explicit))
-    wishes = [Named(source.path, source.recording or _stem(source), named) for source, named in kept]
+        first, given = kept.setdefault((place, source.recording), (source, explicit))
+        priority = source.columns.get("priority")
+        if priority is not None and int(priority) > int(first.columns.get("priority", 0)):
+            kept[place, source.recording] = replace(first, columns={**first.columns, "priority": priority}), given
+    wishes = [Named(source.path, source.recording or _stem(source), named) for source, named in kept.values()]
     ids = assign_ids(wishes, known)
-    return [replace(source, recording=name) for (source, _), name in zip(kept, ids, strict=True)]
+    return [replace(source, recording=name) for (source, _), name in zip(kept.values(), ids, strict=True)]
 
 
 def _stem(source: RecordingSource) -> str:

@@ -24,7 +24,7 @@ RESERVED = {
     "speakers": "number of speakers: `none`, `auto`, a number, or a range such as `2-4`",
     "rttm": "a file that says who speaks when",
     "text": "a file with the text that is spoken (txt, srt, vtt, docx)",
-    "priority": "a whole number: which recordings come first",
+    "priority": "a whole number: recordings with a higher one are transcribed first; 0 for those without",
 }
 #: Those that name a file, relative to the table's folder.
 FILE_COLUMNS = frozenset({"rttm", "text"})

@@ -118,7 +118,7 @@ class JournalSum:
     tasks: list[list[Task]] = field(default_factory=list)
 
 
-def _read_journal(path: Path) -> list[Attempt]:
+def read_journal(path: Path) -> list[Attempt]:
     """Returns the attempts of a journal, whatever the spec of their shard."""
     found: list[Attempt] = []
     attempt = None
@@ -172,13 +172,13 @@ def sum_journals(journal: Path, shard: str) -> None:
     for file in list_journals(journal, shard).get(shard, ()):
         if read_sum(JournalSum, _sum_path(file.path), [file.size, file.mtime_ns]) is None:
             with suppress(OSError):
-                write_sum(_sum_path(file.path), [file.size, file.mtime_ns], _summed(_read_journal(file.path)))
+                write_sum(_sum_path(file.path), [file.size, file.mtime_ns], _summed(read_journal(file.path)))
 
 
 def _attempts_of(file: JournalFile, *, has_sum: bool) -> list[Attempt]:
     found = read_sum(JournalSum, _sum_path(file.path), [file.size, file.mtime_ns]) if has_sum else None
     if found is None:
-        return _read_journal(file.path)
+        return read_journal(file.path)
     for attempt, tasks in zip(found.attempts, found.tasks, strict=True):
         attempt.tasks = {(task.worker, task.began): task for task in tasks}
     return found.attempts

@@ -11,6 +11,7 @@ from audiogrid.core.stop_note import read_stop
 from audiogrid.core.timebase import to_seconds
 from audiogrid.merging.bundle_sum import LISTED, BundleSum
 from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import PlanFile
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, read_attempts, spans_at_work
@@ -125,7 +126,7 @@ def _saved(attempts: Sequence[Attempt]) -> int:
     return sum(saved.values())
 
 
-def read_estimate(folder: RunFolder, plan: Plan, decoded: float) -> Estimate | None:
+def read_estimate(folder: RunFolder, plan: Plan | PlanFile, decoded: float) -> Estimate | None:
     """Returns the estimate for ``decoded`` seconds of audio; ``None`` without an estimate or without decoding."""
     try:
         raw = read_json(folder.estimate)
@@ -143,7 +144,7 @@ def read_estimate(folder: RunFolder, plan: Plan, decoded: float) -> Estimate | N
     return Estimate(whole * share, whole * share / max(1, cores), cores, sources)
 
 
-def read_report_data(folder: RunFolder, plan: Plan | None, run: GatheredRun | None = None) -> ReportData:
+def read_report_data(folder: RunFolder, plan: Plan | PlanFile | None, run: GatheredRun | None = None) -> ReportData:
     """Returns the data of the run in ``folder``. ``plan``: ``None`` where the run failed before planning.
 
     ``run``: what its bundles amount to.
@@ -172,7 +173,7 @@ def read_report_data(folder: RunFolder, plan: Plan | None, run: GatheredRun | No
         models={name: hash_ for name, hash_ in plan.models.items() if name in used} or dict(plan.models),
         options=dict(plan.settings.options),
         notices=read_notices(folder).sentences(folder),
-        total=len(plan.recordings) + rejections,
+        total=(len(plan.recordings) if isinstance(plan, Plan) else plan.count) + rejections,
         searchable=folder.search_page.is_file(),
         stopped=stopped.reason if stopped else "",
         waiting=run.waiting,

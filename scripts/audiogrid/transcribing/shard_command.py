@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from audiogrid.core.errors import AudiogridError, RetryableError
 from audiogrid.core.log import open_log
+from audiogrid.core.stop_note import read_stop
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.hardware.node_share import NodeShare
 from audiogrid.records.journal import Journal
@@ -161,6 +162,8 @@ def _lead(
     """Work through the shard, together with the other ranks of ``coordinator`` if there are any."""
     log = open_log(arguments.log)
     folder = RunFolder(arguments.run_dir, arguments.chunks_dir)
+    if stop := read_stop(folder.stop):
+        raise RetryableError(f"{stage.subject.format(arguments.shard)} is not begun: {stop.reason}")
     whole = open_plan(folder.plan)
     plan = stage.part(whole, arguments.shard)
     shard = plan.shard[arguments.shard]
@@ -189,7 +192,16 @@ def _lead(
             warn(sentence)
         try:
             report = transcribe(
-                work, stage.store, journal, settings, workers.processes, limits, warn, display.tick, coordinator
+                work,
+                stage.store,
+                journal,
+                settings,
+                workers.processes,
+                limits,
+                warn,
+                display.tick,
+                coordinator,
+                folder.stop,
             )
         except AudiogridError as error:
             journal.end(str(error))

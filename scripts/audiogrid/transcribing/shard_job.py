@@ -138,10 +138,12 @@ def transcribe(
     warn: Callable[[str], None],
     tick: Callable[[], None],
     coordinator: Coordinator | None = None,
+    stop: Path | None = None,
 ) -> ShardReport:
     """Decode the chunks that the store lacks. Every finished chunk is in the store, whatever happens later.
 
-    ``processes``: of this process; ``coordinator``: of the ranks of an MPI job, if this is one.
+    ``processes``: of this process; ``coordinator``: of the ranks of an MPI job, if this is one. ``stop``: where a note
+    appears when the run has to end.
     """
     coordinator = coordinator or Coordinator()
     began = time.monotonic()
@@ -160,7 +162,7 @@ def transcribe(
     if tasks:
         pool = WorkerPool(settings, min(processes, len(tasks)), limits.attempts, scheduler.timeout, warn)
         coordinator.start(scheduler, log.record, warn)
-        _decode(pool, scheduler, coordinator, tick)
+        _decode(pool, scheduler, coordinator, tick, stop)
         made = pool.made
     coordinator.close()
     if coordinator.others:
@@ -173,12 +175,14 @@ def transcribe(
     return ShardReport(log.outcomes, log.failed, stopped_by, time.monotonic() - began, made)
 
 
-def _decode(pool: WorkerPool, scheduler: Scheduler, coordinator: Coordinator, tick: Callable[[], None]) -> None:
+def _decode(
+    pool: WorkerPool, scheduler: Scheduler, coordinator: Coordinator, tick: Callable[[], None], stop: Path | None
+) -> None:
     """Work until all tasks of ``scheduler`` are finished by this process and the other ranks, or it is stopped.
 
     Raises what ends the job: ``StoreError``, or the cause for which no rank can go on.
     """
-    check = handle_signals(scheduler)
+    check = handle_signals(scheduler, stop)
 
     def poll() -> None:
         coordinator.poll()
