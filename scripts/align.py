@@ -32,19 +32,25 @@ def main(argv: list[str]) -> None:
     parser = shard_parser(__doc__)
     add_model_arguments(parser)
     parser.add_argument("--word-times", choices=["normal", "fine"], default="normal", help="fine: align every word")
+    parser.add_argument("--glossary", default="", help="file of terms that are judged by the audio; empty: none")
     arguments = parser.parse_args(argv)
     own = RunFolder(arguments.run_dir).own_store
     stage = ShardStage(
         subject="texts of shard {}",
         decodes="aligns",
-        advice=". Run the same command again, or leave the column text empty",
+        advice=". Run the same command again, or leave column text and key glossary empty",
         margin_seconds=30.0,
         device=arguments.device,
         workers=lambda plan, shard, share: _workers(arguments, plan, shard, share),
         store=AlignedStore(arguments.store, own),
         journal=lambda folder: folder.aligned_journal,
         work=lambda plan, shard, folder: collect_texts(
-            plan, shard, folder, Store(arguments.store, own), fine=arguments.word_times == "fine"
+            plan,
+            shard,
+            folder,
+            Store(arguments.store, own),
+            fine=arguments.word_times == "fine",
+            glossary=arguments.glossary,
         ),
         display=lambda folder, plan: Sentences(),
         # A text is looked for in all that was heard of its recording.

@@ -35,6 +35,12 @@ def _columns() -> str:
     return _table(("column", "meaning"), COLUMNS)
 
 
+def _glossary_columns() -> str:
+    from audiogrid.aligning.glossary_file import COLUMNS
+
+    return _table(("column", "meaning"), {name: text.replace("`|`", "`\\|`") for name, text in COLUMNS.items()})
+
+
 def _presets() -> str:
     from audiogrid.export.subtitle_presets import PRESETS
 
@@ -114,6 +120,7 @@ def _configuration() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "columns": _columns,
+    "glossary-columns": _glossary_columns,
     "configuration": _configuration,
     "formats": _formats,
     "ledger-columns": _ledger_columns,

@@ -20,7 +20,7 @@ from audiogrid.core.log import open_log
 from audiogrid.core.stop_note import read_stop
 from audiogrid.corrections.corrections_file import list_files
 from audiogrid.embedding.link_run import link_run
-from audiogrid.merging.differences_table import join_differences
+from audiogrid.merging.differences_table import join_differences, join_names
 from audiogrid.merging.ledger_table import join_parts, write_ledger
 from audiogrid.merging.merge_bundle import (
     FAILURE_COLUMNS,
@@ -170,6 +170,7 @@ def _tables(
     else:
         remove_index(folder)
     join_differences(folder, bundles)
+    join_names(folder, bundles)
     join_parts(folder.summary, SUMMARY_COLUMNS, gathered.summary)
     return gathered
 

@@ -1,5 +1,7 @@
-# Only with given texts, per shard: the words of the texts are timed, those that were heard as written excepted.
-# INPUTS   chunks/<bundle>/ of the shard's bundles, the reports of all shards of its recordings, the texts, the model
+# Only with given texts or a glossary, per shard: the words of the texts are timed, those that were heard as written
+# excepted, and what sounds like a term is judged.
+# INPUTS   chunks/<bundle>/ of the shard's bundles, the reports of all shards of its recordings, the texts,
+#          the glossary, the model
 # OUTPUTS  aligned/<shard>.json; the results themselves go to the store, which Snakemake never deletes
 from audiogrid.transcribing.mpi_launch import is_mpi, mpi_resources, start_command
 
@@ -28,6 +30,7 @@ rule align:
         model_dir=lambda wildcards: model_dir(the_plan().shard[wildcards.shard].model),
         store=SETTINGS["store"],
         mem_mb=aligned_memory,
+        glossary=SETTINGS["glossary"],
         # Aligning takes a fraction of the time of decoding.
         runtime=aligned_minutes,
         processes=aligned_processes,
@@ -55,6 +58,7 @@ rule align:
         " --store={resources.store:q}"
         " --model-dir={resources.model_dir:q}"
         " --word-times={params.word_times}"
+        " --glossary={resources.glossary:q}"
         " --device={resources.device}"
         " --compute-type={resources.compute_type}"
         " --cores={threads}"

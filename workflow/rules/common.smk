@@ -22,6 +22,7 @@ except ImportError:
         "(pip install, with the address of the repository), or start from a clone."
     )
 
+from audiogrid.aligning.glossary_file import read_glossary
 from audiogrid.config import resolve as configuration
 from audiogrid.config.as_written import as_written
 from audiogrid.config.budget import parse_budget
@@ -85,6 +86,9 @@ try:
     if workflow.is_main_process and not is_read_only(sys.argv):
         check_working_folder(Path(RESULTS), SNAKEFILE)
         check_targets(sys.argv[1:], Path(RESULTS))
+    if workflow.is_main_process and SETTINGS["glossary"]:
+        for remark in read_glossary(Path(SETTINGS["glossary"])).remarks:
+            logger.warning(f"{SETTINGS['glossary']}, {remark}")
     # Only the main process lists the recordings. Jobs on other nodes read the plan.
     LISTING = (
         current_listing(
@@ -219,19 +223,20 @@ def decoded_for_texts(wildcards):
 
 
 def texts_of_shard(wildcards):
-    """Texts that an `align` job holds against audio."""
-    return job_inputs.texts_of_shard(the_plan(), wildcards.shard)
+    """Texts that an `align` job holds against audio, and the glossary."""
+    return job_inputs.texts_of_shard(the_plan(), wildcards.shard, SETTINGS["glossary"])
 
 
 def aligned_spec(wildcards):
     """What an `align` job works on."""
-    return job_inputs.aligned_spec(the_plan(), wildcards.shard, SETTINGS["word_times"])
+    return job_inputs.aligned_spec(the_plan(), wildcards.shard, SETTINGS["word_times"], SETTINGS["glossary"])
 
 
 def texts_of_bundle(wildcards):
-    """What a bundle's given texts are timed by; nothing in a comparison."""
-    plan = plan_of(wildcards)
-    return [] if wildcards.part else job_inputs.aligned_files(FOLDER, plan, wildcards.bundle)
+    """What a bundle's given texts are timed by and its names judged by; nothing in a comparison."""
+    if wildcards.part:
+        return []
+    return job_inputs.aligned_files(FOLDER, the_plan(), wildcards.bundle, SETTINGS["glossary"])
 
 
 CORRECTIONS = CorrectedFiles(Path(SETTINGS["corrections"]))

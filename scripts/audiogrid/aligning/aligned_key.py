@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from audiogrid.aligning.anchoring import Anchored, speech_pieces
@@ -41,7 +41,7 @@ def windows_of(anchored: Anchored, piece: int) -> list[dict[str, Any]]:
 def question(
     speech: Iterable[tuple[int, int]],
     windows: list[dict[str, Any]],
-    questions: list[dict[str, Any]],
+    questions: Sequence[Mapping[str, Any]],
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Returns the options of a job: everything besides model and audio that its result depends on."""
@@ -49,7 +49,7 @@ def question(
         {
             "speech": [list(span) for span in speech],
             "windows": windows,
-            "questions": questions,
+            "questions": [dict(one) for one in questions],
             "decoding": {name: options[name] for name in _HEARD_THROUGH if name in options},
         }
     )

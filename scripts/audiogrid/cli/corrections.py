@@ -1,4 +1,4 @@
-"""``audiogrid corrections``: check the files with corrections, and take in what the page of a recording has saved."""
+"""``audiogrid corrections``: check the files with corrections, take in what a page has saved, list corrected names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from audiogrid.aligning.learnt_terms import learnt_terms, ordinary_words
 from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import RESULTS, find_run, known_runs
 from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
@@ -19,14 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, and with which files or runs."""
     parser.add_argument(
         "action",
-        choices=["check", "import"],
-        help="check: does each file fit a recording; import: take in files",
+        choices=["check", "import", "terms"],
+        help="check: does each file fit a recording; import: take in files; terms: print corrected names",
     )
     parser.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
-        help="check: runs (default: all in results/); import: files of a page, or edited transcripts",
+        help="check, terms: runs (default: all in results/); import: files of a page, or edited transcripts",
     )
     parser.add_argument("--run", metavar="RUN", help="import: the run that was edited (default: the best)")
     parser.add_argument("--recording", metavar="ID", help="import: its recording (default: by file name)")
@@ -50,6 +51,27 @@ def check(names: list[str], given: Path | None) -> int:
                 print(verdict, flush=True)
                 wrong += verdict.state == "wrong"
     return EXIT_BAD_INPUT if wrong else EXIT_DONE
+
+
+def print_terms(names: list[str], given: Path | None) -> int:
+    """Print the names that people have corrected as lines of a glossary. Returns the exit code."""
+    runs = [find_run(name) for name in names] or known_runs()
+    recordings = Recordings(runs)
+    learnt: dict[str, dict[str, None]] = {}
+    for folder in _folders(runs, given):
+        for recording, files in list_files(folder).items():
+            documents = [document for _, document in recordings.named(recording)]
+            if not documents:
+                continue
+            pairs = [(one.was, one.text) for path in files for one in read(path).passages if not one.is_confirmation]
+            ordinary = ordinary_words(documents)
+            for term in learnt_terms(pairs, ordinary, documents[0].get("language") or ""):
+                learnt.setdefault(term.text, {}).update(dict.fromkeys(term.sounds))
+    print("term\tsounds")
+    for text, sounds in sorted(learnt.items()):
+        print(f"{text}\t{'|'.join(sounds)}")
+    print(f"{len(learnt)} term(s). Look through them before you add them to a glossary.", file=sys.stderr)
+    return EXIT_DONE
 
 
 def _read(path: Path, options: argparse.Namespace) -> Corrections:
@@ -83,9 +105,11 @@ def take_in(files: list[str], folder: Path, options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace, rest: list[str]) -> int:
-    """Check or import. Raises ``InputError`` where there is no run, or a file cannot be read."""
+    """Check, import or list names. Raises ``InputError`` where there is no run, or a file cannot be read."""
     if options.action == "check":
         return check(options.names, options.folder)
+    if options.action == "terms":
+        return print_terms(options.names, options.folder)
     if not options.names:
         raise InputError("name the files to import, such as ~/Downloads/talk.1a2b3c4d5e6f.json")
     runs = [RunFolder(path.parent) for path in RESULTS.glob("*/run_config.yaml")]
@@ -97,10 +121,11 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 COMMAND = Command(
-    summary="check corrections, or import them from a page or a transcript",
+    summary="check corrections, import them from a page or a transcript, list corrected names",
     explanation="Corrections of a recording lie in a file under corrections/ and are applied whenever its transcript "
     "is written (docs/corrections.md). check says what fits and what does not; import adds what a page has saved, or "
-    "the differences of an edited copy: srt, vtt, txt, docx, eaf, TextGrid.",
+    "the differences of an edited copy: srt, vtt, txt, docx, eaf, TextGrid; terms prints corrected names as lines of a "
+    "glossary (docs/glossary.md).",
     example="audiogrid corrections import ~/Downloads/talk.1a2b3c4d5e6f.json",
     add_arguments=add_arguments,
     run=run,

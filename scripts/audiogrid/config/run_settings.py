@@ -146,8 +146,11 @@ class RunSettings:
         if part:
             # What a comparison reads and leads to.
             chosen |= {"formats": ["json"], "chunk_texts": False, "search": False}
-        elif plan and has_texts(plan):
-            chosen["texts"] = self.settings["word_times"]
+        else:
+            if plan and has_texts(plan):
+                chosen["texts"] = self.settings["word_times"]
+            if plan and self.settings["glossary"]:
+                chosen["glossary"] = self.settings["glossary"]
         if not part and plan and has_speakers(plan, self.settings["speakers"]):
             chosen["speakers"] = self.settings["speakers"]
             path = linked_file(self.settings["speakers"], RunFolder(Path("results") / self.settings["run"]))

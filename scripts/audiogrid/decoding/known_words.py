@@ -21,6 +21,8 @@ from audiogrid.records.aligned import AlignedChunk, TimedWord
 _LEAST_PROBABILITY = 1e-6
 # Seconds of silence that the encoder is given behind a window: a text that is given cannot run into a loop.
 _SILENCE_BEHIND = 1.0
+# Tokens of a prompt of a question.
+_LONGEST_PROMPT = 100
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,15 @@ class KnownWindow:
 
 @dataclass(frozen=True)
 class Question:
-    """Readings of one passage, each as all words of its window."""
+    """Readings of one passage, each as all words of its window.
+
+    ``prompt``: what the model is told before, for all readings: terms that it cannot know how to spell otherwise.
+    """
 
     pieces: list[tuple[int, int]]
     readings: list[str]
     language: str
+    prompt: str = ""
 
 
 @dataclass(frozen=True)
@@ -206,9 +212,11 @@ def _as_many_as_fit(words: list[_Spelt], most: int) -> list[_Spelt]:
 
 
 def _score(model: Model, encoded: np.ndarray, text: str, question: Question, options: DecodeOptions) -> float:
-    tokens = _tokens(model.tokenizer(question.language, options.task), [text])[: model.longest_text]
+    tokenizer = model.tokenizer(question.language, options.task)
+    prompt = _tokens(tokenizer, [f" {question.prompt}"])[:_LONGEST_PROMPT] if question.prompt else []
+    tokens = _tokens(tokenizer, [text])[: model.longest_text - len(prompt)]
     if not tokens:
         return round(math.log(_LEAST_PROBABILITY), 4)
     samples = _layout(question.pieces).samples
-    _, probabilities = model.force(encoded, tokens, question.language, options.task, samples)
+    _, probabilities = model.force(encoded, tokens, question.language, options.task, samples, prompt)
     return round(float(np.sum(np.log(np.maximum(probabilities, _LEAST_PROBABILITY)))), 4)

@@ -74,6 +74,18 @@ def _difference(one: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _named(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a place where a term of the glossary stands as the page shows it."""
+    return {
+        "start": _milliseconds(one["start"]),
+        "end": _milliseconds(one["end"]),
+        "term": one["term"],
+        "heard": one["heard"],
+        "speaker": None,
+        "channel": one.get("channel"),
+    }
+
+
 def _seam(seam: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {"hard": "cut where somebody may be speaking", "short_pause": "cut in a short pause"}
     return {
@@ -108,6 +120,7 @@ def render_page(
         "own": _having("own", found),
         "decided": _having("paragraph", found),
         "differences": [_difference(one) for one in document.get("differences", [])],
+        "glossary": [_named(one) for one in document.get("glossary", [])],
         "tracks": document.get("tracks", []),
         "seams": [_seam(seam) for seam in document.get("seams", [])],
     }
@@ -122,6 +135,7 @@ def render_page(
             "tracks": [],
             "unapplied": [],
             "differences": [],
+            "glossary": [],
             **document,
         },
         name=clean_text(path.replace("\\", "/").rsplit("/", 1)[-1]),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from audiogrid.aligning.aligned_key import aligned_key, question
+from audiogrid.aligning.glossary_file import read_glossary
+from audiogrid.aligning.names import NameFinder
 from audiogrid.core.atomic_files import canonical_json, write_json
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.json_values import from_json, read_document, to_json
@@ -17,7 +19,8 @@ from audiogrid.core.tsv import write_table
 from audiogrid.corrections.corrections_file import find, list_files
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.format_options import FormatOptions
-from audiogrid.merging.differences_table import write_differences
+from audiogrid.merging.differences_table import write_differences, write_names
+from audiogrid.merging.glossary_names import NameSource
 from audiogrid.merging.known_text import TextSource
 from audiogrid.merging.ledger import unread_ledger
 from audiogrid.merging.ledger_table import write_part
@@ -52,7 +55,7 @@ class MergeSettings:
     ``speakers``: the key of the configuration; ``None`` where no recording of the run is asked to have any.
     ``corrections``: hash of the bundle's files of corrections, so that Snakemake merges again when they change.
     ``voice_names``: of linked voices, by id. ``search``: whether the run has a search index. ``texts``: the key
-    ``word_times`` where any recording has a text.
+    ``word_times`` where any recording has a text. ``glossary``: path of the file, if there is one.
     """
 
     formats: list[str]
@@ -65,6 +68,7 @@ class MergeSettings:
     voice_names: dict[str, str] = field(default_factory=dict)
     search: bool = True
     texts: str = ""
+    glossary: str = ""
 
     @property
     def cues(self) -> CueOptions:
@@ -243,6 +247,8 @@ def merge_bundle(
     ledgers: dict[str, list[LedgerSpan]] = {}
     searched: list[list[bytes]] = []
     differences: dict[str, list[dict[str, Any]]] = {}
+    names: dict[str, list[dict[str, Any]]] = {}
+    finder = NameFinder(read_glossary(Path(settings.glossary))) if settings.glossary else None
     for name in plan.bundle[bundle].recordings:
         recording = plan.recording[name]
         if name in facts.problems:
@@ -257,7 +263,7 @@ def merge_bundle(
         results = _Results(recording, facts, store)
         try:
             done = _merge_one(
-                plan, recording, facts, results, store, settings, folder, writer, files.get(name, ()), linking
+                plan, recording, facts, results, store, settings, folder, writer, files.get(name, ()), linking, finder
             )
         except MissingChunkError as error:
             merged.failures.append(Failure(name, recording.path, error.chunk, error.cause))
@@ -271,6 +277,8 @@ def merge_bundle(
         searched.append(done.search)
         if done.differences is not None:
             differences[name] = done.differences
+        if done.names is not None:
+            names[name] = done.names
         owners.update({file: name for file in writer.hashes if file not in owners})
         merged.files[name] = {
             kind: {**file, "path": Path(file["path"]).relative_to(folder.root).as_posix()}
@@ -286,6 +294,7 @@ def merge_bundle(
     write_part(folder, bundle, ledgers)
     write_search_part(folder, bundle, searched)
     write_differences(folder, bundle, differences)
+    write_names(folder, bundle, names)
     before.merged({file: (owners[file], sha256) for file, sha256 in writer.hashes.items()}).write(folder)
     merged.edited = sorted(f"{folder.transcripts.name}/{file}" for file in writer.edited)
     return merged
@@ -318,10 +327,11 @@ def _merge_one(
     writer: TranscriptWriter,
     corrections: Sequence[Path],
     linking: Linking | None,
+    finder: NameFinder | None,
 ) -> MergedRecording:
     """Merge one recording, all of whose chunks are known; raises as ``merge_recording`` does.
 
-    ``corrections``: files with its id.
+    ``corrections``: files with its id; ``finder``: of names, where there is a glossary.
     """
     name = recording.recording
     place = folder.transcripts_of(name, divided=plan.divided)
@@ -350,18 +360,38 @@ def _merge_one(
         speakers=speaker_source(recording, VoiceStore(store.root, store.own), settings.speakers, linking),
         corrections=find(corrections, name, facts.audio.get(name, "")),
         text=_text_source(plan, recording, store, settings.texts) if settings.texts and given_text(recording) else None,
+        names=NameSource(finder, _judged(plan, recording, store)) if finder and not given_text(recording) else None,
     )
 
 
-def _text_source(plan: Plan, recording: Recording, store: Store, word_times: str) -> TextSource:
+def _aligned(plan: Plan, recording: Recording, store: Store) -> Callable[..., AlignedChunk | None]:
+    """Returns what looks up the answer to windows and questions about a chunk."""
     aligned = AlignedStore(store.root, store.own)
 
-    def lookup(chunk: Chunk, result: ChunkResult, windows: list[dict[str, Any]]) -> AlignedChunk | None:
-        asked = question(result.speech, windows, [], plan.options_for(recording, chunk.channel))
+    def lookup(
+        chunk: Chunk, result: ChunkResult, windows: list[dict[str, Any]], questions: Sequence[Mapping[str, Any]]
+    ) -> AlignedChunk | None:
+        asked = question(result.speech, windows, questions, plan.options_for(recording, chunk.channel))
         found = aligned.get(aligned_key(chunk, plan.models[plan.model_of(recording, chunk.channel)], asked))
         return None if found is None else found.result
 
-    return TextSource(given_text(recording), lookup, fine=word_times == "fine")
+    return lookup
+
+
+def _text_source(plan: Plan, recording: Recording, store: Store, word_times: str) -> TextSource:
+    lookup = _aligned(plan, recording, store)
+    return TextSource(
+        given_text(recording),
+        lambda chunk, result, windows: lookup(chunk, result, windows, []),
+        fine=word_times == "fine",
+    )
+
+
+def _judged(
+    plan: Plan, recording: Recording, store: Store
+) -> Callable[[Chunk, ChunkResult, Sequence[Mapping[str, Any]]], AlignedChunk | None]:
+    lookup = _aligned(plan, recording, store)
+    return lambda chunk, result, asked: lookup(chunk, result, [], asked)
 
 
 def remove_shard_reports(folder: RunFolder, plan: Plan, bundle: str) -> None:

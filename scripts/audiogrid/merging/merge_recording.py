@@ -20,6 +20,7 @@ from audiogrid.export.media_links import media_url
 from audiogrid.merging.confidence import add_confidence
 from audiogrid.merging.document import build_document, speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
+from audiogrid.merging.glossary_names import NOT_JUDGED, NameSource, put_names
 from audiogrid.merging.known_text import NOT_ALIGNED, TextSource, add_text, apply_text
 from audiogrid.merging.ledger import make_ledger, unread_ledger
 from audiogrid.merging.search_part import search_lines
@@ -60,7 +61,8 @@ class MergedRecording:
     """What was written. ``files``: format -> ``path`` and ``sha256``; ``row``: of the summary; ``gaps``: chunk ids.
 
     ``worst``: the least certain passages; ``ledger``: what became of every sample; ``search``: its lines of the index;
-    ``differences``: between a given text and the audio, ``None`` where no text is given.
+    ``differences``: between a given text and the audio, ``None`` where no text is given; ``names``: what the glossary
+    changed, ``None`` without one.
     """
 
     files: dict[str, dict[str, str]]
@@ -70,6 +72,7 @@ class MergedRecording:
     ledger: list[LedgerSpan] = field(default_factory=list)
     search: list[bytes] = field(default_factory=list)
     differences: list[dict[str, Any]] | None = None
+    names: list[dict[str, Any]] | None = None
 
 
 def _tracks(
@@ -131,6 +134,7 @@ def merge_recording(
     speakers: SpeakerSource | None = None,
     corrections: Found | None = None,
     text: TextSource | None = None,
+    names: NameSource | None = None,
 ) -> MergedRecording:
     """Stitch, check and write one recording: ``<folder>/<recording>.<format>`` for every format.
 
@@ -142,7 +146,8 @@ def merge_recording(
     ``speakers``: where the speakers come from, if any are asked for; the recording then also has an RTTM file.
     ``corrections``: what a person changed in it; what of that does not fit is noted. ``search``: the folder of the run,
     where its transcripts can be searched.
-    ``text``: where its text comes from, if one is given: it takes the place of what was heard.
+    ``text``: where its text comes from, if one is given: it takes the place of what was heard. ``names``: what it is
+    judged with, if there is a glossary.
 
     Raises ``MissingChunkError`` where a result is missing and ``allow_gaps`` is false, or where its voices should be
     linked with those of other recordings and are not (nothing is written then),
@@ -157,6 +162,11 @@ def merge_recording(
             raise MissingChunkError(given.missing, NOT_ALIGNED)
         tracks = given.tracks
         facts = {**facts, "left_out": [*(facts.get("left_out") or []), *filter(None, [given.problem])]}
+    named = None if names is None else put_names(tracks, names)
+    if named is not None:
+        if named.missing and not allow_gaps:
+            raise MissingChunkError(named.missing, NOT_JUDGED)
+        tracks = named.tracks
     document = add_confidence(build_document(facts, tracks, provenance, speaker_label, ledger))
     document, unapplied = correct_words(document, corrections.corrections)
     if speakers is not None:
@@ -172,6 +182,8 @@ def merge_recording(
         formats = list(dict.fromkeys([*formats, "rttm"]))
     if text is not None and given is not None:
         document = add_text(document, given, text)
+    if named is not None:
+        document = {**document, "glossary": named.changes}
     document, unfit = apply_names(document, corrections.corrections)
     unfit = [*corrections.unfit, *unapplied, *unfit]
     document = {**document, "notes": [*document["notes"], *map(clean_text, unfit)]}
@@ -194,6 +206,7 @@ def merge_recording(
         ledger,
         searched,
         document.get("differences"),
+        document.get("glossary"),
     )
 
 

@@ -65,14 +65,15 @@ def align_words(whisper: Any, tokenizer: Any, tokens: Sequence[int], encoded: An
 
 
 def force_tokens(
-    whisper: Any, tokenizer: Any, tokens: Sequence[int], encoded: Any, frames: int
+    whisper: Any, tokenizer: Any, tokens: Sequence[int], encoded: Any, frames: int, prompt: Sequence[int] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns when each token begins, and the end of the last (seconds, shape ``(tokens + 1,)``), and probabilities.
 
     As ``find_alignment`` of faster-whisper computes them, but for tokens that a caller has grouped. ``encoded`` and
-    ``frames``: as for ``align_words``.
+    ``frames``: as for ``align_words``. ``prompt``: tokens of a text before, as decoding takes them.
     """
-    (found,) = whisper.model.align(encoded, tokenizer.sot_sequence, [list(tokens)], frames, median_filter_width=7)
+    start = [tokenizer.sot_prev, *prompt, *tokenizer.sot_sequence] if prompt else tokenizer.sot_sequence
+    (found,) = whisper.model.align(encoded, start, [list(tokens)], frames, median_filter_width=7)
     pairs = np.array(found.alignments, dtype=np.int64).reshape(-1, 2)
     begins = np.pad(np.diff(pairs[:, 0]), (1, 0), constant_values=1).astype(bool)
     starts = pairs[begins, 1] / whisper.tokens_per_second

@@ -77,30 +77,37 @@ def decoded_reports(folder: RunFolder, plan: Plan | PlanFile, shard: str) -> lis
     return list(dict.fromkeys(path for bundle in bundles for path in shard_reports(folder, plan, bundle)))
 
 
-def texts_of_shard(plan: Plan | PlanFile, shard: str) -> list[str]:
-    """Returns the given texts of the recordings of a shard's bundles."""
+def texts_of_shard(plan: Plan | PlanFile, shard: str, glossary: str = "") -> list[str]:
+    """Returns the given texts of the recordings of a shard's bundles, and the glossary."""
+    files = [glossary] if glossary else []
     if TEXT not in plan.columns:
-        return []
+        return files
     part = plan.of_shard(shard)
-    return list(dict.fromkeys(path for bundle in part.shard[shard].bundles for path in texts_of_bundle(part, bundle)))
+    texts = dict.fromkeys(path for bundle in part.shard[shard].bundles for path in texts_of_bundle(part, bundle))
+    return [*texts, *files]
 
 
-def aligned_spec(plan: Plan | PlanFile, shard: str, word_times: str) -> list[str]:
+def aligned_spec(plan: Plan | PlanFile, shard: str, word_times: str, glossary: str = "") -> list[str]:
     """Returns what an `align` job works on: the decoded shard, the audio of its chunks, their names.
 
-    ``word_times``: the key of the configuration.
+    ``word_times`` and ``glossary``: keys of the configuration.
     """
     bundles = [plan.bundle[bundle].spec for bundle in plan.shard[shard].bundles]
-    return [word_times, plan.shard[shard].spec, *bundles, *aligned_chunks(plan.of_shard(shard), shard)]
+    return [word_times, plan.shard[shard].spec, *bundles, *aligned_chunks(plan.of_shard(shard), shard, glossary)]
 
 
-def aligned_files(folder: RunFolder, plan: Plan | PlanFile, bundle: str) -> list[str]:
-    """Returns the reports of the `align` jobs of a bundle and the given texts; none where no recording has a text."""
-    if TEXT not in plan.columns:
+def aligned_files(folder: RunFolder, plan: Plan | PlanFile, bundle: str, glossary: str = "") -> list[str]:
+    """Returns the reports of the `align` jobs of a bundle, the given texts, the glossary; none where nothing is judged.
+
+    ``glossary``: the key of the configuration.
+    """
+    if TEXT not in plan.columns and not glossary:
         return []
     part = plan.of_bundle(bundle)
-    aligned = [shard for shard in part.shards_of_bundle[bundle] if aligned_chunks(plan.of_shard(shard), shard)]
-    return [*(str(folder.aligned / f"{shard}.json") for shard in aligned), *texts_of_bundle(part, bundle)]
+    shards = part.shards_of_bundle[bundle]
+    aligned = [shard for shard in shards if aligned_chunks(plan.of_shard(shard), shard, glossary)]
+    files = [*texts_of_bundle(part, bundle), *([glossary] if glossary and aligned else [])]
+    return [*(str(folder.aligned / f"{shard}.json") for shard in aligned), *files]
 
 
 def merged_files(folder: RunFolder, plan: Plan | PlanFile) -> list[str]:

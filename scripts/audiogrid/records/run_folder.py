@@ -51,6 +51,7 @@ class RunFolder:
         self.failed = root / "failed.tsv"
         self.ledger = root / "ledger.tsv"
         self.differences = root / "differences.tsv"
+        self.names = root / "names.tsv"
         self.rejected = root / "rejected.tsv"
         self.config = root / "run_config.yaml"
         self.estimate = root / ".state" / "estimate.json"

@@ -345,17 +345,24 @@ class Model:
         ]
 
     def force(
-        self, encoded: np.ndarray, tokens: Sequence[int], language: str, task: str, samples: int
+        self,
+        encoded: np.ndarray,
+        tokens: Sequence[int],
+        language: str,
+        task: str,
+        samples: int,
+        prompt: Sequence[int] = (),
     ) -> tuple[np.ndarray, np.ndarray]:
         """Returns when each of the given text tokens begins, and the end of the last, and the probability of each.
 
-        Seconds from the start of the audio, shape ``(tokens + 1,)``; ``samples``: length of the audio.
+        Seconds from the start of the audio, shape ``(tokens + 1,)``; ``samples``: length of the audio; ``prompt``:
+        tokens of a text before.
         """
         tokenizer = self.tokenizer(language, task)
         frames = max(2, min(2 * encoded.shape[1], math.ceil(samples * FRAMES_PER_SECOND / 16_000)))
 
         def call(first: int, last: int) -> list[tuple[np.ndarray, np.ndarray]]:
-            return [force_tokens(self._whisper, tokenizer, tokens, self._storage(encoded), frames)]
+            return [force_tokens(self._whisper, tokenizer, tokens, self._storage(encoded), frames, prompt)]
 
         (found,) = self._in_batches(1, call, 1)
         return found

@@ -391,6 +391,21 @@ globalThis.editorOf = (data, page) => {
     field.addEventListener("blur", () => close(true));
   };
 
+  // ---- what the glossary changed: a click puts back what was heard, as a correction
+  const putBack = (one) => {
+    const found = inside(one.start / 1000 - NEAR, one.end / 1000 + NEAR, one.channel === null ? 0 : one.channel + 1);
+    if (!found.length) return announce("These words are no longer there");
+    const [from, to] = [found[0], found.at(-1)];
+    if (!line(text(from, to)).includes(one.term)) return announce("Somebody has changed these words since");
+    page.go(start[from]);
+    page.view(from);
+    correct(from, to, line(text(from, to)).replace(one.term, () => one.heard));
+    announce(`${one.heard} instead of ${one.term}; u takes it back`);
+  };
+  for (const button of document.querySelectorAll("#glossary button")) {
+    button.addEventListener("click", () => putBack(data.glossary[Number(button.closest("li").dataset.n)]));
+  }
+
   // ---- all alike
   let offered = null;
   let forms = null;

@@ -69,6 +69,7 @@
     const to = 1000 * end[first[n + 1] - 1];
     const near = data.passages.filter((passage) => passage.start < to && passage.end > from);
     const differing = data.differences.filter((one) => one.start < to && one.end > from);
+    const named = data.glossary.filter((one) => one.start < to && one.end > from);
     const seams = data.seams.filter((seam) => isOf(seam, n));
     const parts = document.createDocumentFragment();
     for (let i = 0; i < numbers.length; i += PER_WORD) {
@@ -103,6 +104,11 @@
       if (difference) {
         span.classList.add("differs");
         span.title = difference.heard ? `${difference.kind}; heard: ${difference.heard}` : difference.kind;
+      }
+      const term = mark ? undefined : named.find((one) => within(one, word, n));
+      if (term) {
+        span.classList.add("named");
+        span.title = `From the glossary; heard: ${term.heard}`;
       }
       span.dataset.w = word;
       span.textContent = bare;

@@ -1,0 +1,86 @@
+"""Glossaries as people write them, and what they get wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from audiogrid.aligning.glossary_file import Term, read_glossary
+from audiogrid.core.errors import InputError
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "names.tsv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_a_table_and_a_plain_list(tmp_path: Path) -> None:
+    head = "# people\n\nterm\tsounds\tlanguages\tnever\n"
+    table = f"{head}Zorvanik\tsore vanic|Sorwanik\ten, German\tZorbanic\n Ana  María \n"
+    assert read_glossary(written(tmp_path, table)).terms == (
+        Term("Zorvanik", ("sore vanic", "Sorwanik"), ("en", "de"), ("Zorbanic",)),
+        Term("Ana María"),
+    )
+    plain = "Zorvanik\r\nשלום עליכם\n北京站\n<b>Böhm</b>\n".encode("utf-8-sig")
+    assert [term.text for term in read_glossary(written(tmp_path, plain)).terms] == [
+        "Zorvanik",
+        "שלום עליכם",
+        "北京站",
+        "<b>Böhm</b>",
+    ]
+    assert read_glossary(written(tmp_path, "Łódź\n".encode("utf-16"))).terms == (Term("Łódź"),)
+
+
+def test_a_term_of_several_lines_is_one(tmp_path: Path) -> None:
+    text = "term\tsounds\tlanguages\nZorvanik\tsorvanik\ten\nZorvanik\tzor vanic\tde\nZorvanik\t\t\n"
+    assert read_glossary(written(tmp_path, text)).terms == (Term("Zorvanik", ("sorvanik", "zor vanic")),)
+
+
+def test_short_terms_are_left_out_and_told(tmp_path: Path) -> None:
+    found = read_glossary(written(tmp_path, "X\nZorvanik\n…\n"))
+    assert [term.text for term in found.terms] == ["Zorvanik"]
+    assert [remark.split(":")[0] for remark in found.remarks] == ["line 1", "line 3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "has no terms"),
+        ("# nothing\n\n", "has no terms"),
+        ("term\tsounds\n", "has no terms that can be used"),
+        ("a\n", "has no terms that can be used: line 1"),
+        ("name\tsounds\nZorvanik\t\n", "line 1: the first line of a table names its columns"),
+        ("term\tsound\nZorvanik\t\n", "line 1: unknown column 'sound'"),
+        ("term\tterm\nZorvanik\t\n", "line 1: a column occurs twice"),
+        ("term\tlanguages\n\nZorvanik\tklingon\n", "line 3: languages: 'klingon' is not a language"),
+        ("term\tlanguages\nZorvanik\tauto\n", "line 2: languages: leave it empty"),
+        ("term\tsounds\n\tsorvanik\n", "line 2: the column term is empty"),
+        ("term\tsounds\nZorvanik\tsorvanik\tde\n", "line 2: 'de' has no column"),
+        ("one two three four five six seven\n", "line 1: 'one two three four five six seven'… is no term"),
+        ("term\tnever\nZorvanik\tMorlen\nMorlen\t\n", "'Morlen' must never be written instead of 'Zorvanik', but is"),
+        (b"Zorvanik\nB\xf6hm\n", "line 2: it is not UTF-8"),
+        (b"Zor\0vanik\n", "is not a text"),
+    ],
+)
+def test_mistakes_name_file_and_line(tmp_path: Path, text: str | bytes, told: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(InputError) as error:
+        read_glossary(path)
+    assert str(path) in str(error.value) and told in str(error.value)
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        read_glossary(tmp_path / "absent.tsv")
+    with pytest.raises(InputError, match="is a folder"):
+        read_glossary(tmp_path)
+
+
+def test_fifty_thousand_lines_are_read_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "".join(f"Term {number}\n" for number in range(50_000)))
+    began = time.process_time()
+    assert len(read_glossary(path).terms) == 50_000
+    assert time.process_time() - began < 5
