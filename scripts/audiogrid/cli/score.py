@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass, field
 
+from audiogrid.aligning.learnt_halves import HalfResult, learnt_halves
+from audiogrid.aligning.learnt_terms import ordinary_words
 from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import find_run, known_runs
 from audiogrid.core.errors import EXIT_DONE, InputError
@@ -12,7 +15,7 @@ from audiogrid.corrections.corrected_recordings import read_document
 from audiogrid.merging.transcript_writer import is_edited_copy
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.scoring.alignment import Alignment, align
-from audiogrid.scoring.checked_stretches import GAP, checked_stretches, checked_text, own_text
+from audiogrid.scoring.checked_stretches import GAP, checked_stretches, checked_text, cut_to, own_text
 from audiogrid.scoring.normalising import normalised_tokens, require_packages, unit
 
 # With less than this a rate says little, in minutes.
@@ -31,11 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _score(run: RunFolder, gap: float) -> tuple[float, dict[str, list[Alignment]]]:
-    """Returns the minutes that a person has checked, and the model's own words against theirs, by unit."""
-    minutes = 0.0
-    found: dict[str, list[Alignment]] = {}
-    for path in sorted([*run.transcripts.glob("*.json"), *run.transcripts.glob("[0-9a-f][0-9a-f]/*.json")]):
+@dataclass
+class _Scored:
+    """The minutes that a person has checked, the model's own words against theirs by unit, what a glossary learns."""
+
+    minutes: float = 0.0
+    by_unit: dict[str, list[Alignment]] = field(default_factory=dict)
+    learnt: HalfResult = field(default_factory=HalfResult)
+
+
+def _score(run: RunFolder, gap: float) -> _Scored:
+    found = _Scored()
+    for path in sorted(run.transcripts.glob("*.json")):
         if path.name.endswith(".labelstudio.json") or is_edited_copy(path):
             continue
         document = read_document(run, path.stem)
@@ -45,9 +55,14 @@ def _score(run: RunFolder, gap: float) -> tuple[float, dict[str, list[Alignment]
         language = document.get("language")
         wanted = normalised_tokens(checked_text(document, stretches), language)
         said = normalised_tokens(own_text(document, stretches), language)
-        minutes += sum(end - start for start, end in stretches) / 60
-        found.setdefault(unit(language), []).append(align(wanted, said))
-    return minutes, found
+        found.minutes += sum(end - start for start, end in stretches) / 60
+        found.by_unit.setdefault(unit(language), []).append(align(wanted, said))
+
+        def errors(right: str, text: str, language: str | None = language) -> int:
+            return align(normalised_tokens(right, language), normalised_tokens(text, language)).errors
+
+        found.learnt += learnt_halves(cut_to(document, stretches), ordinary_words([document]), errors)
+    return found
 
 
 def run(options: argparse.Namespace, rest: list[str]) -> int:
@@ -56,7 +71,8 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
     runs = [find_run(name) for name in options.names] or known_runs()
     scored = 0
     for folder in runs:
-        minutes, by_unit = _score(folder, options.gap)
+        found = _score(folder, options.gap)
+        minutes, by_unit = found.minutes, found.by_unit
         if not by_unit:
             print(f"{folder.root.name}: no stretch with a correction at least every {options.gap:g} s")
             continue
@@ -69,6 +85,11 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
                 f"{folder.root.name}: {100 * errors / max(1, tokens):.1f} % errors in {tokens} {name} that a person "
                 f"checked ({minutes:.1f} min of {len(alignments)} recording(s)): {kinds[0]} wrong, {kinds[1]} missing, "
                 f"{kinds[2]} too many"
+            )
+        if found.learnt.terms:
+            print(
+                f"{folder.root.name}: names learnt from half of the corrections leave {found.learnt.after} of "
+                f"{found.learnt.before} errors in the other half (by their spelling; a glossary also asks the audio)"
             )
         if minutes < _FEW:
             print(
