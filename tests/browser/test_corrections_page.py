@@ -134,6 +134,35 @@ def test_words_are_corrected_with_the_keyboard_alone(browser, tmp_path):
     assert browser.errors() == []
 
 
+def test_a_term_of_the_glossary_is_undone_with_a_click(browser, tmp_path):
+    document = meeting()
+    change = {"reason": "audio", "heard_logprob": -9.0, "term_logprob": -2.0, "term": "covalska"}
+    document["glossary"] = [
+        {"start": 2.0, "end": 2.4, "heard": HOSTILE, **change},
+        {"start": 22.5, "end": 22.9, "heard": "a whale scar", **change},
+    ]
+    page = write_page(tmp_path, document)
+    opened(browser, page)
+    assert browser.one("#glossary summary").text == "The glossary changed 2 passages"
+    assert [one.text for one in browser.all("#text .w.named")] == ["covalska", "covalska"]
+    browser.one("#glossary summary").click()
+    browser.all("#glossary button")[1].click()
+    assert browser.js(SHOWN)[2] == TEXTS[2].replace("covalska", "a whale scar")
+    browser.all("#glossary button")[0].click()
+    assert browser.js(SHOWN)[0] == TEXTS[0].replace("covalska", HOSTILE)
+    # What is no longer there cannot be undone twice; `u` takes the last one back.
+    browser.all("#glossary button")[0].click()
+    found = saved(browser, tmp_path)
+    assert [(one.was, one.text) for one in found.passages] == [("covalska", HOSTILE), ("covalska", "a whale scar")]
+    corrected, unfit = correct_words(document, found)
+    assert not unfit and [one["text"] for one in corrected["segments"]][2] == TEXTS[2].replace(
+        "covalska", "a whale scar"
+    )
+    browser.keys("u")
+    assert browser.js(SHOWN)[0] == TEXTS[0]
+    assert browser.errors() == []
+
+
 def test_what_was_merged_needs_nothing_kept(browser, tmp_path):
     document = meeting()
     page = write_page(tmp_path, document)
