@@ -12,7 +12,7 @@ from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.corrections.apply_passages import apply_passages
 from audiogrid.corrections.corrections_file import Corrections, add, read
-from audiogrid.corrections.differences import edited_passages
+from audiogrid.corrections.differences import edited_names, edited_passages
 from audiogrid.corrections.edited_files import read_edited
 from audiogrid.corrections.entries import SpeakerName
 from audiogrid.corrections.speaker_names import match_names, name_speaker
@@ -153,10 +153,11 @@ def read_edited_transcript(
             continue
         try:
             passages = edited_passages(document, texts, path.suffix.lower(), by)
+            names = edited_names(document, texts, path.suffix.lower(), by)
         except InputError as error:
             troubles.append(str(error))
             continue
-        found.append(Corrections(name, audio, passages=tuple(passages)))
+        found.append(Corrections(name, audio, tuple(names), tuple(passages)))
     if not found:
         raise InputError(f"{path} {troubles[0]}")
     return min(found, key=lambda one: len(one.passages))

@@ -16,8 +16,9 @@ from audiogrid.core.errors import InputError
 from audiogrid.core.text import LONGEST_NAME, clean_name
 from audiogrid.corrections.apply_passages import split_words
 from audiogrid.corrections.edited_files import READERS, EditedText, read_texts
-from audiogrid.corrections.entries import Passage
+from audiogrid.corrections.entries import Passage, SpeakerName
 from audiogrid.corrections.locating import form
+from audiogrid.corrections.speaker_names import name_speaker
 from audiogrid.export.formats import render
 from audiogrid.export.line_breaking import separator
 from audiogrid.records.chunks import channel_of_chunk
@@ -48,23 +49,64 @@ def edited_passages(
 
     Raises ``InputError`` where the copy has less than half of the words.
     """
-    rendered = render(document, READERS[ending][0])
-    own = read_texts(rendered if isinstance(rendered, bytes) else rendered.encode(), ending)
+    own = _unchanged(document, ending)
     when = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     of_format = {(one.start, one.end, one.was, one.text) for one in _passages(document, own, when, "")}
     found = _passages(document, _as_spoken(texts, own), when, clean_name(by))
     return [one for one in found if (one.start, one.end, one.was, one.text) not in of_format]
 
 
+def edited_names(
+    document: Mapping[str, Any], texts: Sequence[EditedText], ending: str, by: str = ""
+) -> list[SpeakerName]:
+    """Returns the names that an edited copy gives to speakers: those that all of a speaker's texts have there.
+
+    Where only some have another name, they are another speaker's, and no entry can say that.
+    """
+    given: dict[str, set[str]] = {}
+    for _, name, _, speaker in _known(texts, _unchanged(document, ending)):
+        if speaker:
+            given.setdefault(speaker, set()).add(name)
+    speakers = {segment["speaker"] for segment in document["segments"] if segment.get("speaker")}
+    found = []
+    for speaker in sorted(speakers & given.keys()):
+        names = given[speaker] - {""}
+        if len(given[speaker]) == 1 and names and names != {speaker}:
+            found.append(name_speaker(document, speaker, names.pop(), by))
+    return found
+
+
+def _unchanged(document: Mapping[str, Any], ending: str) -> list[EditedText]:
+    """Returns the texts that a copy had before anybody edited it."""
+    rendered = render(document, READERS[ending][0])
+    return read_texts(rendered if isinstance(rendered, bytes) else rendered.encode(), ending)
+
+
 def _as_spoken(texts: Sequence[EditedText], own: Sequence[EditedText]) -> list[EditedText]:
     """Returns texts with the speakers that the transcript gives them, where the copy has others.
 
-    ``own``: the same of the unchanged transcript. A text is known by when it starts, else by its words. Without this a
-    new name in front of a text would be taken for words, and words of another speaker for words at another time.
+    ``own``: the same of the unchanged transcript. Without this a new name in front of a text would be taken for words,
+    and words of another speaker for words at another time.
+    """
+    known = _known(texts, own)
+    renamed = dict.fromkeys((_head(one)[0] for one in own), "")
+    for _, name, _, speaker in known:
+        if name and speaker:
+            renamed.setdefault(name, speaker)
+    found = []
+    for one, name, said, speaker in known:
+        who = speaker or renamed.get(name) or ""
+        found.append(EditedText(said, one.start, who) if name and who else one)
+    return found
+
+
+def _known(texts: Sequence[EditedText], own: Sequence[EditedText]) -> list[tuple[EditedText, str, str, str | None]]:
+    """Returns texts of a copy with the name in front, what is said, and the speaker that the transcript gives it.
+
+    A text is known by when it starts, else by its words.
     """
     heads = {text: name for one in own for name, text in [_head(one)]}
     spoken = {one.start: heads[_head(one)[1]] for one in own if one.start is not None}
-    renamed = dict.fromkeys(heads.values(), "")
     known = []
     # As many texts as there were: each is in the place that it had.
     beside = [_head(one)[0] for one in own] if len(own) == len(texts) else [""] * len(texts)
@@ -72,14 +114,8 @@ def _as_spoken(texts: Sequence[EditedText], own: Sequence[EditedText]) -> list[E
         name, said = _head(one)
         whole = heads.get(one.text) == ""
         speaker = None if whole else heads.get(said) or (spoken.get(one.start) if one.start is not None else at_place)
-        if name and speaker:
-            renamed.setdefault(name, speaker)
         known.append((one, name, said, speaker))
-    found = []
-    for one, name, said, speaker in known:
-        who = speaker or renamed.get(name) or ""
-        found.append(EditedText(said, one.start, who) if name and who else one)
-    return found
+    return known
 
 
 def _head(one: EditedText) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from audiogrid.core.errors import InputError
 from audiogrid.core.text import clean_text
+from audiogrid.core.word_paragraphs import read_paragraphs
 
 # A transcript of ten hours has 6 MB.
 _LARGEST = 200_000_000
@@ -56,12 +57,8 @@ def _txt(data: bytes) -> Iterator[EditedText]:
 
 
 def _docx(data: bytes) -> Iterator[EditedText]:
-    import io
-
-    from docx import Document
-
-    for paragraph in Document(io.BytesIO(data)).paragraphs:
-        if not str(getattr(paragraph.style, "name", "")).startswith(("Heading", "Title")):
+    for paragraph in read_paragraphs(data):
+        if not paragraph.style.startswith(("Heading", "Title")):
             yield EditedText(_MARK.sub("", paragraph.text.strip()))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import docx
 import pytest
+from docx.oxml import OxmlElement
 
 from audiogrid.aligning.given_text import LARGEST_BYTES, read_given_text, split_words
 from audiogrid.core.errors import InputError
@@ -58,6 +59,56 @@ def test_a_word_document(tmp_path: Path) -> None:
     assert [w.text for w in read_given_text(tmp_path / "a.docx")] == [" First", " line.", " Second."]
 
 
+def test_tables_and_tracked_changes_of_a_word_document(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.add_paragraph("Scene one.")
+    table = document.add_table(0, 3)
+    for row in (("00:01", "ANNA", "Good morning."), ("00:04", "Ben Ode", "Yes."), ("00:06", "Ben Ode", "It rains.")):
+        for cell, text in zip(table.add_row().cells, row, strict=True):
+            cell.text = text
+    merged = table.add_row().cells
+    merged[0].merge(merged[2]).text = "A pause"
+    last = document.add_paragraph("We ")
+    inserted = OxmlElement("w:ins")
+    inserted.append(last.add_run("left")._r)
+    last._p.append(inserted)
+    deleted = OxmlElement("w:del")
+    run = OxmlElement("w:r")
+    gone = OxmlElement("w:delText")
+    gone.text = "stayed"
+    run.append(gone)
+    deleted.append(run)
+    last._p.append(deleted)
+    last.add_run(" early.")
+    document.save(str(tmp_path / "a.docx"))
+    words = read_given_text(tmp_path / "a.docx")
+    assert "".join(word.text for word in words) == " Scene one. Good morning. Yes. It rains. A pause We left early."
+    speakers = {word.form: word.speaker for word in words}
+    assert (speakers["scene"], speakers["morning"], speakers["rains"]) == ("", "ANNA", "Ben Ode")
+
+
+def test_lines_of_rolling_subtitles_are_read_once_and_those_of_overlapping_cues_all(tmp_path: Path) -> None:
+    rolling = (
+        "WEBVTT\n\n00:00.000 --> 00:02.000\n \nhello world\n\n00:02.000 --> 00:02.010\nhello world\n \n\n"
+        "00:02.010 --> 00:04.000\nhello world\nno no\n\n00:04.000 --> 00:06.000\nno no\nnot at all\n"
+    )
+    assert [
+        w.form for w in read_given_text(write(tmp_path, rolling, "a.vtt"))
+    ] == "hello world no no not at all".split()
+    overlapping = (
+        "1\n00:00:01,000 --> 00:00:04,000\n{\\an8}- Where is he?\n\n2\n00:00:02,000 --> 00:00:03,000\n- Who?\n\n"
+        "3\n00:00:03,500 --> 00:00:05,000\n- Who?\n"
+    )
+    assert [w.form for w in read_given_text(write(tmp_path, overlapping, "a.srt"))] == "where is he who who".split()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_texts_in_every_form_of_unicode(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.txt").write_bytes("He said “naïve”.\n今日は。 שלום עולם\n".encode(encoding))
+    words = [word.text.strip() for word in read_given_text(tmp_path / "a.txt")]
+    assert words == ["He", "said", "“naïve”.", "今", "日", "は。", "שלום", "עולם"]
+
+
 def test_characters_are_words_where_no_spaces_are_written() -> None:
     assert list(split_words("今日はmail。")) == [" 今", "日", "は", "mail。"]
     assert [part.strip() for part in split_words("สวัสดี ab")] == ["ส", "วั", "ส", "ดี", "ab"]
@@ -70,6 +121,10 @@ def test_characters_are_words_where_no_spaces_are_written() -> None:
         ("a.txt", b"...\n--\n", "holds no words"),
         ("a.txt", b"caf\xe9", "not UTF-8"),
         ("a.txt", b"RIFF\0\0\0", "is no text"),
+        ("a.rtf", b"{\\rtf1 Hello}", "format that is not read"),
+        ("a.pdf", b"%PDF-1.7 Hello", "format that is not read"),
+        ("a.html", b"\n<!DOCTYPE html><p>Hello", "format that is not read"),
+        ("a.odt", b"PK\3\4 mimetype", "format that is not read"),
         ("a.docx", b"PK\3\4 nonsense", "is no Word document"),
     ],
 )

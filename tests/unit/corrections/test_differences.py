@@ -11,7 +11,7 @@ import pytest
 from audiogrid.core.errors import InputError
 from audiogrid.corrections.apply_passages import apply_passages
 from audiogrid.corrections.corrected_recordings import Recordings, read_edited_transcript
-from audiogrid.corrections.differences import edited_passages
+from audiogrid.corrections.differences import edited_names, edited_passages
 from audiogrid.corrections.edited_files import READERS, read_edited, read_texts
 from audiogrid.export.formats import file_name, render
 from audiogrid.records.run_folder import RunFolder
@@ -113,6 +113,30 @@ def test_other_names_of_speakers_change_no_words(ending: str) -> None:
         for edits in ([(was, name)], [(was, name), ("hello, and", "goodbye, and")]):
             found = edited_passages(value, read_texts(edited(original, ending, edits), ending), ending)
             assert [(one.was, one.text) for one in found] == [("hello,", "goodbye,")][: len(edits) - 1]
+
+
+@pytest.mark.parametrize("ending", READERS)
+def test_names_that_a_copy_gives_to_speakers(ending: str) -> None:
+    value = document()
+    original = render(value, READERS[ending][0])
+    has_names = "Speaker 3" in str(original) or ending == ".docx"
+    for was, name in (("Anna", "Zofia"), ("Ben", "Anna"), ("Speaker 3", "Zoë")):
+        copy = read_texts(edited(original, ending, [(was, name), ("hello, and", "goodbye, and")]), ending)
+        found = [(one.was, one.name) for one in edited_names(value, copy, ending, "ab")]
+        assert found == ([(was, name)] if has_names else [])
+    unchanged = read_texts(edited(original, ending, []), ending)
+    assert edited_names(value, unchanged, ending) == []
+
+
+def test_a_text_that_is_given_to_another_speaker_renames_nobody() -> None:
+    value = document()
+    again = [{**one, "start": one["start"] + 20, "end": one["end"] + 20} for one in value["segments"]]
+    for segment in again:
+        segment["words"] = [{**w, "start": w["start"] + 20, "end": w["end"] + 20} for w in segment["words"]]
+    value = {**value, "segments": [*value["segments"], *again]}
+    original = str(render(value, "vtt"))
+    one_of_two = original[::-1].replace("neB", "annA", 1)[::-1]
+    assert edited_names(value, read_texts(one_of_two.encode(), ".vtt"), ".vtt") == []
 
 
 def test_words_that_were_added_or_removed_at_the_ends() -> None:
