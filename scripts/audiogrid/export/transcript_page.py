@@ -150,4 +150,5 @@ def render_page(
         data=data,
         model=model_names(document),
         version=provenance.get("audiogrid"),
+        text=provenance.get("text"),
     )

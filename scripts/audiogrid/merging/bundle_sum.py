@@ -55,6 +55,27 @@ class SpeakerSum:
 
 
 @dataclass
+class TextSum:
+    """Recordings with a text, ``asked`` in all, of which ``used`` come out with it.
+
+    ``fit``: sum over those of the share of the words heard that the text has; ``differences``: places where text and
+    audio differ; ``examples``: rows with a page, those whose texts fit least first.
+    """
+
+    asked: int = 0
+    used: int = 0
+    fit: float = 0.0
+    differences: int = 0
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, other: TextSum) -> None:
+        """Add the sum of other recordings."""
+        for name in ("asked", "used", "fit", "differences"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.examples = sorted([*self.examples, *other.examples], key=_misfit)[:25]
+
+
+@dataclass
 class BundleSum:
     """Sums over the recordings of a bundle, or of several.
 
@@ -83,6 +104,7 @@ class BundleSum:
     accounted: int = 0
     ledgers: dict[str, dict[str, int]] = field(default_factory=dict)
     speakers: SpeakerSum = field(default_factory=SpeakerSum)
+    texts: TextSum = field(default_factory=TextSum)
     lacking: int = 0
     lacking_rows: list[dict[str, Any]] = field(default_factory=list)
     lost: int = 0
@@ -117,6 +139,7 @@ class BundleSum:
         else:
             self.ledgers = {}
         self.speakers.add(other.speakers)
+        self.texts.add(other.texts)
         self.lacking_rows = [*self.lacking_rows, *other.lacking_rows][:LACKING]
         self.failure_rows = [*self.failure_rows, *other.failure_rows][:LISTED]
         self.passages = sorted([*self.passages, *other.passages], key=_certainty)[:PASSAGES]
@@ -159,6 +182,24 @@ def chance(row: Mapping[str, Any]) -> str:
 
 def _doubt_about_speakers(row: Mapping[str, Any]) -> tuple[int, int, str]:
     return -int(row["doubtful_speakers"] or 0), -int(row["brief_speakers"] or 0), str(row["recording"])
+
+
+def _misfit(row: Mapping[str, Any]) -> tuple[bool, float, str]:
+    """Returns by what rows with texts are sorted: those that are not used, then those that fit least."""
+    return row["differences"] != "", float(row["text_fit"]), str(row["recording"])
+
+
+def _text_sum(merged: MergedBundle) -> TextSum:
+    asked = sorted((row for row in merged.rows if row.get("text_fit") not in (None, "")), key=_misfit)
+    used = [row for row in asked if row["differences"] != ""]
+    names = ("recording", "text_fit", "differences", "page")
+    return TextSum(
+        len(asked),
+        len(used),
+        sum(float(row["text_fit"]) for row in used),
+        sum(int(row["differences"]) for row in used),
+        [{name: row[name] for name in names} for row in shown_rows(merged, asked[:25])],
+    )
 
 
 def page_of(files: Mapping[str, Mapping[str, str]]) -> str:
@@ -204,6 +245,7 @@ def sum_bundle(merged: MergedBundle, ledgers: Mapping[str, Totals] | None = None
     found.accounted = len(known)
     found.ledgers = {name: _named(totals) for name, totals in known.items()} if len(known) <= LEDGERS else {}
     found.speakers = _speaker_sum(rows)
+    found.texts = _text_sum(merged)
     lacking = [{"recording": row["recording"], "left_out": row["left_out"]} for row in rows if row.get("left_out")]
     found.lacking, found.lacking_rows = len(lacking), lacking[:LACKING]
     whole = {row["recording"] for row in rows}

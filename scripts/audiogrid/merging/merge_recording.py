@@ -161,7 +161,11 @@ def merge_recording(
         if given.missing and not allow_gaps:
             raise MissingChunkError(given.missing, NOT_ALIGNED)
         tracks = given.tracks
-        facts = {**facts, "left_out": [*(facts.get("left_out") or []), *filter(None, [given.problem])]}
+        facts = {
+            **facts,
+            "left_out": [*(facts.get("left_out") or []), *filter(None, [given.problem])],
+            "text_fit": given.fit,
+        }
     named = None if names is None else put_names(tracks, names)
     if named is not None:
         if named.missing and not allow_gaps:

@@ -40,6 +40,9 @@ SUMMARY_COLUMNS = {
     "doubtful_speakers": "of them, those so like another one (cosine of 0.5 or more) that the two may be one person",
     "brief_speakers": "of them, those with less than 10 s of speech: a cough, crosstalk, or a person",
     "overlap_share": "share of the time in which anybody talks in which several do",
+    "text_fit": "share of the words heard that its given text has, too, in passages of three or more; empty without a "
+    "text",
+    "differences": "places where its given text and the audio differ (`differences.tsv`); empty where no text is used",
     "model": "the model, or the models of its channels",
     "variant": "the variant of a rollout that it was decoded with",
     "note": "what is odd about the file or a chunk",
@@ -105,6 +108,8 @@ def summary_row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[s
         "seams": len(document["seams"]),
         "hard_seams": sum(seam["kind"] == "hard" for seam in document["seams"]),
         **_speaker_columns(document),
+        "text_fit": facts.get("text_fit", ""),
+        "differences": len(document["differences"]) if "differences" in document else "",
         "model": model_names(document),
         "variant": facts.get("variant", ""),
         "note": "; ".join(document["notes"]),

@@ -241,6 +241,7 @@ def render_report(data: ReportData, run: str, config: Path, prices: Prices) -> s
         models=_hours_by(data, "model"),
         variants=_hours_by(data, "variant"),
         speakers=speaker_figures(sums.speakers, data.embedding),
+        texts=sums.texts if sums.texts.asked else None,
         expected=sums.expected > 0,
         several_models=len(sums.hours.get("model", {})) > 1,
         several_variants=len(sums.hours.get("variant", {})) > 1,

@@ -1,4 +1,4 @@
-"""Columns of the summary that say how sure the speakers of a recording are."""
+"""Columns of the summary that say how sure the speakers of a recording are, and how well its text fits."""
 
 from __future__ import annotations
 
@@ -29,3 +29,12 @@ def test_speakers_are_counted_where_they_were_asked_for() -> None:
     assert (row["speakers"], row["doubtful_speakers"], row["brief_speakers"], row["overlap_share"]) == (3, 2, 1, 0.1)
     row = summary_row({}, document(turns=[], speakers=[]))
     assert (row["speakers"], row["overlap_share"]) == (0, 0.0)
+
+
+def test_how_well_a_text_fits_is_told_where_there_is_one() -> None:
+    assert (summary_row({}, document())["text_fit"], summary_row({}, document())["differences"]) == ("", "")
+    row = summary_row({"text_fit": 0.9}, document(differences=[{"kind": "not heard"}]))
+    assert (row["text_fit"], row["differences"]) == (0.9, 1)
+    # The text of another recording.
+    row = summary_row({"text_fit": 0.02}, document())
+    assert (row["text_fit"], row["differences"]) == (0.02, "")

@@ -241,6 +241,27 @@ def test_speakers_have_a_section_of_their_own_and_doubtful_numbers_are_named(tmp
     assert "No number of speakers is doubtful" in page(alone)
 
 
+def test_given_texts_have_a_section_of_their_own_and_those_that_fit_least_come_first(tmp_path: Path) -> None:
+    plain = row("plain", text_fit="", differences="")
+    assert 'id="texts"' not in page(account_of(tmp_path / "1", MergedBundle("b1", rows=[plain]), total=1))
+    rows = [
+        row("good", text_fit=1.0, differences=0),
+        row(HOSTILE, text_fit=0.8, differences=2),
+        row("other", text_fit=0.04, differences=""),
+        plain,
+    ]
+    merged = MergedBundle("b1", rows=rows, files={"good": {"txt": {"path": "good.txt", "sha256": ""}}})
+    made = page(account_of(tmp_path / "2", merged, total=4))
+    section = made.split('id="texts"')[1].split("<h2")[0]
+    assert "3 recordings have a text. 1 of them is not used" in section
+    assert "90% of what is heard is in the text on average; 2 places differ" in section
+    names = [line.split("<td>")[1] for line in section.splitlines() if line.startswith("<tr><td>")]
+    assert ["other" in names[0], "&lt;b&gt;" in names[1], "good.txt" in names[2]] == [True] * 3
+    assert HOSTILE not in made
+    alone = page(account_of(tmp_path / "3", MergedBundle("b1", rows=rows[:1]), total=1))
+    assert "1 recording has a text. 100% of what is heard is in the text; 0 places differ" in alone
+
+
 def test_jobs_that_embed_voices_count_as_core_hours(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     journal = Journal(folder.voices_journal, "s0001", "spec")

@@ -327,7 +327,10 @@ globalThis.editorOf = (data, page) => {
     page.go(start[word]);
     choose(word);
     page.view(word);
-    announce(`${line(page.base(word))}: ${page.probability(word)}% certain`);
+    // The word may be written from right to left.
+    const said = document.createElement("bdi");
+    said.textContent = line(page.base(word));
+    byId("said").replaceChildren(said, `: ${page.probability(word)}% certain`);
   };
   // Enter belongs to the chosen word, not to what was clicked before.
   const leave = () => document.activeElement?.matches("summary, button, a") && document.activeElement.blur();

@@ -260,6 +260,7 @@
     }
   });
   const fromAddress = () => {
+    if (location.hash === "#differences" && byId("differences")) byId("differences").open = true;
     const found = /^#t=([\d.]+)$/.exec(location.hash);
     if (found) go(Number(found[1]), false);
   };
@@ -399,6 +400,7 @@
       item.append(passage.read < 2 ? "left as it was." : passage.replaced ? "the second reading was better. The first: " : "the first reading was better. The other: ");
       if (passage.other) {
         const quote = document.createElement("q");
+        quote.dir = "auto";
         quote.textContent = passage.other;
         item.append(quote);
       }
