@@ -6,14 +6,15 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from audiogrid.aligning.anchoring import Anchored, speech_pieces
+from audiogrid.aligning.anchoring import Anchored
+from audiogrid.aligning.stretches import speech_pieces
 from audiogrid.core.atomic_files import canonical_json
 from audiogrid.records.aligned import ALIGNED_SCHEMA
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.store import storable_options
 
 #: To be raised with every change of how texts are held against audio.
-ALIGNING_REVISION = 1
+ALIGNING_REVISION = 2
 # The decoding options that shape what the model hears; no other changes an alignment.
 _HEARD_THROUGH = ("task", "compute_type", "encoder", "encoder_margin", "levelling")
 
@@ -29,9 +30,12 @@ def windows_of(anchored: Anchored, piece: int) -> list[dict[str, Any]]:
 
     return [
         {
-            "pieces": [list(span) for span in speech_pieces(stretch, result.speech)],
+            "pieces": [[stretch.start, stretch.end]]
+            if stretch.heard
+            else [list(span) for span in speech_pieces(stretch, result.speech)],
             "words": [anchored.words[index].text for index in stretch.words],
             "language": language_at((stretch.start + stretch.end) // 2),
+            **({"heard": [list(span) for span in stretch.heard]} if stretch.heard else {}),
         }
         for stretch in anchored.stretches
         if stretch.piece == piece

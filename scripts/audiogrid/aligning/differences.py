@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from audiogrid.aligning.anchoring import LEAST_UNHEARD, MOSTLY_ALIKE, Anchored
+from audiogrid.aligning.anchoring import Anchored
 from audiogrid.aligning.matching import Run
+from audiogrid.aligning.stretches import LEAST_UNHEARD, MOSTLY_ALIKE
 from audiogrid.records.aligned import TimedWord
 
 #: Kinds of differences: name and meaning. docs/align.md lists them (``make docs``).

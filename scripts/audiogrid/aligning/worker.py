@@ -32,7 +32,10 @@ def known_text(asked: Mapping[str, Any]) -> KnownText:
 
     return KnownText(
         spans(asked["speech"]),
-        [KnownWindow(spans(one["pieces"]), one["words"], one["language"]) for one in asked["windows"]],
+        [
+            KnownWindow(spans(one["pieces"]), one["words"], one["language"], spans(one.get("heard", [])))
+            for one in asked["windows"]
+        ],
         [
             Question(spans(one["pieces"]), one["readings"], one["language"], one.get("prompt", ""))
             for one in asked["questions"]

@@ -23,6 +23,8 @@ from audiogrid.records.results import ChunkResult, Segment, Word
 
 #: Why a chunk is missing that was decoded.
 NOT_ALIGNED = "the text of its recording is not aligned"
+# An alignment that differs so much from decoding is not believed.
+_FAR = to_samples(0.25)
 # A segment ends at a pause this long.
 _PAUSE = to_samples(0.8)
 
@@ -116,9 +118,12 @@ def _timed(anchored: Anchored, source: TextSource) -> tuple[dict[int, TimedWord]
         own = [stretch for stretch in anchored.stretches if stretch.piece == number]
         for stretch, words in zip(own, answer.windows, strict=True):
             for index, word in zip(stretch.words, words, strict=True):
-                found[index] = TimedWord(
-                    word.start + chunk.context_start, word.end + chunk.context_start, word.probability
-                )
+                start, end = word.start + chunk.context_start, word.end + chunk.context_start
+                # Decoding is seldom far from the truth; an alignment that is has lost its way.
+                is_second = stretch.heard and anchored.everything and index in found
+                if is_second and abs(found[index].start - start) <= _FAR:
+                    continue
+                found[index] = TimedWord(start, end, word.probability)
     return found, missing
 
 
@@ -134,19 +139,16 @@ class _Spot:
 def _spots(anchored: Anchored, timed: Mapping[int, TimedWord]) -> Iterator[_Spot]:
     """Yields the words that are spoken, in the order of the text.
 
-    Words that were heard as written keep the times of decoding, except next to a word that was not.
+    Words that were heard as written keep their probability of decoding.
     """
     stretch_of = {index: stretch for stretch in anchored.stretches for index in stretch.words}
     for number, run in enumerate(anchored.runs):
         if run.is_same:
             for offset in range(run.words):
                 index, heard = run.first + offset, anchored.heard[run.heard_first + offset]
-                start, end = heard.start, heard.end
-                beside = (offset == 0 and run.first) or (offset == run.words - 1 and run.last < len(anchored.words))
-                if (anchored.everything or beside) and index in timed:
-                    start, end = timed[index].start, timed[index].end
-                text = anchored.words[index].text
-                yield _Spot(index, heard.piece, Word(start, end, text, heard.probability))
+                one = timed.get(index, heard)
+                word = Word(one.start, one.end, anchored.words[index].text, heard.probability)
+                yield _Spot(index, heard.piece, word)
             continue
         if number in anchored.unheard or is_inaudible(anchored, run, timed):
             continue

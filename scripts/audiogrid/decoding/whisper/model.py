@@ -37,6 +37,7 @@ from audiogrid.decoding.whisper.window_length import (
     FULL_FRAMES,
     FULL_SECONDS,
     SAMPLES_PER_FRAME,
+    STEP,
     frames_of_window,
     margin_seconds,
 )
@@ -157,23 +158,25 @@ class Model:
         return [found[index] for index in range(len(arrays))]
 
     def encode(
-        self, audios: Sequence[np.ndarray], encoder: str = "auto", margin: float = FULL_SECONDS
+        self, audios: Sequence[np.ndarray], encoder: str = "auto", margin: float = FULL_SECONDS, step: int = STEP
     ) -> list[np.ndarray]:
         """Returns the encoder output, shape ``(1, frames / 2, width)``, of each window (int16, at most 30 s).
 
-        ``encoder`` and ``margin``: see ``encode_features`` and ``features``.
+        ``encoder``, ``margin`` and ``step``: see ``encode_features`` and ``features``.
         """
-        return self.encode_features(self.features(audios, margin), encoder)
+        return self.encode_features(self.features(audios, margin, step), encoder)
 
-    def features(self, audios: Sequence[np.ndarray], margin: float = FULL_SECONDS) -> list[np.ndarray]:
+    def features(
+        self, audios: Sequence[np.ndarray], margin: float = FULL_SECONDS, step: int = STEP
+    ) -> list[np.ndarray]:
         """Returns the log-mel spectrogram, shape ``(mels, frames)``, of each window; safe in any thread.
 
-        ``margin``: the option ``encoder_margin``; 30: always 3,000 frames.
+        ``margin``: the option ``encoder_margin``; 30: always 3,000 frames. ``step``: frames are a multiple of it.
         """
         margin = margin_seconds(self._width, margin)
         found = []
         for audio in audios:
-            frames = frames_of_window(len(audio), margin)
+            frames = frames_of_window(len(audio), margin, step)
             sound = audio.astype(np.float32) / 32768
             if frames < FULL_FRAMES:
                 # What silence looks like to the model, which the zeros of `pad_features` are not.

@@ -20,7 +20,7 @@ FULL_FRAMES = 3000
 
 FULL_SECONDS = 30.0
 SAMPLES_PER_FRAME = SAMPLE_RATE // 100
-_STEP = 400
+STEP = 400
 # The width of base, the only model with which shorter windows have been measured to cost no accuracy.
 _MEASURED_WIDTH = 512
 _MARGIN_SECONDS = 4.0
@@ -36,7 +36,10 @@ def margin_seconds(width: int, wanted: float) -> float:
     return _MARGIN_SECONDS if width == _MEASURED_WIDTH else FULL_SECONDS
 
 
-def frames_of_window(samples: int, margin: float) -> int:
-    """Returns the frames that the encoder is given for so many samples with ``margin`` seconds behind them."""
+def frames_of_window(samples: int, margin: float, step: int = STEP) -> int:
+    """Returns the frames that the encoder is given for so many samples with ``margin`` seconds behind them.
+
+    ``step``: what they are a multiple of; it has to be even.
+    """
     needed = -(-samples // SAMPLES_PER_FRAME) + round(margin * 100)
-    return min(FULL_FRAMES, -(-needed // _STEP) * _STEP)
+    return min(FULL_FRAMES, -(-needed // step) * step)
