@@ -14,6 +14,7 @@ from audiogrid.core.timebase import SAMPLE_RATE, to_samples
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.passes.levelling import frame_energies, level_speech
 from audiogrid.decoding.whisper.model import AlignedWord, Model
+from audiogrid.decoding.whisper.window_length import STEP
 from audiogrid.decoding.windows import Layout, Piece, speech_inside
 from audiogrid.decoding.word_times import place_words
 from audiogrid.records.aligned import AlignedChunk, TimedWord
@@ -72,7 +73,7 @@ def align_chunk(model: Model, pcm: np.ndarray, asked: KnownText, options: Decode
         audio = level_speech(pcm, frame_energies(pcm), asked.speech)
     encode = partial(_encode, model, audio, options)
     windows = [
-        _moved(audio, one) if one.heard else _times(model, audio, encode(one.pieces), one, asked, options)
+        _moved(audio, one) if one.heard else _times(model, audio, encode(one.pieces, _STEP), one, asked, options)
         for one in asked.windows
     ]
     scores: list[list[float]] = []
@@ -89,9 +90,11 @@ def _layout(pieces: Sequence[tuple[int, int]]) -> Layout:
     return Layout(tuple(Piece(start, end) for start, end in pieces))
 
 
-def _encode(model: Model, audio: np.ndarray, options: DecodeOptions, pieces: Sequence[tuple[int, int]]) -> np.ndarray:
+def _encode(
+    model: Model, audio: np.ndarray, options: DecodeOptions, pieces: Sequence[tuple[int, int]], step: int = STEP
+) -> np.ndarray:
     margin = options.encoder_margin if options.encoder_margin >= 0 else _SILENCE_BEHIND
-    (encoded,) = model.encode([_layout(pieces).audio(audio)], options.encoder, margin, _STEP)
+    (encoded,) = model.encode([_layout(pieces).audio(audio)], options.encoder, margin, step)
     return encoded
 
 
