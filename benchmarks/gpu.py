@@ -4,9 +4,9 @@
     python benchmarks/gpu.py --device cpu --minutes 2 --batches 1,8     a trial run without a GPU
 
 Needs a GPU, pip install '.[cuda,bench]' and staged models. ``end to end`` is a whole `make run` from an MP3 to
-subtitles with an empty store. The other rows are one warm process: ``ours`` decodes chunks of five minutes as a worker
-does, ``faster-whisper`` reads the whole file in its batched mode. Utilisation and memory are what nvidia-smi reports
-once a second.
+subtitles with an empty store. The other rows are one warm process, which has read a minute already: ``ours`` decodes
+chunks of five minutes as a worker does, ``faster-whisper`` reads the whole file in its batched mode. Utilisation and
+memory are what nvidia-smi reports once a second. ``WER``: errors among the words of the text that was read out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ from pathlib import Path
 import numpy as np
 from decoding_sets import RATE, Clip, load
 
-from decoding import ROOT, chunks
+from decoding import ROOT, chunks, errors
+
+# As many as a worker of a GPU has.
+THREADS = 4
 
 
 @dataclass
@@ -73,7 +76,7 @@ def ours(model: Path, device: str, batch: int) -> tuple[Callable[[Clip], str], C
     from audiogrid.decoding.memory_fallback import AdaptiveEngine, EngineSettings
     from audiogrid.decoding.options import DecodeOptions
 
-    engine = AdaptiveEngine(model, EngineSettings(device, "auto", 1, batch))
+    engine = AdaptiveEngine(model, EngineSettings(device, "auto", THREADS, batch))
 
     def read(clip: Clip) -> str:
         options = DecodeOptions(language=clip.language)
@@ -88,7 +91,7 @@ def theirs(model: Path, device: str, batch: int) -> tuple[Callable[[Clip], str],
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
     kind = "float16" if device == "cuda" else "int8"
-    whisper = WhisperModel(str(model), device=device, compute_type=kind, cpu_threads=1, local_files_only=True)
+    whisper = WhisperModel(str(model), device=device, compute_type=kind, cpu_threads=THREADS, local_files_only=True)
     pipeline = BatchedInferencePipeline(whisper)
 
     def read(clip: Clip) -> str:
@@ -111,7 +114,9 @@ def end_to_end(model: str, device: str, clip: Clip) -> None:
         argv += [f"device={device}", "language=en"]
         began = time.perf_counter()
         with watched() as usage:
-            subprocess.run(argv, cwd=ROOT, check=True, capture_output=True)
+            done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"the run failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
         row(model, "end to end", device, clip, time.perf_counter() - began, usage)
     shutil.rmtree(ROOT / "results" / "gpu-benchmark", ignore_errors=True)
 
@@ -133,9 +138,11 @@ def mp3(clip: Clip) -> bytes:
     return data.getvalue()
 
 
-def row(model: str, who: str, how: str, clip: Clip, seconds: float, usage: Usage) -> None:
+def row(model: str, who: str, how: str, clip: Clip, seconds: float, usage: Usage, text: str = "") -> None:
     audio = len(clip.pcm) / RATE
-    print(f"| {model} | {who} | {how} | {seconds:.1f} s | {audio / seconds:.0f} {usage}|", flush=True)
+    wrong = errors(clip.text, text, clip.language) if text else None
+    rate = f"{wrong.all / wrong.words:.2%}" if wrong else "-"
+    print(f"| {model} | {who} | {how} | {seconds:.1f} s | {audio / seconds:.0f} {usage}| {rate} |", flush=True)
 
 
 def main() -> None:
@@ -155,16 +162,18 @@ def main() -> None:
             return
         print(f"on {', '.join(found.gpus)}")
     clip = load("reading", options.minutes, ROOT / "bench-data")
-    print("| model | who | how | wall | times real time | GPU busy | GPU memory |\n|---|---|---|---|---|---|---|")
+    print("| model | who | how | wall | times real time | GPU busy | GPU memory | WER |")
+    print("|---|---|---|---|---|---|---|---|")
     for model in options.models.split(","):
         end_to_end(model, options.device, clip)
         for batch in (int(text) for text in options.batches.split(",")):
             for who, make in (("ours", ours), ("faster-whisper", theirs)):
                 read, how = make(ROOT / "models" / model, options.device, batch)
+                read(Clip(clip.name, clip.language, clip.pcm[: 60 * RATE], ""))
                 began = time.perf_counter()
                 with watched() as usage:
-                    read(clip)
-                row(model, who, how(), clip, time.perf_counter() - began, usage)
+                    text = read(clip)
+                row(model, who, how(), clip, time.perf_counter() - began, usage, text)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ class Engine:
         self, model_dir: Path, *, device: str = "cpu", compute_type: str = "auto", threads: int = 1, batch_size: int = 8
     ) -> None:
         self._model = Model(Path(model_dir), device, compute_type, threads, batch_size)
+        self._threads = threads
         self.device = self._model.device
         self.compute_type = self._model.compute_type
 
@@ -119,8 +120,8 @@ class Engine:
     def decode(self, chunks: Iterable[ChunkAudio]) -> Iterator[tuple[int, ChunkResult]]:
         """Yields results with the index of their chunk, each as soon as it is complete (not always in order)."""
         waiting: list[_ChunkProgress] = []
-        # While a GPU decodes, a core prepares the next chunks. On a CPU that core is decoding itself.
-        ready = map_ahead(self._prepare, chunks, CHUNKS_AHEAD if self.device == "cuda" else 0)
+        # While a GPU decodes, other cores prepare the next chunks. On a CPU these cores are decoding themselves.
+        ready = map_ahead(self._prepare, chunks, CHUNKS_AHEAD if self.device == "cuda" else 0, self._threads)
         for index, (chunk, prepared) in enumerate(ready):
             waiting.append(self._start(index, chunk, prepared))
             # In windows of 30 s: two of half the length take the memory of one.

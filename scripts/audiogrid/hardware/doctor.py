@@ -122,7 +122,7 @@ def check_model(folder: Path, *, full: bool) -> Verdict:
 
 def check_clip(model_dir: Path, device: str, compute_type: str, threads: int, gpu: str = "") -> Verdict:
     """Returns whether the known clip, decoded in a child process, has the right text."""
-    return judge_clip(try_clip(model_dir, device, compute_type, threads, gpu=gpu), device)
+    return judge_clip(try_clip(model_dir, device, compute_type, threads, gpu=gpu, warm=device == "cuda"), device)
 
 
 def judge_clip(result: ClipResult, device: str) -> Verdict:

@@ -116,7 +116,7 @@ def check_model(engine: Decoder, encoder: str = "auto") -> None:
         )
 
 
-def _decode(model_dir: str, device: str, compute_type: str, threads: int, gpu: str) -> dict[str, Any]:
+def _decode(model_dir: str, device: str, compute_type: str, threads: int, gpu: str, warm: bool) -> dict[str, Any]:
     """Load the model and decode the clip; runs in the child process. Returns fields of ``ClipResult``."""
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
@@ -125,6 +125,9 @@ def _decode(model_dir: str, device: str, compute_type: str, threads: int, gpu: s
 
         began = time.perf_counter()
         engine = AdaptiveEngine(Path(model_dir), EngineSettings(device, compute_type, threads, batch_size=1))
+        if warm:
+            # A GPU loads its kernels when they are first used. That takes seconds, of the start, not of the speed.
+            transcribe_clip(engine)
         loaded = time.perf_counter()
         text = transcribe_clip(engine)
         return {
@@ -140,13 +143,21 @@ def _decode(model_dir: str, device: str, compute_type: str, threads: int, gpu: s
 
 
 def try_clip(
-    model_dir: Path, device: str, compute_type: str, threads: int = 1, timeout: float = 300.0, gpu: str = ""
+    model_dir: Path,
+    device: str,
+    compute_type: str,
+    threads: int = 1,
+    timeout: float = 300.0,
+    gpu: str = "",
+    *,
+    warm: bool = False,
 ) -> ClipResult:
     """Decode the clip in a process of its own; a crash or a hang (``timeout`` seconds) becomes an ``error``.
 
     ``device``: ``cpu`` or ``cuda``; ``gpu``: the UUID of the one to use (default: the first that is visible).
+    ``warm``: whether the clip is decoded once before, so that ``seconds`` tell the speed.
     """
-    answer = call_isolated(_decode, (str(model_dir), device, compute_type, threads, gpu), timeout)
+    answer = call_isolated(_decode, (str(model_dir), device, compute_type, threads, gpu, warm), timeout)
     if "error" in answer:
         return ClipResult(error=answer["error"])
     return ClipResult(likeness=likeness(answer["text"], CLIP_TEXT.read_text()), **answer)

@@ -19,7 +19,12 @@ from audiogrid.decoding.whisper.compute_type import (
     smaller_types,
 )
 from audiogrid.decoding.whisper.cuda_driver import Gpu
-from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_device_failure, is_out_of_memory
+from audiogrid.decoding.whisper.device_errors import (
+    OutOfMemoryError,
+    is_device_failure,
+    is_left_over,
+    is_out_of_memory,
+)
 from audiogrid.decoding.whisper.fault_injection import Simulation
 from audiogrid.decoding.whisper.loading import as_array
 from audiogrid.decoding.whisper.weights import ModelSize, model_size
@@ -120,7 +125,10 @@ def test_failures_are_told_apart_by_what_ctranslate2_says():
         OutOfMemoryError("the GPU has no memory left"),
     )
     assert all(is_device_failure(error) for error in gone)
-    assert not any(is_out_of_memory(error) for error in gone[:3])
+    assert not any(is_out_of_memory(error) or is_left_over(error) for error in gone[:3])
+    left_over = RuntimeError("parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal")
+    assert is_left_over(left_over) and not is_out_of_memory(left_over)
+    assert not any(is_left_over(error) for error in full)
     for other in (RuntimeError("fault on request"), ValueError("out of memory"), KeyError("cuda")):
         assert not is_out_of_memory(other) and not is_device_failure(other)
 

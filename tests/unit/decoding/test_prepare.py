@@ -41,6 +41,13 @@ def test_so_many_are_made_ahead_and_no_more_in_one_other_thread():
     assert not feeders()
 
 
+def test_as_many_are_made_at_once_as_there_are_threads():
+    together = threading.Barrier(3, timeout=10)
+    # Only three at the same time get past the barrier.
+    found = list(map_ahead(lambda number: (together.wait(), number)[1], range(6), 3, 3))
+    assert found == [(number, number) for number in range(6)] and not feeders()
+
+
 def test_without_a_feeder_nothing_happens_elsewhere_or_early():
     made: list[str] = []
     ready = map_ahead(lambda number: made.append(threading.current_thread().name), range(3))

@@ -12,6 +12,9 @@ _MEMORY_ERRORS = (
     "failed to allocate",
     "cannot allocate memory",
 )
+# What the allocator of CTranslate2 4.8 leaves behind when a GPU is out of memory: CUDA keeps it as its last error, and
+# the next kernel of Thrust takes it for its own. It is raised once, and has nothing to do with that kernel.
+_LEFT_OVER = "cudaerrorinvaliddevice"
 _GPU_ERRORS = ("cuda", "cublas", "cudnn", "gpu", "nvrtc")
 
 
@@ -24,6 +27,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _MEMORY_ERRORS)
+
+
+def is_left_over(error: BaseException) -> bool:
+    """Returns whether an error belongs to an earlier call that ran out of memory, so that the call is made again.
+
+    Seen on an H100: half of a batch that had not fitted failed with "parallel_for failed: cudaErrorInvalidDevice".
+    """
+    return isinstance(error, RuntimeError) and _LEFT_OVER in str(error).lower()
 
 
 def is_device_failure(error: BaseException) -> bool:

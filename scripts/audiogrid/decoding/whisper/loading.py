@@ -10,7 +10,7 @@ import numpy as np
 
 from audiogrid.core.errors import InputError
 from audiogrid.decoding.whisper.device_access import device_access
-from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_out_of_memory
+from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_left_over, is_out_of_memory
 from audiogrid.decoding.whisper.instruction_set import choose_instructions
 
 _FILES = ("model.bin", "config.json", "tokenizer.json")
@@ -27,6 +27,12 @@ def load_model(folder: Path, device: str, compute_type: str, threads: int) -> An
         devices.load_cuda_libraries()
     choose_instructions()
     try:
+        try:
+            return devices.load_whisper(folder, device, compute_type, threads)
+        except RuntimeError as error:
+            if not is_left_over(error):
+                raise
+        # Of the model before this one, which ran out of memory.
         return devices.load_whisper(folder, device, compute_type, threads)
     except ValueError as error:
         raise InputError(f"the model in {folder} cannot be loaded on {device} as {compute_type}: {error}") from error

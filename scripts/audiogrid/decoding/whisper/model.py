@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from audiogrid.decoding.options import DecodeOptions
-from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_out_of_memory
+from audiogrid.decoding.whisper.device_errors import OutOfMemoryError, is_left_over, is_out_of_memory
 from audiogrid.decoding.whisper.encoder import (
     EncoderName,
     choose_encoder,
@@ -117,14 +117,20 @@ class Model:
     def _in_batches(self, count: int, call: Callable[[int, int], list[Found]], most: int) -> list[Found]:
         """Calls ``call(first, last)`` over ``count`` windows, as many at once as fit into memory, at most ``most``."""
         found: list[Found] = []
+        repeated = False
         while len(found) < count:
             first = len(found)
             size = even_size(count - first, min(self.batch_size, most))
             try:
                 found += call(first, first + size)
+                repeated = False
             except (RuntimeError, MemoryError) as error:
+                if is_left_over(error) and not repeated:
+                    repeated = True
+                    continue
                 if isinstance(error, OutOfMemoryError) or not is_out_of_memory(error):
                     raise
+                repeated = False
                 cause = str(error) or type(error).__name__
                 if size == 1:
                     raise OutOfMemoryError(cause) from None
