@@ -44,8 +44,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the Slurm tests: they take longest and mostly wait, so another process can decode meanwhile."""
-    items.sort(key=lambda item: item.get_closest_marker("slurm") is None)
+    """Begin with the Slurm tests and end with the unit tests.
+
+    The former take longest and mostly wait, so another process can decode meanwhile. The latter are many short files,
+    so that at the end no process waits for another that has just begun with minutes of work.
+    """
+    unit = ROOT / "tests" / "unit"
+    items.sort(key=lambda item: (item.get_closest_marker("slurm") is None, unit in item.path.parents))
 
 
 # No deadlines (machines are slow sometimes) and no database in the clone.
