@@ -89,8 +89,6 @@ def test_faults_of_a_device_fit_the_call(faulty: Any, monkeypatch: pytest.Monkey
     assert model.encode(np.zeros((1, 2))) == "1 windows"
     with pytest.raises(RuntimeError, match="out of memory"):
         model.encode(np.zeros((2, 2)))
-    with pytest.raises(RuntimeError, match="invalid device ordinal"):
-        model.generate(np.zeros((1, 2)))
     assert model.generate(np.zeros((1, 2)))[0].sequences_ids == [[]]
     on_cpu = devices.load_whisper(tmp_path, "cpu", "int8", 1).model
     assert on_cpu.generate(np.zeros((1, 2)))[0].sequences_ids == [[1, 2]]

@@ -33,7 +33,6 @@ from audiogrid.decoding.whisper.devices import AnyEngine, Devices
 
 # CTranslate2's own words.
 OUT_OF_MEMORY = "CUDA failed with error out of memory"
-LEFT_OVER = "parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal"
 LOST = "CUDA failed with error no CUDA-capable device is detected"
 ECC = "CUDA failed with error uncorrectable ECC error encountered"
 
@@ -74,8 +73,6 @@ class FaultPlan:
 
     def __init__(self, file: str) -> None:
         self._file = Path(file)
-        # As on a real GPU, the call after one that ran out of memory fails with what that one left behind.
-        self._left_over = False
 
     def _entries(self) -> dict[str, Any]:
         entries: dict[str, Any] = json.loads(self._file.read_text())
@@ -102,17 +99,11 @@ class FaultPlan:
         """Does what the file asks for a call of CTranslate2. Returns whether the model is to write nothing."""
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         call = {"at": at, "device": device, "compute_type": compute_type, "gpu": gpu}
-        if self._left_over:
-            self._left_over = False
-            raise RuntimeError(LEFT_OVER)
         for number, fault in enumerate(self._entries().get("device_faults", [])):
             meant = all(fault.get(name, value) == value for name, value in call.items())
             if not meant or windows <= fault.get("above", 0):
                 continue
-            if not self._is_due(f"device-{number}", fault.get("times")):
-                continue
-            self._left_over = device == "cuda" and fault["do"] == "out_of_memory"
-            if _fail_device(fault["do"]):
+            if self._is_due(f"device-{number}", fault.get("times")) and _fail_device(fault["do"]):
                 return True
         return False
 
