@@ -121,7 +121,7 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 COMMAND = Command(
-    summary="check corrections, import them from a page or a transcript, list corrected names",
+    summary="check, import and list corrections",
     explanation="Corrections of a recording lie in a file under corrections/ and are applied whenever its transcript "
     "is written (docs/corrections.md). check says what fits and what does not; import adds what a page has saved, or "
     "the differences of an edited copy: srt, vtt, txt, docx, eaf, TextGrid; terms prints corrected names as lines of a "
