@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from audiogrid.core.atomic_files import read_json
@@ -37,10 +38,19 @@ def known_languages(folder: Path) -> frozenset[str]:
 
 
 def _vocabulary_size(folder: Path) -> int:
+    is_json = is_file(folder / "vocabulary.json")
+    file = folder / ("vocabulary.json" if is_json else "vocabulary.txt")
     try:
-        if (folder / "vocabulary.json").is_file():
-            return len(read_json(folder / "vocabulary.json"))
-        with (folder / "vocabulary.txt").open("rb") as file:
-            return sum(1 for _ in file)
+        state = file.stat()
+        return _count_tokens(file.absolute(), (state.st_ino, state.st_size, state.st_mtime_ns))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"the vocabulary of the model in {folder} cannot be read ({error}): stage it again") from error
+
+
+@lru_cache(maxsize=64)
+def _count_tokens(file: Path, _: tuple[int, int, int]) -> int:
+    """Returns the number of tokens in a file. The service asks for every recording; an unchanged file is read once."""
+    if file.suffix == ".json":
+        return len(read_json(file))
+    with file.open("rb") as lines:
+        return sum(1 for _ in lines)

@@ -94,6 +94,8 @@ class Service:
         self.delivered = asyncio.Event()
         self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._not_before: dict[str, float] = {}
+        # By client, when a worker last took one of its recordings.
+        self._taken_at: dict[str, float] = {}
         self._receiving: dict[str, int] = defaultdict(int)
 
     # Accepting.
@@ -253,11 +255,12 @@ class Service:
     def take_short(self, free: int) -> list[Waiting]:
         """Takes recordings for a worker: a fair share of what waits, in the order of the queue.
 
-        Clients take turns, so that one with a thousand jobs does not keep another waiting. The next ones of those who
-        have more than one are taken by length: windows of one length are decoded at once.
+        Clients take turns, so that one with a thousand jobs does not keep another waiting: whose last recording was
+        taken the longest ago is the first. The next ones of those who have more than one are taken by length: windows
+        of one length are decoded at once.
         """
         waiting = [one for one in self.queue.in_turns(SHORT, 256) if self._not_before.get(one.id, 0) <= time.time()]
-        order = _by_length(waiting)
+        order = _by_length(waiting, self._taken_at)
         most = min(MOST_TOGETHER, max(1, -(-len(order) // max(1, free))))
         taken: list[Waiting] = []
         audio = 0.0
@@ -277,6 +280,7 @@ class Service:
                 self.end(record.id, FAILED, str(error))
                 continue
             taken.append(Waiting(task, length, alone))
+            self._taken_at[record.owner] = time.monotonic()
             audio += length
             if alone:
                 break
@@ -491,14 +495,16 @@ class Service:
                 folder.drop_upload()
 
 
-def _by_length(waiting: Sequence[JobRecord]) -> list[JobRecord]:
+def _by_length(waiting: Sequence[JobRecord], taken_at: Mapping[str, float]) -> list[JobRecord]:
     """Returns jobs in the order in which one worker takes them: the first of each client, then those alike in length.
 
-    ``waiting``: in turns. The oldest job stays the first, so that every job has its turn.
+    ``waiting``: in turns. ``taken_at``: when each client last had its turn; who waits the longest for one comes first,
+    so that every job has its turn also where not even the first ones of all clients fit into the work of one worker.
     """
     firsts = {record.owner: record for record in reversed(waiting)}
     chosen = {record.id for record in firsts.values()}
     heads = [record for record in waiting if record.id in chosen]
+    heads.sort(key=lambda record: taken_at.get(record.owner, float("-inf")))
     others = [record for record in waiting if record.id not in chosen]
 
     def unlike(record: JobRecord) -> float:

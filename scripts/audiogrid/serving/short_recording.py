@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiogrid.core.errors import AudiogridError, InputError
 from audiogrid.core.json_values import from_json
+from audiogrid.decoding.whisper.device_errors import OutOfMemoryError
 from audiogrid.hardware.cores import usable_memory
 from audiogrid.serving.job_folder import JobFolder
 from audiogrid.serving.recipes import Recipe
@@ -265,24 +266,42 @@ def _decode(prepared: Sequence[_Prepared]) -> None:
         for work in one.works:
             kind = (folders[work.shard.model], work.shard.compute_type)
             groups.setdefault(kind, []).extend((one, work, job) for job in work.jobs)
-    store = _store()
     for (folder, compute_type), members in groups.items():
-        missing = [member for member in members if not store.has(member[2].key)]
-        if not missing:
-            continue
-        began = time.perf_counter()
-        try:
-            engine = _engine(Path(folder), missing[0][1].model_hash, compute_type)
-            settings = replace(_settings, model_dir=folder, compute_type=compute_type)
-            decode_into_store(engine, settings, [job for _, _, job in missing])
-        except AudiogridError as error:
-            for one, _, _ in missing:
-                one.error = str(error)
-            continue
-        spent = time.perf_counter() - began
-        audio = sum(job.audio for _, _, job in missing) or 1
-        for one, _, job in missing:
-            one.seconds += spent * job.audio / audio
+        _decode_group(folder, compute_type, members)
+
+
+def _decode_group(folder: str, compute_type: str, members: Sequence[tuple[_Prepared, ShardWork, Job]]) -> None:
+    """Decode chunks with one model. Where that fails, each recording is tried alone, so that only its own error stays."""
+    assert _settings is not None
+    store = _store()
+    missing = [member for member in members if not store.has(member[2].key)]
+    if not missing:
+        return
+    began = time.perf_counter()
+    try:
+        engine = _engine(Path(folder), missing[0][1].model_hash, compute_type)
+    except AudiogridError as error:
+        for one, _, _ in missing:
+            one.error = str(error)
+        return
+    try:
+        settings = replace(_settings, model_dir=folder, compute_type=compute_type)
+        decode_into_store(engine, settings, [job for _, _, job in missing])
+    except AudiogridError as error:
+        if isinstance(error, OutOfMemoryError):
+            # This engine has nothing smaller left to try, and no model.
+            _engines.pop((str(Path(folder).absolute()), compute_type), None)
+        owners = {id(one): one for one, _, _ in missing}
+        if len(owners) == 1:
+            missing[0][0].error = str(error)
+            return
+        for owner in owners.values():
+            _decode_group(folder, compute_type, [member for member in missing if member[0] is owner])
+        return
+    spent = time.perf_counter() - began
+    audio = sum(job.audio for _, _, job in missing) or 1
+    for one, _, job in missing:
+        one.seconds += spent * job.audio / audio
 
 
 def _finish(prepared: _Prepared) -> str:

@@ -56,6 +56,22 @@ def test_a_worker_takes_recordings_of_one_length_together_and_the_first_of_each_
     assert [one.task.job for one in service.take_short(1)] == ["anna1", "anna4", "anna3"]
 
 
+def test_a_client_whose_recordings_do_not_fit_beside_those_of_an_older_queue_has_its_turn(service: Service) -> None:
+    for number in range(4):
+        service.queue.add(f"anna{number}", "anna", "short", job(f"anna{number}", audio=58.0))
+    service.queue.add("ben", "ben", "short", job("ben", audio=5.0))
+    taken = [[one.task.job for one in service.take_short(1)] for _ in range(3)]
+    assert taken == [["anna0"], ["ben"], ["anna1"]]
+
+
+def test_more_clients_than_a_worker_takes_at_once_have_their_turn(service: Service) -> None:
+    for client in range(12):
+        for number in range(3):
+            service.queue.add(f"{client}-{number}", f"client{client}", "short", job(f"{client}-{number}", audio=1.0))
+    taken = [one.task.job for _ in range(2) for one in service.take_short(1)]
+    assert {f"{client}-0" for client in range(12)} <= set(taken)
+
+
 def test_a_recording_that_crashed_a_worker_is_tried_alone(service: Service) -> None:
     for name in ("fine", "bad", "other"):
         service.queue.add(name, "anna", "short", job(name))

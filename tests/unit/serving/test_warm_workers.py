@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from audiogrid.core.child_process import ChildDiedError
+from audiogrid.core.errors import RetryableError
+from audiogrid.decoding.whisper.device_errors import OutOfMemoryError
 from audiogrid.serving import short_recording, warm_workers
 from audiogrid.serving.warm_workers import Finished, Waiting, WarmWorkers
 from audiogrid.transcribing.worker import WorkerSettings
@@ -117,3 +120,52 @@ def test_a_model_is_loaded_once_however_its_folder_is_written(monkeypatch: pytes
     assert short_recording._engine(model, "", "auto") == str(model)
     assert short_recording._engine(Path("models/base"), "", "auto") == str(model)
     assert len(short_recording._engines) == 1
+
+
+def prepared(name: str, *chunks: str) -> Any:
+    """A recording whose chunks are cut, as far as decoding looks at it."""
+    work = SimpleNamespace(
+        shard=SimpleNamespace(model="base", compute_type="auto"),
+        model_hash="",
+        jobs=[SimpleNamespace(name=chunk, key=chunk, audio=16_000) for chunk in chunks],
+    )
+    task = SimpleNamespace(recipe=SimpleNamespace(model_dirs=["models/base"]))
+    return SimpleNamespace(task=task, works=[work], name=name, seconds=0.0, error="")
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Chunks that are in the store; those called ``bad`` cannot be decoded, and ``large`` does not fit."""
+    stored: list[str] = []
+
+    def decode(engine: object, settings: object, jobs: Sequence[Any]) -> None:
+        for one in jobs:
+            if one.name.startswith("bad"):
+                raise RetryableError(f"the audio of chunk {one.name} is damaged")
+            if one.name == "large":
+                raise OutOfMemoryError("no memory left")
+            stored.append(one.key)
+
+    monkeypatch.setattr(short_recording, "_settings", SETTINGS)
+    monkeypatch.setattr(short_recording, "_engines", {})
+    monkeypatch.setattr(short_recording, "_engine", lambda *_: object())
+    monkeypatch.setattr(short_recording, "_store", lambda: SimpleNamespace(has=lambda key: key in stored))
+    monkeypatch.setattr(short_recording, "decode_into_store", decode)
+    return stored
+
+
+def test_a_recording_that_cannot_be_decoded_costs_its_neighbours_nothing(decoded: list[str]) -> None:
+    work = [prepared("one", "a", "b"), prepared("two", "bad"), prepared("three", "c")]
+    short_recording._decode(work)
+    assert sorted(decoded) == ["a", "b", "c"]
+    assert [one.error for one in work] == ["", "the audio of chunk bad is damaged", ""]
+
+
+def test_a_model_that_ran_out_of_memory_is_loaded_again_for_the_next(
+    decoded: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(short_recording, "_engines", {(str(tmp_path / "models" / "base"), "auto"): object()})
+    work = [prepared("one", "large")]
+    short_recording._decode(work)
+    assert work[0].error == "no memory left" and not short_recording._engines
