@@ -14,7 +14,7 @@ from audiogrid.records.chunks import Chunk
 from audiogrid.records.store import storable_options
 
 #: To be raised with every change of how texts are held against audio.
-ALIGNING_REVISION = 2
+ALIGNING_REVISION = 3
 # The decoding options that shape what the model hears; no other changes an alignment.
 _HEARD_THROUGH = ("task", "compute_type", "encoder", "encoder_margin", "levelling")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+
+_NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EBADF, errno.EINVAL}
 
 
 def exists(path: Path) -> bool:
@@ -22,8 +25,15 @@ def is_readable_folder(path: Path) -> bool:
 
 
 def may_exist(path: Path) -> bool:
-    """Returns whether there is something, or this user cannot know: only reading it tells."""
+    """Returns whether there is something, or this user cannot know: only reading it tells.
+
+    ``False`` for a link that leads nowhere or in a circle, and for a name that no file can have.
+    """
+    # Not with `Path.exists`, which answers False for everything that it cannot know from Python 3.14 on.
     try:
-        return path.exists()
-    except OSError:
-        return True
+        os.stat(path)  # noqa: PTH116
+    except ValueError:
+        return False
+    except OSError as error:
+        return error.errno not in _NOTHING
+    return True

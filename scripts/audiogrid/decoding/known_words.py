@@ -161,25 +161,39 @@ _SHORTEST_WORD = to_samples(0.02)
 def at_onsets(spans: Sequence[tuple[int, int]], audio: np.ndarray, early: int = _EARLY) -> list[tuple[int, int]]:
     """Returns words moved from where the alignment begins them to where they sound. Samples of ``audio``.
 
-    A word that begins in a pause is moved to the end of the pause, every other one by ``early``. Measured with Whisper
+    A word that begins in a pause is moved to the end of the pause, every other one by ``early``, and keeps 20 ms where
+    it had them. Measured with Whisper
     base on synthesised sentences with known times. By characters (279 words): starts within 0.1 s 57 % as aligned, 86 %
     with the constant, 94 % with both; within 0.3 s 96, 97 and 100 %. As decoded, by tokens (800 words): 22, 84 and 90 %
     within 0.1 s, 96, 98 and 100 % within 0.3 s.
     """
-    loudness = np.abs(audio.astype(np.float32))
-    total = np.concatenate([[0.0], np.cumsum(loudness, dtype=np.float64)])
-    edges = np.clip(np.arange(len(audio)) + _SMOOTH // 2, 0, len(audio))
-    smooth = (total[edges] - total[np.maximum(edges - _SMOOTH, 0)]) / _SMOOTH
-    starts = [_onset(start, end, smooth, early) for start, end in spans]
+    loudness = _Loudness(audio)
+    starts = [_onset(start, end, loudness, early) for start, end in spans]
     ends = [min(end + early, len(audio)) for _, end in spans]
     following = [*starts[1:], len(audio)]
     return [(start, max(start, min(end, after))) for start, end, after in zip(starts, ends, following, strict=True)]
 
 
-def _onset(start: int, end: int, smooth: np.ndarray, early: int) -> int:
-    shifted = min(start + early, max(start, end - _SHORTEST_WORD))
-    near = smooth[max(0, start - _AROUND) : start + _AROUND : _SPARSE]
-    part = smooth[start : min(end, start + _LONGEST_PAUSE)]
+class _Loudness:
+    """How loud audio is around single samples: only these are computed, since a chunk may last half an hour."""
+
+    def __init__(self, audio: np.ndarray) -> None:
+        self._total = np.zeros(len(audio) + 1)
+        loudness = audio.astype(np.float32)
+        np.cumsum(np.abs(loudness, out=loudness), out=self._total[1:])
+
+    def of(self, first: int, last: int, step: int = 1) -> np.ndarray:
+        """Returns the mean sound around every ``step``-th sample of ``[first, last)``, as far as there is audio."""
+        samples = len(self._total) - 1
+        edges = np.minimum(np.arange(max(0, first), min(last, samples), step) + _SMOOTH // 2, samples)
+        return np.asarray((self._total[edges] - self._total[np.maximum(edges - _SMOOTH, 0)]) / _SMOOTH)
+
+
+def _onset(start: int, end: int, loudness: _Loudness, early: int) -> int:
+    latest = max(start, end - _SHORTEST_WORD)
+    shifted = min(start + early, latest)
+    near = loudness.of(start - _AROUND, start + _AROUND, _SPARSE)
+    part = loudness.of(start, min(end, start + _LONGEST_PAUSE))
     if len(part) < _SHORTEST_PAUSE:
         return shifted
     edges = np.flatnonzero(np.diff(np.concatenate([[0], part < _QUIET_SHARE * np.percentile(near, 95), [0]])))
@@ -188,7 +202,8 @@ def _onset(start: int, end: int, smooth: np.ndarray, early: int) -> int:
         for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
         if last - first >= _SHORTEST_PAUSE and first < _PAUSE_BEGINS
     ]
-    return start + pauses[-1] if pauses else shifted
+    # A word that is quiet from its beginning to its end is no pause.
+    return min(start + pauses[-1], latest) if pauses else shifted
 
 
 #: Tokens of a word: of the marks before it, of its letters, of the marks behind it.

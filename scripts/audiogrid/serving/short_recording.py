@@ -271,7 +271,7 @@ def _decode(prepared: Sequence[_Prepared]) -> None:
 
 
 def _decode_group(folder: str, compute_type: str, members: Sequence[tuple[_Prepared, ShardWork, Job]]) -> None:
-    """Decode chunks with one model. Where that fails, each recording is tried alone, so that only its own error stays."""
+    """Decode chunks with one model. Where that fails, each recording is tried alone: only its own error stays."""
     assert _settings is not None
     store = _store()
     missing = [member for member in members if not store.has(member[2].key)]

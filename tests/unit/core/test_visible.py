@@ -60,6 +60,14 @@ def test_what_everybody_may_see_is_seen(tmp_path: Path) -> None:
     assert not exists(tmp_path / "b") and not may_exist(tmp_path / "b") and not is_file(tmp_path)
 
 
+def test_names_that_no_file_can_have_do_not_exist(tmp_path: Path) -> None:
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    (tmp_path / "file").touch()
+    for path in (circle, tmp_path / ("x" * 300), tmp_path / "file" / "x", tmp_path / "a\0b"):
+        assert not may_exist(path)
+
+
 def test_rows_models_and_stores_of_another_user_are_no_error(locked: Path) -> None:
     registry = load_registry(ROOT / "config" / "models.yaml")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from audiogrid.decoding.known_words import KnownText, KnownWindow, Question, align_chunk, word_tokens
+from audiogrid.decoding.known_words import KnownText, KnownWindow, Question, align_chunk, at_onsets, word_tokens
 from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.whisper.model import Model
 from speech import RATE, TimedVoice, silence
@@ -72,6 +73,37 @@ def test_words_as_decoded_are_moved_to_where_they_sound_and_nothing_is_encoded(
     assert np.mean(abs(late) <= 0.1) >= 0.95, late
     assert all(a.start <= a.end <= b.start for a, b in pairwise(found))
     assert [found[last].end for last in lasts] == [end for _, end in speech]
+
+
+def test_words_that_are_quiet_or_at_the_edges_keep_a_duration_inside_of_the_audio() -> None:
+    pcm = np.tile(np.array([9000, -9000], np.int16), RATE)
+    pcm[8000:12000] = 40
+    heard = [(0, 6000), (6000, 8000), (8000, 12000), (12000, 12400), (12400, 31900), (31900, len(pcm))]
+    for early in (0, 1120, 2080):
+        found = at_onsets(heard, pcm, early)
+        assert all(
+            end - start >= min(RATE // 50, before[1] - before[0])
+            for (start, end), before in zip(found, heard, strict=True)
+        )
+        assert all(one[1] <= following[0] for one, following in pairwise(found)) and found[-1][1] <= len(pcm)
+    window = KnownWindow([(0, len(pcm))], [" x"] * len(heard), "en", heard)
+    (moved,) = align_chunk(
+        None, pcm, KnownText([], [window], []), DecodeOptions(language="en", levelling="none")
+    ).windows  # type: ignore[arg-type]
+    assert all(word.start < word.end for word in moved)
+    assert all(one.end <= following.start for one, following in pairwise(moved))
+
+
+def test_looking_for_onsets_takes_little_memory() -> None:
+    pcm = np.random.default_rng(1).integers(-9000, 9000, 60 * RATE).astype(np.int16)
+    tracemalloc.start()
+    try:
+        at_onsets([(at, at + RATE) for at in range(0, len(pcm), RATE)], pcm)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Bytes per sample; an array of whole numbers has 8.
+    assert peak < 24 * len(pcm)
 
 
 def test_what_is_said_is_more_probable_than_what_is_not(model: Model, spoken) -> None:

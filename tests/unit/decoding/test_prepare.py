@@ -48,6 +48,35 @@ def test_as_many_are_made_at_once_as_there_are_threads():
     assert found == [(number, number) for number in range(6)] and not feeders()
 
 
+@pytest.mark.parametrize("threads", [0, 1, 3, 8])
+def test_several_threads_keep_the_order_and_raise_an_error_where_its_chunk_would_have_come(threads: int):
+    released = threading.Event()
+
+    def make(number: int) -> int:
+        # The first ones are ready last.
+        if threads > 1 and number == 0:
+            assert released.wait(10)
+        if number == 1:
+            released.set()
+        if number == 3:
+            raise ValueError("this chunk is damaged")
+        return number
+
+    found = []
+    with pytest.raises(ValueError, match="damaged"):
+        for _, value in map_ahead(make, range(9), 5, threads):
+            found.append(value)
+    assert found == [0, 1, 2] and not feeders()
+
+
+def test_who_gives_up_in_the_middle_leaves_no_thread_and_nothing_more_is_made():
+    made: list[int] = []
+    ready = map_ahead(lambda number: made.append(number), range(100), 5, 3)
+    next(ready)
+    ready.close()
+    assert not feeders() and len(made) <= 6
+
+
 def test_without_a_feeder_nothing_happens_elsewhere_or_early():
     made: list[str] = []
     ready = map_ahead(lambda number: made.append(threading.current_thread().name), range(3))

@@ -76,7 +76,7 @@ def map_ahead(
         for item in items:
             yield item, function(item)
         return
-    pool = ThreadPoolExecutor(min(ahead, threads), thread_name_prefix="prepare")
+    pool = ThreadPoolExecutor(max(1, min(ahead, threads)), thread_name_prefix="prepare")
     waiting: deque[tuple[Item, Future[Value]]] = deque()
     try:
         for item in items:
