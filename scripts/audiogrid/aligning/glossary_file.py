@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,8 @@ COLUMNS = {
 MOST_BYTES = 20_000_000
 MOST_TERMS = 200_000
 MOST_WORDS = 6
-_LONGEST = 100
+#: Letters of a term or of a form of it.
+LONGEST = 100
 _LEAST_LETTERS = 2
 
 
@@ -46,17 +48,23 @@ class Glossary:
 def read_glossary(path: Path) -> Glossary:
     """Returns the terms of a file.
 
-    A table with tabs whose first line names the columns; without such a line, a term a line. Empty lines and those that
-    begin with ``#`` are left out. Raises ``InputError`` that names file and line.
+    A table with tabs whose first line names the columns; without such a line, a term a line. Where another line names
+    columns (a table was added at the end), they are those of the lines after it. Empty lines and those that begin with
+    ``#`` are left out. Raises ``InputError`` that names file and line.
     """
     text = _text(path)
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if _has_content(line)]
+    # Other characters at which `splitlines` splits begin no line in an editor.
+    every = enumerate(re.split(r"\r\n|\r|\n", text), 1)
+    lines = [(number, line) for number, line in every if _has_content(line)]
     if not lines:
         raise InputError(f"{path} has no terms: write one a line, or leave the key glossary empty")
     columns = _columns(path, *lines[0])
     terms: dict[str, Term] = {}
     remarks: list[str] = []
     for number, line in lines if columns is None else lines[1:]:
+        if _is_header(line):
+            columns = _columns(path, number, line)
+            continue
         term = _term(path, number, _cells(line, columns or ["term"]))
         if len(comparison_form(term.text)) < _LEAST_LETTERS:
             remarks.append(f"line {number}: {term.text!r} is too short to be told from other words, and is not used")
@@ -73,6 +81,8 @@ def read_glossary(path: Path) -> Glossary:
 
 def _text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise InputError(f"{path} is no ordinary file: several jobs read the glossary, so it has to stay")
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path} has more than {MOST_BYTES // 1_000_000} MB: a glossary is a list of terms")
         data = path.read_bytes()
@@ -94,6 +104,12 @@ def _text(path: Path) -> str:
 
 def _has_content(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _is_header(line: str) -> bool:
+    """Whether a line in the middle of a file names columns: two at least, since ``term`` alone may be a term."""
+    names = [name.strip().lower() for name in line.split("\t")]
+    return len(names) > 1 and "term" in names and COLUMNS.keys() >= set(names)
 
 
 def _columns(path: Path, number: int, line: str) -> list[str] | None:
@@ -125,11 +141,11 @@ def _term(path: Path, number: int, cells: dict[str, str]) -> Term:
     where = f"{path}, line {number}"
     if "" in cells:
         raise InputError(f"{where}: {cells['']!r} has no column")
-    text = _line(cells["term"])
+    text = _line(cells.get("term", ""))
     if not text:
         raise InputError(f"{where}: the column term is empty")
-    if len(text) > _LONGEST or len(text.split()) > MOST_WORDS:
-        raise InputError(f"{where}: {text[:40]!r}… is no term: at most {MOST_WORDS} words and {_LONGEST} letters")
+    if len(text) > LONGEST or len(text.split()) > MOST_WORDS:
+        raise InputError(f"{where}: {text[:40]!r}… is no term: at most {MOST_WORDS} words and {LONGEST} letters")
     languages = tuple(normalise_language(code) for code in cells.get("languages", "").split(",") if code.strip())
     for code in languages:
         if code == AUTO or (wrong := check_language(code)):
@@ -142,7 +158,7 @@ def _line(text: str) -> str:
 
 
 def _several(cell: str) -> Iterator[str]:
-    yield from dict.fromkeys(text for part in cell.split("|") if comparison_form(text := _line(part)[:_LONGEST]))
+    yield from dict.fromkeys(text for part in cell.split("|") if comparison_form(text := _line(part)[:LONGEST]))
 
 
 def _joined(one: Term, other: Term) -> Term:

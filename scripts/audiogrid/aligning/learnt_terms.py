@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
-from audiogrid.aligning.glossary_file import MOST_WORDS, Term
+from audiogrid.aligning.glossary_file import LONGEST, MOST_WORDS, Term
 from audiogrid.aligning.names import spelt
 from audiogrid.aligning.sounds import sound_of
 from audiogrid.core.text import comparison_form
@@ -15,17 +15,28 @@ _ALIKE = 55.0
 _LEAST_LETTERS = 3
 
 
-def learnt_terms(pairs: Iterable[tuple[str, str]], ordinary: frozenset[str], language: str) -> list[Term]:
+def learnt_terms(
+    pairs: Iterable[tuple[str, str]],
+    ordinary: frozenset[str],
+    language: str,
+    undone: Iterable[tuple[str, str]] = (),
+) -> list[Term]:
     """Returns names that people put in the place of what was heard.
 
     ``pairs``: what stood there and what a person made of it. ``ordinary``: words in small letters that are no names,
-    even where a sentence begins with them. ``language``: of the recording. In scripts without capital letters every
-    other word counts as a name.
+    even where a sentence begins with them. ``language``: of the recording. ``undone``: terms that a glossary put
+    somewhere, each with what was heard there; where a person put that back, it is no name. In scripts without capital
+    letters every other word counts as a name.
     """
+    put_back = {(_plain(term), _plain(heard)) for term, heard in undone}
     found: dict[str, dict[str, None]] = {}
     for was, text in pairs:
         for heard, term in _replaced(was.split(), text.split()):
-            if _is_name(term, ordinary) and _sounds_alike(heard, term, language):
+            if (_plain(heard), _plain(term)) in put_back:
+                continue
+            # What a line of a glossary can hold.
+            heard = " ".join(heard.replace("|", " ").split())[:LONGEST]
+            if len(term) <= LONGEST and _is_name(term, ordinary) and _sounds_alike(heard, term, language):
                 found.setdefault(term, {})[heard] = None
     return [Term(term, tuple(heard)) for term, heard in sorted(found.items())]
 
@@ -52,6 +63,10 @@ def _replaced(was: Sequence[str], text: Sequence[str]) -> Iterator[tuple[str, st
             heard, term = (" ".join(spelt(word).core for word in part).strip() for part in (was[a:b], text[c:d]))
             if comparison_form(heard) and comparison_form(heard) != comparison_form(term):
                 yield heard, term
+
+
+def _plain(text: str) -> str:
+    return "".join(comparison_form(spelt(word).core) for word in text.split())
 
 
 def _is_name(term: str, ordinary: frozenset[str]) -> bool:

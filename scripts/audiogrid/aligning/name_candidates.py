@@ -96,6 +96,8 @@ class TermIndex:
         self._written = {comparison_form(term.text) for term in own}
         self._told: dict[str, list[str]] = {}
         self._never: dict[str, list[str]] = {}
+        # Forms never to be written that differ from a term in capital letters, marks and spaces only.
+        self._never_so: dict[str, list[str]] = {}
         forms: set[_Form] = set()
         for term in own:
             for text in (term.text, *term.sounds):
@@ -105,7 +107,10 @@ class TermIndex:
                 if text != term.text:
                     self._told.setdefault(letters, []).append(term.text)
             for text in term.never:
-                self._never.setdefault(comparison_form(text), []).append(term.text)
+                form = comparison_form(text)
+                self._never.setdefault(form, []).append(term.text)
+                if form in self._written:
+                    self._never_so.setdefault(text, []).append(term.text)
         self._forms = sorted(forms)
         self._are_all_names = all(form.is_name for form in self._forms)
         self._sounds = [form.sound for form in self._forms]
@@ -135,12 +140,20 @@ class TermIndex:
         found = []
         for first, last in self._spans(words):
             form = _letters(words[first:last])
-            if form in self._written:
+            if form in self._written and (terms := self._never_as_written(words[first:last])):
+                found.append(Candidate(first, last, terms, (100.0,) * len(terms), len(form), never=True))
+            elif form in self._written:
                 found.append(Candidate(first, last, (), (), len(form)))
             elif form in self._never or form in self._told:
                 terms = tuple((self._never.get(form) or self._told[form])[:MOST_TERMS])
                 found.append(Candidate(first, last, terms, (100.0,) * len(terms), len(form), form in self._never))
         return found
+
+    def _never_as_written(self, words: Sequence[SpokenWord]) -> tuple[str, ...]:
+        """Returns the terms that take the place of words which have a term's letters, but are spelt as none may be."""
+        cores = [word.core for word in words]
+        terms = self._never_so.get(" ".join(cores)) or self._never_so.get("".join(cores)) or []
+        return tuple(terms[:MOST_TERMS])
 
     def _unknown(self, words: Sequence[SpokenWord]) -> list[Candidate]:
         """Returns spans that sound like a term."""

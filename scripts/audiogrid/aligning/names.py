@@ -42,6 +42,22 @@ def spelt(text: str) -> Spelt:
     return Spelt(text[:first], text[first:last], text[last:])
 
 
+def marks_beside(term: str, old: Sequence[str]) -> tuple[str, str]:
+    """Returns the marks before and after the words ``old`` that stay where a term takes their place.
+
+    Those that the term has itself are not doubled: ``Sothebee's,`` becomes ``Sotheby's,`` and ``Yahu!`` ``Yahoo!``.
+    """
+    opening, closing = spelt(old[0]).opening, spelt(old[-1]).closing
+    own = spelt(term)
+    before, after = own.opening.replace("’", "'"), own.closing.replace("’", "'")
+    marks = opening.lstrip()
+    doubled = max((n for n in range(len(marks) + 1) if before.startswith(marks[len(marks) - n :])), default=0)
+    opening = opening[: len(opening) - doubled]
+    plain = closing.replace("’", "'")
+    doubled = max((n for n in range(len(plain) + 1) if after.endswith(plain[:n])), default=0)
+    return opening, closing[doubled:]
+
+
 @dataclass(frozen=True)
 class NamePassage:
     """Words ``[first, last)`` of a segment of a chunk, and how they may be read.
@@ -117,11 +133,16 @@ def _spoken(words: Sequence[Word], first: int, last: int, ordinary: frozenset[st
         yield SpokenWord(core, word.probability, is_small or core.lower() in ordinary)
 
 
+def ends_sentence(text: str) -> bool:
+    """Whether a word is the last one of a sentence."""
+    return text.rstrip("\"'”’)").endswith((".", "!", "?", "。", "！", "？"))
+
+
 def _runs(words: Sequence[Word], own: Sequence[bool]) -> Iterator[tuple[int, int]]:
     """Yields spans of words that belong to the chunk and have letters, up to the end of each sentence."""
     first = 0
     for at, word in enumerate(words):
-        is_end = word.text.rstrip("\"'”’)").endswith((".", "!", "?", "。", "！", "？"))
+        is_end = ends_sentence(word.text)
         if not own[at] or not spelt(word.text).core:
             if first < at:
                 yield first, at
@@ -159,8 +180,8 @@ def _passage(
 ) -> NamePassage:
     words, (low, high), (first, last) = segment.words, window, (candidate.first, candidate.last)
     texts = tuple(word.text for word in words[first:last])
-    opening, closing = spelt(texts[0]).opening, spelt(texts[-1]).closing
-    readings = ("".join(texts), *(f"{opening}{term}{closing}" for term in candidate.terms))
+    marks = [(term, *marks_beside(term, texts)) for term in candidate.terms]
+    readings = ("".join(texts), *(f"{opening}{term}{closing}" for term, opening, closing in marks))
     before, after = ("".join(word.text for word in part) for part in (words[low:first], words[last:high]))
     question = {
         "pieces": [[max(0, words[low].start - _MARGIN), min(samples, words[high - 1].end + _MARGIN)]],

@@ -65,7 +65,8 @@ def print_terms(names: list[str], given: Path | None) -> int:
                 continue
             pairs = [(one.was, one.text) for path in files for one in read(path).passages if not one.is_confirmation]
             ordinary = ordinary_words(documents)
-            for term in learnt_terms(pairs, ordinary, documents[0].get("language") or ""):
+            undone = [(one["term"], one["heard"]) for each in documents for one in each.get("glossary") or ()]
+            for term in learnt_terms(pairs, ordinary, documents[0].get("language") or "", undone):
                 learnt.setdefault(term.text, {}).update(dict.fromkeys(term.sounds))
     print("term\tsounds")
     for text, sounds in sorted(learnt.items()):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from audiogrid.aligning.name_verdicts import Verdict, verdicts
-from audiogrid.aligning.names import NameFinder, NamePassage, questions, spelt
+from audiogrid.aligning.names import NameFinder, NamePassage, ends_sentence, marks_beside, questions, spelt
 from audiogrid.core.text import clean_text, join_words
 from audiogrid.core.timebase import to_samples, to_seconds
 from audiogrid.merging.stitch import PlacedSegment
@@ -95,14 +95,15 @@ def _put(track: TrackText, chosen: Sequence[tuple[_Found, Verdict]]) -> tuple[Tr
         number, first = place
         words = segments[number].segment.words
         old = words[first : first + len(one.passage.words)]
-        new = renamed_words(old, verdict.term)
+        term = _as_begun(verdict.term, old[0].text, _before(segments, number, first))
+        new = renamed_words(old, term)
         segments[number] = _with_words(segments[number], [*words[:first], *new, *words[first + len(old) :]])
         changes.append(
             {
                 "start": to_seconds(old[0].start),
                 "end": to_seconds(old[-1].end),
-                "heard": one.passage.heard,
-                "term": verdict.term,
+                "heard": _heard(old, term),
+                "term": term,
                 "heard_logprob": verdict.heard,
                 "term_logprob": verdict.score,
                 "reason": verdict.reason,
@@ -129,9 +130,34 @@ def _place(segments: Sequence[PlacedSegment], numbers: Sequence[int], one: _Foun
     return None if best is None else best[1:]
 
 
+def _heard(old: Sequence[Word], term: str) -> str:
+    """Returns what a term takes the place of, so that putting it back gives the same words again."""
+    opening, closing = marks_beside(term, [word.text for word in old])
+    text = "".join(word.text for word in old)
+    return text[len(opening) : len(text) - len(closing)].strip()
+
+
+def _before(segments: Sequence[PlacedSegment], number: int, first: int) -> str:
+    """Returns the word before word ``first`` of a segment; empty at the beginning of a recording."""
+    earlier = segments[number].segment.words[:first]
+    for at in range(number - 1, -1, -1):
+        if earlier:
+            break
+        earlier = segments[at].segment.words
+    return earlier[-1].text if earlier else ""
+
+
+def _as_begun(term: str, heard: str, before: str) -> str:
+    """Returns a term in small letters with a capital one where it begins a sentence, as what was heard does."""
+    first = spelt(heard).core[:1]
+    is_small = term == term.lower()
+    begins = not before or ends_sentence(before)
+    return term[:1].upper() + term[1:] if is_small and begins and first != first.lower() else term
+
+
 def renamed_words(old: Sequence[Word], term: str) -> list[Word]:
     """Returns the words of a term in the place of others: their time shared by length, marks around them kept."""
-    opening, closing = spelt(old[0].text).opening, spelt(old[-1].text).closing
+    opening, closing = marks_beside(term, [word.text for word in old])
     parts = term.split()
     texts = [f"{opening if at == 0 else ' '}{part}" for at, part in enumerate(parts)]
     texts[-1] += closing

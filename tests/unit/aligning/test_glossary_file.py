@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def test_a_term_of_several_lines_is_one(tmp_path: Path) -> None:
     assert read_glossary(written(tmp_path, text)).terms == (Term("Zorvanik", ("sorvanik", "zor vanic")),)
 
 
+@pytest.mark.parametrize("before", ["Tavrin\n", "term\tlanguages\tsounds\nTavrin\t\t\n", "# people\n"])
+def test_a_table_may_be_added_to_a_glossary(tmp_path: Path, before: str) -> None:
+    """`audiogrid corrections terms >> names.tsv` prints a first line of its own."""
+    found = read_glossary(written(tmp_path, f"{before}term\tsounds\nZorvanik\tsore van ick\n")).terms
+    assert [term for term in found if term.text != "Tavrin"] == [Term("Zorvanik", ("sore van ick",))]
+    assert [term.text for term in found] == [*["Tavrin"] * ("Tavrin" in before), "Zorvanik"]
+    # A term alone may be called so.
+    assert Term("term") in read_glossary(written(tmp_path, "Zorvanik\nterm\n")).terms
+
+
 def test_short_terms_are_left_out_and_told(tmp_path: Path) -> None:
     found = read_glossary(written(tmp_path, "X\nZorvanik\n…\n"))
     assert [term.text for term in found.terms] == ["Zorvanik"]
@@ -58,8 +69,10 @@ def test_short_terms_are_left_out_and_told(tmp_path: Path) -> None:
         ("term\tlanguages\n\nZorvanik\tklingon\n", "line 3: languages: 'klingon' is not a language"),
         ("term\tlanguages\nZorvanik\tauto\n", "line 2: languages: leave it empty"),
         ("term\tsounds\n\tsorvanik\n", "line 2: the column term is empty"),
+        ("sounds\tterm\nsorvanik\n", "line 2: the column term is empty"),
         ("term\tsounds\nZorvanik\tsorvanik\tde\n", "line 2: 'de' has no column"),
         ("one two three four five six seven\n", "line 1: 'one two three four five six seven'… is no term"),
+        ("Zor\x0bvanik\nMor\u2028len\nSolden\tx\n", "line 3: 'x' has no column"),
         ("term\tnever\nZorvanik\tMorlen\nMorlen\t\n", "'Morlen' must never be written instead of 'Zorvanik', but is"),
         (b"Zorvanik\nB\xf6hm\n", "line 2: it is not UTF-8"),
         (b"Zor\0vanik\n", "is not a text"),
@@ -77,6 +90,11 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         read_glossary(tmp_path / "absent.tsv")
     with pytest.raises(InputError, match="is a folder"):
         read_glossary(tmp_path)
+    # Reading one of these would never end.
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(InputError, match="is no ordinary file"):
+            read_glossary(path)
 
 
 def test_fifty_thousand_lines_are_read_at_once(tmp_path: Path) -> None:

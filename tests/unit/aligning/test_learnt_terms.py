@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from audiogrid.aligning.glossary_file import Term
+from pathlib import Path
+
+from audiogrid.aligning.glossary_file import Term, read_glossary
 from audiogrid.aligning.learnt_halves import HalfResult, learnt_halves, with_terms
 from audiogrid.aligning.learnt_terms import learnt_terms, ordinary_words
 
@@ -65,3 +67,24 @@ def test_what_half_of_the_corrections_teaches_the_other_half() -> None:
     # From the first and the third correction: the name. From the second: the same name.
     assert learnt_halves(document, ordinary_words([document]), errors) == HalfResult(3, 1, 2)
     assert with_terms("“Zor banick’s", [Term("Zorvanik", ("zor Banick",))]) == "“Zorvanik’s"
+
+
+def test_what_the_glossary_did_wrong_teaches_no_name() -> None:
+    undone = [("Sotheby's", "Sothebee's"), ("Zorvanik", "Zorbanick")]
+    pairs = [("at Sotheby's,", "at Sothebee's,"), ("Zorvanik", "Zorbanick")]
+    assert learnt_terms(pairs, frozenset(), "en", undone) == []
+    assert learnt_terms([("Zorbanick", "Zorvanik")], frozenset(), "en", undone) == [Term("Zorvanik", ("Zorbanick",))]
+
+
+def test_what_is_printed_can_be_read_again(tmp_path: Path) -> None:
+    pairs = [
+        ("met Zor|banick, who", "met Zorvanik, who"),
+        ("Tavrin\t\u2028Ostello", "Tavrin\nOstalow"),
+        ("M" + "o" * 150, "M" + "o" * 151),
+    ]
+    terms = learnt_terms(pairs, frozenset(), "en")
+    path = tmp_path / "names.tsv"
+    path.write_text("term\tsounds\n" + "".join(f"{one.text}\t{'|'.join(one.sounds)}\n" for one in terms))
+    assert (
+        list(read_glossary(path).terms) == terms == [Term("Ostalow", ("Ostello",)), Term("Zorvanik", ("Zor banick",))]
+    )

@@ -113,6 +113,22 @@ def test_a_question_has_the_words_around_and_the_marks() -> None:
     assert one.question["prompt"] == "Zorvanik"
 
 
+@pytest.mark.parametrize(
+    ("term", "heard", "reading"),
+    [
+        ("Sotheby's", "Sothebee’s,~", " Sotheby's,"),
+        ("Sotheby's", "Sothebees~", " Sotheby's"),
+        ("Zorvanik!", "Zorbanick!~", " Zorvanik!"),
+        ("Zorvanik Inc.", "Zorbanick~ Ink.~", " Zorvanik Inc."),
+        ("@Zorvanik", "“@Zorbanick~", " “@Zorvanik"),
+        ("Zorvanik", "(Zorbanick's),~", " (Zorvanik's),"),
+    ],
+)
+def test_marks_of_a_term_are_not_doubled(term: str, heard: str, reading: str) -> None:
+    (one,) = passages([term], f"then {heard}")
+    assert one.readings[1] == reading
+
+
 def test_neighbours_share_their_audio() -> None:
     first, second = passages(["Zorvanik", "Morlenda"], "then Zorbanick~ met Morlinda~ there")
     assert first.question["pieces"] == second.question["pieces"] == [[0, 5 * STEP]]
@@ -159,6 +175,12 @@ def test_one_spelling_in_a_recording() -> None:
 def test_what_must_never_be_written_is_not() -> None:
     term = Term("Zorvanik", never=("sore van",))
     assert decide([term], [[-1.0, -20.0]], "then Sore van came") == [("Zorvanik", "never")]
+
+
+def test_what_must_never_be_written_may_differ_in_capital_letters_and_spaces_only() -> None:
+    term = Term("GitHub", never=("Github", "git hub"))
+    assert found([term], "then Github, GitHub and git hub") == [("Github", ("GitHub",)), ("git hub", ("GitHub",))]
+    assert found([Term("GitHub")], "then Github and git hub") == []
 
 
 def test_told_sounds_are_judged_although_nobody_doubts() -> None:
