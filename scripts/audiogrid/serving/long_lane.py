@@ -40,8 +40,9 @@ ATTEMPTS = 3
 RUN = "jobs"
 _PRIORITY = 19
 _PR_SET_PDEATHSIG = 1
-# Parts of the configuration that are the service's own business, or that would take names from one client to another.
-_NOT_OF_RUNS = ("service", "publish", "recordings", "run", "store", "corrections")
+# Parts of the configuration that are the service's own business, that would take names from one client to another, or
+# that would end a run although nobody starts it again.
+_NOT_OF_RUNS = ("service", "publish", "recordings", "run", "store", "corrections", "budget")
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,9 @@ class BatchRun:
         settings = {name: value for name, value in self.recipe.configuration.items() if name not in _NOT_OF_RUNS}
         settings |= {"run": RUN, "recordings": "recordings.tsv", "store": str(store.absolute())}
         settings["speakers"] = _without_link(settings.get("speakers", NONE))
+        if settings.get("glossary"):
+            # The run works in a folder of its own.
+            settings["glossary"] = str(Path(settings["glossary"]).absolute())
         settings["formats"] = ["json"]
         # A page over the recordings of several clients would be nobody's.
         settings["search"] = False

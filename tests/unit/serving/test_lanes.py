@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from audiogrid.config.resolve import resolve
 from audiogrid.core.errors import InputError, RetryableError
@@ -338,3 +339,16 @@ def test_workers_load_at_the_start_what_recordings_will_ask_for(tmp_path: Path) 
     wanted = json.loads(recipes.of("auto").plan)
     assert {one.compute_type for one in settings} == {"float32"} == {wanted["options"]["compute_type"]}
     assert {one.model_dir for one in settings} == set(recipes.of("auto").model_dirs)
+
+
+def test_a_run_of_the_service_finds_the_glossary_and_has_no_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    configuration = resolve({"glossary": "names.tsv", "budget": {"until": "2001-01-01"}})
+    recipes = Recipes(configuration, load_registry(ROOT / "config" / "models.yaml"), tmp_path / "models")
+    run = BatchRun(tmp_path / "state", "r000001", [LongJob("a", "a", {"path": "/a.wav"})], recipes.of("auto"))
+    run.prepare(tmp_path / "store", tmp_path / "models", ROOT / "config" / "models.yaml")
+    written = yaml.safe_load((run.root / "run.yaml").read_text())
+    assert written["glossary"] == str(tmp_path / "names.tsv")
+    assert "budget" not in written
