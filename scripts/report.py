@@ -74,6 +74,9 @@ def _merge_unless_done(
     The function returns ``None`` for a bundle that is merged already. ``is_stopped``: the run was stopped on purpose;
     bundles of which nothing was decoded then wait. In another failed run they have failed.
     """
+    if is_stopped:
+        # What nobody has tried to decode is no gap.
+        settings = replace(settings, allow_gaps=False)
     journals = list_journals(folder.journal)
     corrected = list_files(corrections) if corrections is not None else {}
     reports = {path.stem for path in folder.shards.glob("*.json")} if folder.shards.is_dir() else set()

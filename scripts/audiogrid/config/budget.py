@@ -26,6 +26,11 @@ class Budget:
         """Whether there is any limit."""
         return self != Budget()
 
+    @property
+    def comes_again(self) -> bool:
+        """Whether another call can have the same budget: a date comes once."""
+        return self.until is None or _CLOCK.fullmatch(self.until.strip()) is not None
+
     def deadline(self, now: datetime.datetime) -> datetime.datetime | None:
         """Returns when the run has to stop; ``None`` without ``until``. ``now``: with a time zone.
 

@@ -23,7 +23,11 @@ class StopNote:
 
 def read_stop(path: Path) -> StopNote | None:
     """Returns the note in ``path``; ``None`` where there is none. One that cannot be read still ends the run."""
-    if not path.exists():
+    try:
+        # A file system that does not answer says nothing of a note.
+        if not path.exists():
+            return None
+    except OSError:
         return None
     try:
         return read_document(StopNote, path)

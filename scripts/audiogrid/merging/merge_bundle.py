@@ -20,8 +20,8 @@ from audiogrid.corrections.corrections_file import find, list_files
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.format_options import FormatOptions
 from audiogrid.merging.differences_table import write_differences, write_names
-from audiogrid.merging.glossary_names import NameSource
-from audiogrid.merging.known_text import TextSource
+from audiogrid.merging.glossary_names import NOT_JUDGED, NameSource
+from audiogrid.merging.known_text import NOT_ALIGNED, TextSource
 from audiogrid.merging.ledger import unread_ledger
 from audiogrid.merging.ledger_table import write_part
 from audiogrid.merging.merge_recording import (
@@ -31,7 +31,7 @@ from audiogrid.merging.merge_recording import (
     undelivered_ledger,
 )
 from audiogrid.merging.search_part import write_search_part
-from audiogrid.merging.speakers import Linking, read_linking, speaker_source
+from audiogrid.merging.speakers import NO_VOICES, Linking, read_linking, speaker_source
 from audiogrid.merging.stitch import StitchError
 from audiogrid.merging.transcript_writer import TranscriptWriter, open_writer
 from audiogrid.records.aligned import AlignedChunk
@@ -132,13 +132,14 @@ class BundleFacts:
             self.causes.update(failed)
 
 
-# Causes of what a job did not get to.
+# Causes of what a job did not get to. Voices, given texts and names have jobs of their own.
 _NOT_REACHED, _NOT_DECODED = "it was not reached", "not decoded: "
+_UNREACHED = frozenset({_NOT_REACHED, NO_VOICES, NOT_ALIGNED, NOT_JUDGED})
 
 
 def is_unreached(failure: Failure) -> bool:
     """Whether nobody has tried in vain: a run that was stopped had not come to it."""
-    return failure.cause == _NOT_REACHED or failure.cause.startswith(_NOT_DECODED)
+    return failure.cause in _UNREACHED or failure.cause.startswith(_NOT_DECODED)
 
 
 def facts_from_reports(folder: RunFolder, plan: Plan, bundle: str) -> BundleFacts:

@@ -91,6 +91,8 @@ class BudgetWatch:
         left = (limits.until - started).total_seconds() if limits.until else 0.0
         self._ends = time.monotonic() + left
         self._over = threading.Event()
+        # Nothing is written any more once the call has ended, however long a look takes.
+        self._looking = threading.Lock()
 
     def start(self) -> None:
         """Begin to watch."""
@@ -98,19 +100,32 @@ class BudgetWatch:
         threading.Thread(target=self._run, name="budget", daemon=True).start()
 
     def look(self) -> str:
-        """Look once, and note what was spent. Returns which limit is reached, and tells the jobs if one is."""
-        spent = self.before.plus(*self._used())
-        reached = self._limits.reached(spent, self._ends - time.monotonic())
-        with suppress(OSError):
-            # On a full disk the run ends for other reasons.
-            write_json(self._state, to_json(spent))
-        if reached:
-            StopNote(reached).write(self._note)
-        return reached
+        """Look once, and note what was spent. Returns which limit is reached, and tells the jobs if one is.
+
+        After ``end`` it does nothing.
+        """
+        with self._looking:
+            if self._over.is_set():
+                return ""
+            try:
+                spent = self.before.plus(*self._used())
+            except (OSError, ValueError):
+                # Journals that cannot be read now do not move the time at which the run ends.
+                spent = None
+            reached = self._limits.reached(spent or self.before, self._ends - time.monotonic())
+            # On a full disk the run ends for other reasons; at the limit Snakemake begins no more jobs anyway.
+            with suppress(OSError):
+                if spent is not None:
+                    write_json(self._state, to_json(spent))
+            with suppress(OSError):
+                if reached:
+                    StopNote(reached).write(self._note)
+            return reached
 
     def end(self) -> None:
-        """Note that the call has ended: the next one has a budget of its own."""
-        self._over.set()
+        """Note that the call has ended: the next one has a budget of its own. Waits for a look that goes on."""
+        with self._looking:
+            self._over.set()
         with suppress(OSError):
             write_json(self._state, to_json(replace(_read(self._state), is_open=False)))
 
@@ -118,10 +133,9 @@ class BudgetWatch:
         pause = min(_SECONDS, 1.0)
         while not self._over.wait(pause):
             began = time.monotonic()
-            with suppress(OSError, ValueError):
-                if self.look():
-                    self._stop()
-                    return
+            if self.look():
+                self._stop()
+                return
             pause = max(_SECONDS, (time.monotonic() - began) / _SHARE_OF_TIME)
             if self._limits.until is not None:
                 pause = min(pause, max(0.1, self._ends - time.monotonic()))

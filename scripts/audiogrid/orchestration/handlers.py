@@ -110,7 +110,8 @@ class Run:
     def _stop(self) -> None:
         """End this Snakemake as soon as its running jobs have ended; jobs that only wait on a cluster are cancelled."""
         os.kill(os.getpid(), signal.SIGTERM)
-        if self.on_cluster():
+        # Without the lock jobs of another Snakemake may be waiting, too.
+        if self.on_cluster() and "--nolock" not in self.argv:
             cancel_waiting_jobs(Path.cwd(), say)
 
     def record(self) -> None:

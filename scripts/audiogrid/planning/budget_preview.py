@@ -46,10 +46,8 @@ def budget_lines(
     reached, samples = _reached(by_priority(recordings), waiting, share)
     lowest = priority_of(reached[-1]) if reached else 0
     told = f", down to priority {lowest}" if any(map(priority_of, recordings)) and reached else ""
-    # A day's time comes again; a date does not.
-    calls = (
-        f", {math.ceil(1 / share)} calls like it in all" if budget.until is None or budget.until[-3:-2] == ":" else ""
-    )
+    # The smallest numbers have no inverse.
+    calls = f", {math.ceil(1 / share):,} calls like it in all" if budget.comes_again and share > 1e-9 else ""
     return [
         f"budget       {said}: about {share:.0%} of it, {samples / SAMPLE_RATE / 3600:.2f} h of "
         f"{len(reached)} recording(s){told}{calls}"

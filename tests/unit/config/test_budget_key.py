@@ -11,6 +11,7 @@ from audiogrid.config.as_written import as_written
 from audiogrid.config.budget import Budget, parse_budget
 from audiogrid.config.resolve import resolve
 from audiogrid.core.errors import InputError
+from audiogrid.planning.budget_preview import budget_lines
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=2)))
 
@@ -66,3 +67,20 @@ def test_times_are_read_as_they_are_written() -> None:
 
         config = {"budget": yaml.safe_load(f"{{until: {text}}}")}
         assert budget(as_written(config, [], [word])["budget"]).until == text
+
+
+@pytest.mark.parametrize(
+    ("value", "calls"),
+    [
+        ({"core_hours": 2}, ", 5 calls like it in all"),
+        ({"until": "18:00"}, " calls like it in all"),
+        # A date comes once, also one with a time of day.
+        ({"until": "2026-03-01 13:00"}, ""),
+        ({"until": "2026-03-01 18:00", "core_hours": 2}, ""),
+        ({"core_hours": 1e-320}, ""),
+    ],
+)
+def test_a_plan_says_how_many_calls_it_takes_only_where_they_can_be_alike(value: Any, calls: str) -> None:
+    lines = budget_lines(budget(value), 10.0, [], None, 1, NOON)
+    assert len(lines) == 1 and "of it" in lines[0]
+    assert lines[0].endswith(calls) if calls else "calls" not in lines[0]

@@ -91,8 +91,61 @@ def test_it_stops_the_run_once(tmp_path: Path) -> None:
     assert not json.loads((tmp_path / "budget.json").read_text())["is_open"]
 
 
-def test_a_note_that_cannot_be_read_still_ends_the_run(tmp_path: Path) -> None:
+def test_a_note_that_cannot_be_read_still_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "stop.json"
     assert read_stop(path) is None
     path.write_text("{")
     assert read_stop(path) == StopNote("the run was stopped")
+    # A file system that does not answer ends nothing.
+    monkeypatch.setattr(Path, "exists", lambda self: (_ for _ in ()).throw(OSError(116, "Stale file handle")))
+    assert read_stop(path) is None
+
+
+def test_a_look_that_goes_on_at_the_end_writes_nothing_any_more(tmp_path: Path) -> None:
+    began, goes_on = threading.Event(), threading.Event()
+
+    def used() -> tuple[float, float]:
+        began.set()
+        goes_on.wait(30)
+        return 5.0, 0.0
+
+    stops: list[str] = []
+    state, note = tmp_path / "budget.json", tmp_path / "stop.json"
+    one = BudgetWatch(Limits(core_hours=1), state, note, used, lambda: stops.append("again"))
+    look = threading.Thread(target=one.look)
+    look.start()
+    assert began.wait(30)
+    end = threading.Thread(target=one.end)
+    end.start()
+    # The end waits for the look, so that what it writes is the last.
+    end.join(0.2)
+    assert end.is_alive()
+    goes_on.set()
+    look.join(30)
+    end.join(30)
+    assert not json.loads(state.read_text())["is_open"]
+    note.unlink()
+    assert one.look() == "" and not note.exists()
+    assert not json.loads(state.read_text())["is_open"]
+
+
+def test_a_full_disk_or_journals_that_cannot_be_read_do_not_keep_a_run_going(
+    tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable() -> tuple[float, float]:
+        raise ValueError("a journal is damaged")
+
+    limits, state, note = Limits(until=START + timedelta(hours=1)), tmp_path / "budget.json", tmp_path / "stop.json"
+    one = BudgetWatch(limits, state, note, unreadable, lambda: None, lambda: START)
+    clock[0] += 3600
+    assert one.look() == "its budget ends at 2026-03-01 21:00" and note.exists()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(budget_watch, "write_json", full)
+    monkeypatch.setattr(StopNote, "write", full)
+    used = Ledger()
+    used.core_hours = 3
+    hours = BudgetWatch(Limits(core_hours=2), state, note, used, lambda: None, lambda: START)
+    assert hours.look() == "its budget of 2 core-hours is used up"

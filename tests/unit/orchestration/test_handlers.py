@@ -110,3 +110,16 @@ def test_a_module_without_handlers_is_noticed(tmp_path: Path) -> None:
     assert not handlers.lacks_handlers(other, own)
     assert not handlers.lacks_handlers(own, own)
     assert not handlers.lacks_handlers(tmp_path / "absent", own)
+
+
+@pytest.mark.parametrize(("argv", "cancelled"), [(["snakemake"], 1), (["snakemake", "--nolock"], 0)])
+def test_the_end_of_a_budget_cancels_no_jobs_of_another_snakemake(
+    run: handlers.Run, monkeypatch: pytest.MonkeyPatch, argv: list[str], cancelled: int
+) -> None:
+    killed: list[int] = []
+    folders: list[Path] = []
+    monkeypatch.setattr(handlers.os, "kill", lambda pid, number: killed.append(number))
+    monkeypatch.setattr(handlers, "cancel_waiting_jobs", lambda folder, say: folders.append(folder))
+    replace(run, argv=argv, on_cluster=lambda: True)._stop()
+    assert killed == [handlers.signal.SIGTERM]
+    assert len(folders) == cancelled
