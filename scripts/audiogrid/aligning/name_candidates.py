@@ -107,9 +107,9 @@ class TermIndex:
                 if text != term.text:
                     self._told.setdefault(letters, []).append(term.text)
             for text in term.never:
-                form = comparison_form(text)
-                self._never.setdefault(form, []).append(term.text)
-                if form in self._written:
+                letters = comparison_form(text)
+                self._never.setdefault(letters, []).append(term.text)
+                if letters in self._written:
                     self._never_so.setdefault(text, []).append(term.text)
         self._forms = sorted(forms)
         self._are_all_names = all(form.is_name for form in self._forms)

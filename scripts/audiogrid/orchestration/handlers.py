@@ -100,7 +100,7 @@ class Run:
             if "--nolock" not in self.argv:
                 cancel_orphaned_jobs(Path.cwd(), say)
             fail_lost_jobs(self.warn)
-        self.folder.stop.unlink(missing_ok=True)
+        self._forget_stop()
         if limits is not None:
             state = self.folder.stop.with_name("budget.json")
             watch = BudgetWatch(limits, state, self.folder.stop, self.spending(), self._stop)
@@ -122,7 +122,7 @@ class Run:
         """Print how the run ended, and publish. Raises ``InputError`` if recordings were left out."""
         self._end_watch()
         # The last job may have ended just when the budget did.
-        self.folder.stop.unlink(missing_ok=True)
+        self._forget_stop()
         self.record()
         (self.folder.root / ".state" / "outstanding").unlink(missing_ok=True)
         if self._is_beside_the_run() or not self.folder.summary.is_file():
@@ -147,6 +147,11 @@ class Run:
         self._script("report.py", *options)
         if self.folder.plan.is_file():
             self._publish()
+
+    def _forget_stop(self) -> None:
+        """Delete the note that ended the last call, unless this call only looks ahead: the run is as it was then."""
+        if not self._is_beside_the_run():
+            self.folder.stop.unlink(missing_ok=True)
 
     def _end_watch(self) -> None:
         while self._watches:

@@ -123,3 +123,13 @@ def test_the_end_of_a_budget_cancels_no_jobs_of_another_snakemake(
     replace(run, argv=argv, on_cluster=lambda: True)._stop()
     assert killed == [handlers.signal.SIGTERM]
     assert len(folders) == cancelled
+
+
+@pytest.mark.parametrize(("targets", "stays"), [([], False), (["plan"], True), (["plan", "all"], False)])
+def test_looking_ahead_leaves_the_note_that_a_run_was_stopped(
+    run: handlers.Run, targets: list[str], stays: bool
+) -> None:
+    for act in (handlers.Run.start, handlers.Run.succeed):
+        run.folder.stop.write_text("{}")
+        act(replace(run, targets=lambda: targets))
+        assert run.folder.stop.exists() is stays
