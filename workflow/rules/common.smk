@@ -49,6 +49,7 @@ from audiogrid.planning.job_resources import JobResources
 from audiogrid.planning.priorities import JobOrder
 from audiogrid.probing.fingerprint import current_listing
 from audiogrid.records import job_inputs
+from audiogrid.records.plan_files.lost_lines import drop_incomplete
 from audiogrid.records.plan_files.reader import PlanReader
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import counts_given
@@ -128,6 +129,9 @@ if workflow.is_main_process and not is_read_only(sys.argv):
     try:
         remove_stale_locks(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
         record_driver(Path.cwd())
+        for path in (FOLDER.plan, FOLDER.compare.plan, *FOLDER.compare.root.glob("*/plan.json")):
+            if drop_incomplete(path):
+                logger.warning(f"{path} has lost its file of lines in .state/plan/: the plan is made anew.")
     except AudiogridError as error:
         raise WorkflowError(str(error))
 

@@ -42,6 +42,11 @@ class _BundleReport(msgspec.Struct):
     generation: int = 0
 
 
+def _may_change_unseen(changed: int) -> bool:
+    """Whether a folder of this time (ns) may change once more without another time; a server's clock may be ahead."""
+    return abs(time.time() - changed / 1e9) < _SETTLED
+
+
 def _read(path: Path, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
@@ -92,7 +97,7 @@ class IntactBundles:
     def remember(self, bundles: Iterable[str]) -> None:
         """Note which of the bundles are intact, for the next run."""
         folders = self._folder_times()
-        if any(0 <= time.time() - changed / 1e9 < _SETTLED for changed in folders.values()):
+        if any(map(_may_change_unseen, folders.values())):
             # What is deleted within this moment would not change the time of its folder.
             time.sleep(_SETTLED)
         self._names.clear()
@@ -129,7 +134,7 @@ class IntactBundles:
             if folder not in self._names:
                 self._names[folder] = changed, frozenset(os.listdir(path))  # noqa: PTH208
             known = self._names[folder]
-            is_current = known[0] == changed and not 0 <= time.time() - changed / 1e9 < _SETTLED
+            is_current = known[0] == changed and not _may_change_unseen(changed)
             return known[1] if is_current else None
         except OSError:
             return frozenset()

@@ -9,7 +9,9 @@ import pytest
 
 from audiogrid.core.json_values import DocumentError
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
+from audiogrid.records.plan_files import writer as writer_module
 from audiogrid.records.plan_files.layout import lines_folder
+from audiogrid.records.plan_files.lost_lines import drop_incomplete
 from audiogrid.records.plan_files.reader import PlanReader, head_of, open_plan, read_plan
 from audiogrid.records.plan_files.writer import PlanWriter, write_plan
 
@@ -148,6 +150,45 @@ def test_lines_that_are_missing_or_cut_off_are_named(tmp_path: Path) -> None:
         read_plan(path)
 
 
+def test_a_plan_without_its_lines_is_deleted_so_that_it_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    assert not drop_incomplete(path)
+    write_plan(PLAN, path)
+    assert not drop_incomplete(path) and path.is_file()
+    (lines,) = lines_of(path)
+    data = lines.read_bytes()
+    lines.write_bytes(data[:-1])
+    assert drop_incomplete(path) and not path.exists()
+    write_plan(PLAN, path)
+    lines_of(path)[0].unlink()
+    assert drop_incomplete(path) and not path.exists()
+    # What is no plan of this version is not touched.
+    for text in ("{", "[]", '{"schema": 2}', '{"schema": 3}'):
+        path.write_text(text)
+        assert not drop_incomplete(path) and path.is_file()
+
+
+def test_a_plan_killed_between_its_files_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, copy = tmp_path / "plan.json", tmp_path / ".state" / "plan.json"
+    write_plan(PLAN, path, copy)
+    other = Plan(SETTINGS, [recording("x")], [Bundle("b0001", "x", ["x"])], [])
+    written: list[Path] = []
+
+    def killed(target: Path, value: object) -> None:
+        written.append(target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer_module, "write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_plan(other, path, copy)
+    # The new lines are there, and both files still say what the plan before was.
+    assert written == [copy]
+    assert read_plan(path) == read_plan(copy) == PLAN
+    write_plan(other, path, copy)
+    assert read_plan(path) == read_plan(copy) == other
+
+
 def test_the_name_of_the_lines_leads_nowhere_else(tmp_path: Path) -> None:
     path = tmp_path / "run" / "plan.json"
     write_plan(PLAN, path)
@@ -164,7 +205,10 @@ def test_a_reader_opens_a_plan_once_until_it_changes(tmp_path: Path) -> None:
     write_plan(PLAN, path)
     first = reader(path)
     assert reader(path) is first
+    before = path.stat().st_mtime_ns
     write_plan(Plan(SETTINGS, [], [], []), path)
+    # A clock that was set back.
+    os.utime(path, ns=(before, before))
     assert reader(path).count == 0
 
 

@@ -286,11 +286,13 @@ class PlanReader:
     """Opens plans, each once per version of its file."""
 
     def __init__(self) -> None:
-        self._plans: dict[Path, tuple[int, PlanFile]] = {}
+        self._plans: dict[Path, tuple[tuple[int, int, int], PlanFile]] = {}
 
     def __call__(self, path: Path) -> PlanFile:
         """Returns the plan in ``path``; raises as ``open_plan`` does."""
-        version = path.stat().st_mtime_ns
+        status = path.stat()
+        # The time alone may be the same: a clock that was set back, a file system that counts in seconds.
+        version = status.st_mtime_ns, status.st_size, status.st_ino
         known = self._plans.get(path)
         if known is None or known[0] != version:
             known = self._plans[path] = (version, open_plan(path))

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from audiogrid.core.atomic_files import read_json, write_json
+from audiogrid.core.atomic_files import read_json, sync_folder, write_json
 from audiogrid.core.json_values import to_json
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
 from audiogrid.records.plan_files.layout import (
@@ -113,6 +113,8 @@ class PlanWriter:
         )
         former = {_lines_of(path) for path in (self._path, copy) if path is not None}
         self._temporary.replace(self._folder / name)
+        # After a loss of power there must be no plan.json without its lines.
+        sync_folder(self._folder)
         for path in (copy, self._path):
             if path is not None:
                 write_json(path, {"schema": SCHEMA, **to_json(head)})
