@@ -28,6 +28,7 @@ from audiogrid.planning.store_preview import preview_store
 from audiogrid.planning.throughput import embedding_speed, expected_speed
 from audiogrid.planning.transcript_folders import is_divided
 from audiogrid.planning.voices_preview import VoicesPreview, preview_voices
+from audiogrid.probing.collecting import collections_paused
 from audiogrid.probing.probe import ProbeReport, write_rejected
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.identified_languages import read_identified
@@ -74,6 +75,7 @@ def _previous(folder: RunFolder) -> Plan | None:
         return None
 
 
+@collections_paused()
 def main(argv: list[str]) -> None:
     """Write ``plan.json`` (and a copy that survives Snakemake's clearing of outputs)."""
     arguments = _arguments(argv)

@@ -79,7 +79,9 @@ def apply_routes(
     for recording in recordings:
         row = recording.options if rows is None else rows[recording.recording]
         one = _RecordingFacts(recording, row, identified.get(recording.recording), settings)
-        numbers = {track: one.first(routes, track) for track in routed_tracks(recording, routes)}
+        # Without routes all tracks are decoded alike.
+        tracks_of = routed_tracks(recording, routes) if routes else (None,)
+        numbers = {track: one.first(routes, track) if routes else None for track in tracks_of}
         for number in set(numbers.values()):
             if number is not None:
                 matched[number] += 1
@@ -91,7 +93,8 @@ def apply_routes(
         whole = (
             next(iter(tracks.values())) if _is_one(tracks) else one.decoding(_chosen(routes, one.first(routes, None)))
         )
-        settled.append(_settled(one, whole.chosen, tracks))
+        is_as_it_was = one.found is None and len(tracks) == 1 and whole.chosen == recording.settings_of(None)
+        settled.append(recording if is_as_it_was else _settled(one, whole.chosen, tracks))
     unmatched = [index for index, count in enumerate(matched) if recordings and not count]
     return RoutedRecordings(settled, refused, [_unmatched(index + 1, routes[index], recordings) for index in unmatched])
 

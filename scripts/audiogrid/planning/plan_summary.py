@@ -56,7 +56,7 @@ def plan_summary_lines(
     seconds = sum(core_seconds(samples, speeds[model].per_core) for model, samples in waiting.items())
     core_hours = (seconds + (voices.core_seconds if voices else 0)) / 3600
     price = prices.core_hour if prices else 0
-    chunks = sum(len(recording.chunk_ids) for recording in plan.recordings)
+    chunks = sum(recording.chunks * len(recording.tracks) for recording in plan.recordings)
     sources = "; ".join(dict.fromkeys(speeds[model].source for model in used))
     rejected = f", {plan.rejected} rejected" if plan.rejected else ""
     return [

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from audiogrid.core.atomic_files import canonical_json, read_json, write_json
 from audiogrid.core.errors import RetryableError
+from audiogrid.probing.collecting import collections_paused
+from audiogrid.probing.file_states import State, look_at
 from audiogrid.probing.list_recordings import Listing, list_sources
-from audiogrid.probing.recording_source import RecordingSource
+from audiogrid.remote.listing import Remote
 
 
 def listing_hash(recordings: str | Sequence[str], channels: str) -> str:
@@ -24,24 +25,26 @@ def listing_hash(recordings: str | Sequence[str], channels: str) -> str:
     return _hash(list_sources(given, channels=channels))
 
 
+@collections_paused()
 def _hash(listing: Listing) -> str:
     digest = hashlib.sha256()
+    local = look_at(source.path for source in listing.sources if not source.remote)
     for source in listing.sources:
-        digest.update(f"{source!r} {_state(source)}\n".encode(errors="surrogateescape"))
+        state = _remote_state(source.remote) if source.remote else _local_state(next(local))
+        digest.update(f"{source!r} {state}\n".encode(errors="surrogateescape"))
     for rejection in listing.rejected:
         digest.update(f"{rejection!r}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]
 
 
-def _state(source: RecordingSource) -> str:
-    if source.remote:
-        facts = source.remote.facts
-        return f"{facts.size} {facts.stamp_ns}" if facts else "unreachable"
-    try:
-        status = os.stat(source.path)  # noqa: PTH116
-    except OSError as error:
-        return type(error).__name__
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+def _remote_state(remote: Remote) -> str:
+    return f"{remote.facts.size} {remote.facts.stamp_ns}" if remote.facts else "unreachable"
+
+
+def _local_state(state: State) -> str:
+    if isinstance(state, Exception):
+        return type(state).__name__
+    return f"{state.st_size} {state.st_mtime_ns} {state.st_ino}"
 
 
 def current_listing(recordings: str | Sequence[str], channels: str, state: Path, *, is_read_only: bool) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from audiogrid.core.errors import InputError
 from audiogrid.media.audio_tracks import AUTO, TrackWish
+from audiogrid.probing.collecting import collections_paused
 from audiogrid.probing.recording_ids import Named, assign_ids
 from audiogrid.probing.recording_source import (
     CHANNELS,
@@ -56,6 +57,7 @@ def _parts(name: str) -> tuple[str, str]:
     return (name[:at], name[at + 1 :]) if 0 < at < len(name) - 1 else (name, "")
 
 
+@collections_paused()
 def list_sources(
     recordings: str | Sequence[str],
     *,
@@ -193,7 +195,7 @@ def _plain(item: str, lost: list[str]) -> tuple[list[str], list[Rejection]]:
         roots, what = [path], "folder"
     elif path.exists() or path.is_symlink():
         if path.suffix[1:].lower() not in _NOT_MEDIA:
-            return _checked([str(path)])
+            return _checked([str(path)], {str(path)})
         raise InputError(f"recordings: {item} is not a media file, a folder or a table (.tsv, .csv): name one of these")
     elif glob.has_magic(item):
         # Path.glob knows no absolute patterns.
@@ -206,18 +208,20 @@ def _plain(item: str, lost: list[str]) -> tuple[list[str], list[Rejection]]:
         raise InputError(f"recordings: {item} does not exist: check the path, which counts from {Path.cwd()}")
     visited: set[tuple[int, int]] = set()
     files: list[str] = []
+    links: set[str] = set()
     rejected: list[Rejection] = []
     for root in roots:
         if root.is_dir():
             try:
-                _walk(root, visited, files, rejected, lost)
+                _walk(root, visited, files, links, rejected, lost)
             except OSError as error:
                 raise InputError(
                     f"recordings: {root} cannot be read ({error.strerror}): make it readable or name another folder"
                 ) from None
         elif not ignored(root.name):
             files.append(str(root))
-    good, bad = _checked(files)
+            links.add(str(root))
+    good, bad = _checked(files, links)
     if not good and not bad and not rejected:
         raise InputError(f"recordings: the {what} {item} holds no audio or video file: put some there or name another")
     return good, [*rejected, *bad]
@@ -228,9 +232,17 @@ _FAILING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN,
 
 
 def _walk(
-    folder: Path, visited: set[tuple[int, int]], files: list[str], rejected: list[Rejection], lost: list[str]
+    folder: Path,
+    visited: set[tuple[int, int]],
+    files: list[str],
+    links: set[str],
+    rejected: list[Rejection],
+    lost: list[str],
 ) -> None:
-    """Add the candidates below ``folder``, sorted; a folder reached again through a link is skipped."""
+    """Add the candidates below ``folder``, sorted; a folder reached again through a link is skipped.
+
+    ``links``: takes those that are links, which the listing of a folder says without looking at each file.
+    """
     facts = folder.stat()
     if (facts.st_dev, facts.st_ino) in visited:
         return
@@ -243,9 +255,11 @@ def _walk(
         if not _is_folder(entry):
             if not ignored(entry.name):
                 files.append(entry.path)
+                if entry.is_symlink():
+                    links.add(entry.path)
             continue
         try:
-            _walk(Path(entry.path), visited, files, rejected, lost)
+            _walk(Path(entry.path), visited, files, links, rejected, lost)
         except OSError as error:
             reason = f"The folder cannot be read ({error.strerror}): make it readable, or move it elsewhere."
             rejected.append(Rejection("", printable(entry.path), reason))
@@ -261,11 +275,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _checked(files: list[str]) -> tuple[list[str], list[Rejection]]:
+def _checked(files: list[str], links: set[str]) -> tuple[list[str], list[Rejection]]:
+    """Returns the files that may be recordings, and the others. ``links``: those that may be links."""
     good: list[str] = []
     rejected: list[Rejection] = []
     for file in files:
-        reason = listing_problem(file)
+        reason = listing_problem(file, may_be_link=file in links)
         if reason is None:
             good.append(file)
         else:

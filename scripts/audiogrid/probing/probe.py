@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,7 +14,9 @@ from audiogrid.core.atomic_files import write_atomically
 from audiogrid.core.json_values import damaged, to_json
 from audiogrid.core.tsv import write_table
 from audiogrid.media.audio_tracks import AUTO
-from audiogrid.probing.earlier_facts import CACHE_SCHEMA, Asked, RememberedFacts
+from audiogrid.probing.collecting import collections_paused
+from audiogrid.probing.earlier_facts import CACHE_SCHEMA, Asked, Remembered, RememberedFacts
+from audiogrid.probing.file_states import look_at
 from audiogrid.probing.isolation import FileOutcome, ProbeTask, run_isolated
 from audiogrid.probing.recording_source import RecordingSource, Rejection
 
@@ -122,11 +123,13 @@ def probe(
     remembered = RememberedFacts(cache)
     looked: dict[Asked, Looked] = {}
     replaced: dict[Asked, int] = {}
-    for source in sources:
-        asked = _asked(source, language)
-        facts = remembered.known(asked)
-        state = _state(source)
-        if facts is not None and (facts.fits(state) or (source.is_out_of_reach and state is None)):
+    asked_of = [_asked(source, language) for source in sources]
+    for source, asked, facts, state in _remembered_states(sources, asked_of, remembered):
+        if facts is not None and state is not None and facts.inode == 0 and state[2] and facts.fits(state):
+            # Facts of earlier versions: from now on a file that replaces this one is noticed.
+            known = msgspec.json.decode(remembered.line(facts))
+            looked[asked] = _packed({**known, "inode": state[2]}, facts.version)
+        elif facts is not None and (facts.fits(state) or (source.is_out_of_reach and state is None)):
             # Also where a disk fails: what is known of a recording keeps its place in the plan.
             looked[asked] = remembered.line(facts)
         elif source.remote and source.remote.trouble:
@@ -136,7 +139,7 @@ def probe(
         elif facts is not None and state is not None:
             # Size and time are the same: only this number tells that its audio has to be cut again.
             replaced[asked] = facts.version + (state[:2] == (facts.size, facts.mtime_ns))
-    fresh = {asked: source for source in sources if (asked := _asked(source, language)) not in looked}
+    fresh = {asked: source for source, asked in zip(sources, asked_of, strict=True) if asked not in looked}
     sizes = {_place(s): s.remote.facts.size for s in sources if s.remote and s.remote.facts}
     # Most runs ask the same of all files.
     for wish, spoken in dict.fromkeys(asked[1:] for asked in fresh):
@@ -146,19 +149,43 @@ def probe(
             for place, found in (run or run_isolated)(block, processes=processes, inspect=task, sizes=sizes).items():
                 asked = places[place]
                 looked[asked] = found if found.facts is None else _packed(found.facts, replaced.get(asked, 0))
+    if cache is not None:
+        _write_cache(cache, sources, asked_of, looked)
+    return _report(sources, [looked[asked] for asked in asked_of])
+
+
+@collections_paused()
+def _report(sources: Sequence[RecordingSource], outcomes: Sequence[Looked]) -> ProbeReport:
     recordings: list[Probed] = []
     rejected: list[Rejection] = []
-    for source in sources:
-        outcome = looked[_asked(source, language)]
+    for source, outcome in zip(sources, outcomes, strict=True):
         if isinstance(outcome, FileOutcome):
             rejected.append(Rejection(source.recording, source.path, outcome.reason or ""))
         else:
             recordings.append(_merge(source, msgspec.json.decode(outcome)))
-    if cache is not None:
-        _write_cache(cache, sources, looked, language)
-    outcomes = (looked[_asked(source, language)] for source in sources)
     unreachable = sum(isinstance(outcome, FileOutcome) and outcome.is_transient for outcome in outcomes)
     return ProbeReport(recordings, rejected, unreachable)
+
+
+def _remembered_states(
+    sources: Sequence[RecordingSource], asked_of: Sequence[Asked], remembered: RememberedFacts
+) -> Iterator[tuple[RecordingSource, Asked, Remembered | None, tuple[int, int, int] | None]]:
+    """Yields the sources with what is known of them: facts of an earlier probe, and their state if there are any.
+
+    The state is size, time and inode (0: not known) as they are now; ``None`` where a file cannot be looked at.
+    """
+    known = [remembered.known(asked) for asked in asked_of]
+    local = look_at(one.path for one, facts in zip(sources, known, strict=True) if facts and not one.remote)
+    for source, asked, facts in zip(sources, asked_of, known, strict=True):
+        if source.remote:
+            seen = source.remote.facts
+            yield source, asked, facts, None if seen is None else (seen.size, seen.stamp_ns, 0)
+        elif facts is None:
+            yield source, asked, None, None
+        else:
+            found = next(local)
+            state = None if isinstance(found, Exception) else (found.st_size, found.st_mtime_ns, found.st_ino)
+            yield source, asked, facts, state
 
 
 def _asked(source: RecordingSource, language: str | None) -> Asked:
@@ -196,18 +223,6 @@ def _place(source: RecordingSource) -> str:
     return source.remote.address.url or source.path if source.remote else source.path
 
 
-def _state(source: RecordingSource) -> tuple[int, int, int] | None:
-    """Returns size, time and inode (0: not known) of a file as it is now; ``None`` where it cannot be looked at."""
-    if source.remote:
-        seen = source.remote.facts
-        return None if seen is None else (seen.size, seen.stamp_ns, 0)
-    try:
-        status = os.stat(source.path)  # noqa: PTH116
-    except (OSError, ValueError):
-        return None
-    return status.st_size, status.st_mtime_ns, status.st_ino
-
-
 def _packed(facts: Mapping[str, Any], version: int) -> bytes:
     """Returns facts as JSON: a tenth of the memory."""
     return msgspec.json.encode({**facts, "version": version} if version else facts)
@@ -221,12 +236,11 @@ def batched(places: Iterable[str], size: int) -> Iterator[list[str]]:
 
 
 def _write_cache(
-    cache: Path, sources: Sequence[RecordingSource], looked: Mapping[Asked, Looked], language: str | None
+    cache: Path, sources: Sequence[RecordingSource], asked_of: Sequence[Asked], looked: Mapping[Asked, Looked]
 ) -> None:
 
     def fill(file: BinaryIO) -> None:
-        for source in sources:
-            asked = _asked(source, language)
+        for source, asked in zip(sources, asked_of, strict=True):
             facts = looked[asked]
             if not isinstance(facts, FileOutcome):
                 path, wish, spoken = asked

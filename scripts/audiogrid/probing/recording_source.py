@@ -52,12 +52,15 @@ def printable(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def listing_problem(path: str) -> str | None:
-    """Returns why a path cannot be a recording, whatever the file holds, or ``None``."""
+def listing_problem(path: str, *, may_be_link: bool = True) -> str | None:
+    """Returns why a path cannot be a recording, whatever the file holds, or ``None``.
+
+    ``may_be_link``: where it is known not to be one, nothing is looked at.
+    """
     try:
         path.encode()
     except UnicodeEncodeError:
         return "The file's name is not valid UTF-8: rename it."
-    if os.path.islink(path) and not may_exist(Path(path)):  # noqa: PTH114
+    if may_be_link and os.path.islink(path) and not may_exist(Path(path)):  # noqa: PTH114
         return "The link points to nothing (or to itself): restore its target or delete it."
     return None

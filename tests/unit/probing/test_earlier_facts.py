@@ -138,6 +138,8 @@ def test_facts_without_an_inode_are_still_good(tmp_path: Path) -> None:
     opener.opened.clear()
     assert probed(folder, cache, opener) == before
     assert not opener.opened
+    # From now on the inode is known, so that a replaced file is noticed here, too.
+    assert cache.read_text().count(f'"inode":{inode}') == 3
 
 
 def test_a_folder_of_a_failing_disk_keeps_its_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
