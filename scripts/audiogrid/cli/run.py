@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +14,14 @@ from audiogrid.core.atomic_files import write_text
 from audiogrid.core.errors import InputError
 from audiogrid.orchestration.launch import (
     config_tail,
-    free_run_name,
     has_config_file,
+    run_name_of,
     snakemake_arguments,
     split_arguments,
 )
 from audiogrid.orchestration.project import is_project, start_options
 from audiogrid.orchestration.start import become_snakemake
+from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.address import is_remote
 
 
@@ -82,6 +84,18 @@ def add_align_arguments(parser: argparse.ArgumentParser) -> None:
     add_snakemake_options(parser)
 
 
+def _align_run(recording: str, results: Path) -> str:
+    """Returns the name of the run of a recording: the same at every call, and of no other recording."""
+    name = run_name_of([str(Path(recording).with_suffix(""))])
+    folder = RunFolder(results / name)
+    try:
+        with (folder.root / TABLE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            is_own = next(csv.DictReader(file, delimiter="\t"), {}).get("path") == recording
+    except FileNotFoundError:
+        is_own = not folder.config.exists()
+    return name if is_own else f"{name}-{hashlib.sha256(recording.encode(errors='surrogateescape')).hexdigest()[:6]}"
+
+
 def write_align_table(options: argparse.Namespace, results: Path) -> tuple[Path, str]:
     """Writes the table of the one recording and its text. Returns it and the name of the run.
 
@@ -94,7 +108,7 @@ def write_align_table(options: argparse.Namespace, results: Path) -> tuple[Path,
         if not Path(recording).is_file():
             raise InputError(f"{recording} does not exist: name the recording, then its text")
         recording = str(Path(recording).absolute())
-    name = options.run or free_run_name([f"{Path(recording).with_suffix('')}"], results)
+    name = options.run or _align_run(recording, results)
     lines = io.StringIO()
     csv.writer(lines, delimiter="\t", lineterminator="\n").writerows([("path", "text"), (recording, str(text))])
     table = results / name / TABLE
