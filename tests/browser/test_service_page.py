@@ -17,6 +17,7 @@ from places import SCRIPTS
 from servers import Server
 
 pytestmark = [pytest.mark.service, pytest.mark.browser]
+ENTER = "\ue007"
 
 
 @pytest.fixture
@@ -74,6 +75,23 @@ def test_a_recording_is_handed_in_and_read(
     page.js("document.getElementById('player').play()")
     page.until("document.querySelectorAll('.w.now').length > 0")
     page.driver.save_screenshot(str(shots / "transcript.png"))
+    # A word becomes two on the page, without a mouse; a reload before they are saved loses nothing.
+    page.driver.execute_script("document.getElementById('player').pause()")
+    page.keys(ENTER)
+    page.until("document.activeElement.className === 'fix'")
+    page.keys("Zoë <b>", ENTER)
+    page.driver.refresh()
+    page.until("document.querySelector('.w.edited[data-w]')?.textContent === 'Zoë <b>'")
+    page.one("#save").send_keys(ENTER)
+    said = "[...document.querySelectorAll('.w.confirmed[data-w]')].map((word) => word.textContent).join(' ')"
+    page.until(f"{said} === 'Zoë <b>'", 30)
+    assert page.js("Object.keys(localStorage).filter((key) => key.startsWith('audiogrid words')).length") == 0
+    place = f"/v1/jobs/{target.split('/')[-2]}"
+    corrected = json.loads(server.call("GET", f"{place}/transcript.json", headers=bearer).text)
+    words = [word for segment in corrected["segments"] for word in segment["words"]]
+    assert [word["word"].strip() for word in words if word.get("confirmed")] == ["Zoë", "<b>"]
+    subtitles = server.call("GET", f"{place}/transcript.vtt", headers=bearer).text
+    assert "&lt;b&gt;" in subtitles and "<b>" not in subtitles
     # Not without the token.
     assert server.call("GET", target.removeprefix(server.url)).status_code == 401
     page.driver.get(server.url)
