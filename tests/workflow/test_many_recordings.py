@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -55,11 +56,15 @@ def test_ten_thousand_recordings_survive_a_killed_driver(workspace, speech):
     run = workspace.path / "results" / "many"
 
     driver = workspace.start(*many)
+    # A driver whose output nobody reads stands still once the pipe is full.
+    reader = threading.Thread(target=driver.stdout.read)
+    reader.start()
     deadline = time.monotonic() + 400
     while driver.poll() is None and len(merged(run)) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     workspace.kill(driver)
     driver.wait()
+    reader.join()
     before = merged(run)
     assert 3 <= len(before) < BUNDLES
 
