@@ -168,11 +168,12 @@ class Plan:
 
     @cached_property
     def shards_of_bundle(self) -> dict[str, list[str]]:
-        """Names of the shards that hold chunks of a bundle."""
+        """Names of the shards that hold chunks of a bundle; in a part of a plan, of its bundles only."""
         found: dict[str, list[str]] = {bundle.bundle: [] for bundle in self.bundles}
         for shard in self.shards:
             for bundle in shard.bundles:
-                found[bundle].append(shard.shard)
+                if bundle in found:
+                    found[bundle].append(shard.shard)
         return found
 
     @cached_property

@@ -57,6 +57,9 @@ def test_a_part_has_what_a_job_needs_and_no_more(tmp_path: Path) -> None:
     bundle = plan.of_bundle("b0002")
     assert bundle.recordings == PLAN.recordings[1:3]
     assert (bundle.bundles, bundle.shards) == (PLAN.bundles[1:], PLAN.shards[1:])
+    # The shard has chunks of a bundle that the part does not have.
+    assert bundle.shards_of_bundle == {"b0002": ["s0002"]}
+    assert plan.of_shard_and_neighbours("s0001").shards_of_bundle == {"b0001": ["s0001", "s0002"]}
     shard = plan.of_shard("s0001")
     assert (shard.recordings, shard.shards) == (PLAN.recordings[:1], PLAN.shards[:1])
     assert [one.shard for one in plan.of_shard_and_neighbours("s0001").shards] == ["s0001", "s0002"]
