@@ -39,8 +39,8 @@ def test_a_budget_stops_a_run_which_then_goes_on(workspace, speech):
     assert "has passed" in workspace.snakemake("--config", *config, "budget={until: 2001-01-01}", code=1).stdout
     assert not (run / "journal").exists()
 
-    # 1.4 core-seconds are used up before the first job has ended: what it has begun it finishes. The budget is looked at
-    # every two seconds, so that on a busy machine a second job may have begun.
+    # 1.4 core-seconds are used up before the first job has ended: what it has begun it finishes. The budget is looked
+    # at every two seconds, so that on a busy machine a second job may have begun.
     done = workspace.snakemake("--config", *limited, code=1)
     assert "Stopped: its budget of 0.0004 core-hours is used up. The same command goes on" in done.stdout
     first = runs.decoded(run)
