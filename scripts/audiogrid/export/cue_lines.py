@@ -94,7 +94,10 @@ def append_token(tokens: list[Token], token: Token, columns: int) -> None:
         before = f"{last.text} " if token.space else last.text
         if not can_break(before, token.text):
             text = before + token.text
-            tokens[-1] = replace(token, start=last.start, text=text, space=last.space, width=width(text))
+            # Punctuation takes no time of its own, unless there is nothing else.
+            end = token.end if has_content(token.text) or not has_content(last.text) else last.end
+            start = last.start if has_content(last.text) or not has_content(token.text) else token.start
+            tokens[-1] = replace(token, start=start, end=end, text=text, space=last.space, width=width(text))
             return
     tokens.append(token)
 

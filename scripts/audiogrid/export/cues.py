@@ -149,6 +149,7 @@ def _with_content(phrases: Iterator[_Phrase]) -> Iterator[_Phrase]:
     loose: list[Token] = []
     for phrase in phrases:
         if any(has_content(token.text) for token in phrase.tokens):
+            phrase = replace(phrase, tokens=_timed_by_words(phrase.tokens))
             if held is not None:
                 yield held
             if loose:
@@ -163,6 +164,27 @@ def _with_content(phrases: Iterator[_Phrase]) -> Iterator[_Phrase]:
             loose = [*loose, *phrase.tokens]
     if held is not None:
         yield held
+
+
+def _timed_by_words(tokens: list[Token]) -> list[Token]:
+    """Returns tokens of which punctuation takes no time of its own: it is where the nearer word ends or begins.
+
+    So a cue of that word always has the time for it.
+    """
+    words = [index for index, token in enumerate(tokens) if has_content(token.text)]
+    if len(words) == len(tokens):
+        return tokens
+    found, passed = list(tokens), 0
+    for index, token in enumerate(tokens):
+        if passed < len(words) and words[passed] == index:
+            passed += 1
+            continue
+        before = tokens[words[max(0, passed - 1)]].end
+        after = tokens[words[min(passed, len(words) - 1)]].start
+        is_later = passed == 0 or (passed < len(words) and after - token.end < token.start - before)
+        at = after if is_later else before
+        found[index] = replace(token, start=at, end=at)
+    return found
 
 
 def _ends(phrase: _Phrase, reserved: int, options: CueOptions) -> list[int]:
@@ -190,7 +212,9 @@ def _ends(phrase: _Phrase, reserved: int, options: CueOptions) -> list[int]:
         for index in range(first, count):
             width, space, end, is_sentence = shapes[index]
             if index > first:
-                if end - start > longest:
+                # Punctuation has no time of its own: it goes with a word that lasts too long by itself.
+                is_too_long = end - start > longest
+                if is_too_long and not (contents and contents[index] in (contents[first], contents[index + 1])):
                     break
                 if column + space + width > columns:
                     line, column = line + 1, 0

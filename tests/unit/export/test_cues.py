@@ -170,6 +170,16 @@ def test_no_speech_gives_no_cues() -> None:
     assert make_cues(document()) == []
 
 
+def test_punctuation_between_distant_words_is_not_left_out() -> None:
+    words = [
+        {"start": 0.0, "end": 0.0, "word": "?", "probability": 0.5},
+        {"start": 0.502, "end": 3.002, "word": "?", "probability": 0.5},
+        {"start": 4.501, "end": 7.001, "word": "a", "probability": 0.5},
+    ]
+    (cue,) = make_cues(document(segment(words)), CueOptions(max_line_chars=10, max_lines=2))
+    assert (cue.lines, cue.start) == (["??a"], 4501)
+
+
 WORDS = st.text(st.sampled_from("aé,.?今’ -"), min_size=0, max_size=60)
 
 
