@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -169,12 +169,7 @@ class Plan:
     @cached_property
     def shards_of_bundle(self) -> dict[str, list[str]]:
         """Names of the shards that hold chunks of a bundle; in a part of a plan, of its bundles only."""
-        found: dict[str, list[str]] = {bundle.bundle: [] for bundle in self.bundles}
-        for shard in self.shards:
-            for bundle in shard.bundles:
-                if bundle in found:
-                    found[bundle].append(shard.shard)
-        return found
+        return names_by_bundle(self.bundles, self.shards)
 
     @cached_property
     def recording_of_chunk(self) -> dict[str, Recording]:
@@ -228,6 +223,16 @@ class Plan:
     def audio(self) -> int:
         """Samples to decode in all."""
         return sum(recording.audio for recording in self.recordings)
+
+
+def names_by_bundle(bundles: Iterable[Any], shards: Iterable[Any]) -> dict[str, list[str]]:
+    """Returns the names of the shards that hold chunks of each of these bundles; shards may hold chunks of others."""
+    found: dict[str, list[str]] = {bundle.bundle: [] for bundle in bundles}
+    for shard in shards:
+        for bundle in shard.bundles:
+            if bundle in found:
+                found[bundle].append(shard.shard)
+    return found
 
 
 def upgraded(raw: dict[str, Any]) -> dict[str, Any]:

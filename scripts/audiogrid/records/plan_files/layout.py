@@ -8,10 +8,8 @@ renamed into place after it. No locks are needed, so this is as safe on a networ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from audiogrid.records.chunks import chunk_id
 from audiogrid.records.plan import Settings
@@ -93,15 +91,6 @@ def names_of_piece(piece: Piece | str) -> list[str]:
         return [piece]
     recording, track, first, count = piece
     return [chunk_id(recording, track, index) for index in range(first, first + count)]
-
-
-def names_by_bundle(bundles: Iterable[Any], shards: Iterable[Any]) -> dict[str, list[str]]:
-    """Returns the names of the shards that hold chunks of each bundle."""
-    found: dict[str, list[str]] = {bundle.bundle: [] for bundle in bundles}
-    for shard in shards:
-        for bundle in shard.bundles:
-            found[bundle].append(shard.shard)
-    return found
 
 
 def lines_folder(plan: Path) -> Path:

@@ -12,7 +12,7 @@ import msgspec
 
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.json_values import DocumentError, damaged, from_json
-from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard, upgraded
+from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard, names_by_bundle, upgraded
 from audiogrid.records.plan_files.layout import (
     NOWHERE,
     SCHEMA,
@@ -23,7 +23,6 @@ from audiogrid.records.plan_files.layout import (
     ShardLine,
     Span,
     lines_folder,
-    names_by_bundle,
     names_of_piece,
 )
 
