@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -215,7 +215,7 @@ class PlanFile:
                 data = file.read(span.bytes)
             if len(data) != span.bytes:
                 raise ValueError("it is shorter than the plan says")
-            return _decoder(kind).decode_lines(data)
+            return msgspec.json.Decoder(kind).decode_lines(data)
         except FileNotFoundError as error:
             raise DocumentError(f"{self._lines} is missing: run again, which makes the plan anew") from error
         except ValueError as error:
@@ -225,15 +225,6 @@ class PlanFile:
 @dataclass(frozen=True)
 class _Named:
     recording: str
-
-
-_DECODERS: dict[type[Any], Any] = {}
-
-
-def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
-    if kind not in _DECODERS:
-        _DECODERS[kind] = msgspec.json.Decoder(kind)
-    return _DECODERS[kind]  # type: ignore[no-any-return]
 
 
 def open_plan(path: Path) -> PlanFile:
