@@ -85,10 +85,10 @@ def may_have_speakers(plan: Plan | PlanFile, default: Any) -> bool:
 
 def has_speakers(plan: Plan | PlanFile, default: Any) -> bool:
     """Whether any recording of a run is asked to have speakers."""
-    if "rttm" in plan.columns or "speakers" not in plan.columns:
-        return "rttm" in plan.columns or (
-            next(plan.each_recording(), None) is not None and speaker_count(default) is not None
-        )
+    if "rttm" in plan.columns:
+        return True
+    if "speakers" not in plan.columns:
+        return speaker_count(default) is not None and next(plan.each_recording(), None) is not None
     return any(speakers_of(one, default) is not None for one in plan.each_recording())
 
 
