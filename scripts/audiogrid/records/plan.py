@@ -179,7 +179,7 @@ class Plan:
     @cached_property
     def columns(self) -> frozenset[str]:
         """Further columns of tables that any recording has a value in."""
-        return frozenset(name for one in self.recordings for name, value in one.columns.items() if value)
+        return columns_of(self.recordings)
 
     def each_recording(self) -> Iterator[Recording]:
         """Yields all recordings."""
@@ -213,16 +213,26 @@ class Plan:
     def audio_by_model(self) -> dict[str, int]:
         """Samples to decode with each model that has any."""
         found: dict[str, int] = {}
-        for recording in self.recordings:
-            for track in recording.tracks:
-                model = self.model_of(recording, track)
-                found[model] = found.get(model, 0) + recording.duration
+        add_audio(found, self.recordings, self.settings.model)
         return found
 
     @property
     def audio(self) -> int:
         """Samples to decode in all."""
         return sum(recording.audio for recording in self.recordings)
+
+
+def columns_of(recordings: Iterable[Recording]) -> frozenset[str]:
+    """Returns the further columns of tables that any of these recordings has a value in."""
+    return frozenset(name for one in recordings for name, value in one.columns.items() if value)
+
+
+def add_audio(found: dict[str, int], recordings: Iterable[Recording], model: str) -> None:
+    """Add to ``found`` the samples to decode with each model. ``model``: of recordings that name no other."""
+    for one in recordings:
+        for track in one.tracks:
+            name = one.settings_of(track).model or model
+            found[name] = found.get(name, 0) + one.duration
 
 
 def names_by_bundle(bundles: Iterable[Any], shards: Iterable[Any]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ import msgspec
 
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.json_values import DocumentError, damaged, from_json
-from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard, names_by_bundle, upgraded
+from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard, columns_of, names_by_bundle, upgraded
 from audiogrid.records.plan_files.layout import (
     NOWHERE,
     SCHEMA,
@@ -256,7 +256,7 @@ def entry_of(bundle: Bundle, recordings: Sequence[Recording], span: Span = NOWHE
         len(recordings),
         sum(one.chunks * len(one.tracks) for one in recordings),
         sum(one.audio for one in recordings),
-        sorted({name for one in recordings for name, value in one.columns.items() if value}),
+        sorted(columns_of(recordings)),
         span,
     )
 

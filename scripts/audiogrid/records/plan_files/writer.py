@@ -16,7 +16,7 @@ import msgspec
 
 from audiogrid.core.atomic_files import read_json, sync_folder, write_json
 from audiogrid.core.json_values import to_json
-from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
+from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard, add_audio
 from audiogrid.records.plan_files.layout import (
     SCHEMA,
     BundleEntry,
@@ -138,10 +138,7 @@ class PlanWriter:
 
     def _note(self, recordings: Sequence[Recording]) -> None:
         self._count += len(recordings)
-        for one in recordings:
-            for track in one.tracks:
-                model = one.settings_of(track).model or self._settings.model
-                self._audio[model] = self._audio.get(model, 0) + one.duration
+        add_audio(self._audio, recordings, self._settings.model)
 
 
 def _line(recording: Recording) -> bytes:
