@@ -54,10 +54,10 @@ def stored(store: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def decoded(run: Path) -> Counter[str]:
-    """How many times each chunk was decoded, over all attempts of a run."""
+def decoded(run: Path, stage: str = "") -> Counter[str]:
+    """How many times each chunk was decoded, or done by another stage (``aligned``), over all attempts of a run."""
     counts: Counter[str] = Counter()
-    for path in (run / "journal").glob("*.jsonl"):
+    for path in (run / "journal" / stage).glob("*.jsonl"):
         for line in path.read_text().splitlines():
             try:
                 entry = json.loads(line)

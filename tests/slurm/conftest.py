@@ -175,11 +175,13 @@ class Site:
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory, human_speech: Callable[..., Any]) -> Path:
-    """Human speech in four languages with a table that says which is which."""
+    """Human speech in four languages with its texts and a table that says which is which."""
     folder = tmp_path_factory.mktemp("recordings")
     lines = ["path\tlanguage"]
     for language, which in RECORDINGS.items():
-        write_wav(folder / f"{language}.wav", human_speech(language, len(which), skip=which.start).pcm)
+        speech = human_speech(language, len(which), skip=which.start)
+        write_wav(folder / f"{language}.wav", speech.pcm)
+        (folder / f"{language}.txt").write_text("\n".join(text for _, _, text in speech.spans))
         lines.append(f"{language}.wav\t{language}")
     (folder / "recordings.tsv").write_text("\n".join(lines) + "\n")
     return folder

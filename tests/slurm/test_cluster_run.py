@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import runs
+from cluster import wait_until
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
 
@@ -21,21 +22,48 @@ def test_a_run_on_the_cluster_gives_the_same_transcripts(site, reference):
     assert set(rules) == {"rule_split", "rule_transcribe"}
 
 
-def test_voices_are_embedded_on_the_cluster_as_here(site, speakers_model):
-    """The texts of both runs come from one store: what differs is where the voices are embedded."""
+def test_voices_are_embedded_and_texts_aligned_on_the_cluster_as_here(site, speakers_model):
+    """The texts of both runs come from one store: what differs is where voices are embedded and texts aligned."""
     (site.path / "models" / "speakers").symlink_to(speakers_model, target_is_directory=True)
-    site.go("speakers=auto")
-    embedded = [job for job in site.jobs("COMPLETED") if job["comment"].startswith("rule_embed")]
-    assert embedded
-    voices = [path for path in site.store.glob("??/*.json") if "tracklets" in json.loads(path.read_text())["result"]]
+    (site.path / "in" / "texts.tsv").write_text(
+        "path\tlanguage\ttext\nen.wav\ten\ten.txt\nes.wav\tes\tes.txt\nfr.wav\tfr\t\nit.wav\tit\t\n"
+    )
+    options = ("recordings=in/texts.tsv", "speakers=auto", "word_times=fine")
+
+    # The job that aligns the English chunks is killed when it has done one of them.
+    slow = {f"align:en.000{number}": {"do": "pause", "seconds": 4, "times": 1} for number in range(3)}
+    process = site.start(*options, env=site.faults(slow))
+    wait_until(lambda: "en" in {chunk[:2] for chunk in runs.decoded(site.run, "aligned")}, 240, "an aligned chunk")
+    before = site.stored()
+    victims = [job["id"] for job in site.running("align") if "s0001" in job["comment"]]
+    assert victims
+    # Not only SIGTERM, after which it would wait for its chunk.
+    site.cluster.ask("scancel", "--signal=KILL", *victims)
+    site.cluster.ask("scancel", *victims)
+    site.finish(process)
+    after = site.stored()
+    assert {key: after[key] for key in before} == before
+    jobs = site.jobs()
+    assert {job["state"] for job in jobs if job["id"] in victims} <= {"CANCELLED", "FAILED"}
+    rules = [job["comment"].split("_wildcards")[0] for job in jobs if job["state"] == "COMPLETED"]
+    assert "rule_embed" in rules
+    assert rules.count("rule_align") == 2
+    assert set(runs.decoded(site.run, "aligned").values()) == {1}
+
+    voices, texts = _stored(site, "tracklets"), _stored(site, "scores")
     assert len(voices) == 6
-    for path in voices:
+    assert len(texts) == 4
+    for path in [*voices, *texts]:
         path.unlink()
-    here = ("run=here", "speakers=auto")
-    site.workspace.snakemake("--config", *site.settings, *here)
+    site.workspace.snakemake("--config", *site.settings, "run=here", *options)
     assert set(runs.decoded(site.path / "results" / "here").values()) == set()
-    assert all(path.is_file() for path in voices)
+    assert all(path.is_file() for path in [*voices, *texts])
     assert runs.transcripts(site.path / "results" / "here") == runs.transcripts(site.run)
+
+
+def _stored(site, field):
+    """Results in the store that have a field."""
+    return [path for path in site.store.glob("??/*.json") if field in json.loads(path.read_text())["result"]]
 
 
 def test_shards_of_two_models_go_to_the_nodes_that_suit_them(site, reference, base_model):
