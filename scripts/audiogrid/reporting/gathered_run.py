@@ -50,11 +50,6 @@ class GatheredRun:
     suspects: set[str] = field(default_factory=set)
     waiting: int = 0
 
-    @property
-    def is_selection(self) -> bool:
-        """Whether ``rows`` are not all."""
-        return len(self.rows) < self.total.recordings
-
 
 class _Selection:
     """Finds the rows that the report shows."""
