@@ -217,6 +217,11 @@ class Plan:
         return found
 
     @property
+    def count(self) -> int:
+        """Number of recordings."""
+        return len(self.recordings)
+
+    @property
     def audio(self) -> int:
         """Samples to decode in all."""
         return sum(recording.audio for recording in self.recordings)

@@ -173,7 +173,7 @@ def read_report_data(folder: RunFolder, plan: Plan | PlanFile | None, run: Gathe
         models={name: hash_ for name, hash_ in plan.models.items() if name in used} or dict(plan.models),
         options=dict(plan.settings.options),
         notices=read_notices(folder).sentences(folder),
-        total=(len(plan.recordings) if isinstance(plan, Plan) else plan.count) + rejections,
+        total=plan.count + rejections,
         searchable=folder.search_page.is_file(),
         stopped=stopped.reason if stopped else "",
         waiting=run.waiting,
