@@ -20,8 +20,8 @@ from audiogrid.core.atomic_files import write_json
 from audiogrid.core.json_values import read_document, to_json
 from audiogrid.core.stop_note import StopNote
 
-# Between two looks at what was spent. With many jobs a look takes longer, and they are rarer.
-_SECONDS, _SHARE_OF_TIME = 2.0, 0.02
+# Before the first look at what was spent, and between two. With many jobs a look takes longer, and they are rarer.
+_FIRST_SECONDS, _SECONDS, _SHARE_OF_TIME = 1.0, 2.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class BudgetWatch:
             write_json(self._state, to_json(replace(_read(self._state), is_open=False)))
 
     def _run(self) -> None:
-        pause = min(_SECONDS, 1.0)
+        pause = _FIRST_SECONDS
         while not self._over.wait(pause):
             began = time.monotonic()
             if self.look():
