@@ -22,6 +22,8 @@ from audiogrid.records.written_files import has_other_files
 
 #: Rows of a bundle that its sum holds: the worst, and a sample. The least certain passages, failures, remarks.
 WORST, SAMPLE, PASSAGES, LISTED, LACKING = 40, 5, 25, 300, 5
+#: Rows with a doubtful number of speakers, and rows with a text.
+DOUBTFUL_SPEAKERS, TEXTS = 20, 25
 #: Recordings are counted by their share of doubtful words, in steps of this.
 STEP = 0.002
 #: Ledgers of single recordings are kept for no more of them than this.
@@ -51,7 +53,7 @@ class SpeakerSum:
         for name in ("asked", "voices", "spoken", "overlap", "doubtful"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         _add_counts(self.counts, other.counts)
-        self.examples = sorted([*self.examples, *other.examples], key=_doubt_about_speakers)[:20]
+        self.examples = sorted([*self.examples, *other.examples], key=_doubt_about_speakers)[:DOUBTFUL_SPEAKERS]
 
 
 @dataclass
@@ -72,7 +74,7 @@ class TextSum:
         """Add the sum of other recordings."""
         for name in ("asked", "used", "fit", "differences"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.examples = sorted([*self.examples, *other.examples], key=_misfit)[:25]
+        self.examples = sorted([*self.examples, *other.examples], key=_misfit)[:TEXTS]
 
 
 @dataclass
@@ -198,7 +200,7 @@ def _text_sum(merged: MergedBundle) -> TextSum:
         len(used),
         sum(float(row["text_fit"]) for row in used),
         sum(int(row["differences"]) for row in used),
-        [{name: row[name] for name in names} for row in shown_rows(merged, asked[:25])],
+        [{name: row[name] for name in names} for row in shown_rows(merged, asked[:TEXTS])],
     )
 
 
@@ -221,7 +223,7 @@ def _speaker_sum(rows: Sequence[Mapping[str, Any]]) -> SpeakerSum:
     doubtful = sorted((row for row in asked if _doubt_about_speakers(row)[:2] != (0, 0)), key=_doubt_about_speakers)
     names = ("recording", "speakers", "doubtful_speakers", "brief_speakers")
     found.doubtful = len(doubtful)
-    found.examples = [{name: row[name] for name in names} for row in doubtful[:20]]
+    found.examples = [{name: row[name] for name in names} for row in doubtful[:DOUBTFUL_SPEAKERS]]
     return found
 
 

@@ -10,9 +10,6 @@ from audiogrid.export.charts import Lanes, bars
 from audiogrid.merging.bundle_sum import MOST_SPEAKERS, SpeakerSum
 from audiogrid.reporting.attempts import Attempt
 
-# Most recordings of which it is said why their number of speakers is doubtful.
-_LISTED = 20
-
 
 @dataclass(frozen=True)
 class SpeakerFigures:
@@ -59,8 +56,8 @@ def speaker_figures(found: SpeakerSum, attempts: Sequence[Attempt]) -> SpeakerFi
         found.asked,
         found.voices,
         bars([(name, float(number), str(number)) for name, number in entries]) if found.asked > 1 else None,
-        [(row["recording"], _why(row)) for row in found.examples[:_LISTED]],
-        max(0, found.doubtful - _LISTED),
+        [(row["recording"], _why(row)) for row in found.examples],
+        found.doubtful - len(found.examples),
         found.overlap / found.spoken if found.spoken else 0.0,
         sum(attempt.audio for attempt in attempts),
         sum(attempt.busy * attempt.threads for attempt in attempts),
