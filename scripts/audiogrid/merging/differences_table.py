@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from audiogrid.core.atomic_files import write_atomically
-from audiogrid.core.tsv import table_line, write_table
+from audiogrid.core.tsv import write_table
+from audiogrid.merging.ledger_table import join_parts
 from audiogrid.records.run_folder import RunFolder
 
 #: Columns of ``differences.tsv``: name and meaning. docs/align.md lists them.
@@ -72,13 +71,4 @@ def _join(table: Path, columns: Sequence[str], paths: Iterable[Path]) -> None:
     if not parts:
         table.unlink(missing_ok=True)
         return
-
-    def fill(file: BinaryIO) -> None:
-        file.write(table_line(columns))
-        for path in parts:
-            with path.open("rb") as part:
-                # Each part has a header of its own.
-                part.readline()
-                shutil.copyfileobj(part, file)
-
-    write_atomically(table, fill)
+    join_parts(table, columns, parts, have_headers=True)

@@ -77,10 +77,12 @@ def write_ledger(folder: RunFolder, bundles: Iterable[str]) -> None:
     join_parts(folder.ledger, LEDGER_COLUMNS, (part_path(folder, bundle) for bundle in bundles))
 
 
-def join_parts(path: Path, columns: Iterable[str], parts: Iterable[Path | bytes]) -> None:
+def join_parts(
+    path: Path, columns: Iterable[str], parts: Iterable[Path | bytes], *, have_headers: bool = False
+) -> None:
     """Write a table from its ``columns`` and files with rows, or the rows themselves; a file that is not there is none.
 
-    Only a block is held at a time, however long the table is.
+    ``have_headers``: the first line of each file is no row. Only a block is held at a time, however long the table is.
     """
 
     def fill(file: BinaryIO) -> None:
@@ -90,6 +92,8 @@ def join_parts(path: Path, columns: Iterable[str], parts: Iterable[Path | bytes]
                 file.write(part)
                 continue
             with suppress(FileNotFoundError), part.open("rb") as rows:
+                if have_headers:
+                    rows.readline()
                 shutil.copyfileobj(rows, file)
 
     write_atomically(path, fill)
