@@ -21,7 +21,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from audiogrid.core.atomic_files import write_json
-from audiogrid.merging.bundle_sum import write_bundle_sum
 from audiogrid.merging.ledger_table import write_part
 from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.records.chunks import ShardFacts
@@ -33,6 +32,7 @@ from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
 from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import sum_journals
+from audiogrid.reporting.bundle_sum_files import write_bundle_sum
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 PER_BUNDLE = 500

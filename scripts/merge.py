@@ -9,11 +9,11 @@ from pathlib import Path
 
 from audiogrid.core.command import run
 from audiogrid.core.log import open_log
-from audiogrid.merging.bundle_sum import write_bundle_sum
 from audiogrid.merging.merge_bundle import MergeSettings, facts_from_reports, merge_bundle, require_all_chunks
 from audiogrid.records.plan_files.reader import open_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
+from audiogrid.reporting.bundle_sum_files import write_bundle_sum
 
 
 def main(argv: list[str]) -> None:

@@ -13,20 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from audiogrid.core.tsv import table_line
-from audiogrid.merging.bundle_sum import (
-    WORST,
-    BundleSum,
-    badness,
-    chance,
-    read_bundle_sum,
-    rows_path,
-    shown_rows,
-    sum_bundle,
-)
 from audiogrid.merging.ledger_table import part_totals
 from audiogrid.merging.merge_bundle import Failure, MergedBundle, failure_row, is_unreached
 from audiogrid.merging.summary_table import summary_line
 from audiogrid.records.run_folder import RunFolder
+from audiogrid.reporting.bundle_sum import WORST, BundleSum, badness, chance, shown_rows, sum_bundle
+from audiogrid.reporting.bundle_sum_files import read_bundle_sum, rows_path
 
 #: Runs of more recordings are shown by a selection: so many of the worst, the newest, and a sample.
 ROWS, WORST_SHOWN, NEWEST_SHOWN, SAMPLE_SHOWN = 2000, 1500, 300, 200

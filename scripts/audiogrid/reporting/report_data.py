@@ -9,12 +9,12 @@ from typing import Any
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.stop_note import read_stop
 from audiogrid.core.timebase import to_seconds
-from audiogrid.merging.bundle_sum import LISTED, BundleSum
 from audiogrid.records.plan import Plan
 from audiogrid.records.plan_files.reader import PlanFile
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, read_attempts, spans_at_work
+from audiogrid.reporting.bundle_sum import LISTED, BundleSum
 from audiogrid.reporting.gathered_run import GatheredRun
 from audiogrid.reporting.last_lines import first_rows
 from audiogrid.reporting.notices import read_notices

@@ -14,9 +14,9 @@ from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.export.charts import Histogram, Lanes, Span, bars, histogram, timeline
 from audiogrid.export.ledger_chart import REASONS_IN_ORDER, ledger_shares, named
 from audiogrid.export.template import clock, number, percent, render, span
-from audiogrid.merging.bundle_sum import LEDGERS, LISTED, PASSAGES, STEP
 from audiogrid.records.prices import Prices
 from audiogrid.reporting.attempts import Attempt, clock_at_work, spans_at_work
+from audiogrid.reporting.bundle_sum import LEDGERS, LISTED, PASSAGES, STEP
 from audiogrid.reporting.report_data import ReportData
 from audiogrid.reporting.speaker_figures import speaker_figures
 

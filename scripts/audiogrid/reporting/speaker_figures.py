@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiogrid.export.charts import Lanes, bars
-from audiogrid.merging.bundle_sum import MOST_SPEAKERS, SpeakerSum
 from audiogrid.reporting.attempts import Attempt
+from audiogrid.reporting.bundle_sum import MOST_SPEAKERS, SpeakerSum
 
 
 @dataclass(frozen=True)

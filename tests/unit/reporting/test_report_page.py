@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from audiogrid.core.atomic_files import write_json
-from audiogrid.merging.bundle_sum import LISTED, PASSAGES
 from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.merge_bundle import Failure, MergedBundle
 from audiogrid.records.chunks import ShardFacts
@@ -19,6 +18,7 @@ from audiogrid.records.plan import Plan, Recording, Settings, Shard
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import Attempt, Task, clock_at_work, read_attempts, spans_at_work
+from audiogrid.reporting.bundle_sum import LISTED, PASSAGES
 from audiogrid.reporting.gathered_run import ROWS, WORST_SHOWN, gather
 from audiogrid.reporting.report_data import ReportData, compute_usage, read_report_data
 from audiogrid.reporting.report_page import render_report

@@ -1,24 +1,14 @@
-"""What the report needs of a bundle, as sums and a few rows: ``merged/<bundle>.sum``, written beside its record.
-
-The job that merges a bundle also writes its rows of ``summary.tsv``. So whoever reports on a run reads two small
-files a bundle, and the rows only to copy them.
-"""
+"""What the report needs of a bundle, as sums and a few rows, and how the sums of bundles add up to that of a run."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from audiogrid.core.atomic_files import write_atomically
-from audiogrid.core.file_sums import identity, read_sum, write_sum
-from audiogrid.merging.ledger_table import Totals, add_totals, part_path, part_totals
+from audiogrid.merging.ledger_table import Totals, add_totals
 from audiogrid.merging.merge_bundle import Failure, MergedBundle
-from audiogrid.merging.summary_table import summary_line
-from audiogrid.records.run_folder import RunFolder
-from audiogrid.records.written_files import has_other_files
 
 #: Rows of a bundle that its sum holds: the worst, and a sample. The least certain passages, failures, remarks.
 WORST, SAMPLE, PASSAGES, LISTED, LACKING = 40, 5, 25, 300, 5
@@ -268,46 +258,3 @@ def sum_bundle(merged: MergedBundle, ledgers: Mapping[str, Totals] | None = None
 def shown_rows(merged: MergedBundle, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns rows of a bundle, each with the path of its page."""
     return [{**row, "page": page_of(merged.files.get(row["recording"], {}))} for row in rows]
-
-
-def sum_path(folder: RunFolder, bundle: str) -> Path:
-    """Returns the path of a bundle's sum."""
-    return folder.merged / f"{bundle}.sum"
-
-
-def rows_path(folder: RunFolder, bundle: str) -> Path:
-    """Returns the path of a bundle's rows of ``summary.tsv``."""
-    return folder.merged / f"{bundle}.summary.tsv"
-
-
-def write_bundle_sum(folder: RunFolder, merged: MergedBundle) -> BundleSum:
-    """Write and return the sum of a bundle whose record is written, and its rows of ``summary.tsv``."""
-
-    def fill(file: BinaryIO) -> None:
-        file.writelines(map(summary_line, merged.rows))
-
-    write_atomically(rows_path(folder, merged.bundle), fill)
-    found = sum_bundle(merged, part_totals(folder, merged.bundle))
-    recordings = {*merged.files, *(failure.recording for failure in merged.failures)}
-    found.other_files = has_other_files(folder, merged.bundle, recordings)
-    write_sum(sum_path(folder, merged.bundle), _source(folder, merged.bundle), found)
-    return found
-
-
-def _source(folder: RunFolder, bundle: str) -> list[int]:
-    """Returns what tells that a sum is that of a bundle: of its record, and of the rows that are copied into tables."""
-    found = identity(folder.merged / f"{bundle}.json")
-    for part in (part_path(folder, bundle), rows_path(folder, bundle)):
-        found.append(part.stat().st_size if part.is_file() else -1)
-    return found
-
-
-def read_bundle_sum(folder: RunFolder, bundle: str) -> BundleSum:
-    """Returns the sum of a merged bundle; where there is none (an earlier version merged it), it is made.
-
-    Raises ``OSError``, and ``DocumentError`` where the bundle's record is damaged.
-    """
-    found = read_sum(BundleSum, sum_path(folder, bundle), _source(folder, bundle))
-    if found is not None and rows_path(folder, bundle).is_file():
-        return found
-    return write_bundle_sum(folder, MergedBundle.read(folder.merged / f"{bundle}.json"))

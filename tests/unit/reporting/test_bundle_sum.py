@@ -9,20 +9,13 @@ from typing import Any
 import pytest
 
 from audiogrid.core.errors import InputError
-from audiogrid.merging.bundle_sum import (
-    WORST,
-    BundleSum,
-    read_bundle_sum,
-    rows_path,
-    sum_bundle,
-    sum_path,
-    write_bundle_sum,
-)
 from audiogrid.merging.ledger_table import part_path, write_part
 from audiogrid.merging.merge_bundle import Failure, MergedBundle
 from audiogrid.records.ledger import LedgerSpan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import WrittenFile, WrittenFiles
+from audiogrid.reporting.bundle_sum import WORST, BundleSum, sum_bundle
+from audiogrid.reporting.bundle_sum_files import read_bundle_sum, rows_path, sum_path, write_bundle_sum
 
 
 def row(name: str, **more: Any) -> dict[str, Any]:
