@@ -66,12 +66,11 @@ def plan_stretches(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a run of the text lies: ``[start, end)`` in samples of the track of ``channel``, and the speech in it."""
+    """Where a run of the text lies: ``[start, end)`` in samples of the track of ``channel``."""
 
     channel: int | None
     start: int
     end: int
-    speech: int
 
 
 @dataclass(frozen=True)
@@ -113,8 +112,9 @@ class _Planner:
                 continue
             place = self._place(run)
             letters = sum(len(self._words[index].form) for index in range(run.first, run.last))
+            speech = sum(end - start for start, end in self._speech.inside(place.channel, place.start, place.end))
             is_short = run.alike < MOSTLY_ALIKE and run.last - run.first >= LEAST_UNHEARD
-            if is_short and letters > _FASTEST * (place.speech / SAMPLE_RATE + 0.2):
+            if is_short and letters > _FASTEST * (speech / SAMPLE_RATE + 0.2):
                 unheard.add(number)
             else:
                 placed.append((run, place))
@@ -185,8 +185,7 @@ class _Planner:
         if end - start <= _LONGEST:
             yield from self._stretch(tuple(words), channel, start, end)
         else:
-            spans = self._speech.inside(channel, start, end)
-            yield from self._parts(words, _Place(channel, start, end, sum(b - a for a, b in spans)))
+            yield from self._parts(words, _Place(channel, start, end))
 
     def _place(self, run: Run) -> _Place:
         heard = self._heard
@@ -200,8 +199,7 @@ class _Planner:
         left, right = bisect_left(own, run.heard_first) - 1, bisect_left(own, run.heard_last)
         start = heard[own[left]].end if left >= 0 else 0
         end = heard[own[right]].start if right < len(own) else self._speech.end_of(channel)
-        end = max(end, start)
-        return _Place(channel, start, end, sum(b - a for a, b in self._speech.inside(channel, start, end)))
+        return _Place(channel, start, max(end, start))
 
     def _stretches(self, run: Run, place: _Place) -> Iterator[Stretch]:
         """Yields a run with the common words around it; one that is too long for a window, in parts without them."""
