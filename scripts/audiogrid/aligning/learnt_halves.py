@@ -48,10 +48,10 @@ def learnt_halves(
     right = " ".join(part.text for part in parts)
     total = HalfResult()
     for half in (0, 1):
-        known = [part for part in parts if part.number % 2 == half and part.number >= 0]
-        terms = learnt_terms([(part.own, part.text) for part in known], ordinary, language)
-        before = [part.text if part in known else part.own for part in parts]
-        after = [part.text if part in known else with_terms(part.own, terms) for part in parts]
+        known = {part.number: part for part in parts if part.number % 2 == half and part.number >= 0}
+        terms = learnt_terms([(part.own, part.text) for part in known.values()], ordinary, language)
+        before = [part.text if part.number in known else part.own for part in parts]
+        after = [part.text if part.number in known else with_terms(part.own, terms) for part in parts]
         total += HalfResult(errors(right, " ".join(before)), errors(right, " ".join(after)), len(terms))
     return total
 
