@@ -62,8 +62,9 @@ def marks_beside(term: str, old: Sequence[str]) -> tuple[str, str]:
 class NamePassage:
     """Words ``[first, last)`` of a segment of a chunk, and how they may be read.
 
-    ``readings``: what may stand there, the words that were heard first, with the marks around them. ``terms``: of all
-    readings but the first. ``words``: texts of the words. ``start``, ``end``: in samples of the chunk.
+    ``readings``: what may stand there, with the marks around it: first the words that were heard, then the terms of
+    ``candidate``. ``words``: texts of the words. ``start``, ``end``: in samples of the chunk. ``question``: what is
+    asked about it, as JSON has it.
     """
 
     segment: int
@@ -142,12 +143,11 @@ def _runs(words: Sequence[Word], own: Sequence[bool]) -> Iterator[tuple[int, int
     """Yields spans of words that belong to the chunk and have letters, up to the end of each sentence."""
     first = 0
     for at, word in enumerate(words):
-        is_end = ends_sentence(word.text)
         if not own[at] or not spelt(word.text).core:
             if first < at:
                 yield first, at
             first = at + 1
-        elif is_end:
+        elif ends_sentence(word.text):
             yield first, at + 1
             first = at + 1
     if first < len(words):
