@@ -501,11 +501,11 @@ def _by_length(waiting: Sequence[JobRecord], taken_at: Mapping[str, float]) -> l
     ``waiting``: in turns. ``taken_at``: when each client last had its turn; who waits the longest for one comes first,
     so that every job has its turn also where not even the first ones of all clients fit into the work of one worker.
     """
-    firsts = {record.owner: record for record in reversed(waiting)}
-    chosen = {record.id for record in firsts.values()}
-    heads = [record for record in waiting if record.id in chosen]
-    heads.sort(key=lambda record: taken_at.get(record.owner, float("-inf")))
-    others = [record for record in waiting if record.id not in chosen]
+    firsts: dict[str, JobRecord] = {}
+    for record in waiting:
+        firsts.setdefault(record.owner, record)
+    heads = sorted(firsts.values(), key=lambda record: taken_at.get(record.owner, float("-inf")))
+    others = [record for record in waiting if record is not firsts[record.owner]]
 
     def unlike(record: JobRecord) -> float:
         return abs(float(record.fields["audio"]) - float(heads[0].fields["audio"]))
