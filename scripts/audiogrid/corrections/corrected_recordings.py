@@ -12,7 +12,7 @@ from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.corrections.apply_passages import apply_passages
 from audiogrid.corrections.corrections_file import Corrections, add, read
-from audiogrid.corrections.differences import edited_names, edited_passages
+from audiogrid.corrections.differences import edited_names, edited_passages, unchanged_texts
 from audiogrid.corrections.edited_files import read_edited
 from audiogrid.corrections.entries import SpeakerName
 from audiogrid.corrections.speaker_names import match_names, name_speaker
@@ -152,8 +152,9 @@ def read_edited_transcript(
             troubles.append("the transcript was written by an earlier version: run audiogrid again")
             continue
         try:
-            passages = edited_passages(document, texts, path.suffix.lower(), by)
-            names = edited_names(document, texts, path.suffix.lower(), by)
+            own = unchanged_texts(document, path.suffix.lower())
+            passages = edited_passages(document, texts, own, by)
+            names = edited_names(document, texts, own, by)
         except InputError as error:
             troubles.append(str(error))
             continue

@@ -42,14 +42,19 @@ class _Piece:
         return self.text.strip()
 
 
+def unchanged_texts(document: Mapping[str, Any], ending: str) -> list[EditedText]:
+    """Returns the texts that a copy had before anybody edited it. ``ending``: as in ``READERS``."""
+    rendered = render(document, READERS[ending][0])
+    return read_texts(rendered if isinstance(rendered, bytes) else rendered.encode(), ending)
+
+
 def edited_passages(
-    document: Mapping[str, Any], texts: Sequence[EditedText], ending: str, by: str = ""
+    document: Mapping[str, Any], texts: Sequence[EditedText], own: Sequence[EditedText], by: str = ""
 ) -> list[Passage]:
-    """Returns the corrections that make a document say what an edited copy says. ``ending``: as in ``READERS``.
+    """Returns the corrections that make a document say what an edited copy says. ``own``: its ``unchanged_texts``.
 
     Raises ``InputError`` where the copy has less than half of the words.
     """
-    own = _unchanged(document, ending)
     when = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     of_format = {(one.start, one.end, one.was, one.text) for one in _passages(document, own, when, "")}
     found = _passages(document, _as_spoken(texts, own), when, clean_name(by))
@@ -57,14 +62,15 @@ def edited_passages(
 
 
 def edited_names(
-    document: Mapping[str, Any], texts: Sequence[EditedText], ending: str, by: str = ""
+    document: Mapping[str, Any], texts: Sequence[EditedText], own: Sequence[EditedText], by: str = ""
 ) -> list[SpeakerName]:
     """Returns the names that an edited copy gives to speakers: those that all of a speaker's texts have there.
 
-    Where only some have another name, they are another speaker's, and no entry can say that.
+    Where only some have another name, they are another speaker's, and no entry can say that. ``own``: as for
+    ``edited_passages``.
     """
     given: dict[str, set[str]] = {}
-    for _, name, _, speaker in _known(texts, _unchanged(document, ending)):
+    for _, name, _, speaker in _known(texts, own):
         if speaker:
             given.setdefault(speaker, set()).add(name)
     speakers = {segment["speaker"] for segment in document["segments"] if segment.get("speaker")}
@@ -74,12 +80,6 @@ def edited_names(
         if len(given[speaker]) == 1 and names and names != {speaker}:
             found.append(name_speaker(document, speaker, names.pop(), by))
     return found
-
-
-def _unchanged(document: Mapping[str, Any], ending: str) -> list[EditedText]:
-    """Returns the texts that a copy had before anybody edited it."""
-    rendered = render(document, READERS[ending][0])
-    return read_texts(rendered if isinstance(rendered, bytes) else rendered.encode(), ending)
 
 
 def _as_spoken(texts: Sequence[EditedText], own: Sequence[EditedText]) -> list[EditedText]:

@@ -11,7 +11,7 @@ import pytest
 from audiogrid.core.errors import InputError
 from audiogrid.corrections.apply_passages import apply_passages
 from audiogrid.corrections.corrected_recordings import Recordings, read_edited_transcript
-from audiogrid.corrections.differences import edited_names, edited_passages
+from audiogrid.corrections.differences import edited_names, edited_passages, unchanged_texts
 from audiogrid.corrections.edited_files import READERS, read_edited, read_texts
 from audiogrid.export.formats import file_name, render
 from audiogrid.records.run_folder import RunFolder
@@ -90,8 +90,9 @@ def test_differences_become_corrections(ending: str, speakers: bool) -> None:
     value = document(speakers=speakers)
     original = render(value, READERS[ending][0])
     unchanged = original if isinstance(original, bytes) else original.encode()
-    assert edited_passages(value, read_texts(unchanged, ending), ending) == []
-    found = edited_passages(value, read_texts(edited(original, ending, EDITS), ending), ending, "ab")
+    own = unchanged_texts(value, ending)
+    assert edited_passages(value, read_texts(unchanged, ending), own) == []
+    found = edited_passages(value, read_texts(edited(original, ending, EDITS), ending), own, "ab")
     wanted = text(value)
     for was, now in EDITS:
         wanted = wanted.replace(was, now)
@@ -108,10 +109,11 @@ def test_differences_become_corrections(ending: str, speakers: bool) -> None:
 def test_other_names_of_speakers_change_no_words(ending: str) -> None:
     value = document()
     original = str(render(value, READERS[ending][0]))
+    own = unchanged_texts(value, ending)
     # A new name, a speaker that is another one known, both with another word changed beside it.
     for was, name in (("Anna", "Anna Kowalska"), ("Ben", "Anna"), ("Speaker 3", "Ben")):
         for edits in ([(was, name)], [(was, name), ("hello, and", "goodbye, and")]):
-            found = edited_passages(value, read_texts(edited(original, ending, edits), ending), ending)
+            found = edited_passages(value, read_texts(edited(original, ending, edits), ending), own)
             assert [(one.was, one.text) for one in found] == [("hello,", "goodbye,")][: len(edits) - 1]
 
 
@@ -119,13 +121,14 @@ def test_other_names_of_speakers_change_no_words(ending: str) -> None:
 def test_names_that_a_copy_gives_to_speakers(ending: str) -> None:
     value = document()
     original = render(value, READERS[ending][0])
+    own = unchanged_texts(value, ending)
     has_names = "Speaker 3" in str(original) or ending == ".docx"
     for was, name in (("Anna", "Zofia"), ("Ben", "Anna"), ("Speaker 3", "Zoë")):
         copy = read_texts(edited(original, ending, [(was, name), ("hello, and", "goodbye, and")]), ending)
-        found = [(one.was, one.name) for one in edited_names(value, copy, ending, "ab")]
+        found = [(one.was, one.name) for one in edited_names(value, copy, own, "ab")]
         assert found == ([(was, name)] if has_names else [])
     unchanged = read_texts(edited(original, ending, []), ending)
-    assert edited_names(value, unchanged, ending) == []
+    assert edited_names(value, unchanged, own) == []
 
 
 def test_a_text_that_is_given_to_another_speaker_renames_nobody() -> None:
@@ -136,17 +139,18 @@ def test_a_text_that_is_given_to_another_speaker_renames_nobody() -> None:
     value = {**value, "segments": [*value["segments"], *again]}
     original = str(render(value, "vtt"))
     one_of_two = original[::-1].replace("neB", "annA", 1)[::-1]
-    assert edited_names(value, read_texts(one_of_two.encode(), ".vtt"), ".vtt") == []
+    assert edited_names(value, read_texts(one_of_two.encode(), ".vtt"), unchanged_texts(value, ".vtt")) == []
 
 
 def test_words_that_were_added_or_removed_at_the_ends() -> None:
     value = document(speakers=False, texts=("one two three", "four five six"))
+    own = unchanged_texts(value, ".txt")
     for wanted in (
         "Well, one two three\n\nfour five six",
         "one two three\n\nfour five six seven",
         "two three\n\nfour five",
     ):
-        found = edited_passages(value, read_texts(wanted.encode(), ".txt"), ".txt")
+        found = edited_passages(value, read_texts(wanted.encode(), ".txt"), own)
         assert text(apply_passages(value, found).document) == " ".join(wanted.split())
 
 
@@ -158,7 +162,8 @@ def test_languages_without_spaces() -> None:
         for n, part in enumerate(["今日", "は", "東京", "に行き", "ます。"])
     ]
     segment |= {"start": 0, "end": 4.9}
-    found = edited_passages(value, read_texts("今日は京都に行きます。".encode(), ".txt"), ".txt")
+    own = unchanged_texts(value, ".txt")
+    found = edited_passages(value, read_texts("今日は京都に行きます。".encode(), ".txt"), own)
     assert [(one.was, one.text) for one in found] == [("東京", "京都")]
     assert text(apply_passages(value, found).document) == "今日は京都に行きます。"
 
