@@ -26,6 +26,9 @@ _MOST_CHUNKS = 10_000
 _PCM, _FLOAT, _ALAW, _MULAW = 1, 3, 6, 7
 # Microsoft's and IMA's: bytes of a block's header for each channel, and samples in it.
 _ADPCM = {0x02: (7, 2), 0x11: (4, 1)}
+# Bytes that are compared with zeros at once, and places of a remote file where they are.
+_BLOCK = 1 << 20
+_PLACES = 64
 # What follows the audio in files of common programs.
 _CHUNK_NAMES = """
     LIST id3 ID3 bext iXML cue smpl inst acid PEAK JUNK FLLR PAD fact plst _PMX umid afsp DISP axml chna levl MARK INST
@@ -143,10 +146,10 @@ def _behind(read: Read, scheme: _Scheme, chunk: _Chunk, length: int, size: int) 
     return False, None
 
 
-def find_payload(read: Read, start: int, size: int) -> Payload | None:
+def find_payload(read: Read, start: int, size: int, *, is_remote: bool = False) -> Payload | None:
     """Returns where the audio of the file at ``start`` ends; ``None`` if it has no audio chunk.
 
-    ``read(offset, count)`` returns bytes of the whole file, which has ``size`` bytes.
+    ``read(offset, count)`` returns bytes of the whole file, which has ``size`` bytes; of a remote one few are read.
     """
     kind = _kind(read(start, 16))
     if kind is None:
@@ -159,7 +162,7 @@ def find_payload(read: Read, start: int, size: int) -> Payload | None:
         if chunk is None:
             return None
         if chunk.name == scheme.audio:
-            return _payload(read, _Header(kind, scheme, start, chunk, before), size)
+            return _payload(read, _Header(kind, scheme, start, chunk, before), size, is_remote=is_remote)
         if chunk.size < 0:
             return None
         before[chunk.name] = chunk
@@ -189,7 +192,7 @@ def _claimed(read: Read, header: _Header) -> int | None:
     return None if claimed < 0 else claimed
 
 
-def _payload(read: Read, header: _Header, size: int) -> Payload:
+def _payload(read: Read, header: _Header, size: int, *, is_remote: bool) -> Payload:
     body = header.audio.body
     available = size - body
     claimed = _claimed(read, header)
@@ -214,14 +217,30 @@ def _payload(read: Read, header: _Header, size: int) -> Payload:
                 return Payload(body + whole, _patches(read, header, whole), next_file, remark)
     rate = _bytes_per_second(read, header)
     first, more = _time(claimed, rate), _time(rest, rate)
-    if not any(read(body + claimed + rest * index // 4, SAMPLE // 4).strip(b"\0") for index in range(4)):
-        # Space that a recorder reserved and never used.
-        return Payload(size)
+    if _is_unused(read, body + claimed, size, is_remote=is_remote):
+        # FFmpeg would look for a chunk at every eighth byte of it.
+        return Payload(body + claimed)
     if claimed >= _UNKNOWN_FROM or goes_on(read, body, claimed, rest):
         remark = f"its header covers only {first}; the {more} after that are read, too"
         return Payload(size, _patches(read, header, available), remark=remark)
     note = f"{rest} bytes after {first} are not covered by its header and do not look like audio ({more} if they are)"
-    return Payload(size, note=f"{note}: they are not read")
+    return Payload(body + claimed, note=f"{note}: they are not read")
+
+
+def _is_unused(read: Read, start: int, end: int, *, is_remote: bool) -> bool:
+    """Whether there are only zeros from ``start`` to ``end``: space that a recorder reserved and never used.
+
+    All of it is looked at, since a recording may be silent for long before somebody speaks; of a remote file
+    ``_PLACES`` places, evenly apart.
+    """
+    step = max(_BLOCK, (end - start) // _PLACES) if is_remote else _BLOCK
+    count = SAMPLE // 4 if is_remote else _BLOCK
+    zeros = bytes(count)
+    for place in range(start, end, step):
+        block = read(place, min(count, end - place))
+        if block != zeros[: len(block)]:
+            return False
+    return True
 
 
 def _holds_frames(read: Read, header: _Header) -> bool:

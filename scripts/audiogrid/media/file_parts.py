@@ -159,7 +159,7 @@ def find_parts(path: MediaFile) -> FileParts:
         else:
             found = _find(read, start, size, None)
     if len(found.parts) < 2:
-        is_changed = any(part.patches or part.cuts for part in found.parts)
+        is_changed = any(part.patches or part.cuts or part.end < size for part in found.parts)
         parts = tuple(found.parts) if is_changed else ()
         return FileParts(parts, tuple(dict.fromkeys(found.remarks)), tuple(found.notes))
     files = len({part.start for part in found.parts})
@@ -202,7 +202,7 @@ def _of_one_kind(read: Read, size: int, data: mmap.mmap | None, offset: int) -> 
     """Parts by the format of the first one. ``data`` begins ``offset`` bytes before what ``read`` gives."""
     head = read(0, 32)
     if is_chunked(head[:16]):
-        return _chunked(read, size)
+        return _chunked(read, size, is_remote=data is None)
     if head[:4] == b"OggS":
         # Reading every page header of a remote file would fetch all of it.
         is_single = data is None and size > _SMALL and not may_be_chained(read, size)
@@ -307,12 +307,12 @@ def _ebml_starts(read: Read, size: int) -> list[int]:
     return starts
 
 
-def _chunked(read: Read, size: int) -> _Found:
+def _chunked(read: Read, size: int, *, is_remote: bool) -> _Found:
     """Parts of a WAV, RF64, W64, AIFF or CAF file, or of several of them."""
     found = _Found()
     start = 0
     while start < size and is_chunked(read(start, 16)) and len(found.parts) < _MOST:
-        payload = find_payload(read, start, size)
+        payload = find_payload(read, start, size, is_remote=is_remote)
         if payload is None:
             break
         found.remarks += [payload.remark] if payload.remark else []

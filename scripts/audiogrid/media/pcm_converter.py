@@ -11,6 +11,7 @@ import numpy as np
 
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.media.downmix import Downmix, channel_weights
+from audiogrid.media.raw_floats import RawFloats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,13 +23,6 @@ Channels = Literal["mix", "split"]
 _PIECE_SECONDS = 5
 
 Work = Callable[[], "NDArray[np.int16]"]
-
-# Raw floats are meant to lie between -1 and 1. Where a tenth of the samples of a piece that are not 0 are greater than
-# this they are whole numbers stored as floats, of one of these sizes. What is only much too loud has fractions, and not
-# such peaks.
-_BEYOND_SCALE = 3.0
-_CERTAINLY_WHOLE = 256.0
-_WHOLE_NUMBERS = (2.0**15, 2.0**23, 2.0**31)
 
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
@@ -88,6 +82,8 @@ class PcmConverter:
     def silence(self, seconds: float) -> Iterator[Work]:
         """Take silence."""
         yield from self.drain()
+        if self._floats:
+            yield self._held_back
         left = round(seconds * self.rate)
         while left > 0:
             count = min(left, self._piece)
@@ -97,6 +93,8 @@ class PcmConverter:
     def flush(self) -> Iterator[Work]:
         """All that is left, including what the filter holds."""
         yield from self.drain()
+        if self._floats:
+            yield self._held_back
         yield partial(self._resample, None)
 
     def drain(self) -> Iterator[Work]:
@@ -114,11 +112,17 @@ class PcmConverter:
         array = buffer[:, :filled]
         if self._width > 1:
             array = array.reshape(-1, self._width).T
-        block = _to_float(array, self._floats)
-        done = self._resample(self._rows(block) if self._split else self._mix(block)[None])
+        done = self._blocks([_to_float(array)] if self._floats is None else self._floats.take(array))
         if buffer.shape == self._shape:
             self._spare.put(buffer)
         return done
+
+    def _held_back(self) -> NDArray[np.int16]:
+        return self._blocks(self._floats.rest() if self._floats else [])
+
+    def _blocks(self, blocks: list[NDArray[np.float32]]) -> NDArray[np.int16]:
+        done = [self._resample(self._rows(block) if self._split else self._mix(block)[None]) for block in blocks]
+        return np.concatenate(done, axis=1) if done else np.zeros((self.signals, 0), np.int16)
 
     def _rows(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """A row per signal, as far as there are channels; the last row holds the mix of those that are too many."""
@@ -148,39 +152,10 @@ def frame_kind(frame: Any) -> tuple[str, int, int]:
     return frame.format.name, frame.sample_rate, frame.layout.nb_channels
 
 
-class RawFloats:
-    """Makes samples of the floats of a file, which may be anything: NaN, infinite, or whole numbers beyond 1.
-
-    ``broken``: seconds of samples that are no numbers or infinite; silence stands for them.
-    """
-
-    def __init__(self, rate: int) -> None:
-        self.broken = 0.0
-        self._rate = rate
-        self._scale = 1.0
-
-    def __call__(self, array: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Returns float32 in [-1, 1], shape ``(channels, n)`` as given."""
-        usable = np.isfinite(array)
-        if not usable.all():
-            self.broken += float(np.count_nonzero(~usable.all(axis=0))) / self._rate
-            array = np.where(usable, array, 0)
-        sizes = np.abs(array)
-        if sizes.size and float(sizes.max()) * self._scale > _BEYOND_SCALE:
-            heard = sizes[sizes > 0] * self._scale
-            nearly_all = float(np.quantile(heard, 0.999)) / self._scale
-            # Halves: the mean of two channels.
-            is_whole = nearly_all > _CERTAINLY_WHOLE or not np.mod(2 * sizes, 1).any()
-            if is_whole and float(np.quantile(heard, 0.9)) > _BEYOND_SCALE:
-                self._scale = next((1 / size for size in _WHOLE_NUMBERS if nearly_all <= size), self._scale)
-        bounded = np.clip(array, -4e9, 4e9).astype(np.float32)
-        return np.asarray(np.clip(bounded * np.float32(self._scale), -1, 1))
-
-
-def _to_float(array: NDArray[Any], floats: RawFloats | None) -> NDArray[np.float32]:
-    """Samples of any type as float32 in [-1, 1], same shape. ``floats``: for floats that may be anything."""
+def _to_float(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Samples of any type as float32 in [-1, 1], same shape; floats as they are."""
     if array.dtype == np.uint8:
         return np.asarray((array.astype(np.float32) - 128) / 128)
     if np.issubdtype(array.dtype, np.integer):
         return array.astype(np.float32) * np.float32(2.0 ** (1 - 8 * array.dtype.itemsize))
-    return array.astype(np.float32, copy=False) if floats is None else floats(array)
+    return array.astype(np.float32, copy=False)

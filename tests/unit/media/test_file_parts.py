@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -101,6 +102,46 @@ def test_what_follows_the_audio_and_is_no_audio_is_not_read(tmp_path: Path, afte
 
     assert np.array_equal(pcm[0], SIX)
     assert (facts.note, facts.remarks, note) == (None, [], None)
+
+
+def test_space_that_was_reserved_and_never_used_is_not_shown_to_ffmpeg(tmp_path: Path) -> None:
+    # It would look for a chunk at every eighth byte, twice: minutes for a gigabyte.
+    path = write_wav(tmp_path / "reserved.wav", SIX)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(size + 300_000_000)
+
+    facts, pcm, note = _heard(path)
+
+    assert np.array_equal(pcm[0], SIX)
+    assert (facts.note, facts.remarks, note) == (None, [], None)
+    (part,) = find_parts(path).parts
+    assert (part.start, part.end) == (0, size)
+    with path.open("rb") as file:
+        payload = find_payload(lambda place, count: os.pread(file.fileno(), count, place), 0, size + 300_000_000)
+    assert payload is not None and payload.end == size
+
+
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_somebody_who_speaks_after_a_long_silence_is_not_taken_for_space_that_was_never_used(
+    tmp_path: Path, is_remote: bool
+) -> None:
+    # A header that covers 2 s of 6; then silence, but for what lies between the quarters.
+    rest = np.zeros(400 * RATE, np.int16)
+    for quarter in range(4):
+        place = (100 * quarter + 50) * RATE
+        rest[place : place + len(SIX)] = SIX
+    path = write_wav(tmp_path / "late.wav", np.concatenate([SIX, rest]), data_size=2 * RATE * 2)
+
+    if is_remote:
+        data = path.read_bytes()
+        payload = find_payload(lambda place, count: data[place : place + count], 0, len(data), is_remote=True)
+        assert payload is not None and payload.end == len(data) and payload.remark
+        return
+    facts, pcm, note = _heard(path)
+
+    assert pcm.shape[1] == len(SIX) + len(rest) and _bursts(pcm[0]) == 5 * _bursts(SIX)
+    assert (facts.note, note) == (None, None) and "covers only 0:00:02" in facts.remarks[0]
 
 
 @pytest.mark.parametrize("kind", ["random", "text"])

@@ -362,16 +362,16 @@ def test_hostile_names_are_only_names(tmp_path: Path, name: str, monkeypatch: py
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("noise", [0.4, 3, 300])
 @pytest.mark.parametrize("size", [2.0**15, 2.0**23, 2.0**31])
-def test_whole_numbers_stored_as_floats_are_heard_at_their_level(tmp_path: Path, size: float) -> None:
+def test_whole_numbers_stored_as_floats_are_heard_at_their_level(tmp_path: Path, size: float, noise: float) -> None:
     """What a program writes that forgets to divide by 32768; clipped, it would be noise."""
     import soundfile
 
     rng = np.random.default_rng(1)
     voice = bursts(7) / 32768
-    # Six seconds of the noise of a quiet room come first where most such files are made.
-    quiet = np.rint(rng.normal(0, 3, 6 * RATE)) / 32768 if size == 2.0**15 else []
-    sound = np.concatenate([quiet, voice])
+    # Six seconds of the noise of a room come first, whose samples may be 1 and -1 only.
+    sound = np.concatenate([np.rint(rng.normal(0, noise, 6 * RATE)) / 32768, voice])
     soundfile.write(tmp_path / "a.wav", (sound * size).astype(np.float64), RATE, subtype="DOUBLE")
 
     stream = stream_pcm(tmp_path / "a.wav")
@@ -379,6 +379,21 @@ def test_whole_numbers_stored_as_floats_are_heard_at_their_level(tmp_path: Path,
 
     assert np.abs(pcm.astype(int) - np.clip(np.rint(sound * 32768), -32768, 32767)).max() <= 2
     assert stream.note is None
+
+
+@pytest.mark.parametrize("click", [1.0, 2.0])
+@pytest.mark.parametrize("seconds", [4, 50])
+def test_clicks_in_silence_do_not_make_floats_whole_numbers(tmp_path: Path, click: float, seconds: int) -> None:
+    import soundfile
+
+    silence = np.zeros(seconds * RATE, np.float32)
+    silence[RATE : 2 * RATE : 100] = click
+    voice = np.concatenate([silence, bursts(12).astype(np.float32) / 32768])
+    soundfile.write(tmp_path / "a.wav", voice, RATE, subtype="FLOAT")
+
+    pcm, _ = _listen(tmp_path / "a.wav")
+
+    assert np.array_equal(pcm[0, len(silence) :], np.clip(np.rint(voice * 32768), -32768, 32767)[len(silence) :])
 
 
 @pytest.mark.parametrize("spike", [1.5, 4.0, 1e30])
