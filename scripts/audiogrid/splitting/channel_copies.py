@@ -31,6 +31,8 @@ _SAME_DELAY = 8
 _LATER_SHARE = 0.85
 _OWN_WINDOWS = 3
 _FEWEST_WINDOWS = 4
+# Two recorders' clocks differ by 20 to 100 millionths, hardly ever by more than this.
+_MOST_DRIFT = 500e-6
 _SILENT_DB = 20.0
 
 # A short answer fills too few windows, so frames (32 ms) are compared as well. So many frames in a row that are louder
@@ -103,12 +105,13 @@ def _later_frames(statistics: ChannelStatistics, one: int, other: int) -> tuple[
     close = loud & (np.abs(correlation) >= _SAME_CORRELATION)
     if close.sum() < _FEWEST_WINDOWS:
         return None
-    delay, factor = float(np.median(delays[close])), float(np.median((other_level - level)[close]))
-    alike = close & (np.abs(delays - delay) <= _SAME_DELAY) & (np.abs(other_level - level - factor) <= _SAME_DB)
-    if not _SAME_DELAY < abs(delay) <= LATEST or alike.sum() < _LATER_SHARE * close.sum():
+    line, factor = _delay_by_window(delays, close), float(np.median((other_level - level)[close]))
+    alike = close & (np.abs(delays - line) <= _SAME_DELAY) & (np.abs(other_level - level - factor) <= _SAME_DB)
+    if not _SAME_DELAY < np.abs(line[close]).max() <= LATEST or alike.sum() < _LATER_SHARE * close.sum():
         return None
-    echo, origin = (other, one) if delay > 0 else (one, other)
-    louder = factor if delay > 0 else -factor
+    is_other = float(np.median(line[close])) > 0
+    echo, origin, line = (other, one, line) if is_other else (one, other, -line)
+    louder = factor if is_other else -factor
     if louder > 2 * _SAME_DB:
         return None
     mine = statistics.levels(echo)
@@ -117,19 +120,21 @@ def _later_frames(statistics: ChannelStatistics, one: int, other: int) -> tuple[
         held = np.repeat(windows, WINDOW // FRAME)[: len(mine)]
         return np.pad(held, (0, len(mine) - len(held)))
 
-    own = _own_frames(mine, statistics.levels(origin), abs(delay), louder) | frames(loud & ~alike)
+    own = _own_frames(mine, statistics.levels(origin), line, louder) | frames(loud & ~alike)
     own = np.convolve(own, np.ones(2 * _KEPT + 1), mode="same") > 0
-    return echo, origin, frames(_nothing_else(alike, np.abs(correlation), round(abs(delay)))) & ~own
+    return echo, origin, frames(_nothing_else(alike, np.abs(correlation), line)) & ~own
 
 
-def _nothing_else(alike: np.ndarray, correlation: np.ndarray, delay: int) -> np.ndarray:
+def _nothing_else(alike: np.ndarray, correlation: np.ndarray, line: np.ndarray) -> np.ndarray:
     """Returns the windows of an echo in which there is nothing but the echo, bool, shape ``(windows,)``.
 
     What falls out of a window by the delay lowers the correlation, and so does another voice: one that is 10 dB
     quieter than the echo, to 0.95. Where a sentence begins or ends it is lower, so neighbours may have less.
     """
     taper = np.hanning(WINDOW)
-    highest = float((taper[delay:] * taper[: WINDOW - delay]).sum() / np.square(taper).sum())
+    delays, place = np.unique(np.abs(np.rint(line)).astype(int), return_inverse=True)
+    overlaps = [float((taper[delay:] * taper[: max(0, WINDOW - delay)]).sum()) for delay in delays]
+    highest = np.array(overlaps)[place] / float(np.square(taper).sum())
     surely = alike & (correlation >= _ONLY_ECHO * highest)
     beside = np.convolve(surely, np.ones(3), mode="same") > 0
     return surely | (alike & beside & (correlation >= _EDGE_OF_ECHO * highest))
@@ -164,8 +169,27 @@ def _is_later_copy(statistics: ChannelStatistics, source: int, channel: int) -> 
     return not _own_frames(statistics.levels(channel), statistics.levels(source), *found).any()
 
 
-def _delay_and_factor(likeness: np.ndarray) -> tuple[float, float] | None:
-    """Returns the delay (samples) and the factor (dB) by which two channels differ all the time, or ``None``.
+def _delay_by_window(delays: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Returns the delay that all ``usable`` windows have, in samples, for each window: shape ``(windows,)``.
+
+    It is the same one, or grows evenly where two recorders' clocks run apart.
+    """
+    places = np.flatnonzero(usable)
+    early, late = places[: len(places) // 3], places[-(len(places) // 3) :]
+    slope = 0.0
+    if len(early) >= _FEWEST_WINDOWS:
+        grown = float(np.median(delays[late]) - np.median(delays[early]))
+        slope = grown / float(np.median(late) - np.median(early))
+    if abs(slope) * len(delays) <= _SAME_DELAY or abs(slope) > _MOST_DRIFT * WINDOW:
+        slope = 0.0
+    line = slope * np.arange(len(delays))
+    return np.asarray(line + float(np.median((delays - line)[places])))
+
+
+def _delay_and_factor(likeness: np.ndarray) -> tuple[np.ndarray, float] | None:
+    """Returns the delay of each window (samples) and the factor (dB) by which two channels differ all the time.
+
+    ``None`` if they differ otherwise, too.
 
     ``likeness``: as ``ChannelStatistics`` has it. Where a sentence begins or ends in a window the correlation is lower,
     so not all windows have to be alike.
@@ -177,25 +201,28 @@ def _delay_and_factor(likeness: np.ndarray) -> tuple[float, float] | None:
     heard = loud > max(float(loud.max()) - _QUIET_DB, _SILENT_DB)
     if heard.sum() < _FEWEST_WINDOWS:
         return None
-    delay, factor = float(np.median(delays[heard])), float(np.median((other - level)[heard]))
-    alike = (np.abs(correlation) >= _SAME_CORRELATION) & (np.abs(delays - delay) <= _SAME_DELAY)
+    close = heard & (np.abs(correlation) >= _SAME_CORRELATION)
+    line = _delay_by_window(delays, close if close.sum() >= _FEWEST_WINDOWS else heard)
+    factor = float(np.median((other - level)[heard]))
+    alike = (np.abs(correlation) >= _SAME_CORRELATION) & (np.abs(delays - line) <= _SAME_DELAY)
     alike &= np.abs(other - level - factor) <= _SAME_DB
     own = without_short(heard & ~alike, _OWN_WINDOWS)
     # Without a delay the seconds themselves tell, and more exactly.
-    later = _SAME_DELAY < abs(delay) <= LATEST and not own.any() and bool(alike[heard].mean() >= _LATER_SHARE)
-    return (delay, factor) if later else None
+    later = bool(_SAME_DELAY < np.abs(line[heard]).max() <= LATEST) and not own.any()
+    return (line, factor) if later and alike[heard].mean() >= _LATER_SHARE else None
 
 
-def _own_frames(mine: np.ndarray, source: np.ndarray, delay: float, factor: float) -> np.ndarray:
+def _own_frames(mine: np.ndarray, source: np.ndarray, line: np.ndarray, factor: float) -> np.ndarray:
     """Returns the frames in which a channel is louder than its source explains, bool, shape ``(frames,)``.
 
-    ``mine``, ``source``: levels in dB, shape ``(frames, bands)``; ``delay``: by how many samples the channel is later
-    (negative: earlier); ``factor``: by how many dB it is louder.
+    ``mine``, ``source``: levels in dB, shape ``(frames, bands)``; ``line``: by how many samples the channel is later
+    in each window (negative: earlier); ``factor``: by how many dB it is louder.
     """
     noise = float(total_level(noise_floor(mine)[None])[0])
     mine, explained = total_level(mine), total_level(decaying(source))
     # The loudest of the frames from which the sound may come.
-    place = np.arange(len(mine)) - round(delay / FRAME)
+    windows = np.minimum(np.arange(len(mine)) * FRAME // WINDOW, len(line) - 1)
+    place = np.arange(len(mine)) - np.rint(line[windows] / FRAME).astype(int)
     reach = range(-_LOOSE_FRAMES, _LOOSE_FRAMES + 1)
     explained = np.max([explained[np.clip(place + shift, 0, len(mine) - 1)] for shift in reach], axis=0)
     heard = mine > max(noise + _ABOVE_NOISE_DB, float(mine.max()) - _QUIET_DB, _SILENT_DB)

@@ -137,6 +137,38 @@ def test_a_later_copy_is_a_copy(delay, factor):
     assert found.copies == {1: 0}
 
 
+def drifting(one: np.ndarray, parts_per_million: float, delay: float) -> np.ndarray:
+    """What a recorder has whose clock runs fast by so many millionths, ``delay`` samples late at first."""
+    places = np.arange(len(one)) * (1 - parts_per_million / 1e6) - delay
+    return np.interp(places, np.arange(len(one)), one, left=0, right=0)
+
+
+def conversation(minutes: int) -> np.ndarray:
+    """Turns of about three seconds with pauses, float."""
+    turns = [np.concatenate([voice(3, number % 5), np.zeros(SECOND // 2)]) for number in range(minutes * 17)]
+    return np.concatenate(turns)
+
+
+@pytest.mark.parametrize(("parts_per_million", "delay"), [(20, 0), (60, 300), (-100, 900), (300, 0)])
+def test_copies_whose_clocks_run_apart_are_copies(parts_per_million, delay):
+    one = conversation(4)
+    noise = np.random.default_rng(3).normal(size=(2, len(one))) * 3
+    both = np.stack([one, 0.7 * drifting(one, parts_per_million, delay)]) + noise
+    assert analyse(np.rint(both).astype(np.int16)).copies == {1: 0}
+
+
+def test_an_answer_on_a_channel_whose_clock_runs_apart_stays():
+    one, answer = conversation(4), voice(1.5, 9)
+    both = np.stack([one, 0.7 * drifting(one, 80, 300)])
+    place = 100 * SECOND
+    both[1, place : place + len(answer)] += answer
+    noise = np.random.default_rng(3).normal(size=both.shape) * 3
+    found = analyse(np.rint(both + noise).astype(np.int16))
+    assert not found.copies
+    assert muted(found, 1, [(100, 101.5)]) == 0
+    assert muted(found, 1, [(10, 90), (110, 230)]) > 0.7
+
+
 def test_two_microphones_in_a_room_are_two_channels():
     """Both hear both parties, 4 dB apart, each by its own way through the room."""
     found = analyse(call(4, 40, 0.4))
