@@ -14,6 +14,7 @@ from pathlib import Path
 from audiogrid.core.command import run
 from audiogrid.orchestration.container import check_folders, container_arguments, lock_results, other_command
 from audiogrid.orchestration.stale_locks import DRIVER_RECORD
+from audiogrid.orchestration.start import snakemake_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> None:
         if lock_results(results) and os.environ.get("AUDIOGRID_CONTAINER"):
             (ROOT / DRIVER_RECORD).unlink(missing_ok=True)
         argv = ["-m", "snakemake", *container_arguments(os.environ, arguments, say)]
-    os.execv(sys.executable, [sys.executable, *argv])
+    os.execve(sys.executable, [sys.executable, *argv], snakemake_environment())
 
 
 if __name__ == "__main__":

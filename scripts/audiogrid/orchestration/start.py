@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -37,7 +37,7 @@ def become_snakemake(options: Sequence[str], where: str = "") -> NoReturn:
     record_driver(Path.cwd())
     say(f"The plain command{where}:")
     say(f"  {plain_command(options)}")
-    os.execve(sys.executable, [sys.executable, "-m", "snakemake", *options], _environment())
+    os.execve(sys.executable, [sys.executable, "-m", "snakemake", *options], snakemake_environment())
 
 
 def run_batches(batches: Sequence[Path], words: Sequence[str], start: Sequence[str], again: str) -> int:
@@ -50,7 +50,7 @@ def run_batches(batches: Sequence[Path], words: Sequence[str], start: Sequence[s
         options = batch_arguments(batch, words, start)
         remove_stale_locks(Path.cwd(), say)
         say(f"\n{batch}: {plain_command(options)}")
-        with subprocess.Popen([sys.executable, "-m", "snakemake", *options], env=_environment()) as snakemake:
+        with subprocess.Popen([sys.executable, "-m", "snakemake", *options], env=snakemake_environment()) as snakemake:
             try:
                 return snakemake.wait()
             except KeyboardInterrupt:
@@ -65,7 +65,31 @@ def run_batches(batches: Sequence[Path], words: Sequence[str], start: Sequence[s
     return EXIT_DONE if all(one.code == 0 for one in results) and len(results) == len(batches) else EXIT_RETRY
 
 
-def _environment() -> dict[str, str]:
-    """The commands of rules find the Python of this environment first."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return {**os.environ, "PATH": path}
+def snakemake_environment(environment: Mapping[str, str] = os.environ, folder: Path | None = None) -> dict[str, str]:
+    """Returns the environment for Snakemake. The commands of its rules find the Python of this environment first.
+
+    ``folder``: its working folder, if it is not the current one.
+
+    Snakemake ends with a traceback where its user has no home folder, or none to write a cache to (a container under a
+    number that has no name, jobs on nodes without home folders). A folder in ``.snakemake/`` takes its place then.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
+    found = {**environment, "PATH": path}
+    spare = (folder or Path.cwd()).absolute() / ".snakemake" / "home"
+    try:
+        home = Path(environment["HOME"]) if environment.get("HOME") else Path.home()
+    except RuntimeError:
+        home = Path()
+    if not (home.is_absolute() and home.is_dir()):
+        home = spare
+        found["HOME"] = str(spare)
+    if not _is_writable(Path(environment.get("XDG_CACHE_HOME") or home / ".cache")):
+        found["XDG_CACHE_HOME"] = str(spare / ".cache")
+    return found
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether there is such a folder, or one can be made."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)

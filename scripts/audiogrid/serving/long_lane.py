@@ -26,6 +26,7 @@ from audiogrid.core.tsv import read_table
 from audiogrid.orchestration.installation import project_file, workflow_home
 from audiogrid.orchestration.project import start_options
 from audiogrid.orchestration.stale_locks import record_driver, remove_stale_locks
+from audiogrid.orchestration.start import snakemake_environment
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.speakers import AUTO, NONE
 from audiogrid.reporting.progress import RunProgress
@@ -102,13 +103,12 @@ class BatchRun:
         """Run Snakemake to its end. Returns its exit code. Raises ``InputError`` while an earlier one still works."""
         await asyncio.to_thread(remove_stale_locks, self.root, LOG.info)
         await asyncio.to_thread(record_driver, self.root)
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
         log = (self.root / "snakemake.log").open("ab")
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self.command(profile, where),
                 cwd=self.root,
-                env=environment,
+                env=snakemake_environment(folder=self.root),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
