@@ -11,9 +11,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from audiogrid.core.timebase import clock, to_samples
-from audiogrid.media.audio_bytes import SAMPLE, goes_on
+from audiogrid.media.audio_bytes import after_zeros, goes_on
 from audiogrid.media.signatures import W64_HEADER, begins_media, ends_in_tags, media_start
 
 Read = Callable[[int, int], bytes]
@@ -26,9 +27,6 @@ _MOST_CHUNKS = 10_000
 _PCM, _FLOAT, _ALAW, _MULAW = 1, 3, 6, 7
 # Microsoft's and IMA's: bytes of a block's header for each channel, and samples in it.
 _ADPCM = {0x02: (7, 2), 0x11: (4, 1)}
-# Bytes that are compared with zeros at once, and places of a remote file where they are.
-_BLOCK = 1 << 20
-_PLACES = 64
 # What follows the audio in files of common programs.
 _CHUNK_NAMES = """
     LIST id3 ID3 bext iXML cue smpl inst acid PEAK JUNK FLLR PAD fact plst _PMX umid afsp DISP axml chna levl MARK INST
@@ -116,34 +114,54 @@ def _after(scheme: _Scheme, chunk: _Chunk, size: int) -> int:
     return end + -end % scheme.align if scheme.align > 2 else end + (size % scheme.align)
 
 
-def _follows(read: Read, scheme: _Scheme, at: int, size: int) -> tuple[bool, int | None]:
-    """Whether a list of chunks goes from ``at`` to the end of the file, or to another file, and where that begins."""
+@dataclass(frozen=True)
+class _Rest:
+    """What follows the audio. ``is_none``: no more audio of this file.
+
+    ``next_file``: where another file begins; ``unused``: where space begins that was never used.
+    """
+
+    is_none: bool
+    next_file: int | None = None
+    unused: int | None = None
+
+
+def _follows(read: Read, scheme: _Scheme, at: int, size: int, skip: Callable[[int], int] | None) -> _Rest:
+    """Whether a list of chunks goes from ``at`` to the end of the file, or to another file.
+
+    ``skip``: returns the first byte that is not 0 from a place on; ``None``: zeros end no list.
+    """
     for _ in range(_MOST_CHUNKS):
         if size - at < scheme.header:
-            return True, None
+            return _Rest(True)
         begins = media_start(read, at, size)
         if begins is not None:
-            return True, begins
+            return _Rest(True, begins)
         if ends_in_tags(read, at, size):
-            return True, None
+            return _Rest(True)
         chunk = _chunk(read, scheme, at)
         if chunk is not None and chunk.name in _KNOWN_CHUNKS and chunk.body + chunk.size > size:
             # The last chunk was cut off.
-            return True, None
+            return _Rest(True)
+        if chunk is None and skip is not None and (used := skip(at)) > at:
+            begins = media_start(read, used, size) if used < size else None
+            return _Rest(used == size or begins is not None, begins, at)
         if chunk is None or chunk.size < 0 or chunk.body + chunk.size > size:
-            return False, None
+            return _Rest(False)
         at = min(size, _after(scheme, chunk, chunk.size))
-    return False, None
+    return _Rest(False)
 
 
-def _behind(read: Read, scheme: _Scheme, chunk: _Chunk, length: int, size: int) -> tuple[bool, int | None]:
+def _behind(
+    read: Read, scheme: _Scheme, chunk: _Chunk, length: int, size: int, skip: Callable[[int], int] | None = None
+) -> _Rest:
     """The same for what follows an audio chunk of ``length`` bytes; some programs forget to align what follows."""
     end = chunk.body + length
     for at in dict.fromkeys((_after(scheme, chunk, length), end, end + 1)):
-        right, next_file = _follows(read, scheme, min(at, size), size)
-        if right:
-            return True, next_file
-    return False, None
+        rest = _follows(read, scheme, min(at, size), size, skip)
+        if rest.is_none:
+            return rest
+    return _Rest(False)
 
 
 def find_payload(read: Read, start: int, size: int, *, is_remote: bool = False) -> Payload | None:
@@ -203,23 +221,26 @@ def _payload(read: Read, header: _Header, size: int, *, is_remote: bool) -> Payl
         return Payload(size, _patches(read, header, available) if unknown else ())
     if claimed >= available - 1:
         return Payload(size)
-    right, next_file = _behind(read, header.scheme, header.audio, claimed, size)
-    if right and not (next_file is not None and _holds_frames(read, header) and not begins_media(read(next_file, 32))):
-        end = size if next_file is None else next_file
-        return Payload(end, next_file=next_file, pieces=_pieces(read, header, end))
+    behind = _behind(read, header.scheme, header.audio, claimed, size)
+    if behind.is_none and not _is_more_mpeg(read, header, behind.next_file):
+        end = behind.next_file or size
+        return Payload(end, next_file=behind.next_file, pieces=_pieces(read, header, end))
     rest = available - claimed
     for turns in range(available // _WRAP, 0, -1):
         whole = claimed + turns * _WRAP
         if header.kind in ("riff", "rifx", "aiff") and whole <= available:
-            right, next_file = _behind(read, header.scheme, header.audio, whole, size)
-            if right:
+            behind = _behind(read, header.scheme, header.audio, whole, size)
+            if behind.is_none:
                 remark = "its header cannot count beyond 4 GB; all of its audio is read"
-                return Payload(body + whole, _patches(read, header, whole), next_file, remark)
+                return Payload(body + whole, _patches(read, header, whole), behind.next_file, remark)
+    skip = partial(after_zeros, read, end=size, is_remote=is_remote)
+    behind = _behind(read, header.scheme, header.audio, claimed, size, skip)
+    if behind.is_none and not _is_more_mpeg(read, header, behind.next_file):
+        # FFmpeg would look for a chunk at every eighth byte of unused space.
+        end = behind.unused or size
+        return Payload(end, next_file=behind.next_file, pieces=_pieces(read, header, end))
     rate = _bytes_per_second(read, header)
     first, more = _time(claimed, rate), _time(rest, rate)
-    if _is_unused(read, body + claimed, size, is_remote=is_remote):
-        # FFmpeg would look for a chunk at every eighth byte of it.
-        return Payload(body + claimed)
     if claimed >= _UNKNOWN_FROM or goes_on(read, body, claimed, rest):
         remark = f"its header covers only {first}; the {more} after that are read, too"
         return Payload(size, _patches(read, header, available), remark=remark)
@@ -227,20 +248,9 @@ def _payload(read: Read, header: _Header, size: int, *, is_remote: bool) -> Payl
     return Payload(body + claimed, note=f"{note}: they are not read")
 
 
-def _is_unused(read: Read, start: int, end: int, *, is_remote: bool) -> bool:
-    """Whether there are only zeros from ``start`` to ``end``: space that a recorder reserved and never used.
-
-    All of it is looked at, since a recording may be silent for long before somebody speaks; of a remote file
-    ``_PLACES`` places, evenly apart.
-    """
-    step = max(_BLOCK, (end - start) // _PLACES) if is_remote else _BLOCK
-    count = SAMPLE // 4 if is_remote else _BLOCK
-    zeros = bytes(count)
-    for place in range(start, end, step):
-        block = read(place, min(count, end - place))
-        if block != zeros[: len(block)]:
-            return False
-    return True
+def _is_more_mpeg(read: Read, header: _Header, begins: int | None) -> bool:
+    """Whether what begins behind the length of a WAV is more of the MPEG audio in it."""
+    return begins is not None and _holds_frames(read, header) and not begins_media(read(begins, 32))
 
 
 def _holds_frames(read: Read, header: _Header) -> bool:

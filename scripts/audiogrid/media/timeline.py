@@ -70,7 +70,7 @@ class Timeline:
             self._watch(packet)
             self.duration(packet)
         if self._largest is not None:
-            self._account_bytes(packet, self._largest)
+            self._account_bytes(packet)
 
     def duration(self, packet: Any) -> float:
         """Seconds of audio in a packet."""
@@ -114,7 +114,7 @@ class Timeline:
         rate = (place - first) / (heard - first_heard)
         return (position - place) / rate - (self._heard - heard)
 
-    def _account_bytes(self, packet: Any, largest: int) -> None:
+    def _account_bytes(self, packet: Any) -> None:
         """Shift what follows by the audio that bytes without frames stood for (estimated from the bit rate)."""
         size, position = packet.size, packet.pos
         skipped = 0
@@ -127,7 +127,7 @@ class Timeline:
             if self.is_tag(packet):
                 self._shift -= (packet.duration or 0) * self._time_base
                 return
-        if size > largest:
+        if self.is_rubbish(packet):
             if not is_tag(bytes(packet)):
                 skipped += size
         else:
@@ -141,6 +141,10 @@ class Timeline:
     def is_tag(self, packet: Any) -> bool:
         """Whether a packet lies in a tag: pictures in tags hold bytes that look like frames."""
         return packet.pos is not None and packet.pos < self._tag_end
+
+    def is_rubbish(self, packet: Any) -> bool:
+        """Whether a packet is none: bytes without frames, which stand for audio only if audio follows them."""
+        return self._largest is not None and bool(packet.size > self._largest)
 
     def _is_in_tag(self, position: int) -> bool:
         """Whether a tag goes on or begins at ``position``."""

@@ -63,7 +63,7 @@ class PacketScan:
         self.audio_packets += 1
         timeline = self.timeline
         timeline.account(packet)
-        if timeline.is_tag(packet):
+        if timeline.is_tag(packet) or timeline.is_rubbish(packet):
             return
         self.last_is_partial = packet.is_corrupt
         timestamp = packet.dts if packet.pts is None else packet.pts

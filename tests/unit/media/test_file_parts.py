@@ -122,6 +122,32 @@ def test_space_that_was_reserved_and_never_used_is_not_shown_to_ffmpeg(tmp_path:
     assert payload is not None and payload.end == size
 
 
+def test_chunks_and_then_zeros_and_another_file_behind_them(tmp_path: Path) -> None:
+    """A recorder that reserved space, wrote its notes behind the audio, and then began its next file."""
+    parts = [write_wav(tmp_path / f"{number}.wav", sound) for number, sound in enumerate((SIX, FOUR))]
+    path = tmp_path / "card.wav"
+
+    path.write_bytes(parts[0].read_bytes() + INFO + bytes(5_000_000))
+    assert _heard(path)[1].shape[1] == len(SIX)
+    (part,) = find_parts(path).parts
+    assert part.end == parts[0].stat().st_size + len(INFO)
+
+    path.write_bytes(parts[0].read_bytes() + INFO + bytes(5_000_001) + parts[1].read_bytes())
+    facts, pcm, note = _heard(path)
+    assert np.array_equal(pcm[0], np.concatenate([SIX, FOUR]))
+    assert (facts.note, facts.remarks, note) == (None, ["2 files joined into one; all of them are read"], None)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mp3", "mp3"), ("aac", "aac"), ("ac3", "ac3")])
+def test_space_behind_frames_is_no_audio_that_is_missing(tmp_path: Path, suffix: str, codec: str) -> None:
+    path = encode(tmp_path / f"a.{suffix}", SIX, codec, rate=RATE if suffix != "ac3" else 48_000)
+    path.write_bytes(path.read_bytes() + bytes(3_000_000))
+
+    facts = probe_media(path)
+
+    assert facts.duration == pytest.approx(6 * RATE, abs=0.3 * RATE)
+
+
 @pytest.mark.parametrize("is_remote", [False, True])
 def test_somebody_who_speaks_after_a_long_silence_is_not_taken_for_space_that_was_never_used(
     tmp_path: Path, is_remote: bool
