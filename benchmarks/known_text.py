@@ -5,12 +5,13 @@
 
 Synthesised sentences whose word times the synthesiser knows are decoded in chunks of five minutes. Then the true text
 is aligned with it, and a text of which 5 % of the sentences are deleted, inserted or swapped. Times are CPU seconds of
-one thread.
+one thread. What is done stays in ``bench-data/``, so that a run that is stopped goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import random
 import sys
 import tempfile
@@ -24,6 +25,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from kept import Kept
 
 from audiogrid.aligning.aligned_key import question
 from audiogrid.aligning.heard_words import Piece
@@ -42,6 +45,8 @@ from speech import sentences as every_sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 CHUNK_SECONDS = 300
+# Chunks that are decoded at once.
+AT_ONCE = 3
 CHANGED = 0.05
 
 
@@ -93,24 +98,34 @@ class Aligner:
     """Aligns texts with a decoded talk, and sums up what that took."""
 
     def __init__(
-        self, engine: Engine, pieces: list[Piece], audio: dict[str, np.ndarray], options: DecodeOptions
+        self, engine: Engine, pieces: list[Piece], audio: dict[str, np.ndarray], options: DecodeOptions, kept: Kept
     ) -> None:
-        self._engine, self._pieces, self._audio, self._options = engine, pieces, audio, options
+        self._engine, self._pieces, self._audio, self._options, self._kept = engine, pieces, audio, options, kept
         self.seconds = 0.0
+        self._waited = 0.0
 
     def align(self, text: str, fine: bool) -> TextResult:
         track = TrackText(None, stitch(self._pieces), [(chunk, "", result) for chunk, result in self._pieces])
-        self.seconds = -time.process_time()
+        self.seconds = self._waited = 0.0
+        began = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "a.txt")
             path.write_text(text)
             found = apply_text([track], TextSource(str(path), self._answer, fine=fine))
-        self.seconds += time.process_time()
+        self.seconds += time.process_time() - began - self._waited
         return found
 
     def _answer(self, chunk: Chunk, result: ChunkResult, windows: list[dict[str, Any]]) -> AlignedChunk:
+        self._waited -= time.process_time()
         asked = question(result.speech, windows, [], storable_options(vars(self._options)))
-        return self._engine.align(self._audio[chunk.chunk], known_text(asked), self._options)
+        name = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
+        answer, seconds = self._kept.step(
+            f"aligned-{chunk.index}-{name}",
+            lambda: self._engine.align(self._audio[chunk.chunk], known_text(asked), self._options),
+        )
+        self.seconds += seconds
+        self._waited += time.process_time()
+        return answer
 
 
 def late(found: TextResult, made: Talk) -> np.ndarray:
@@ -161,20 +176,26 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "base")
     parser.add_argument("--share", type=float, default=CHANGED, help="of the sentences that are changed")
+    parser.add_argument("--fresh", action="store_true", help="forget what a run that was stopped had done")
     arguments = parser.parse_args()
-    made = talk(arguments.minutes, arguments.seed)
+    kept = Kept("known_text", (arguments.minutes, arguments.seed, arguments.model), fresh=arguments.fresh)
+    made, _ = kept.step("talk", lambda: talk(arguments.minutes, arguments.seed))
     engine = Engine(arguments.model, device="cpu", threads=1, batch_size=8)
     options = replace(DecodeOptions(), language="en")
     cut = list(chunks(made))
     list(engine.decode([ChunkAudio(cut[0][1][: 5 * RATE], (0, 5 * RATE), options)]))
-    began = time.process_time()
-    results = dict(engine.decode([ChunkAudio(pcm, (0, len(pcm)), options) for _, pcm in cut]))
-    decoding = time.process_time() - began
-    pieces = [(chunk, results[number]) for number, (chunk, _) in enumerate(cut)]
+    pieces: list[Piece] = []
+    decoding = 0.0
+    for first in range(0, len(cut), AT_ONCE):
+        part = cut[first : first + AT_ONCE]
+        asked = [ChunkAudio(pcm, (0, len(pcm)), options) for _, pcm in part]
+        results, seconds = kept.step(f"decoded-{first}", lambda asked=asked: dict(engine.decode(asked)))
+        pieces += [(chunk, results[number]) for number, (chunk, _) in enumerate(part)]
+        decoding += seconds
     words = sum(len(text.split()) for text in made.sentences)
     minutes = sum(map(len, made.audio)) / RATE / 60
     print(f"{minutes:.1f} min, {len(made.sentences)} sentences, {words} words; decoding {decoding:.1f} CPU s")
-    aligner = Aligner(engine, pieces, {chunk.chunk: pcm for chunk, pcm in cut}, options)
+    aligner = Aligner(engine, pieces, {chunk.chunk: pcm for chunk, pcm in cut}, options, kept)
     for fine in (False, True):
         kind = "fine" if fine else "normal"
         errors = late(aligner.align("\n".join(made.sentences), fine), made)

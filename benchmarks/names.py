@@ -6,12 +6,14 @@
 
 Synthesised sentences, in some of which an invented name stands, are decoded in chunks of five minutes, and judged with
 a list of the names and thousands of other invented ones. With ``--prompts``: human prompts with a glossary of their
-rare words, error rates before and after. Times are CPU seconds of one thread.
+rare words, error rates before and after. Times are CPU seconds of one thread. What is done stays in ``bench-data/``: a
+run that is stopped goes on, and one after a change of the code judges again what is asked otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import random
 import re
 import sys
@@ -26,6 +28,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from kept import Kept
 
 from audiogrid.aligning.aligned_key import question
 from audiogrid.aligning.glossary_file import Glossary, Term
@@ -46,6 +50,8 @@ from speech import sentences as every_sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 CHUNK_SECONDS = 300
+# Chunks that are decoded at once.
+AT_ONCE = 3
 # A rare word: as many letters, and no more often in all prompts of a language.
 LETTERS, OFTEN = 5, 3
 _ONSETS = "b br c ch d dr f fl g gr h j k kl kr l m n p pr qu r s sh sk st t th tr v w y z".split()
@@ -111,7 +117,15 @@ class Judged:
     before: TrackText
     result: NameResult
     decoding: float
-    judging: float
+    finding: float
+    answering: float
+
+    @property
+    def cost(self) -> str:
+        """Returns what the glossary took."""
+        judging = self.finding + self.answering
+        share = f"{judging / self.decoding:.1%} of decoding ({self.decoding:.1f})"
+        return f"judging {judging:.1f} CPU s ({self.finding:.1f} of it to find passages), {share}"
 
     @staticmethod
     def text(track: TrackText) -> str:
@@ -119,22 +133,40 @@ class Judged:
         return " ".join(word.text.strip() for word in track.stitched.words)
 
 
-def judge(engine: Engine, cut: Sequence[tuple[Chunk, np.ndarray]], terms: Sequence[str], language: str) -> Judged:
+def judge(
+    engine: Engine, cut: Sequence[tuple[Chunk, np.ndarray]], terms: Sequence[str], language: str, kept: Kept
+) -> Judged:
+    """Returns what a glossary makes of chunks; those that were decoded or judged before are taken from ``kept``."""
     options = replace(DecodeOptions(), language=language)
     audio = {chunk.chunk: pcm for chunk, pcm in cut}
-    decoding = -time.process_time()
-    results = dict(engine.decode([ChunkAudio(pcm, (0, len(pcm)), options) for _, pcm in cut]))
-    decoding += time.process_time()
-    pieces = [(chunk, results[number]) for number, (chunk, _) in enumerate(cut)]
+    pieces: list[tuple[Chunk, ChunkResult]] = []
+    decoding = answering = waited = 0.0
+    for first in range(0, len(cut), AT_ONCE):
+        part = cut[first : first + AT_ONCE]
+        asked_audio = [ChunkAudio(pcm, (0, len(pcm)), options) for _, pcm in part]
+        results, seconds = kept.step(
+            f"decoded-{first}", lambda asked_audio=asked_audio: dict(engine.decode(asked_audio))
+        )
+        pieces += [(chunk, results[number]) for number, (chunk, _) in enumerate(part)]
+        decoding += seconds
 
     def lookup(chunk: Chunk, result: ChunkResult, asked: Sequence[Mapping[str, Any]]) -> AlignedChunk:
-        known = known_text(question(result.speech, [], asked, storable_options(vars(options))))
-        return engine.align(audio[chunk.chunk], known, options)
+        nonlocal answering, waited
+        waited -= time.process_time()
+        wanted = question(result.speech, [], asked, storable_options(vars(options)))
+        name = hashlib.sha256(repr(wanted).encode()).hexdigest()[:12]
+        answer, seconds = kept.step(
+            f"judged-{chunk.index}-{name}", lambda: engine.align(audio[chunk.chunk], known_text(wanted), options)
+        )
+        answering += seconds
+        waited += time.process_time()
+        return answer
 
     track = TrackText(None, stitch(pieces), [(chunk, "", result) for chunk, result in pieces])
-    judging = -time.process_time()
+    finding = -time.process_time()
     found = put_names([track], NameSource(NameFinder(Glossary(tuple(map(Term, terms)))), lookup))
-    return Judged(track, found, decoding, judging + time.process_time())
+    finding += time.process_time() - waited
+    return Judged(track, found, decoding, finding, answering)
 
 
 def count(names: Sequence[str], text: str) -> int:
@@ -145,9 +177,10 @@ def count(names: Sequence[str], text: str) -> int:
 def planted(engine: Engine, arguments: argparse.Namespace) -> None:
     terms = invented(arguments.terms, random.Random(arguments.seed))
     names = terms[: arguments.names]
-    made = list(talk(arguments.minutes, names, arguments.seed))
+    kept = Kept("names", (arguments.minutes, names, arguments.seed, arguments.model), fresh=arguments.fresh)
+    made, _ = kept.step("talk", lambda: list(talk(arguments.minutes, names, arguments.seed)))
     random.Random(arguments.seed + 1).shuffle(terms)
-    found = judge(engine, list(chunks([audio for _, audio in made])), terms, "en")
+    found = judge(engine, list(chunks([audio for _, audio in made])), terms, "en", kept)
     reference = " ".join(text for text, _ in made)
     texts = [found.text(track) for track in (found.before, found.result.tracks[0])]
     before, after = (count(names, text) for text in texts)
@@ -158,12 +191,12 @@ def planted(engine: Engine, arguments: argparse.Namespace) -> None:
     print(f"terms that nobody says: {len(false)} ({10_000 * len(false) / words:.1f} in 10,000 words)")
     rates = [word_error_rate(reference, text) for text in texts]
     print(f"word error rate {rates[0]:.2%} before, {rates[1]:.2%} after")
-    print(f"judging {found.judging:.1f} CPU s, {found.judging / found.decoding:.1%} of decoding ({found.decoding:.1f})")
+    print(f"{found.cost}; {len(found.result.changes)} changes")
     for one in false:
         print(f"  false: {one}")
 
 
-def human(engine: Engine, language: str, number: int) -> None:
+def human(engine: Engine, language: str, number: int, arguments: argparse.Namespace) -> None:
     speech = human_speech(language, number, skip=60)
     if not speech.spans:
         print(f"{language}: no prompts installed")
@@ -171,12 +204,12 @@ def human(engine: Engine, language: str, number: int) -> None:
     often = Counter(comparison_form(word) for prompt in prompts(language) for word in prompt.text.split())
     cores = (re.sub(r"^\W+|\W+$", "", word) for word in speech.text.split())
     rare = [core for core in cores if often[comparison_form(core)] <= OFTEN and len(comparison_form(core)) >= LETTERS]
-    found = judge(engine, list(chunks([speech.pcm])), list(dict.fromkeys(rare)), language)
+    kept = Kept("names", (language, number, arguments.model), fresh=arguments.fresh)
+    found = judge(engine, list(chunks([speech.pcm])), list(dict.fromkeys(rare)), language, kept)
     rates = [
         word_error_rate(speech.text, found.text(track), language) for track in (found.before, found.result.tracks[0])
     ]
-    cost = f"{found.judging / found.decoding:.1%} of decoding"
-    print(f"{language}: {len(set(rare))} terms, error rate {rates[0]:.2%} before, {rates[1]:.2%} after; {cost}")
+    print(f"{language}: {len(set(rare))} terms, error rate {rates[0]:.2%} before, {rates[1]:.2%} after; {found.cost}")
     for one in found.result.changes:
         print(f"  {one['heard']} -> {one['term']}")
 
@@ -190,12 +223,13 @@ def main() -> None:
     parser.add_argument("--prompts", default="", help="languages, separated by commas, instead of synthesised speech")
     parser.add_argument("--count", type=int, default=60, help="prompts of each language")
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "base")
+    parser.add_argument("--fresh", action="store_true", help="forget what a run that was stopped had done")
     arguments = parser.parse_args()
     engine = Engine(arguments.model, device="cpu", threads=1, batch_size=8)
     options = replace(DecodeOptions(), language="en")
     list(engine.decode([ChunkAudio(say("A sentence that loads everything."), (0, 5 * RATE), options)]))
     for language in filter(None, arguments.prompts.split(",")):
-        human(engine, language, arguments.count)
+        human(engine, language, arguments.count, arguments)
     if not arguments.prompts:
         planted(engine, arguments)
 
