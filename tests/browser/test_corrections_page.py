@@ -160,6 +160,11 @@ def test_a_term_of_the_glossary_is_undone_with_a_click(browser, tmp_path):
     )
     browser.keys("u")
     assert browser.js(SHOWN)[0] == TEXTS[0]
+    # The page of the next run says so, and has nothing more to undo.
+    opened(browser, write_page(tmp_path, corrected))
+    browser.one("#glossary summary").click()
+    assert all(one.text.endswith("covalska taken back") for one in browser.all("#glossary li"))
+    assert browser.all("#glossary li button") == [] == browser.all("#text .w.named")
     assert browser.errors() == []
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from audiogrid.corrections.apply_passages import AppliedPassages, apply_passages
 from audiogrid.corrections.corrections_file import Corrections
 from audiogrid.corrections.entries import ParagraphStart
+from audiogrid.corrections.taken_back import mark_taken_back
 
 # So many of the corrections that do not fit are named in the notes; all of them are in the document.
 _NAMED = 3
@@ -16,8 +17,8 @@ _NAMED = 3
 def correct_words(document: Mapping[str, Any], corrections: Corrections | None) -> tuple[dict[str, Any], list[str]]:
     """Returns the document with corrected words, and sentences on the corrections that do not fit.
 
-    ``provenance.corrections`` counts what was applied; ``unapplied`` lists what was not. Without corrections of words
-    the document stays as it is.
+    ``provenance.corrections`` counts what was applied; ``unapplied`` lists what was not; ``glossary`` says which terms
+    were taken back. Without corrections of words the document stays as it is.
     """
     if corrections is None or not (corrections.passages or corrections.paragraphs):
         return dict(document), []
@@ -32,7 +33,8 @@ def correct_words(document: Mapping[str, Any], corrections: Corrections | None) 
     }
     provenance = {**document["provenance"], "corrections": counts}
     unapplied = {"unapplied": _unapplied(found)} if found.unfit else {}
-    return {**found.document, **unapplied, "provenance": provenance}, _sentences(found)
+    made = mark_taken_back({**found.document, **unapplied, "provenance": provenance}, document)
+    return made, _sentences(found)
 
 
 def _unapplied(found: AppliedPassages) -> list[dict[str, Any]]:

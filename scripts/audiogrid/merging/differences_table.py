@@ -13,7 +13,11 @@ from audiogrid.records.run_folder import RunFolder
 #: Columns of ``differences.tsv``: name and meaning. docs/align.md lists them.
 COLUMNS = ("recording", "start", "end", "kind", "text", "heard", "channel")
 #: Columns of ``names.tsv``. docs/glossary.md lists them.
-NAME_COLUMNS = ("recording", "start", "end", "heard", "term", "reason", "heard_logprob", "term_logprob", "channel")
+NAME_COLUMNS = (
+    *("recording", "start", "end", "heard", "term", "reason", "heard_logprob", "term_logprob", "channel", "corrected"),
+)
+#: What ``corrected`` has where a person has taken a term out and written nothing.
+REMOVED = "(removed)"
 
 _Changes = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -53,6 +57,8 @@ def _cell(one: Mapping[str, Any], column: str) -> Any:
         return None
     if column == "channel":
         return value + 1
+    if column == "corrected":
+        return value or REMOVED
     return f"{value:.3f}" if isinstance(value, float) else value
 
 

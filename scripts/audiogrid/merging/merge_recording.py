@@ -172,6 +172,8 @@ def merge_recording(
             raise MissingChunkError(named.missing, NOT_JUDGED)
         tracks = named.tracks
     document = add_confidence(build_document(facts, tracks, provenance, speaker_label, ledger))
+    if named is not None:
+        document = {**document, "glossary": named.changes}
     document, unapplied = correct_words(document, corrections.corrections)
     if speakers is not None:
         missing = None if allow_gaps else missing_voices(tracks, speakers)
@@ -186,8 +188,6 @@ def merge_recording(
         formats = list(dict.fromkeys([*formats, "rttm"]))
     if text is not None and given is not None:
         document = add_text(document, given, text)
-    if named is not None:
-        document = {**document, "glossary": named.changes}
     document, unfit = apply_names(document, corrections.corrections)
     unfit = [*corrections.unfit, *unapplied, *unfit]
     document = {**document, "notes": [*document["notes"], *map(clean_text, unfit)]}
