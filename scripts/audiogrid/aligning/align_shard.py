@@ -92,7 +92,7 @@ def _name_question(
 ) -> dict[str, Any] | None:
     """Returns which names are asked about a chunk; ``None``: none."""
     piece = decoded.piece(chunk.chunk)
-    passages = finder.passages(*piece) if finder and piece else []
+    passages = finder.passages(*piece, options["task"]) if finder and piece else []
     return question(piece[1].speech, [], questions(passages), options) if piece and passages else None
 
 

@@ -10,6 +10,7 @@ from audiogrid.aligning.glossary_file import Term
 from audiogrid.aligning.learnt_terms import learnt_terms
 from audiogrid.aligning.names import spelt
 from audiogrid.core.text import comparison_form
+from audiogrid.export.provenance import text_language
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def learnt_halves(
     person corrected in the other half are replaced: the audio is not asked, so this is what a list of replacements
     would do at least.
     """
-    language = document.get("language") or ""
+    language = text_language(document)
     parts = list(_parts(document))
     right = " ".join(part.text for part in parts)
     total = HalfResult()

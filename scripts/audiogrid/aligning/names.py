@@ -9,6 +9,7 @@ from typing import Any
 
 from audiogrid.aligning.glossary_file import Glossary
 from audiogrid.aligning.name_candidates import DOUBTFUL, Candidate, SpokenWord, TermIndex
+from audiogrid.core.language_codes import written_in
 from audiogrid.core.timebase import to_samples
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.results import ChunkResult, Segment, Word
@@ -92,8 +93,11 @@ class NameFinder:
         self._glossary = glossary
         self._indexes: dict[str, TermIndex] = {}
 
-    def passages(self, chunk: Chunk, result: ChunkResult) -> list[NamePassage]:
-        """Returns the passages of a chunk that have to be judged, or must not stay, in order."""
+    def passages(self, chunk: Chunk, result: ChunkResult, task: str = "transcribe") -> list[NamePassage]:
+        """Returns the passages of a chunk that have to be judged, or must not stay, in order.
+
+        ``task``: the decoding option: terms are those of the language in which the text is written.
+        """
         offset = chunk.context_start
         ordinary = _ordinary_words(result)
         found = []
@@ -103,7 +107,9 @@ class NameFinder:
             candidates = [
                 one.moved(first)
                 for first, last in _runs(segment.words, own)
-                for one in self._index(language).candidates(list(_spoken(segment.words, first, last, ordinary)))
+                for one in self._index(written_in(language, task)).candidates(
+                    list(_spoken(segment.words, first, last, ordinary))
+                )
                 if one.terms
             ]
             for window, inside in _windows(segment.words, candidates):

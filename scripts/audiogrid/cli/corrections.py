@@ -12,6 +12,7 @@ from audiogrid.cli.run_argument import RESULTS, find_run, known_runs
 from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
 from audiogrid.corrections.corrected_recordings import Recordings, contents, judge, read_edited_transcript
 from audiogrid.corrections.corrections_file import Corrections, add, list_files, read
+from audiogrid.export.provenance import text_language
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.recorded_settings import run_corrections
 
@@ -66,7 +67,7 @@ def print_terms(names: list[str], given: Path | None) -> int:
             pairs = [(one.was, one.text) for path in files for one in read(path).passages if not one.is_confirmation]
             ordinary = ordinary_words(documents)
             undone = [(one["term"], one["heard"]) for each in documents for one in each.get("glossary") or ()]
-            for term in learnt_terms(pairs, ordinary, documents[0].get("language") or "", undone):
+            for term in learnt_terms(pairs, ordinary, text_language(documents[0]), undone):
                 learnt.setdefault(term.text, {}).update(dict.fromkeys(term.sounds))
     print("term\tsounds")
     for text, sounds in sorted(learnt.items()):

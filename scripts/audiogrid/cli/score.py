@@ -12,6 +12,7 @@ from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import find_run, known_runs
 from audiogrid.core.errors import EXIT_DONE, InputError
 from audiogrid.corrections.corrected_recordings import read_document
+from audiogrid.export.provenance import text_language
 from audiogrid.merging.transcript_writer import is_edited_copy
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.scoring.alignment import Alignment, align
@@ -52,7 +53,7 @@ def _score(run: RunFolder, gap: float) -> _Scored:
         stretches = checked_stretches(document, gap)
         if not stretches:
             continue
-        language = document.get("language")
+        language = text_language(document)
         wanted = normalised_tokens(checked_text(document, stretches), language)
         said = normalised_tokens(own_text(document, stretches), language)
         found.minutes += sum(end - start for start, end in stretches) / 60

@@ -57,6 +57,14 @@ _BETWEEN = re.compile(r"\s*(?:[,;/|+&]|\band\b)\s*|\s+")
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
 
+def written_in(spoken: str, task: str) -> str:
+    """Returns the language of a text, from that of the speech and the decoding option ``task``.
+
+    What ``translate`` writes is English.
+    """
+    return "en" if task == "translate" else spoken
+
+
 def _standard(code: str) -> str:
     """Returns Whisper's code for an ISO 639 code of two or three letters, or the code itself."""
     from babel.core import get_global

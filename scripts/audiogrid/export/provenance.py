@@ -67,9 +67,15 @@ def machine_made(document: Mapping[str, Any]) -> str:
     )
 
 
-def _is_translation(document: Mapping[str, Any]) -> bool:
+def is_translation(document: Mapping[str, Any]) -> bool:
+    """Whether the text is an English translation of what is said."""
     made = document.get("provenance", {})
     return any(one.get("options", {}).get("task") == "translate" for one in made.get("channels", [made]))
+
+
+def text_language(document: Mapping[str, Any]) -> str:
+    """Returns the code of the language in which the text is written; empty where it is not known."""
+    return "en" if is_translation(document) else str(document.get("language") or "")
 
 
 def _local_usage(document: Mapping[str, Any]) -> Iterator[str]:
@@ -98,13 +104,11 @@ def fadgi_fields(document: Mapping[str, Any], party: str, date: str, identifier:
     ``identifier``: of the recording. Without one of them, what the document says stands in its place. The moment of
     writing is in none of them.
     """
-    is_translation = _is_translation(document)
-    language = "en" if is_translation else str(document.get("language") or "")
     path = str(document.get("path", "")).split("?")[0].replace("\\", "/")
     of_recording = f"{document['date']} (of the recording)" if document.get("date") else ""
     fields = [
-        ("Type", "subtitle" if is_translation else "caption"),
-        ("Language", three_letters(language)),
+        ("Type", "subtitle" if is_translation(document) else "caption"),
+        ("Language", three_letters(text_language(document))),
         ("Responsible Party", party or "not stated"),
         ("Media Identifier", identifier or f"{document.get('recording', '')}, audiogrid recording"),
         ("Originating File", path.rsplit("/", 1)[-1]),

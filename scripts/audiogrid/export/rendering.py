@@ -11,6 +11,7 @@ from typing import Any
 from audiogrid.export.cues import Cue, CueOptions, make_cues
 from audiogrid.export.format_options import FormatOptions
 from audiogrid.export.paragraphs import Paragraph, make_paragraphs
+from audiogrid.export.provenance import is_translation, text_language
 from audiogrid.export.spoken_words import spoken_segments
 
 Entry = Mapping[str, Any]
@@ -39,6 +40,11 @@ class Transcript:
         ends = [entry["end"] for key in ("segments", "gaps") for entry in self.document[key]]
         return float(max([self.document["duration"], *ends]))
 
+    @property
+    def language(self) -> str:
+        """Returns the code of the language in which the text is written; empty where it is not known."""
+        return text_language(self.document)
+
     @cached_property
     def cues(self) -> list[Cue]:
         """Returns the subtitle cues."""
@@ -51,8 +57,11 @@ class Transcript:
 
     @cached_property
     def segments(self) -> list[dict[str, Any]]:
-        """Returns the segments with words as they are written."""
-        return spoken_segments(self.document["segments"])
+        """Returns the segments with words as they are written, and the language in which they are."""
+        segments = self.document["segments"]
+        if is_translation(self.document):
+            segments = [{**segment, "language": self.language} for segment in segments]
+        return spoken_segments(segments)
 
     @cached_property
     def entries(self) -> list[tuple[float, bool, Entry]]:

@@ -14,7 +14,7 @@ from audiogrid.core.text import clean_text
 from audiogrid.export.ledger_chart import ledger_bar
 from audiogrid.export.media_links import may_have_picture
 from audiogrid.export.paragraphs import Paragraph, make_paragraphs, texts_of
-from audiogrid.export.provenance import model_names
+from audiogrid.export.provenance import model_names, text_language
 from audiogrid.export.template import render
 from audiogrid.export.voice_lanes import STEPS, lanes_of
 from audiogrid.records.chunks import channel_of_chunk
@@ -149,6 +149,7 @@ def render_page(
         picture=may_have_picture(path),
         data=data,
         model=model_names(document),
+        language=text_language(document),
         version=provenance.get("audiogrid"),
         text=provenance.get("text"),
     )

@@ -21,6 +21,7 @@ from typing import Any
 
 from audiogrid.core.json_values import read_document
 from audiogrid.core.text import comparison_form
+from audiogrid.export.provenance import is_translation
 
 FILE = Path(__file__).with_name("calibration.json")
 #: What a word's score is made of, and the direction in which it counts.
@@ -151,10 +152,10 @@ def _calibration_of(document: Mapping[str, Any]) -> Calibration | None:
 
     Maps are of words that were said: a translation has none.
     """
+    if is_translation(document):
+        return None
     made = document["provenance"]
     parts = made.get("channels", [made])
-    if any(one.get("options", {}).get("task") == "translate" for one in parts):
-        return None
     hashes = {one["model"]["hash"] for one in parts if "model" in one}
     return calibrations().get(hashes.pop()) if len(hashes) == 1 else None
 

@@ -27,11 +27,12 @@ class NameSource:
     """Where terms and judgements come from.
 
     ``lookup``: from a chunk, its decoded result and what is asked about it to the stored answer, or ``None`` where it
-    is missing.
+    is missing. ``task``: from a chunk to the decoding option.
     """
 
     finder: NameFinder
     lookup: Callable[[Chunk, ChunkResult, Sequence[Mapping[str, Any]]], AlignedChunk | None]
+    task: Callable[[Chunk], str] = lambda _: "transcribe"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def put_names(tracks: Sequence[TrackText], source: NameSource) -> NameResult:
     missing = ""
     for track in tracks:
         for chunk, result in track.results():
-            passages = source.finder.passages(chunk, result)
+            passages = source.finder.passages(chunk, result, source.task(chunk))
             if not passages:
                 continue
             answer = source.lookup(chunk, result, questions(passages))

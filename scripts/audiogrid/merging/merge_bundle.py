@@ -361,7 +361,7 @@ def _merge_one(
         speakers=speaker_source(recording, VoiceStore(store.root, store.own), settings.speakers, linking),
         corrections=find(corrections, name, facts.audio.get(name, "")),
         text=_text_source(plan, recording, store, settings.texts) if settings.texts and given_text(recording) else None,
-        names=NameSource(finder, _judged(plan, recording, store)) if finder and not given_text(recording) else None,
+        names=_name_source(plan, recording, store, finder) if finder and not given_text(recording) else None,
     )
 
 
@@ -388,11 +388,13 @@ def _text_source(plan: Plan, recording: Recording, store: Store, word_times: str
     )
 
 
-def _judged(
-    plan: Plan, recording: Recording, store: Store
-) -> Callable[[Chunk, ChunkResult, Sequence[Mapping[str, Any]]], AlignedChunk | None]:
+def _name_source(plan: Plan, recording: Recording, store: Store, finder: NameFinder) -> NameSource:
     lookup = _aligned(plan, recording, store)
-    return lambda chunk, result, asked: lookup(chunk, result, [], asked)
+    return NameSource(
+        finder,
+        lambda chunk, result, asked: lookup(chunk, result, [], asked),
+        lambda chunk: str(plan.options_for(recording, chunk.channel)["task"]),
+    )
 
 
 def remove_shard_reports(folder: RunFolder, plan: Plan, bundle: str) -> None:

@@ -43,6 +43,16 @@ def found(terms: Sequence[Term | str], *sentences: str, language: str = "en") ->
     return [(one.heard, one.candidate.terms) for one in passages(terms, *sentences, language=language)]
 
 
+def test_what_is_written_of_a_translation_is_english() -> None:
+    terms = Glossary((Term("Zorvanik", languages=("en",)), Term("Jelarun", languages=("es",))))
+    chunk, result = chunk_of("Then Sorvanick~ met Gelaroon~ there.", language="es")
+    (spoken,) = NameFinder(terms).passages(chunk, result)
+    (written,) = NameFinder(terms).passages(chunk, result, "translate")
+    assert (spoken.candidate.terms, written.candidate.terms) == (("Jelarun",), ("Zorvanik",))
+    # The model is told what is spoken.
+    assert spoken.question["language"] == written.question["language"] == "es"
+
+
 def test_parts_of_a_word() -> None:
     parts = {
         text: (spelt(text).opening, spelt(text).core, spelt(text).closing) for text in (" “Anna’s,", " O'Neil", " …")

@@ -84,10 +84,28 @@ def test_what_is_not_given_is_said_to_be_missing_and_the_recordings_date_stands_
     assert vtt(document(), provenance=False).startswith("WEBVTT\n\n00:00:01.000 --> ")
 
 
-def test_translations_gaps_names_and_several_models() -> None:
+def test_what_a_translation_is_written_in() -> None:
     translated = {**MADE, "options": {"task": "translate"}}
     found = dict(fields(vtt(document(provenance=translated))))
     assert (found["Type"], found["Language"]) == ("subtitle", "eng")
+
+    # Limits of Japanese subtitles and the tag of the language are of the text, not of the speech.
+    said = " the harbour was empty and nobody walked on the pier that day".split(" ")[1:]
+    words = [
+        {"start": float(at), "end": at + 1.0, "word": f" {word}", "probability": 0.9} for at, word in enumerate(said)
+    ]
+    segment = {"start": 0.0, "end": 12.0, "text": " ".join(said), "language": "ja", "words": words}
+    of_speech = document(language="ja", segments=[segment], provenance=MADE)
+    made = {kind: render_all(of_speech, [kind])[kind] for kind in ("srt", "ttml", "html")}
+    of_text = {
+        kind: render_all({**of_speech, "provenance": translated}, [kind])[kind] for kind in ("srt", "ttml", "html")
+    }
+    assert max(map(len, str(made["srt"]).splitlines())) <= 29 < max(map(len, str(of_text["srt"]).splitlines()))
+    assert 'xml:lang="ja"' in str(made["ttml"]) and 'xml:lang="ja"' not in str(of_text["ttml"])
+    assert '<div id="text" lang="ja"' in str(made["html"]) and '<div id="text" lang="en"' in str(of_text["html"])
+
+
+def test_gaps_names_and_several_models() -> None:
     gap = {"start": 5.0, "end": 7.5, "chunk": "talk.0001", "reason": "out of memory"}
     text = vtt(document(gaps=[gap], names={"Anna": ["Speaker 1"]}))
     assert "[not transcribed] 2.5 s" in text and "A person has named speakers" in text

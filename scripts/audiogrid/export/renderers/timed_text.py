@@ -87,7 +87,7 @@ def render_ttml(transcript: Transcript) -> str:
     for prefix, space in _PREFIXES.items():
         ElementTree.register_namespace(prefix, space)
     is_ebu = transcript.options.value("ttml", "profile") == "ebu-tt-d"
-    language = str(transcript.document.get("language") or "")
+    language = transcript.language
     attributes = {f"{{{_XML}}}lang": language_tag(language), f"{{{_PARAMETER}}}timeBase": "media"}
     if is_ebu:
         attributes[f"{{{_PARAMETER}}}cellResolution"] = "32 15"

@@ -81,6 +81,6 @@ def render_labelstudio(transcript: Transcript) -> str:
         )
         regions.append({**common, "from_name": "transcription", "type": "textarea", "value": {**span, "text": [text]}})
     version = f"audiogrid {model_names(transcript.document)}".strip()
-    data = {"audio": transcript.media, "recording": transcript.name, "language": transcript.document.get("language")}
+    data = {"audio": transcript.media, "recording": transcript.name, "language": transcript.language or None}
     task = {"data": data, "predictions": [{"model_version": version, "result": regions}]}
     return json.dumps([task], ensure_ascii=False, allow_nan=False) + "\n"
