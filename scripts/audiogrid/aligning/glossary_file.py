@@ -121,6 +121,8 @@ def _columns(path: Path, number: int, line: str) -> list[str] | None:
                 f"{path}, line {number}: the first line of a table names its columns, among them term "
                 f"(known: {', '.join(COLUMNS)})"
             )
+        if set(re.split("[,;]", names[0].replace(" ", ""))) & COLUMNS.keys() > {"term"}:
+            raise InputError(f"{path}, line {number}: separate the columns by tabs: a term may have commas")
         return None
     for name in names:
         if name not in COLUMNS:

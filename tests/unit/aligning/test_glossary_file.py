@@ -66,6 +66,8 @@ def test_short_terms_are_left_out_and_told(tmp_path: Path) -> None:
         ("a\n", "has no terms that can be used: line 1"),
         ("name\tsounds\nZorvanik\t\n", "line 1: the first line of a table names its columns"),
         ("term\tsound\nZorvanik\t\n", "line 1: unknown column 'sound'"),
+        ("Term, sounds\nZorvanik,sorvanik\n", "line 1: separate the columns by tabs"),
+        ("term;languages;sounds\nZorvanik;en;\n", "line 1: separate the columns by tabs"),
         ("term\tterm\nZorvanik\t\n", "line 1: a column occurs twice"),
         ("term\tlanguages\n\nZorvanik\tklingon\n", "line 3: languages: 'klingon' is not a language"),
         ("term\tlanguages\nZorvanik\tauto\n", "line 2: languages: leave it empty"),
