@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from audiogrid.aligning.learnt_terms import learnt_terms, ordinary_words
@@ -12,6 +13,7 @@ from audiogrid.cli.run_argument import RESULTS, find_run, known_runs
 from audiogrid.core.errors import EXIT_BAD_INPUT, EXIT_DONE, InputError
 from audiogrid.corrections.corrected_recordings import Recordings, contents, judge, read_edited_transcript
 from audiogrid.corrections.corrections_file import Corrections, add, list_files, read
+from audiogrid.corrections.entries import Passage
 from audiogrid.export.provenance import text_language
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.recorded_settings import run_corrections
@@ -64,7 +66,7 @@ def print_terms(names: list[str], given: Path | None) -> int:
             documents = [document for _, document in recordings.named(recording)]
             if not documents:
                 continue
-            pairs = [(one.was, one.text) for path in files for one in read(path).passages if not one.is_confirmation]
+            pairs = [(one.was, one.text) for path in files for one in _passages(path) if not one.is_confirmation]
             ordinary = ordinary_words(documents)
             undone = [(one["term"], one["heard"]) for each in documents for one in each.get("glossary") or ()]
             for term in learnt_terms(pairs, ordinary, text_language(documents[0]), undone):
@@ -74,6 +76,15 @@ def print_terms(names: list[str], given: Path | None) -> int:
         print(f"{text}\t{'|'.join(sounds)}")
     print(f"{len(learnt)} term(s). Look through them before you add them to a glossary.", file=sys.stderr)
     return EXIT_DONE
+
+
+def _passages(path: Path) -> Sequence[Passage]:
+    """Returns the corrected words of a file; a file that cannot be read is told and has none."""
+    try:
+        return read(path).passages
+    except InputError as error:
+        print(f"left out: {error}", file=sys.stderr)
+        return ()
 
 
 def _read(path: Path, options: argparse.Namespace) -> Corrections:

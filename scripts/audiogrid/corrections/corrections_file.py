@@ -75,7 +75,7 @@ def parse(text: str) -> Corrections:
         raise InputError('does not say whose corrections it holds: "recording" and "audio" (64 hexadecimal digits)')
     if recording.startswith(".") or not recording.isprintable() or "/" in recording:
         # It becomes a part of the file's name.
-        raise InputError('"recording" is not the id of a recording')
+        raise InputError('has a "recording" that is not the id of one')
     mistakes: list[str] = []
     unread: dict[str, tuple[Any, ...]] = {}
     found: dict[str, tuple[Any, ...]] = {}
@@ -91,7 +91,7 @@ def _entries(
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Returns the entries of a list and those that cannot be read; ``mistakes`` grows by a sentence for each."""
     if not isinstance(raw, list):
-        raise InputError(f'"{name}" must be a list')
+        raise InputError(f'has something else than a list in "{name}"')
     found, unread = [], []
     for number, entry in enumerate(raw, 1):
         try:
@@ -108,8 +108,10 @@ def read(path: Path) -> Corrections:
         if path.stat().st_size > _LARGEST:
             raise InputError("is too large to be corrections")
         return parse(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text") from None
     except InputError as error:
         raise InputError(f"{path} {error}") from None
 

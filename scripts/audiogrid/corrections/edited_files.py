@@ -130,7 +130,7 @@ def read_edited(path: Path) -> list[EditedText]:
         if not found:
             raise InputError("holds no text")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
+        raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
     except InputError as error:
         raise InputError(f"{path} {error}") from None
     return found

@@ -173,8 +173,11 @@ def test_git_merges_what_two_people_did(tmp_path: Path) -> None:
         ("[]", "holds no corrections"),
         ('{"schema": 99}', "later version"),
         ('{"schema": 1, "recording": "talk", "audio": "../../etc"}', "whose corrections"),
-        (f'{{"schema": 1, "recording": "talk", "audio": "{HASH}", "speakers": {{}}}}', "must be a list"),
-        (f'{{"schema": 1, "recording": "../../talk", "audio": "{HASH}"}}', "not the id of a recording"),
+        (
+            f'{{"schema": 1, "recording": "talk", "audio": "{HASH}", "speakers": {{}}}}',
+            'something else than a list in "speakers"',
+        ),
+        (f'{{"schema": 1, "recording": "../../talk", "audio": "{HASH}"}}', "not the id of one"),
     ],
 )
 def test_nonsense_is_told_and_not_applied(tmp_path: Path, text: str, said: str) -> None:
