@@ -27,8 +27,6 @@ def say(sentence: str) -> None:
 def main(arguments: list[str]) -> None:
     """Check the mounted folders, turn the environment into arguments, run Snakemake (or another command)."""
     os.chdir(ROOT)
-    # The container may run under a user id that has no name.
-    os.environ.setdefault("USER", "audiogrid")
     argv = other_command(arguments)
     if argv is None:
         results = Path("results").resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shlex
 import subprocess
@@ -70,8 +71,8 @@ def snakemake_environment(environment: Mapping[str, str] = os.environ, folder: P
 
     ``folder``: its working folder, if it is not the current one.
 
-    Snakemake ends with a traceback where its user has no home folder, or none to write a cache to (a container under a
-    number that has no name, jobs on nodes without home folders). A folder in ``.snakemake/`` takes its place then.
+    Snakemake ends with a traceback where its user has no name, no home folder, or none to write a cache to (a container
+    under a number that has no name, nodes without home folders). A folder in ``.snakemake/`` takes its place then.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
     found = {**environment, "PATH": path}
@@ -83,6 +84,10 @@ def snakemake_environment(environment: Mapping[str, str] = os.environ, folder: P
     if not (home.is_absolute() and home.is_dir()):
         home = spare
         found["HOME"] = str(spare)
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        found["USER"] = "audiogrid"
     if not _is_writable(Path(environment.get("XDG_CACHE_HOME") or home / ".cache")):
         found["XDG_CACHE_HOME"] = str(spare / ".cache")
     return found

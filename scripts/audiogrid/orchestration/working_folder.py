@@ -23,7 +23,7 @@ def check_working_folder(results: Path, snakefile: Path, folder: Path | None = N
     except FileNotFoundError:
         raise InputError("The folder in which this was started no longer exists: start it in another one.") from None
     # Snakemake's scheduler writes into the folder for temporary files and does not look for another one.
-    temporary = (Path(os.environ[name]) for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name))
+    temporary = [Path(os.environ[name]) for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)]
     for place in (here / ".snakemake", here / results / ".state", *(one for one in temporary if one.is_dir())):
         try:
             _try_to_write(place)
@@ -32,6 +32,11 @@ def check_working_folder(results: Path, snakefile: Path, folder: Path | None = N
                 raise RetryableError(
                     f"There is no room left in {place} ({error.strerror}): free some and start again. Finished chunks "
                     "are kept."
+                ) from None
+            if place in temporary:
+                raise InputError(
+                    f"The folder for temporary files, {place}, cannot be written ({error.strerror}): set TMPDIR to one "
+                    "of your own."
                 ) from None
             raise InputError(
                 f"{place} cannot be written ({error.strerror}). A run writes results/, models/ and .snakemake/ into "

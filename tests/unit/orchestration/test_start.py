@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from audiogrid.orchestration import start
 from audiogrid.orchestration.start import snakemake_environment
 
 
@@ -46,3 +47,15 @@ def test_snakemake_starts_without_a_home_folder(tmp_path: Path, home: str, cache
     assert done.returncode == 0, done.stderr
     assert (tmp_path / ".snakemake" / "home" / ".cache" / "snakemake").is_dir()
     assert (found["HOME"] == given["HOME"]) == (home == "home")
+
+
+def test_a_number_without_a_name_gets_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as somebody who is not in its list of users: Snakemake asks for the name."""
+
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found: 31234")
+
+    monkeypatch.setattr(start.getpass, "getuser", unknown)
+    assert snakemake_environment({"HOME": str(tmp_path)}, tmp_path)["USER"] == "audiogrid"
+    monkeypatch.setattr(start.getpass, "getuser", lambda: "somebody")
+    assert "USER" not in snakemake_environment({"HOME": str(tmp_path)}, tmp_path)

@@ -53,19 +53,23 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch) -> None:
         check_working_folder(Path("results/x"), SNAKEFILE)
 
 
-def test_a_folder_for_temporary_files_without_room_is_told(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [(errno.ENOSPC, RetryableError, "no room left"), (errno.EACCES, InputError, "Permission denied.*set TMPDIR")],
+)
+def test_a_folder_for_temporary_files_that_cannot_be_written_is_told(tmp_path, monkeypatch, code, kind, words) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     write = working_folder._try_to_write
 
     def refuse(folder: Path) -> None:
         if folder == temporary:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise OSError(code, os.strerror(code))
         write(folder)
 
     monkeypatch.setattr(working_folder, "_try_to_write", refuse)
     monkeypatch.setenv("TMPDIR", str(temporary))
-    with pytest.raises(RetryableError, match="no room left"):
+    with pytest.raises(kind, match=words):
         check_working_folder(Path("results/x"), SNAKEFILE, tmp_path)
     # One that does not exist is passed over by everybody.
     monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
