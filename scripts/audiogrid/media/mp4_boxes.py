@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from audiogrid.core.timebase import clock, to_samples
+from audiogrid.media.audio_bytes import after_zeros
 from audiogrid.media.signatures import ends_in_tags, media_start
 
 Read = Callable[[int, int], bytes]
@@ -67,7 +68,15 @@ def find_mp4_files(read: Read, size: int, *, is_remote: bool = False) -> Mp4File
         if position >= size or len(head) < 8:
             break
         if not all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in head[4:8]):
-            _end(found, read, position, size, file)
+            # A recorder may have reserved more space than it used.
+            used = after_zeros(read, position, end=size, is_remote=is_remote)
+            places = range(max(position + 1, used - 3), used + 1)
+            box = next((place for place in places if read(place, 8)[4:8] in BOXES), None)
+            if box is not None:
+                position = box
+                continue
+            if used < size:
+                _end(found, read, used, size, file)
             break
         name, length, header = head[4:8], int.from_bytes(head[:4], "big"), 8
         if length == 1:

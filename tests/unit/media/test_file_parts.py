@@ -138,6 +138,21 @@ def test_chunks_and_then_zeros_and_another_file_behind_them(tmp_path: Path) -> N
     assert (facts.note, facts.remarks, note) == (None, ["2 files joined into one; all of them are read"], None)
 
 
+@pytest.mark.parametrize("zeros", [4, 30_001, 3_000_000])
+def test_space_behind_an_mp4_and_another_one_behind_it(tmp_path: Path, zeros: int) -> None:
+    parts = [encode(tmp_path / f"{number}.m4a", sound, "aac", rate=RATE) for number, sound in enumerate((SIX, FOUR))]
+    path = tmp_path / "card.m4a"
+
+    path.write_bytes(parts[0].read_bytes() + bytes(zeros))
+    facts, pcm, note = _heard(path)
+    assert _bursts(pcm[0]) == 6 and (facts.note, facts.remarks, note) == (None, [], None)
+
+    path.write_bytes(parts[0].read_bytes() + bytes(zeros) + parts[1].read_bytes())
+    facts, pcm, note = _heard(path)
+    assert _bursts(pcm[0]) == 10
+    assert (facts.note, facts.remarks, note) == (None, ["2 files joined into one; all of them are read"], None)
+
+
 @pytest.mark.parametrize(("suffix", "codec"), [("mp3", "mp3"), ("aac", "aac"), ("ac3", "ac3")])
 def test_space_behind_frames_is_no_audio_that_is_missing(tmp_path: Path, suffix: str, codec: str) -> None:
     path = encode(tmp_path / f"a.{suffix}", SIX, codec, rate=RATE if suffix != "ac3" else 48_000)
