@@ -14,12 +14,15 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
 
 
 def test_a_run_on_the_cluster_gives_the_same_transcripts(site, reference):
-    site.go()
+    site.go("probing={files_per_job: 1}")
     assert runs.transcripts(site.run) == reference
     assert set(runs.decoded(site.run).values()) == {1}
     rules = [job["comment"].split("_wildcards")[0] for job in site.jobs("COMPLETED")]
     # Only what is worth a job is one.
-    assert set(rules) == {"rule_split", "rule_transcribe"}
+    assert set(rules) == {"rule_probe_part", "rule_split", "rule_transcribe"}
+    assert rules.count("rule_probe_part") == 4
+    # The step that collected their facts opened no file.
+    assert "Nothing to be done" in site.go("probing={files_per_job: 1}")
 
 
 def test_voices_are_embedded_and_texts_aligned_on_the_cluster_as_here(site, speakers_model):

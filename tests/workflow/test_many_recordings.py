@@ -67,6 +67,8 @@ def test_ten_thousand_recordings_survive_a_killed_driver(workspace, speech):
     reader.join()
     before = merged(run)
     assert 3 <= len(before) < BUNDLES
+    # More than two parts of new files are looked at by jobs.
+    assert len(list((run / "logs" / "probe").iterdir())) == 3
 
     done = workspace.run(*many)
     assert f"{COUNT} of {COUNT} recording(s) transcribed" in done.stdout

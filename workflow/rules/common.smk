@@ -31,6 +31,7 @@ from audiogrid.core.errors import AudiogridError
 from audiogrid.corrections.tracking import CorrectedFiles
 from audiogrid.decoding.revisions import REVISION, check_revisions
 from audiogrid.embedding.embedders import CAMPPLUS, SPEAKERS_MODEL
+from audiogrid.media.audio_tracks import parse_tracks
 from audiogrid.models.registry import load_registry
 from audiogrid.models.sources import folder_state
 from audiogrid.orchestration import handlers
@@ -48,6 +49,7 @@ from audiogrid.planning import job_resources
 from audiogrid.planning.job_resources import JobResources
 from audiogrid.planning.priorities import JobOrder
 from audiogrid.probing.fingerprint import current_listing
+from audiogrid.probing.probe_parts import PartSettings, ProbeParts
 from audiogrid.records import job_inputs
 from audiogrid.records.plan_files.lost_lines import drop_incomplete
 from audiogrid.records.plan_files.reader import PlanReader
@@ -97,6 +99,9 @@ try:
             SETTINGS["channels"],
             Path(RESULTS, ".state"),
             is_read_only=is_read_only(sys.argv),
+            parts=PartSettings(
+                SETTINGS["probing"]["files_per_job"], parse_tracks(SETTINGS["tracks"]), SETTINGS["language"]
+            ),
         )
         if workflow.is_main_process
         else "seen by the main process"
@@ -151,6 +156,11 @@ wildcard_constraints:
 
 
 read_plan = PlanReader()
+
+
+def parts_to_probe(wildcards):
+    """Facts of new files that jobs look at, where the listing has many."""
+    return ProbeParts(Path(RESULTS, ".state")).outputs(LISTING if workflow.is_main_process else None)
 
 
 def the_plan():

@@ -1,4 +1,5 @@
 # Media facts of every recording; what cannot be transcribed is rejected here, with a reason.
+# Of a listing with many new files jobs look at some thousand each; `probe` collects what they found.
 # OUTPUTS  probe.json
 
 
@@ -6,10 +7,38 @@ localrules:
     probe,
 
 
+rule probe_part:
+    input:
+        part=f"{RESULTS}/.state/probing/{{listing}}/{{number}}.list",
+    output:
+        found=temp(f"{RESULTS}/.state/probing/{{listing}}/{{number}}.jsonl"),
+    log:
+        f"{RESULTS}/logs/probe/{{listing}}-{{number}}.log",
+    wildcard_constraints:
+        listing=r"[0-9a-f]{12}",
+        number=r"\d+",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        # 10 ms a file, as on a slow file system, are minutes. A file that hangs takes one more.
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    message:
+        "Looking at new recordings, part {wildcards.number}."
+    shell:
+        'python "$AUDIOGRID_SCRIPTS"/probe.py'
+        " --part={input.part:q}"
+        " --processes=1"
+        " --output={output.found:q}"
+        " --log={log:q}"
+
+
 rule probe:
     input:
         # Changes when a file is added, changed or removed.
         LISTING_FILE,
+        parts_to_probe,
     output:
         probe=f"{RESULTS}/probe.json",
     log:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from audiogrid.core.atomic_files import canonical_json, read_json, write_json
@@ -11,6 +12,7 @@ from audiogrid.core.errors import RetryableError
 from audiogrid.probing.collecting import collections_paused
 from audiogrid.probing.file_states import State, look_at
 from audiogrid.probing.list_recordings import Listing, list_sources
+from audiogrid.probing.probe_parts import PartSettings, ProbeParts
 from audiogrid.remote.listing import Remote
 
 
@@ -21,8 +23,11 @@ def listing_hash(recordings: str | Sequence[str], channels: str) -> str:
     ``InputError`` when there is nothing to list, or a table cannot be read, ``RetryableError`` when the storage of a
     remote folder cannot be reached.
     """
-    given = recordings if isinstance(recordings, str) else list(recordings)
-    return _hash(list_sources(given, channels=channels))
+    return _hash(_list(recordings, channels))
+
+
+def _list(recordings: str | Sequence[str], channels: str) -> Listing:
+    return list_sources(recordings if isinstance(recordings, str) else list(recordings), channels=channels)
 
 
 @collections_paused()
@@ -47,16 +52,26 @@ def _local_state(state: State) -> str:
     return f"{state.st_size} {state.st_mtime_ns} {state.st_ino}"
 
 
-def current_listing(recordings: str | Sequence[str], channels: str, state: Path, *, is_read_only: bool) -> str:
+def current_listing(
+    recordings: str | Sequence[str],
+    channels: str,
+    state: Path,
+    *,
+    is_read_only: bool,
+    parts: PartSettings | None = None,
+) -> str:
     """Returns ``listing_hash`` at the start of a workflow: the parameter of rule ``probe``, which reruns if it changes.
 
     ``state``: folder in which the last hash is kept. With ``only_looks`` (a dry run, say) the last hash is returned
     where a storage cannot be reached. If the last probe could not reach some recordings, the parameter changes.
+    ``parts``: how many new files are worth jobs of their own, whose parts are then made.
     """
     note = state / "listing.json"
     asked = canonical_json([recordings, channels])
+    listing = None
     try:
-        found = listing_hash(recordings, channels)
+        listing = _list(recordings, channels)
+        found = _hash(listing)
     except RetryableError:
         remembered = _last_hash(note)
         if not is_read_only or remembered.get("asked") != asked:
@@ -67,7 +82,12 @@ def current_listing(recordings: str | Sequence[str], channels: str, state: Path,
         if not is_read_only and "://" in asked:
             write_json(note, {"asked": asked, "hash": found})
     number = next_attempt(attempts_file(state))
-    return f"{found} {number}" if number else found
+    value = f"{found} {number}" if number else found
+    if listing is not None and parts is not None and not is_read_only:
+        # A folder that cannot be written: `probe` says so.
+        with suppress(OSError):
+            ProbeParts(state).renew(value, listing.sources, parts)
+    return value
 
 
 def _last_hash(note: Path) -> dict[str, str]:

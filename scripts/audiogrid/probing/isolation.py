@@ -38,12 +38,14 @@ _START = 60.0
 class FileOutcome:
     """Facts about a file as plain values, or the reason why there are none.
 
-    ``is_transient``: a remote file could not be reached; a later attempt may succeed.
+    ``is_transient``: a remote file could not be reached; a later attempt may succeed. ``state``: size, time and inode
+    of a local file that was read to its end, and whose contents are the reason.
     """
 
     facts: dict[str, Any] | None
     reason: str | None
     is_transient: bool = False
+    state: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def probe_file(path: str, wish: TrackWish = (AUTO,), language: str | None = None
     except RemoteError as error:
         return FileOutcome(None, str(error), error.is_transient)
     except MediaError as error:
-        return FileOutcome(None, str(error))
+        return FileOutcome(None, str(error)) if is_remote(path) else _refused(path, str(error), wish, language)
     except FileNotFoundError:
         return FileOutcome(None, "The file vanished while it was looked at: check the path.")
     except OSError as error:
@@ -83,6 +85,39 @@ def probe_file(path: str, wish: TrackWish = (AUTO,), language: str | None = None
         # Error messages of libraries may quote an address with its secrets.
         what = type(error).__name__ if is_remote(path) else " ".join(f"{type(error).__name__}: {error}".split())
         return FileOutcome(None, f"The decoder failed on this file ({what}): convert it to WAV, FLAC or MP3.")
+
+
+# Larger files are not read to their end only to know that a disk is not the reason why they are rejected.
+_LARGEST_READ = 1 << 28
+
+
+def _refused(path: str, reason: str, wish: TrackWish, language: str | None) -> FileOutcome:
+    """Returns what came of a file that was rejected, once it is sure that all of it can be read.
+
+    FFmpeg does not tell a failing disk from damaged contents. So the file is read, and then looked at once more.
+    """
+    from audiogrid.media.demux import MediaError
+    from audiogrid.probing.media_facts import probe_media
+
+    try:
+        before = _state_of(path)
+        if before[0] <= _LARGEST_READ:
+            with Path(path).open("rb") as file:
+                while file.read(1 << 20):
+                    pass
+            try:
+                return FileOutcome(to_json(probe_media(path, wish, language)), None)
+            except MediaError as error:
+                if str(error) == reason and _state_of(path) == before:
+                    return FileOutcome(None, reason, state=before)
+    except (OSError, ValueError):
+        pass
+    return FileOutcome(None, reason)
+
+
+def _state_of(path: str) -> tuple[int, int, int]:
+    found = Path(path).stat()
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 # The function that this process runs for paths, if it is a child process.

@@ -15,7 +15,7 @@ from audiogrid.core.json_values import damaged, to_json
 from audiogrid.core.tsv import write_table
 from audiogrid.media.audio_tracks import AUTO
 from audiogrid.probing.collecting import collections_paused
-from audiogrid.probing.earlier_facts import CACHE_SCHEMA, Asked, Remembered, RememberedFacts
+from audiogrid.probing.earlier_facts import CACHE_SCHEMA, Asked, Remembered, RememberedFacts, judge
 from audiogrid.probing.file_states import look_at
 from audiogrid.probing.isolation import FileOutcome, ProbeTask, run_isolated
 from audiogrid.probing.recording_source import RecordingSource, Rejection
@@ -23,8 +23,28 @@ from audiogrid.probing.recording_source import RecordingSource, Rejection
 SCHEMA = 1
 # Files whose outcomes are in memory at a time.
 _BLOCK = 20_000
-Looked = bytes | FileOutcome
-"""Facts about a file, as JSON, or the reason why there are none."""
+Looked = bytes | FileOutcome | Remembered
+"""Facts about a file, as JSON or in the file of the last probe, or the reason why there are none."""
+
+
+class _Facts(msgspec.Struct, gc=False):
+    """What ``Probed`` takes of ``MediaFacts``."""
+
+    size: int
+    mtime_ns: int
+    duration: int
+    channels: int
+    sample_rate: int
+    codec: str
+    container: str
+    note: str | None = None
+    tracks: list[int] = msgspec.field(default_factory=list)
+    remarks: list[str] = msgspec.field(default_factory=list)
+    version: int = 0
+
+
+class _Line(msgspec.Struct, gc=False):
+    facts: _Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,35 +131,21 @@ def probe(
     cache: Path | None = None,
     language: str | None = None,
     run: Callable[..., Mapping[str, FileOutcome]] | None = None,
+    remembered: RememberedFacts | None = None,
 ) -> ProbeReport:
     """Probe every source. Returns the report.
 
     ``run``: how files are inspected; child processes unless the caller is one.
 
     ``cache``: a file of JSON lines with facts of earlier probes; they are used for files of unchanged size and time,
-    and the file is rewritten. A file that crashes its process or takes too long is rejected. ``language``: the run's,
-    for recordings without one of their own; it decides between audio tracks that are equal otherwise.
+    and the file is rewritten. ``remembered``: what is in it, for a caller that has read it. A file that crashes its
+    process or takes too long is rejected. ``language``: the run's, for recordings without one of their own; it decides
+    between audio tracks that are equal otherwise.
     """
-    remembered = RememberedFacts(cache)
-    looked: dict[Asked, Looked] = {}
-    replaced: dict[Asked, int] = {}
-    asked_of = [_asked(source, language) for source in sources]
-    for source, asked, facts, state in _remembered_states(sources, asked_of, remembered):
-        if facts is not None and state is not None and facts.inode == 0 and state[2] and facts.fits(state):
-            # Facts of earlier versions: from now on a file that replaces this one is noticed.
-            known = msgspec.json.decode(remembered.line(facts))
-            looked[asked] = _packed({**known, "inode": state[2]}, facts.version)
-        elif facts is not None and (facts.fits(state) or (source.is_out_of_reach and state is None)):
-            # Also where a disk fails: what is known of a recording keeps its place in the plan.
-            looked[asked] = remembered.line(facts)
-        elif source.remote and source.remote.trouble:
-            # A recording whose storage does not answer keeps the facts of the last probe, and its place in the plan.
-            trouble = str(source.remote.trouble)
-            looked[asked] = remembered.line(facts) if facts else FileOutcome(None, trouble, is_transient=True)
-        elif facts is not None and state is not None:
-            # Size and time are the same: only this number tells that its audio has to be cut again.
-            replaced[asked] = facts.version + (state[:2] == (facts.size, facts.mtime_ns))
-    fresh = {asked: source for source, asked in zip(sources, asked_of, strict=True) if asked not in looked}
+    remembered = remembered or RememberedFacts(cache)
+    wanted = [asked_of(source, language) for source in sources]
+    looked, replaced = _look_up(sources, wanted, remembered)
+    fresh = {asked: source for source, asked in zip(sources, wanted, strict=True) if asked not in looked}
     sizes = {_place(s): s.remote.facts.size for s in sources if s.remote and s.remote.facts}
     # Most runs ask the same of all files.
     for wish, spoken in dict.fromkeys(asked[1:] for asked in fresh):
@@ -150,33 +156,67 @@ def probe(
                 asked = places[place]
                 looked[asked] = found if found.facts is None else _packed(found.facts, replaced.get(asked, 0))
     if cache is not None:
-        _write_cache(cache, sources, asked_of, looked)
-    return _report(sources, [looked[asked] for asked in asked_of])
+        _write_cache(cache, sources, wanted, looked, remembered)
+    return _report(sources, [looked[asked] for asked in wanted], remembered)
 
 
 @collections_paused()
-def _report(sources: Sequence[RecordingSource], outcomes: Sequence[Looked]) -> ProbeReport:
+def _look_up(
+    sources: Sequence[RecordingSource], wanted: Sequence[Asked], remembered: RememberedFacts
+) -> tuple[dict[Asked, Looked], dict[Asked, int]]:
+    """Returns what is known of files that have not changed, and the versions of those that were replaced."""
+    looked: dict[Asked, Looked] = {}
+    replaced: dict[Asked, int] = {}
+    for source, asked, facts, state in _remembered_states(sources, wanted, remembered):
+        if (
+            facts is not None
+            and state is not None
+            and facts.inode == 0
+            and state[2]
+            and facts.fits(state)
+            and not facts.reason
+        ):
+            # Facts of earlier versions: from now on a file that replaces this one is noticed.
+            looked[asked] = _packed({**remembered.facts(facts), "inode": state[2]}, facts.version)
+        elif facts is not None and (facts.fits(state) or (source.is_out_of_reach and state is None)):
+            # Also where a disk fails: what is known of a recording keeps its place in the plan.
+            looked[asked] = facts
+        elif source.remote and source.remote.trouble:
+            # A recording whose storage does not answer keeps the facts of the last probe, and its place in the plan.
+            trouble = str(source.remote.trouble)
+            looked[asked] = facts or FileOutcome(None, trouble, is_transient=True)
+        elif facts is not None and state is not None and not facts.reason:
+            # Size and time are the same: only this number tells that its audio has to be cut again.
+            replaced[asked] = facts.version + (state[:2] == (facts.size, facts.mtime_ns))
+    return looked, replaced
+
+
+@collections_paused()
+def _report(sources: Sequence[RecordingSource], outcomes: Sequence[Looked], remembered: RememberedFacts) -> ProbeReport:
     recordings: list[Probed] = []
     rejected: list[Rejection] = []
+    of_line, of_facts = msgspec.json.Decoder(_Line), msgspec.json.Decoder(_Facts)
     for source, outcome in zip(sources, outcomes, strict=True):
-        if isinstance(outcome, FileOutcome):
-            rejected.append(Rejection(source.recording, source.path, outcome.reason or ""))
+        if isinstance(outcome, bytes):
+            recordings.append(_merge(source, of_facts.decode(outcome)))
+        elif isinstance(outcome, Remembered) and not outcome.reason:
+            recordings.append(_merge(source, of_line.decode(remembered.line(outcome)).facts))
         else:
-            recordings.append(_merge(source, msgspec.json.decode(outcome)))
+            rejected.append(Rejection(source.recording, source.path, outcome.reason or ""))
     unreachable = sum(isinstance(outcome, FileOutcome) and outcome.is_transient for outcome in outcomes)
     return ProbeReport(recordings, rejected, unreachable)
 
 
 def _remembered_states(
-    sources: Sequence[RecordingSource], asked_of: Sequence[Asked], remembered: RememberedFacts
+    sources: Sequence[RecordingSource], wanted: Sequence[Asked], remembered: RememberedFacts
 ) -> Iterator[tuple[RecordingSource, Asked, Remembered | None, tuple[int, int, int] | None]]:
     """Yields the sources with what is known of them: facts of an earlier probe, and their state if there are any.
 
     The state is size, time and inode (0: not known) as they are now; ``None`` where a file cannot be looked at.
     """
-    known = [remembered.known(asked) for asked in asked_of]
+    known = [remembered.known(asked) for asked in wanted]
     local = look_at(one.path for one, facts in zip(sources, known, strict=True) if facts and not one.remote)
-    for source, asked, facts in zip(sources, asked_of, known, strict=True):
+    for source, asked, facts in zip(sources, wanted, known, strict=True):
         if source.remote:
             seen = source.remote.facts
             yield source, asked, facts, None if seen is None else (seen.size, seen.stamp_ns, 0)
@@ -188,23 +228,24 @@ def _remembered_states(
             yield source, asked, facts, state
 
 
-def _asked(source: RecordingSource, language: str | None) -> Asked:
+def asked_of(source: RecordingSource, language: str | None) -> Asked:
+    """Returns what is asked of a recording's file. ``language``: the run's."""
     spoken = source.language or language
     return source.path, source.tracks, None if spoken == AUTO else spoken
 
 
-def _merge(source: RecordingSource, facts: Mapping[str, Any]) -> Probed:
+def _merge(source: RecordingSource, facts: _Facts) -> Probed:
     return Probed(
         recording=source.recording,
         path=source.path,
-        size=facts["size"],
-        mtime_ns=facts["mtime_ns"],
-        duration=facts["duration"],
-        channels=facts["channels"],
-        sample_rate=facts["sample_rate"],
-        codec=facts["codec"],
-        container=facts["container"],
-        note=facts["note"],
+        size=facts.size,
+        mtime_ns=facts.mtime_ns,
+        duration=facts.duration,
+        channels=facts.channels,
+        sample_rate=facts.sample_rate,
+        codec=facts.codec,
+        container=facts.container,
+        note=facts.note,
         language=source.language,
         prompt=source.prompt,
         hotwords=source.hotwords,
@@ -212,9 +253,9 @@ def _merge(source: RecordingSource, facts: Mapping[str, Any]) -> Probed:
         reference=source.reference,
         columns=source.columns,
         address_table=source.address_table,
-        tracks=facts["tracks"],
-        remarks=facts["remarks"],
-        version=facts.get("version", 0),
+        tracks=facts.tracks,
+        remarks=facts.remarks,
+        version=facts.version,
     )
 
 
@@ -236,16 +277,39 @@ def batched(places: Iterable[str], size: int) -> Iterator[list[str]]:
 
 
 def _write_cache(
-    cache: Path, sources: Sequence[RecordingSource], asked_of: Sequence[Asked], looked: Mapping[Asked, Looked]
+    cache: Path,
+    sources: Sequence[RecordingSource],
+    wanted: Sequence[Asked],
+    looked: Mapping[Asked, Looked],
+    remembered: RememberedFacts,
 ) -> None:
 
     def fill(file: BinaryIO) -> None:
-        for source, asked in zip(sources, asked_of, strict=True):
-            facts = looked[asked]
-            if not isinstance(facts, FileOutcome):
-                path, wish, spoken = asked
-                entry = {"schema": CACHE_SCHEMA, "path": path, "recording": source.recording}
-                entry |= {"facts": msgspec.Raw(facts), "wish": wish, "language": spoken}
-                file.write(msgspec.json.encode(entry) + b"\n")
+        for source, asked in zip(sources, wanted, strict=True):
+            outcome = looked[asked]
+            if isinstance(outcome, Remembered) and (outcome.reason or outcome.recording == source.recording):
+                # As it was. What is asked differs at most by a language that changed nothing.
+                file.write(remembered.line(outcome) + b"\n")
+            elif isinstance(outcome, FileOutcome):
+                file.write(entry_of(asked, outcome))
+            else:
+                facts = outcome if isinstance(outcome, bytes) else remembered.raw(outcome)
+                file.write(_entry(asked, {"recording": source.recording, "facts": msgspec.Raw(facts)}))
 
     write_atomically(cache, fill)
+
+
+def entry_of(asked: Asked, outcome: FileOutcome) -> bytes:
+    """Returns the line of a file that was looked at, without an id; empty where another look may find other things."""
+    if outcome.facts is not None:
+        return _entry(asked, {"recording": "", "facts": outcome.facts})
+    if outcome.state is None:
+        return b""
+    size, mtime_ns, inode = outcome.state
+    refused = {"size": size, "mtime_ns": mtime_ns, "inode": inode, "reason": outcome.reason, "by": judge()}
+    return _entry(asked, {"refused": refused})
+
+
+def _entry(asked: Asked, what: Mapping[str, Any]) -> bytes:
+    path, wish, spoken = asked
+    return msgspec.json.encode({"schema": CACHE_SCHEMA, "path": path, **what, "wish": wish, "language": spoken}) + b"\n"
