@@ -34,7 +34,8 @@ def main(argv: list[str]) -> None:
     facts = facts_from_reports(folder, plan, arguments.bundle)
     store = Store(arguments.store, folder.own_store)
     settings = MergeSettings(**arguments.settings)
-    corrections = Path(arguments.corrections) if arguments.corrections else None
+    # Without any for this bundle, the folder need not be listed, which may have very many.
+    corrections = Path(arguments.corrections) if arguments.corrections and settings.corrections else None
     merged = merge_bundle(plan, arguments.bundle, facts, store, settings, folder, corrections)
     for failure in merged.failures:
         log.warning("%s", failure)

@@ -31,6 +31,7 @@ from audiogrid.core.json_values import to_json
 from audiogrid.core.text import clean_text
 from audiogrid.media.file_parts import MediaFile
 from audiogrid.records.bags import PAYLOAD, Packed, PlacedBag, is_listable, printable, read_record, record_path
+from audiogrid.records.packs import packs
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.publishing import result_files
 from audiogrid.remote.service_protocol import RemoteError
@@ -67,6 +68,11 @@ def make_bag(
     # "." has no name that anything could be written beside.
     target = target if target.name not in ("", "..") else target.resolve()
     try:
+        if next(packs(folder.transcripts), None) is not None:
+            raise InputError(
+                f"the transcripts of {folder.root} are packed, and a bag describes each file: set pack: false and run "
+                "again, which decodes nothing"
+            )
         results = _Results.of(folder)
         account = read_account(folder)
         origin = _origin(account, options, results, workflow)

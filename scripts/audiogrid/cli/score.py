@@ -14,7 +14,8 @@ from audiogrid.core.errors import EXIT_DONE, InputError
 from audiogrid.corrections.corrected_recordings import read_document
 from audiogrid.export.provenance import text_language
 from audiogrid.merging.transcript_writer import is_edited_copy
-from audiogrid.records.run_folder import RunFolder
+from audiogrid.records.packs import packed_names
+from audiogrid.records.run_folder import RunFolder, is_sub_folder
 from audiogrid.scoring.alignment import Alignment, align
 from audiogrid.scoring.checked_stretches import GAP, checked_stretches, checked_text, cut_to, own_text
 from audiogrid.scoring.normalising import normalised_tokens, require_packages, unit
@@ -46,7 +47,10 @@ class _Scored:
 
 def _score(run: RunFolder, gap: float) -> _Scored:
     found = _Scored()
-    for path in sorted(run.transcripts.glob("*.json")):
+    folders = [run.transcripts, *(one for one in run.transcripts.glob("??/") if is_sub_folder(one.name))]
+    present = [path for folder in folders for path in folder.glob("*.json")]
+    packed = [run.transcripts / name for name in packed_names(run.transcripts) if "/" not in name]
+    for path in sorted({path.name: path for path in (*packed, *present) if path.suffix == ".json"}.values()):
         if path.name.endswith(".labelstudio.json") or is_edited_copy(path):
             continue
         document = read_document(run, path.stem)

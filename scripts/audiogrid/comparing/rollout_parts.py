@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from audiogrid.comparing.decoding_cost import DecodingCost, decoding_costs, decoding_times
-from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.merging.merge_bundle import MergedBundle
+from audiogrid.records.packs import read_transcript
 from audiogrid.records.plan import Plan
 from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder
@@ -95,7 +95,7 @@ def _rate(rows: Sequence[tuple[Mapping[str, Any], MergedBundle]], plan: Plan, ru
         if path is None or file is None:
             continue
         try:
-            document, text = read_json(run.root / file["path"]), read_reference(Path(path))
+            document, text = read_transcript(run.root, file), read_reference(Path(path))
         except (InputError, OSError, ValueError):
             continue
         language = spoken_language({"": document}, plan.options_for(recording))

@@ -140,6 +140,8 @@ class RunSettings:
         ``plan``: of the run, where there is one; the settings of speakers count if any recording has speakers.
         """
         chosen = {key: self.settings[key] for key in _MERGE_KEYS}
+        if self.settings["pack"] and not part:
+            chosen["pack"] = True
         options = self._format_options()
         if options != DEFAULTS:
             chosen["format_options"] = options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from audiogrid.corrections.entries import SpeakerName
 from audiogrid.corrections.speaker_names import match_names, name_speaker
 from audiogrid.export.formats import file_name
 from audiogrid.export.voice_lanes import voices_of
+from audiogrid.records.packs import find_packed
 from audiogrid.records.run_folder import RunFolder
 
 State = Literal["ok", "unfit", "wrong"]
@@ -40,7 +42,8 @@ def read_document(run: RunFolder, recording: str) -> dict[str, Any]:
     """Returns the JSON transcript of a recording. Raises ``InputError`` if the run has none."""
     path = run.transcript(recording, file_name(recording, "json"))
     try:
-        document: dict[str, Any] = read_json(path)
+        packed = None if path.is_file() else find_packed(run.transcripts, path.name)
+        document: dict[str, Any] = read_json(path) if packed is None else json.loads(packed)
     except OSError:
         raise InputError(
             f"{run.root.name} has no transcript {path.name}: speakers are found there, so json must be among its "
@@ -53,6 +56,12 @@ def read_document(run: RunFolder, recording: str) -> dict[str, Any]:
     return document
 
 
+def has_document(run: RunFolder, recording: str) -> bool:
+    """Whether a run has a JSON transcript of a recording, packed or not."""
+    name = file_name(recording, "json")
+    return run.transcript(recording, name).is_file() or find_packed(run.transcripts, name) is not None
+
+
 class Recordings:
     """The recordings of some runs. A transcript is read when it is asked for."""
 
@@ -61,8 +70,7 @@ class Recordings:
 
     def named(self, recording: str) -> list[tuple[RunFolder, dict[str, Any]]]:
         """Returns the transcripts of the recordings with this id."""
-        name = file_name(recording, "json")
-        return [(run, read_document(run, recording)) for run in self._runs if run.transcript(recording, name).is_file()]
+        return [(run, read_document(run, recording)) for run in self._runs if has_document(run, recording)]
 
 
 def audio_of(document: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +30,8 @@ _KINDS: dict[str, type[SpeakerName | Passage | ParagraphStart]] = {
     "passages": Passage,
     "paragraphs": ParagraphStart,
 }
+# Characters of a file name after the id of its recording: `.0123456789ab.json`.
+_END = HASH_DIGITS + len("..json")
 _FILE_NAME = re.compile(rf"(?P<recording>.+)\.(?P<hash>[0-9a-f]{{{HASH_DIGITS}}})\.json")
 _HASH = re.compile(r"[0-9a-f]{64}")
 # Corrections are typed by a person. What is larger is another kind of file.
@@ -183,16 +185,22 @@ def add(folder: Path, new: Corrections) -> Path:
         raise InputError(f"{folder} cannot be written ({error.strerror})") from None
 
 
-def list_files(folder: Path) -> dict[str, list[Path]]:
-    """Returns the files in ``folder`` by the recording that their name says; none where there is no such folder."""
+def list_files(folder: Path, recordings: Iterable[str] | None = None) -> dict[str, list[Path]]:
+    """Returns the files in ``folder`` by the recording that their name says; none where there is no such folder.
+
+    ``recordings``: those that matter; ``None``: all.
+    """
     found: dict[str, list[Path]] = {}
     try:
-        paths = sorted(folder.iterdir())
+        names = os.listdir(folder)  # noqa: PTH208
     except OSError:
         return found
-    for path in paths:
-        if match := _FILE_NAME.fullmatch(path.name):
-            found.setdefault(match["recording"], []).append(path)
+    if recordings is not None:
+        wanted = frozenset(recordings)
+        names = [name for name in names if name[:-_END] in wanted]
+    for name in sorted(names):
+        if match := _FILE_NAME.fullmatch(name):
+            found.setdefault(match["recording"], []).append(folder / name)
     return found
 
 

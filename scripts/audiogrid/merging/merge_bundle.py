@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from audiogrid.merging.merge_recording import (
     merge_recording,
     undelivered_ledger,
 )
+from audiogrid.merging.pack_writer import PackWriter
 from audiogrid.merging.search_part import write_search_part
 from audiogrid.merging.speakers import NO_VOICES, Linking, read_linking, speaker_source
 from audiogrid.merging.stitch import StitchError
@@ -55,7 +57,8 @@ class MergeSettings:
     ``speakers``: the key of the configuration; ``None`` where no recording of the run is asked to have any.
     ``corrections``: hash of the bundle's files of corrections, so that Snakemake merges again when they change.
     ``voice_names``: of linked voices, by id. ``search``: whether the run has a search index. ``texts``: the key
-    ``word_times`` where any recording has a text. ``glossary``: path of the file, if there is one.
+    ``word_times`` where any recording has a text. ``glossary``: path of the file, if there is one. ``pack``: whether
+    the transcripts of the bundle go into one zip.
     """
 
     formats: list[str]
@@ -69,6 +72,7 @@ class MergeSettings:
     search: bool = True
     texts: str = ""
     glossary: str = ""
+    pack: bool = False
 
     @property
     def cues(self) -> CueOptions:
@@ -240,9 +244,39 @@ def merge_bundle(
     Transcripts that an earlier run wrote for a failed recording stay as they are. Also writes the bundle's part of
     ``ledger.tsv`` and of the search index. ``corrections``: the folder with what a person changed.
     """
-    files = list_files(corrections) if corrections is not None else {}
+    files = list_files(corrections, plan.bundle[bundle].recordings) if corrections is not None else {}
     merged = MergedBundle(bundle)
-    writer, before = open_writer(folder, bundle)
+    placer, before = open_writer(folder, bundle)
+    with _open_pack(placer, folder, bundle) if settings.pack else nullcontext() as pack:
+        owners = _merge_recordings(merged, plan, facts, store, settings, folder, pack or placer, files)
+        if pack is not None:
+            pack.finish(plan.bundle[bundle].recordings)
+    holds = dict.fromkeys(placer.hashes, pack.holds) if pack is not None else {}
+    written = {file: (owners.get(file, ""), sha256) for file, sha256 in placer.hashes.items()}
+    before.merged(written, holds).write(folder)
+    merged.edited = sorted(f"{folder.transcripts.name}/{file}" for file in placer.edited)
+    return merged
+
+
+def _open_pack(placer: TranscriptWriter, folder: RunFolder, bundle: str) -> PackWriter:
+    return PackWriter(placer, folder.transcripts, bundle)
+
+
+def _merge_recordings(
+    merged: MergedBundle,
+    plan: Plan,
+    facts: BundleFacts,
+    store: Store,
+    settings: MergeSettings,
+    folder: RunFolder,
+    writer: TranscriptWriter | PackWriter,
+    files: Mapping[str, Sequence[Path]],
+) -> dict[str, str]:
+    """Merge the recordings of a bundle into ``merged``. Returns file -> the recording whose file it is.
+
+    ``files``: of corrections, by recording. Also writes the bundle's parts of tables and of the search index.
+    """
+    bundle = merged.bundle
     linking = read_linking(folder, settings.speakers, settings.voice_names)
     owners: dict[str, str] = {}
     ledgers: dict[str, list[LedgerSpan]] = {}
@@ -262,6 +296,8 @@ def merge_bundle(
             ledgers[name] = unread_ledger(recording.duration, was_read=True)
             continue
         results = _Results(recording, facts, store)
+        if isinstance(writer, PackWriter):
+            writer.recording = name
         try:
             done = _merge_one(
                 plan, recording, facts, results, store, settings, folder, writer, files.get(name, ()), linking, finder
@@ -280,7 +316,8 @@ def merge_bundle(
             differences[name] = done.differences
         if done.names is not None:
             names[name] = done.names
-        owners.update({file: name for file in writer.hashes if file not in owners})
+        if isinstance(writer, TranscriptWriter):
+            owners.update({file: name for file in writer.hashes if file not in owners})
         merged.files[name] = {
             kind: {**file, "path": Path(file["path"]).relative_to(folder.root).as_posix()}
             for kind, file in done.files.items()
@@ -296,9 +333,7 @@ def merge_bundle(
     write_search_part(folder, bundle, searched)
     write_differences(folder, bundle, differences)
     write_names(folder, bundle, names)
-    before.merged({file: (owners[file], sha256) for file, sha256 in writer.hashes.items()}).write(folder)
-    merged.edited = sorted(f"{folder.transcripts.name}/{file}" for file in writer.edited)
-    return merged
+    return owners
 
 
 class _Results:
@@ -325,7 +360,7 @@ def _merge_one(
     store: Store,
     settings: MergeSettings,
     folder: RunFolder,
-    writer: TranscriptWriter,
+    writer: TranscriptWriter | PackWriter,
     corrections: Sequence[Path],
     linking: Linking | None,
     finder: NameFinder | None,

@@ -23,6 +23,7 @@ from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.glossary_names import NOT_JUDGED, NameSource, put_names
 from audiogrid.merging.known_text import NOT_ALIGNED, TextSource, add_text, apply_text
 from audiogrid.merging.ledger import make_ledger, unread_ledger
+from audiogrid.merging.pack_writer import PackWriter
 from audiogrid.merging.search_part import search_lines
 from audiogrid.merging.speakers import (
     NO_VOICES,
@@ -99,7 +100,7 @@ def _tracks(
     return tracks
 
 
-def _write_chunk_texts(folder: Path, tracks: Sequence[TrackText], writer: TranscriptWriter) -> None:
+def _write_chunk_texts(folder: Path, tracks: Sequence[TrackText], writer: TranscriptWriter | PackWriter) -> None:
     """Write the text of every chunk as decoded, overlaps included; move away files of chunks that no longer exist."""
     files = {}
     for track in tracks:
@@ -130,7 +131,7 @@ def merge_recording(
     options: FormatOptions | None = None,
     speaker_label: str = "Channel {}",
     lengths: Mapping[Any, int] | None = None,
-    writer: TranscriptWriter | None = None,
+    writer: TranscriptWriter | PackWriter | None = None,
     speakers: SpeakerSource | None = None,
     corrections: Found | None = None,
     text: TextSource | None = None,
@@ -196,12 +197,13 @@ def merge_recording(
     texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder), options)
     paths = {name: folder / file_name(recording, name) for name in texts}
     writer = writer or TranscriptWriter(folder)
+    is_packed = isinstance(writer, PackWriter)
     writer.write([(paths[name], text) for name, text in texts.items()])
-    files = {name: {"path": str(path), "sha256": writer.hash_of(path)} for name, path in paths.items()}
+    files = {name: writer.file_of(path, writer.hash_of(path)) for name, path in paths.items()}
     if chunk_texts:
         _write_chunk_texts(folder / f"{recording}.chunks", tracks, writer)
     gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]
-    searched = [] if search is None else search_lines(document, search, paths.get("html"))
+    searched = [] if search is None else search_lines(document, search, None if is_packed else paths.get("html"))
     return MergedRecording(
         files,
         summary_row(facts, document),

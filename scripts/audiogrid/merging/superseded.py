@@ -33,25 +33,34 @@ def _stale(plan: Plan | PlanFile, lists: WrittenLists, suspects: Iterable[str]) 
     whose lists may have such files.
     """
     suspected = [written for bundle in suspects if (written := lists.get(bundle)) is not None]
-    recordings = {file.recording for written in suspected for file in written.files.values()}
+    recordings = {one for written in suspected for file in written.files.values() for one in file.recordings}
     bundle_of: dict[str, str] = {}
     if recordings:
         for bundle in plan.bundles:
             bundle_of |= {name: bundle.bundle for name in plan.names_of(bundle.bundle) if name in recordings}
+    # Bundle -> the recordings of its current files.
+    current: dict[str, set[str]] = {}
+
+    def is_elsewhere(name: str, recording: str) -> bool:
+        """Whether the last merge of a recording wrote other files than this one."""
+        bundle = bundle_of[recording]
+        latest = lists.get(bundle)
+        if latest is None or (name in latest.files and latest.files[name].current):
+            return False
+        if bundle not in current:
+            current[bundle] = {one for file in latest.files.values() if file.current for one in file.recordings}
+        return recording in current[bundle]
+
     seen = set()
     for written in suspected:
         for name, file in written.files.items():
             if name in seen:
                 continue
             seen.add(name)
-            if file.recording not in bundle_of:
+            present = [one for one in file.recordings if one in bundle_of]
+            if not present:
                 yield name, _NO_RECORDING
-                continue
-            latest = lists.get(bundle_of[file.recording])
-            merged = latest is not None and any(
-                other.current and other.recording == file.recording for other in latest.files.values()
-            )
-            if latest is not None and merged and not (name in latest.files and latest.files[name].current):
+            elif all(is_elsewhere(name, one) for one in present):
                 yield name, _NO_FORMAT
 
 

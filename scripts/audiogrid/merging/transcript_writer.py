@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
-from audiogrid.core.atomic_files import write_bytes
+from audiogrid.core.atomic_files import sync_folder, write_bytes
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import WrittenFiles, read_bundle, read_written
 
@@ -30,6 +31,11 @@ def free_path(path: Path) -> Path:
 def is_edited_copy(path: Path) -> bool:
     """Whether ``path`` has the name that ``TranscriptWriter`` gives to a file edited by hand."""
     return _EDITED_NAME.search(path.name) is not None
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class TranscriptWriter:
@@ -67,6 +73,10 @@ class TranscriptWriter:
         """Returns the SHA-256 of a file that was written."""
         return self.hashes[path.relative_to(self._transcripts).as_posix()]
 
+    def file_of(self, path: Path, sha256: str) -> dict[str, str]:
+        """Returns what ``merged/<bundle>.json`` says of a file."""
+        return {"path": str(path), "sha256": sha256}
+
     def _write(self, path: Path, content: str | bytes) -> None:
         data = content if isinstance(content, bytes) else content.encode()
         name = path.relative_to(self._transcripts).as_posix()
@@ -78,13 +88,35 @@ class TranscriptWriter:
         # A file that holds the same bytes already is left alone.
         if present != data:
             if present is not None:
-                self._keep(path, name, present)
+                self._keep(path, name, hashlib.sha256(present).hexdigest())
             write_bytes(path, data)
 
-    def _keep(self, path: Path, name: str, present: bytes) -> None:
-        """Move a file away unless the run has written it."""
-        found = hashlib.sha256(present).hexdigest()
-        if self._known is None or found in self._own.get(name, ()) or found in self._known.get(name, ()):
+    def place(self, path: Path, made: Path) -> None:
+        """Move a finished file, which lies in the same file system, to where ``write`` would have written it."""
+        name = path.relative_to(self._transcripts).as_posix()
+        self.hashes[name] = _hash_of(made)
+        present = _hash_of(path) if path.is_file() else None
+        if present == self.hashes[name]:
+            made.unlink()
+            return
+        if present is not None:
+            self._keep(path, name, present)
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
+        made.replace(path)
+        sync_folder(path.parent)
+
+    def is_own(self, path: Path) -> bool:
+        """Whether a file is there as the run has written it."""
+        name = path.relative_to(self._transcripts).as_posix()
+        return path.is_file() and self._is_known(name, _hash_of(path))
+
+    def _is_known(self, name: str, found: str) -> bool:
+        return self._known is None or found in self._own.get(name, ()) or found in self._known.get(name, ())
+
+    def _keep(self, path: Path, name: str, found: str) -> None:
+        """Move a file away unless the run has written it. ``found``: its hash."""
+        if self._known is None or self._is_known(name, found):
             return
         if name in self._known and not self._interrupted:
             kept = free_path(path.with_name(f"{path.stem}.{_EDITED}{path.suffix}"))

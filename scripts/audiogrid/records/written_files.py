@@ -6,8 +6,8 @@ deletes it. A file whose hash is not in it was not written by the run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audiogrid.core.atomic_files import read_json, write_json
@@ -23,12 +23,19 @@ _HASHES = 2
 class WrittenFile:
     """A file under ``transcripts/``. ``hashes``: SHA-256 of the last versions, newest first.
 
-    ``current``: whether the last merge of its recording wrote it.
+    ``current``: whether the last merge of its recording wrote it. ``holds``: the recordings in a zip of several, whose
+    ``recording`` is empty.
     """
 
     recording: str
     hashes: list[str]
     current: bool = True
+    holds: list[str] = field(default_factory=list)
+
+    @property
+    def recordings(self) -> list[str]:
+        """Whose file it is."""
+        return self.holds or [self.recording]
 
 
 @dataclass(frozen=True)
@@ -46,19 +53,23 @@ class WrittenFiles:
         """Write the list of the bundle."""
         write_json(_path(folder, self.bundle), {"schema": SCHEMA, **to_json(self)}, indent=1)
 
-    def merged(self, hashes: Mapping[str, tuple[str, str]]) -> WrittenFiles:
+    def merged(
+        self, hashes: Mapping[str, tuple[str, str]], holds: Mapping[str, Sequence[str]] | None = None
+    ) -> WrittenFiles:
         """Returns the list after a merge. ``hashes``: file -> recording and SHA-256, of all that it wrote.
 
-        Other files of the same recordings are no longer current; those of other recordings stay as they are.
+        ``holds``: zip -> recordings in it. Other files of the same recordings are no longer current; those of other
+        recordings stay as they are.
         """
-        recordings = {recording for recording, _ in hashes.values()}
+        holds = holds or {}
+        recordings = {recording for recording, _ in hashes.values()}.union(*holds.values())
         files = {
-            name: WrittenFile(file.recording, file.hashes, file.current and file.recording not in recordings)
+            name: replace(file, current=file.current and not recordings.issuperset(file.recordings))
             for name, file in self.files.items()
         }
         for name, (recording, sha256) in hashes.items():
             known = [one for one in (files[name].hashes if name in files else []) if one != sha256]
-            files[name] = WrittenFile(recording, [sha256, *known][:_HASHES])
+            files[name] = WrittenFile(recording, [sha256, *known][:_HASHES], holds=list(holds.get(name, ())))
         return WrittenFiles(self.bundle, True, files)
 
 
@@ -105,7 +116,7 @@ def has_other_files(folder: RunFolder, bundle: str, recordings: Collection[str])
     """Whether the list of a bundle has files of other recordings, or files that its last merge did not write."""
     written = read_bundle(folder, bundle)
     files = written.files.values() if written is not None else []
-    return any(not file.current or file.recording not in recordings for file in files)
+    return any(not file.current or not set(file.recordings).issubset(recordings) for file in files)
 
 
 def adopt_merged(folder: RunFolder) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from audiogrid.merging.ledger_table import Totals, add_totals
 from audiogrid.merging.merge_bundle import Failure, MergedBundle
+from audiogrid.records.packs import MEMBER
 
 #: Rows of a bundle that its sum holds: the worst, and a sample. The least certain passages, failures, remarks.
 WORST, SAMPLE, PASSAGES, LISTED, LACKING = 40, 5, 25, 300, 5
@@ -195,8 +196,13 @@ def _text_sum(merged: MergedBundle) -> TextSum:
 
 
 def page_of(files: Mapping[str, Mapping[str, str]]) -> str:
-    """Returns the path of a recording's page or text, relative to the run's folder. ``files``: by format."""
-    return next((files[kind]["path"] for kind in ("html", "txt", "json") if kind in files), "")
+    """Returns the path of a recording's page or text, relative to the run's folder; empty where it is packed.
+
+    ``files``: by format.
+    """
+    return next(
+        (files[kind]["path"] for kind in ("html", "txt", "json") if kind in files and MEMBER not in files[kind]), ""
+    )
 
 
 def _speaker_sum(rows: Sequence[Mapping[str, Any]]) -> SpeakerSum:

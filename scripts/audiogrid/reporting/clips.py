@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import to_samples
 from audiogrid.core.tsv import read_table, write_table
@@ -19,6 +18,7 @@ from audiogrid.media.short_audio import samples_of, sound_of, write_audio
 from audiogrid.merging.document import speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.merge_bundle import MergedBundle
+from audiogrid.records.packs import read_transcript
 from audiogrid.records.plan import Recording
 from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder
@@ -181,7 +181,7 @@ def _passages(
 ) -> list[dict[str, Any]]:
     """Returns the doubtful passages of a recording, from its JSON; without one those that ``merge`` has noted."""
     try:
-        return worst_passages(read_json(run.root / files["json"]["path"]), count)
+        return worst_passages(read_transcript(run.root, files["json"]), count)
     except (OSError, ValueError, KeyError):
         return merged.worst.get(name, [])[:count]
 

@@ -73,7 +73,7 @@ def kept_transcripts(folder: RunFolder, lost: Container[str], bundles: Iterable[
         for bundle in bundles
         if (written := lists.get(bundle)) is not None
         for name, file in written.files.items()
-        if file.recording in lost and (folder.transcripts / name).is_file()
+        if any(one in lost for one in file.recordings) and (folder.transcripts / name).is_file()
     ]
 
 

@@ -88,6 +88,7 @@ class BatchRun:
         settings["formats"] = ["json"]
         # A page over the recordings of several clients would be nobody's.
         settings["search"] = False
+        settings["pack"] = False
         write_text(self.root / "run.yaml", yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
 
     def command(self, profile: str, where: Path) -> list[str]:

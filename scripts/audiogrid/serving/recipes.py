@@ -92,6 +92,7 @@ class Recipes:
         merge["formats"] = list(dict.fromkeys([*merge["formats"], "json"]))
         merge["chunk_texts"] = False
         merge["search"] = False
+        merge.pop("pack", None)
         return Recipe(
             model=name,
             task=task,

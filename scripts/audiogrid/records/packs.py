@@ -1,0 +1,78 @@
+"""Transcripts of a bundle in one zip, which a run with `pack: true` writes: what is in them, and how it is read."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from audiogrid.core.atomic_files import read_json
+
+MEMBER = "member"
+"""In a file of ``merged/<bundle>.json``: its name within the zip that ``path`` names."""
+
+_NAME = re.compile(r"b\d+\.zip")
+
+
+def pack_of(transcripts: Path, bundle: str) -> Path:
+    """Returns the zip of a bundle."""
+    return transcripts / f"{bundle}.zip"
+
+
+def packs(transcripts: Path) -> Iterator[Path]:
+    """Yields the zips of a run in the order of their names; none where there are no transcripts."""
+    try:
+        names = sorted(path.name for path in transcripts.iterdir() if _NAME.fullmatch(path.name))
+    except OSError:
+        names = []
+    for name in names:
+        yield transcripts / name
+
+
+def read_transcript(root: Path, file: Mapping[str, str]) -> Any:
+    """Returns the JSON transcript that ``merged/<bundle>.json`` names, packed or not. ``root``: the run's folder.
+
+    Raises ``OSError``, and ``ValueError`` where it is damaged.
+    """
+    path = root / file["path"]
+    return json.loads(_member(path, file[MEMBER])) if MEMBER in file else read_json(path)
+
+
+def find_packed(transcripts: Path, name: str) -> bytes | None:
+    """Returns a file of a transcript, such as ``talk.json``, from the zip that holds it; ``None`` where none does.
+
+    Of several the one of the latest bundle counts: a recording that has changed is in a new one. Raises ``OSError``,
+    and ``ValueError`` where it is damaged.
+    """
+    for path in reversed(list(packs(transcripts))):
+        if name in _names(path, path.stat().st_mtime_ns):
+            return _member(path, name)
+    return None
+
+
+def packed_names(transcripts: Path) -> list[str]:
+    """Returns the names of all files in zips, each once."""
+    return sorted({name for path in packs(transcripts) for name in _names(path, path.stat().st_mtime_ns)})
+
+
+# All that a run of a million recordings has.
+@lru_cache(maxsize=10_000)
+def _names(path: Path, changed: int) -> frozenset[str]:
+    try:
+        with zipfile.ZipFile(path) as pack:
+            return frozenset(pack.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return frozenset()
+
+
+def _member(path: Path, name: str) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as pack:
+            return pack.read(name)
+    except (zipfile.BadZipFile, KeyError, zlib.error) as error:
+        raise ValueError(f"{path}, {name}: {error}") from error
