@@ -20,7 +20,7 @@ from audiogrid.embedding.chunk_voices import EmbeddingOptions
 from audiogrid.embedding.embedders import CAMPPLUS, voices_key
 from audiogrid.hardware.cores import usable_cores
 from audiogrid.models.languages import known_languages
-from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
+from audiogrid.planning.bundles_and_shards import plan_recordings, recordings_of
 from audiogrid.planning.plan_settings import make_settings, settle_recordings
 from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
 from audiogrid.planning.prompt_remarks import add_prompt_remarks
@@ -104,8 +104,7 @@ def main(argv: list[str]) -> None:
     settings = make_settings(wanted, arguments.model_dir)
     probed = ProbeReport.read(folder.probe)
     routed = settle_recordings(
-        # One at a time: there may be a million.
-        probed_recordings({"recordings": map(to_json, probed.recordings)}, settings.chunk_minutes),
+        recordings_of(probed.recordings, settings.chunk_minutes),
         settings,
         wanted,
         {name: one for path in arguments.languages for name, one in read_identified(path).items()},

@@ -10,7 +10,7 @@ from audiogrid.config.routes import Route, routed_tracks
 from audiogrid.core.language_codes import AUTO
 from audiogrid.probing.recording_source import Rejection
 from audiogrid.records.identified_languages import Identified
-from audiogrid.records.plan import Recording, Settings, TrackSettings
+from audiogrid.records.plan import Recording, Settings, TrackSettings, settings_key
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,22 @@ def apply_routes(
     settled: list[Recording] = []
     refused: list[Rejection] = []
     matched = [0] * len(routes)
+    # Most recordings of a run have the same settings: what is said of one is said of all.
+    refusals: dict[Any, str | None] = {}
     for recording in recordings:
         row = recording.options if rows is None else rows[recording.recording]
+        if not routes and row is recording.options and recording.recording not in identified:
+            key = settings_key(recording)
+            if key is not None:
+                if key not in refusals:
+                    refusals[key] = _refusal_reason(
+                        {None: _Decoding(recording.settings_of(None), None)}, settings, known
+                    )
+                if refusals[key]:
+                    refused.append(Rejection(recording.recording, recording.path, refusals[key] or ""))
+                else:
+                    settled.append(recording)
+                continue
         one = _RecordingFacts(recording, row, identified.get(recording.recording), settings)
         # Without routes all tracks are decoded alike.
         tracks_of = routed_tracks(recording, routes) if routes else (None,)

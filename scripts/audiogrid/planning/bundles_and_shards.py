@@ -15,6 +15,7 @@ from audiogrid.core.atomic_files import canonical_json
 from audiogrid.core.language_codes import AUTO
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.planning.priorities import by_priority
+from audiogrid.probing.probe import Probed
 from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
 from audiogrid.records.results import SCHEMA as RESULT_SCHEMA
 from audiogrid.splitting.cut_points import chunk_count
@@ -227,6 +228,35 @@ def _shard_groups(items: Sequence[_Item], settings: Settings, number: int = 1) -
             size = min(most, least * growth(number, GROWS_AFTER_SHARDS))
     if group:
         yield group
+
+
+def recordings_of(probed: Iterable[Probed], chunk_minutes: float) -> list[Recording]:
+    """Returns the recordings of a report of ``probe``, as ``probed_recordings`` does of its file."""
+    return [
+        Recording(
+            one.recording,
+            one.path,
+            one.size,
+            one.mtime_ns,
+            one.duration,
+            one.channels,
+            one.channels_mode,
+            chunk_count(one.duration, chunk_minutes),
+            options={
+                name: value
+                for name, value in (("language", one.language), ("prompt", one.prompt), ("hotwords", one.hotwords))
+                if value
+            },
+            columns=one.columns or {},
+            reference=one.reference,
+            note=one.note,
+            address_table=one.address_table,
+            audio_tracks=one.tracks or [],
+            remarks=one.remarks or [],
+            version=one.version,
+        )
+        for one in probed
+    ]
 
 
 def probed_recordings(probed: Mapping[str, Any], chunk_minutes: float) -> list[Recording]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from audiogrid.decoding.whisper.prompt_room import remarks_for_model
-from audiogrid.records.plan import Recording, Settings
+from audiogrid.records.plan import Recording, Settings, settings_key
 
 
 def _remarks(recording: Recording, settings: Settings, folders: Mapping[str, Path]) -> list[str]:
@@ -29,8 +29,12 @@ def add_prompt_remarks(
     """
     folders = {folder.name: folder for folder in model_dirs}
     found, counts = [], dict[str, list[str]]()
+    same: dict[Hashable, list[str]] = {}
     for recording in recordings:
-        remarks = _remarks(recording, settings, folders)
+        key = settings_key(recording)
+        remarks = same[key] if key in same else _remarks(recording, settings, folders)
+        if key is not None:
+            same[key] = remarks
         found.append(replace(recording, left_out=[*recording.left_out, *remarks]) if remarks else recording)
         for remark in remarks:
             counts.setdefault(remark, []).append(recording.recording)

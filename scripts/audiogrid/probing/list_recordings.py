@@ -6,7 +6,8 @@ import errno
 import glob
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from pathlib import Path, PurePath
 
 from audiogrid.core.errors import InputError
@@ -121,7 +122,17 @@ def _with_ids(found: list[tuple[RecordingSource, bool]], known: Mapping[str, str
             kept[place, source.recording] = replace(first, columns={**first.columns, "priority": priority}), given
     wishes = [Named(source.path, source.recording or _stem(source), named) for source, named in kept.values()]
     ids = assign_ids(wishes, known)
-    return [replace(source, recording=name) for (source, _), name in zip(kept.values(), ids, strict=True)]
+    return [_named(source, name) for (source, _), name in zip(kept.values(), ids, strict=True)]
+
+
+# `replace` takes five times as long, which of a million recordings is seconds at each start.
+_FIELDS = tuple(field.name for field in fields(RecordingSource))
+_OTHERS = attrgetter(*_FIELDS[1:])
+
+
+def _named(source: RecordingSource, name: str) -> RecordingSource:
+    """Returns a source with an id, which is its first field."""
+    return RecordingSource(name, *_OTHERS(source))
 
 
 def _stem(source: RecordingSource) -> str:

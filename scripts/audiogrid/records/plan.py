@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -88,6 +88,18 @@ class Recording:
         """The language that was fixed for this recording, if one was."""
         given = self.options.get("language")
         return None if given in (None, AUTO) else str(given)
+
+
+def settings_key(recording: Recording) -> Hashable:
+    """Returns what recordings with the same model and options have in common; ``None`` where that is hard to say."""
+    if recording.by_channel:
+        return None
+    key = recording.model, *recording.options.items()
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import secrets
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -37,6 +39,10 @@ _OFTEN_EMPTY = (
     *("model", "options", "columns", "reference", "note", "variant", "address_table", "remarks", "left_out"),
     *("identified", "by_channel", "audio_tracks", "version"),
 )
+
+
+_ALWAYS = tuple(field.name for field in fields(Recording) if field.name not in _OFTEN_EMPTY)
+_ALWAYS_OF, _OFTEN_EMPTY_OF = attrgetter(*_ALWAYS), attrgetter(*_OFTEN_EMPTY)
 
 
 class PlanWriter:
@@ -142,8 +148,11 @@ class PlanWriter:
 
 
 def _line(recording: Recording) -> bytes:
-    fields = to_json(recording)
-    return msgspec.json.encode({name: one for name, one in fields.items() if one or name not in _OFTEN_EMPTY})
+    found = dict(zip(_ALWAYS, _ALWAYS_OF(recording), strict=True))
+    for name, one in zip(_OFTEN_EMPTY, _OFTEN_EMPTY_OF(recording), strict=True):
+        if one:
+            found[name] = to_json(one)
+    return msgspec.json.encode(found)
 
 
 def _lines_of(path: Path) -> str:
