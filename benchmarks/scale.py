@@ -4,6 +4,7 @@
     .venv/bin/python benchmarks/scale.py 10000 --kill      as above, with the driver killed in the middle of merging
     .venv/bin/python benchmarks/scale.py 1000000 --plan    only probe and plan, again, and with more recordings
     .venv/bin/python benchmarks/scale.py 1000000 --known   as --plan, with facts of an earlier probe: no file is opened
+    .venv/bin/python benchmarks/scale.py 1000000 --resume  goes on where a call that was killed has stopped
 
 The recordings are hard links of a few hundred sentences of half a second. These are decoded once, before the clock
 starts, so that every chunk is in the store. What remains is what audiogrid and Snakemake do themselves.
@@ -19,7 +20,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +32,7 @@ from split import spoken_sentences
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from audiogrid.probing.earlier_facts import CACHE_SCHEMA  # noqa: E402
+from audiogrid.probing.earlier_facts import CACHE_SCHEMA
 
 # Recordings of different content; all others are links of these.
 DISTINCT = 200
@@ -73,13 +75,14 @@ def link(folder: Path, first: int, last: int) -> None:
     for number in range(first, last):
         place = folder / f"{number // PER_FOLDER:04d}"
         place.mkdir(parents=True, exist_ok=True)
-        os.link(sentences[number % len(sentences)], place / f"r{number:07d}.wav")
+        with suppress(FileExistsError):
+            os.link(sentences[number % len(sentences)], place / f"r{number:07d}.wav")
 
 
 def remember(folder: Path, recordings: Path) -> None:
     """Write what a probe of all recordings would leave behind; a file of half a second takes it 4 ms."""
     state = folder / "results/x/.state"
-    state.mkdir(parents=True)
+    state.mkdir(parents=True, exist_ok=True)
     facts = {"duration": 8000, "duration_source": "container", "channels": 1, "sample_rate": 8000}
     facts |= {"codec": "pcm_s16le", "container": "wav", "note": None, "tracks": [], "remarks": [], "audio_tracks": 1}
     with (state / "probe.jsonl").open("w") as file:
@@ -132,43 +135,73 @@ def fill_store(folder: Path) -> None:
         run("decode the sentences", snakemake(make_sentences()), other)
         (other / "results/store").rename(kept)
         shutil.rmtree(other)
+    shutil.rmtree(folder / "results/store", ignore_errors=True)
     shutil.copytree(kept, folder / "results/store", copy_function=os.link)
 
 
-def measure(count: int, kill: bool, only_plan: bool, known: bool, added: int) -> list[Step]:
+class Steps:
+    """The steps of one size, each noted when it is done, so that a call that was killed can go on (``--resume``)."""
+
+    def __init__(self, name: str, resume: bool) -> None:
+        self.folder = DATA / f"run-{name}"
+        self._note = self.folder / "steps.json"
+        if not (resume and self._note.exists()):
+            self.folder = workspace(name)
+        self._done: dict[str, list[float]] = json.loads(self._note.read_text()) if self._note.exists() else {}
+
+    def run(self, name: str, command: Sequence[str]) -> None:
+        """Run a command and note what it cost."""
+        if name not in self._done:
+            step = run(name, command, self.folder)
+            self._save(name, [step.wall, step.cpu, step.memory])
+
+    def prepare(self, name: str, work: Callable[[], None]) -> None:
+        """Do something that does not count; what a killed call has left of it may be there."""
+        if name not in self._done:
+            work()
+            self._save(name, [])
+
+    def found(self) -> list[Step]:
+        """Returns what was measured."""
+        return [Step(name, *cost) for name, cost in self._done.items() if cost]
+
+    def _save(self, name: str, cost: list[float]) -> None:
+        self._done[name] = cost
+        self._note.write_text(json.dumps(self._done))
+
+
+def measure(count: int, options: argparse.Namespace) -> list[Step]:
     """Returns what each step costs for ``count`` recordings."""
-    folder = workspace(f"scale-{count}")
+    only_plan, added = options.plan or options.known, options.added
+    steps = Steps(f"scale-{count}", options.resume)
+    folder = steps.folder
     recordings = folder / "recordings"
-    link(recordings, 0, count)
     print(f"{count} recordings", flush=True)
-    command = snakemake(recordings)
-    if known:
-        remember(folder, recordings)
-    steps = [run("probe and plan", snakemake(recordings, "make_plan"), folder)]
+    steps.prepare("link", lambda: link(recordings, 0, count))
+    command, plan = snakemake(recordings), snakemake(recordings, "make_plan")
+    if options.known:
+        steps.prepare("remember", lambda: remember(folder, recordings))
+    steps.run("probe and plan", plan)
     if only_plan:
-        steps.append(run("the plan again", snakemake(recordings, "make_plan"), folder))
-        link(recordings, count, count + added)
-        steps.append(run(f"{added} added", snakemake(recordings, "make_plan"), folder))
-        steps.append(run("dry run", [*command, "--dry-run", "--quiet", "all"], folder))
-        plan = folder / "results/x/plan.json"
-        print(f"  plan.json {plan.stat().st_size / 1e6:.2f} MB")
-        shutil.rmtree(folder)
-        return steps
-    fill_store(folder)
-    if kill:
-        killed_once(command, folder)
-    steps.append(run("split, merge, report", command, folder))
-    steps.append(run("the same again", command, folder))
-    steps.append(run("status", [sys.executable, "-m", "audiogrid.cli", "status", "x"], folder))
-    link(recordings, count, count + added)
-    steps.append(run(f"{added} added", command, folder))
-    sizes = {
-        name: (folder / "results/x" / name).stat().st_size / 1e6 for name in ("plan.json", "report.html", "summary.tsv")
-    }
+        steps.run("the plan again", plan)
+        steps.prepare("link more", lambda: link(recordings, count, count + added))
+        steps.run(f"{added} added", plan)
+        steps.run("dry run", [*command, "--dry-run", "--quiet", "all"])
+    else:
+        steps.prepare("store", lambda: fill_store(folder))
+        if options.kill:
+            steps.prepare("kill", lambda: killed_once(command, folder))
+        steps.run("split, merge, report", command)
+        steps.run("the same again", command)
+        steps.run("status", [sys.executable, "-m", "audiogrid.cli", "status", "x"])
+        steps.prepare("link more", lambda: link(recordings, count, count + added))
+        steps.run(f"{added} added", command)
+    made = [folder / "results/x" / name for name in ("plan.json", "report.html", "summary.tsv")]
+    sizes = ", ".join(f"{path.name} {path.stat().st_size / 1e6:.2f} MB" for path in made if path.exists())
     files = sum(len(names) for _, _, names in os.walk(folder / "results/x"))
-    print(f"  {files / count:.2f} files a recording, {', '.join(f'{k} {v:.1f} MB' for k, v in sizes.items())}")
+    print(f"  {files / count:.2f} files a recording, {sizes}")
     shutil.rmtree(folder)
-    return steps
+    return steps.found()
 
 
 def main() -> None:
@@ -178,9 +211,9 @@ def main() -> None:
     parser.add_argument("--plan", action="store_true", help="only probe and plan")
     parser.add_argument("--known", action="store_true", help="as --plan, with the facts of all files known")
     parser.add_argument("--added", type=int, default=ADDED, help="recordings that are added (default: %(default)s)")
+    parser.add_argument("--resume", action="store_true", help="go on where a call that was killed has stopped")
     options = parser.parse_args()
-    only_plan = options.plan or options.known
-    table = {count: measure(count, options.kill, only_plan, options.known, options.added) for count in options.counts}
+    table = {count: measure(count, options) for count in options.counts}
     print(f"\n{'CPU ms per recording':24s}" + "".join(f"{count:>12,}" for count in table))
     for rows in zip(*table.values(), strict=True):
         cells = "".join(f"{1000 * step.cpu / count:12.2f}" for count, step in zip(table, rows, strict=True))

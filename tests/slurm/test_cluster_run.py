@@ -12,17 +12,32 @@ from cluster import wait_until
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
 
+CHUNKS = 6
+
 
 def test_a_run_on_the_cluster_gives_the_same_transcripts(site, reference):
-    site.go("probing={files_per_job: 1}")
+    options = ("probing={files_per_job: 1}",)
+    # Its budget is used up as soon as a chunk is being decoded. Jobs on the nodes finish what they are at.
+    output = site.go(*options, "budget={core_hours: 0.0004}", code=1)
+    assert "Stopped: its budget of 0.0004 core-hours is used up. The same command goes on" in output
+    first = site.stored()
+    assert 1 <= len(first) < CHUNKS
+    assert site.endings() == {"its budget of 0.0004 core-hours is used up"}
+    assert site.jobs("PENDING", "RUNNING") == []
+
+    # The next call does the rest.
+    site.go(*options)
     assert runs.transcripts(site.run) == reference
     assert set(runs.decoded(site.run).values()) == {1}
+    after = site.stored()
+    assert len(after) == CHUNKS
+    assert {key: after[key] for key in first} == first
     rules = [job["comment"].split("_wildcards")[0] for job in site.jobs("COMPLETED")]
     # Only what is worth a job is one.
     assert set(rules) == {"rule_probe_part", "rule_split", "rule_transcribe"}
+    # Files were looked at once, by jobs.
     assert rules.count("rule_probe_part") == 4
-    # The step that collected their facts opened no file.
-    assert "Nothing to be done" in site.go("probing={files_per_job: 1}")
+    assert "Nothing to be done" in site.go(*options)
 
 
 def test_voices_are_embedded_and_texts_aligned_on_the_cluster_as_here(site, speakers_model):
