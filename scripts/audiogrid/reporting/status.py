@@ -9,7 +9,7 @@ from audiogrid.core.stop_note import read_stop
 from audiogrid.core.timebase import clock, to_seconds
 from audiogrid.export.paragraphs import make_paragraphs
 from audiogrid.merging.merge_bundle import facts_from_journals
-from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.reader import open_plan
 from audiogrid.records.results import ChunkResult
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
@@ -62,11 +62,12 @@ def text_so_far(folder: RunFolder, name: str, store: Path) -> list[str]:
     Raises ``InputError`` if the run has no plan yet or no such recording.
     """
     _require_plan(folder)
-    plan = read_plan(folder.plan)
-    if name not in plan.recording:
-        known = ", ".join(list(plan.recording)[:5])
+    whole = open_plan(folder.plan)
+    bundle = next((one.bundle for one in whole.bundles if name in whole.names_of(one.bundle)), None)
+    if bundle is None:
+        known = ", ".join([name for one in whole.bundles[:1] for name in whole.names_of(one.bundle)][:5])
         raise InputError(f"there is no recording {name!r} in {folder.root}; it has {known} ...")
-    bundle = next(bundle.bundle for bundle in plan.bundles if name in bundle.recordings)
+    plan = whole.of_bundle(bundle)
     facts = facts_from_journals(folder, plan, bundle)
     results = Store(store, folder.own_store)
     lines = []

@@ -11,8 +11,7 @@ from pathlib import Path
 from audiogrid.core.errors import InputError
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import read_entries
-from audiogrid.records.plan import Plan
-from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.reader import PlanFile, open_plan
 from audiogrid.records.run_folder import RunFolder
 
 _RESULT = re.compile(r"([0-9a-f]{64})(\.error)?\.json")
@@ -46,7 +45,7 @@ def referenced_keys(folder: RunFolder) -> set[str]:
     ever noted for them count. Raises ``InputError`` if the plan cannot be read: nothing must be removed then.
     """
     try:
-        plan = read_plan(folder.plan)
+        plan = open_plan(folder.plan)
     except Exception as error:
         raise InputError(
             f"{folder.plan} cannot be read ({type(error).__name__}), so it is not known what it refers to: "
@@ -61,12 +60,25 @@ def referenced_keys(folder: RunFolder) -> set[str]:
     return {key for journal, reports in kinds for key in _noted_keys(plan, journal, reports)}
 
 
-def _noted_keys(plan: Plan, journal: Path, reports: Path) -> Iterator[str]:
-    noted = [*_noted_in_journals(journal), *_noted_in_reports(reports, plan)]
+def _noted_keys(plan: PlanFile, journal: Path, reports: Path) -> Iterator[str]:
+    as_planned: dict[str, list[dict[str, str]]] = {}
+    for spec, found in (*_noted_in_journals(journal), *_noted_in_reports(reports, plan)):
+        as_planned.setdefault(spec, []).append(found)
+    # Chunk -> all keys that were ever noted for it; made only if some shard has not run as planned.
+    ever: dict[str, set[str]] = {}
     for shard in plan.shards:
-        as_planned = [found for spec, found in noted if spec == shard.spec]
-        for found in as_planned or [found for _, found in noted]:
-            yield from (found[chunk] for chunk in shard.chunks if chunk in found)
+        chunks = plan.whole_shard(shard.shard).chunks
+        if shard.spec in as_planned:
+            for found in as_planned[shard.spec]:
+                yield from (found[chunk] for chunk in chunks if chunk in found)
+            continue
+        if not ever:
+            for several in as_planned.values():
+                for found in several:
+                    for chunk, key in found.items():
+                        ever.setdefault(chunk, set()).add(key)
+        for chunk in chunks:
+            yield from ever.get(chunk, ())
 
 
 def _noted_in_journals(journal: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -77,7 +89,7 @@ def _noted_in_journals(journal: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 yield str(entry.get("spec")), dict(entry["facts"]["keys"])
 
 
-def _noted_in_reports(reports: Path, plan: Plan) -> Iterator[tuple[str, dict[str, str]]]:
+def _noted_in_reports(reports: Path, plan: PlanFile) -> Iterator[tuple[str, dict[str, str]]]:
     for shard in plan.shards:
         try:
             report = FinishedShard.read(reports / f"{shard.shard}.json")

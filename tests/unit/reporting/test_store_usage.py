@@ -36,7 +36,8 @@ def note(run: RunFolder, shard: str, spec: str, keys: dict[str, str], journal: P
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     shard = SimpleNamespace(shard="s0001", spec="now", chunks=["a.0000", "b.0000"])
-    monkeypatch.setattr(store_usage, "read_plan", lambda path: SimpleNamespace(shards=[shard]))
+    plan = SimpleNamespace(shards=[shard], whole_shard=lambda name: shard)
+    monkeypatch.setattr(store_usage, "open_plan", lambda path: plan)
     folder = RunFolder(tmp_path / "results" / "x")
     folder.root.mkdir(parents=True)
     folder.plan.touch()
@@ -73,7 +74,7 @@ def test_a_plan_that_cannot_be_read_stops_everything(run: RunFolder, monkeypatch
     def fail(path: Path) -> None:
         raise ValueError("damaged")
 
-    monkeypatch.setattr(store_usage, "read_plan", fail)
+    monkeypatch.setattr(store_usage, "open_plan", fail)
     with pytest.raises(InputError, match="cannot be read"):
         store_usage.referenced_keys(run)
 
