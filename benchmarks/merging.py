@@ -2,7 +2,7 @@
 
 The words are made up, so no model is needed. `benchmarks/merging.py --hours 10 --runs 3` prints core-seconds (of the
 whole merge: stitching, checks, ledger, rendering, writing), the median of the runs, which alternate; `--each` also
-prints the rendering of every format.
+prints the rendering of every format; `--chunks 10 100 1000` the cost of a chunk in recordings of so many.
 """
 
 from __future__ import annotations
@@ -116,7 +116,14 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=10)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--each", action="store_true")
+    parser.add_argument("--chunks", type=int, nargs="*", help="instead: the cost of a chunk in recordings of so many")
     arguments = parser.parse_args()
+    for count in arguments.chunks or ():
+        chunks, results = make_recording(count * CHUNK / SAMPLE_RATE / 3600)
+        cpu = statistics.median(merge(chunks, results, list(DEFAULT_FORMATS))[0] for _ in range(arguments.runs))
+        print(f"{len(chunks):6,} chunks  {1000 * cpu / len(chunks):7.2f} core-milliseconds a chunk", flush=True)
+    if arguments.chunks:
+        return
     chunks, results = make_recording(arguments.hours)
     kinds = {"six formats": list(DEFAULT_FORMATS), f"all {len(FORMATS)} formats": list(FORMATS)}
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
