@@ -24,7 +24,7 @@ Asked = tuple[str, TrackWish, str | None]
 T = TypeVar("T")
 
 # Raised whenever the same file would give other facts than before. Ids of entries with an earlier one are kept.
-CACHE_SCHEMA = 2
+CACHE_SCHEMA = 3
 # In place of a language, where a file has one track only.
 _ANY = "*"
 
