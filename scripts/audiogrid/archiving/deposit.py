@@ -29,9 +29,9 @@ from audiogrid.archiving.run_account import Described, RunAccount, read_account
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.json_values import to_json
 from audiogrid.core.text import clean_text
+from audiogrid.export.packs import packs
 from audiogrid.media.file_parts import MediaFile
 from audiogrid.records.bags import PAYLOAD, Packed, PlacedBag, is_listable, printable, read_record, record_path
-from audiogrid.records.packs import packs
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.publishing import result_files
 from audiogrid.remote.service_protocol import RemoteError

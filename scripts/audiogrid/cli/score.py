@@ -12,9 +12,9 @@ from audiogrid.cli.command import Command
 from audiogrid.cli.run_argument import find_run, known_runs
 from audiogrid.core.errors import EXIT_DONE, InputError
 from audiogrid.corrections.corrected_recordings import read_document
+from audiogrid.export.packs import packed_names
 from audiogrid.export.provenance import text_language
 from audiogrid.merging.transcript_writer import is_edited_copy
-from audiogrid.records.packs import packed_names
 from audiogrid.records.run_folder import RunFolder, is_sub_folder
 from audiogrid.scoring.alignment import Alignment, align
 from audiogrid.scoring.checked_stretches import GAP, checked_stretches, checked_text, cut_to, own_text

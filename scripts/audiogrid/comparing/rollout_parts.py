@@ -14,8 +14,8 @@ import numpy as np
 
 from audiogrid.comparing.decoding_cost import DecodingCost, decoding_costs, decoding_times
 from audiogrid.core.errors import InputError
+from audiogrid.export.packs import read_transcript
 from audiogrid.merging.merge_bundle import MergedBundle
-from audiogrid.records.packs import read_transcript
 from audiogrid.records.plan import Plan
 from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder

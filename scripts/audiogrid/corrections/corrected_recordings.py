@@ -18,8 +18,8 @@ from audiogrid.corrections.edited_files import read_edited
 from audiogrid.corrections.entries import SpeakerName
 from audiogrid.corrections.speaker_names import match_names, name_speaker
 from audiogrid.export.formats import file_name
+from audiogrid.export.packs import find_packed
 from audiogrid.export.voice_lanes import voices_of
-from audiogrid.records.packs import find_packed
 from audiogrid.records.run_folder import RunFolder
 
 State = Literal["ok", "unfit", "wrong"]

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from audiogrid.export.packs import MEMBER, pack_of
 from audiogrid.merging.transcript_writer import TranscriptWriter
-from audiogrid.records.packs import MEMBER, pack_of
 from audiogrid.records.run_folder import is_sub_folder
 
 # The same contents give the same bytes, whenever they are written.

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from audiogrid.export.packs import MEMBER
 from audiogrid.merging.ledger_table import Totals, add_totals
 from audiogrid.merging.merge_bundle import Failure, MergedBundle
-from audiogrid.records.packs import MEMBER
 
 #: Rows of a bundle that its sum holds: the worst, and a sample. The least certain passages, failures, remarks.
 WORST, SAMPLE, PASSAGES, LISTED, LACKING = 40, 5, 25, 300, 5

@@ -12,13 +12,13 @@ import numpy as np
 from audiogrid.core.errors import InputError
 from audiogrid.core.timebase import to_samples
 from audiogrid.core.tsv import read_table, write_table
+from audiogrid.export.packs import read_transcript
 from audiogrid.media.demux import MediaError
 from audiogrid.media.pcm_stream import stream_pcm
 from audiogrid.media.short_audio import samples_of, sound_of, write_audio
 from audiogrid.merging.document import speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.merge_bundle import MergedBundle
-from audiogrid.records.packs import read_transcript
 from audiogrid.records.plan import Recording
 from audiogrid.records.plan_files.reader import read_plan
 from audiogrid.records.run_folder import RunFolder

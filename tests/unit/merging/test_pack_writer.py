@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from audiogrid.corrections.corrected_recordings import Recordings, read_document
+from audiogrid.export.packs import find_packed, packed_names, read_transcript
 from audiogrid.merging.pack_writer import PackWriter
 from audiogrid.orchestration.generations import is_intact
-from audiogrid.records.packs import find_packed, packed_names, read_transcript
 from audiogrid.remote.publishing import result_files
 from audiogrid.reporting.bundle_sum import page_of
 from merged_runs import MergedRun
