@@ -1,7 +1,7 @@
 """How many names a glossary puts right, how many it puts where nobody says them, and what that costs.
 
     python benchmarks/names.py
-    python benchmarks/names.py --minutes 10 --names 20 --seed 3
+    python benchmarks/names.py --names 20 --times 3 --again=-9,-3,-1,0,1.5
     python benchmarks/names.py --prompts es,fr,it,ru
 
 Synthesised sentences, in some of which an invented name stands, are decoded in chunks of five minutes, and judged with
@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from kept import Kept
 
+from audiogrid.aligning import name_verdicts
 from audiogrid.aligning.aligned_key import question
 from audiogrid.aligning.glossary_file import Glossary, Term
 from audiogrid.aligning.names import NameFinder
@@ -169,31 +170,48 @@ def judge(
     return Judged(track, found, decoding, finding, answering)
 
 
-def count(names: Sequence[str], text: str) -> int:
+def count(names: Sequence[str], text: str, times: int) -> int:
+    """Returns how many of the mentions of names stand in a text."""
     said = f" {' '.join(map(comparison_form, text.split()))} "
-    return sum(f" {' '.join(map(comparison_form, name.split()))} " in said for name in names)
+    return sum(min(times, said.count(f" {' '.join(map(comparison_form, name.split()))} ")) for name in names)
 
 
 def planted(engine: Engine, arguments: argparse.Namespace) -> None:
     terms = invented(arguments.terms, random.Random(arguments.seed))
     names = terms[: arguments.names]
-    kept = Kept("names", (arguments.minutes, names, arguments.seed, arguments.model), fresh=arguments.fresh)
-    made, _ = kept.step("talk", lambda: list(talk(arguments.minutes, names, arguments.seed)))
+    options = (arguments.minutes, names, arguments.times, arguments.seed, arguments.model)
+    kept = Kept("names", options, fresh=arguments.fresh)
+    told = names * arguments.times
+    made, _ = kept.step("talk", lambda: list(talk(arguments.minutes, told, arguments.seed)))
     random.Random(arguments.seed + 1).shuffle(terms)
-    found = judge(engine, list(chunks([audio for _, audio in made])), terms, "en", kept)
+    cut = list(chunks([audio for _, audio in made]))
+    found = judge(engine, cut, terms, "en", kept)
     reference = " ".join(text for text, _ in made)
     texts = [found.text(track) for track in (found.before, found.result.tracks[0])]
-    before, after = (count(names, text) for text in texts)
-    false = [one for one in found.result.changes if one["term"] not in names]
+    before, after = (count(names, text, arguments.times) for text in texts)
+    false = false_changes(made, found)
     words = len(texts[0].split())
     print(f"{sum(len(audio) for _, audio in made) / RATE / 60:.1f} min, {words} words, {len(terms)} terms")
-    print(f"names right: {before} of {len(names)} before, {after} after ({(after - before) / len(names):+.0%})")
-    print(f"terms that nobody says: {len(false)} ({10_000 * len(false) / words:.1f} in 10,000 words)")
+    print(f"names right: {before} of {len(told)} before, {after} after ({(after - before) / len(told):+.0%})")
+    print(f"terms where nobody says them: {len(false)} ({10_000 * len(false) / words:.1f} in 10,000 words)")
     rates = [word_error_rate(reference, text) for text in texts]
     print(f"word error rate {rates[0]:.2%} before, {rates[1]:.2%} after")
     print(f"{found.cost}; {len(found.result.changes)} changes")
     for one in false:
         print(f"  false: {one}")
+    for bound in map(float, filter(None, arguments.again.split(","))):
+        name_verdicts._LEAST_GAIN_AGAIN = bound
+        again = judge(engine, cut, terms, "en", kept)
+        by_rule = sum(one["reason"] == "one spelling" for one in again.result.changes)
+        right = count(names, again.text(again.result.tracks[0]), arguments.times)
+        print(f"bound {bound:g}: {right} right, {len(false_changes(made, again))} false; {by_rule} by this rule")
+
+
+def false_changes(made: Sequence[tuple[str, np.ndarray]], found: Judged) -> list[Mapping[str, Any]]:
+    """Returns the changes to a term that the sentence at that moment does not have."""
+    ends = np.cumsum([len(audio) for _, audio in made]) / RATE
+    sentences = [made[int(np.searchsorted(ends, one["start"] + 0.1))][0] for one in found.result.changes]
+    return [one for one, text in zip(found.result.changes, sentences, strict=True) if one["term"] not in text]
 
 
 def human(engine: Engine, language: str, number: int, arguments: argparse.Namespace) -> None:
@@ -218,6 +236,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--names", type=int, default=60)
+    parser.add_argument("--times", type=int, default=1, help="how often each name is said")
+    parser.add_argument("--again", default="", help="bounds of the rule of one spelling to try, separated by commas")
     parser.add_argument("--terms", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--prompts", default="", help="languages, separated by commas, instead of synthesised speech")
