@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -159,9 +160,9 @@ def read_history(
     listed = list_journals(folder, shard) if journals is None else journals
     for path in (file.path for file in listed.get(shard, ())):
         entries = list(read_entries(path))
-        # A pid may come again: one file can hold several attempts.
+        # A pid may come again: one file can hold several attempts. Where a disk was full, it may hold none.
         starts = [index for index, entry in enumerate(entries) if entry.get("event") == "begin"]
-        for start, stop in zip(starts, [*starts[1:], len(entries)], strict=True):
+        for start, stop in pairwise([*starts, len(entries)]):
             if entries[start].get("spec") == spec:
                 attempts.append(entries[start:stop])
     for entries in sorted(attempts, key=lambda entries: entries[0]["at"]):

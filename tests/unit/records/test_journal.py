@@ -34,6 +34,17 @@ def test_a_line_cut_short_by_a_kill_is_left_out(tmp_path):
     assert history.ended is None
 
 
+@pytest.mark.parametrize(
+    "left", ["", "\n", '{"event": "begin", "sp', '{"event": "begin", "sp{"event": "end"}\n', "[]\n"]
+)
+def test_a_journal_that_a_full_disk_left_without_a_beginning_says_nothing(tmp_path, left):
+    """It may be the only one of its shard, or one of several: the next attempt must not stumble over it."""
+    (tmp_path / "s0001.node.17.jsonl").write_text(left)
+    assert read_history(tmp_path, "s0001", "spec").attempts == 0
+    Journal(tmp_path, "s0001", "spec").begin(FACTS, 2)
+    assert read_history(tmp_path, "s0001", "spec").attempts == 1
+
+
 def test_a_later_attempt_overrides_and_another_spec_is_ignored(tmp_path):
     for spec, status in (("old", "decoded"), ("spec", "failed"), ("spec", "decoded")):
         journal = Journal(tmp_path, "s0001", spec)
