@@ -13,7 +13,8 @@ from audiogrid.comparing.variant_plans import variant_folder
 from audiogrid.config.conditions import ORIGINAL
 from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
-from audiogrid.corrections.corrected_recordings import read_document
+from audiogrid.export.formats import file_name
+from audiogrid.export.packs import read_beside_or_packed
 from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.probing.tables import COLUMNS
 from audiogrid.records.plan import Plan, Recording
@@ -90,10 +91,10 @@ def _checked_parts(
     Without any, or where the run's transcript is of other audio, the documents come back whole.
     """
     try:
-        own = read_document(run, recording)
+        own = read_beside_or_packed(run.transcript(recording, file_name(recording, "json")), run.transcripts)
         stretches = checked_stretches(own)
         audio = {one["provenance"].get("audio") for one in (own, *documents.values())}
-    except (InputError, OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return documents, None
     if not stretches or len(audio) != 1 or None in audio:
         return documents, None

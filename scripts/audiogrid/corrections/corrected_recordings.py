@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from audiogrid.core.atomic_files import read_json
 from audiogrid.core.errors import InputError
 from audiogrid.corrections.apply_passages import apply_passages
 from audiogrid.corrections.corrections_file import Corrections, add, read
@@ -18,7 +16,7 @@ from audiogrid.corrections.edited_files import read_edited
 from audiogrid.corrections.entries import SpeakerName
 from audiogrid.corrections.speaker_names import match_names, name_speaker
 from audiogrid.export.formats import file_name
-from audiogrid.export.packs import find_packed
+from audiogrid.export.packs import find_packed, read_beside_or_packed
 from audiogrid.export.voice_lanes import voices_of
 from audiogrid.records.run_folder import RunFolder
 
@@ -42,8 +40,7 @@ def read_document(run: RunFolder, recording: str) -> dict[str, Any]:
     """Returns the JSON transcript of a recording. Raises ``InputError`` if the run has none."""
     path = run.transcript(recording, file_name(recording, "json"))
     try:
-        packed = None if path.is_file() else find_packed(run.transcripts, path.name)
-        document: dict[str, Any] = read_json(path) if packed is None else json.loads(packed)
+        document: dict[str, Any] = read_beside_or_packed(path, run.transcripts)
     except OSError:
         raise InputError(
             f"{run.root.name} has no transcript {path.name}: speakers are found there, so json must be among its "

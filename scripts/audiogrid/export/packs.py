@@ -55,6 +55,15 @@ def find_packed(transcripts: Path, name: str) -> bytes | None:
     return None
 
 
+def read_beside_or_packed(path: Path, transcripts: Path) -> Any:
+    """Returns the JSON transcript at ``path`` or, where there is no such file, of that name in a zip.
+
+    Raises ``OSError`` where there is none, and ``ValueError`` where it is damaged.
+    """
+    packed = None if path.is_file() else find_packed(transcripts, path.name)
+    return read_json(path) if packed is None else json.loads(packed)
+
+
 def packed_names(transcripts: Path) -> list[str]:
     """Returns the names of all files in zips, each once."""
     return sorted({name for path in packs(transcripts) for name in _names(path, path.stat().st_mtime_ns)})
