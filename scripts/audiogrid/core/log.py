@@ -19,6 +19,11 @@ class _MaskingFormatter(logging.Formatter):
         return masked(super().format(record))
 
 
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Nothing: where the disk is full, the command says so itself, and a traceback for each line would hide it."""
+
+
 def open_log(path: Path | None) -> logging.Logger:
     """Returns a logger that appends to ``path`` (``None``: discards) and writes the command and versions first."""
     logger = logging.getLogger("audiogrid")
@@ -28,7 +33,7 @@ def open_log(path: Path | None) -> logging.Logger:
         logger.addHandler(logging.NullHandler())
         return logger
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     logger.info("command: %s", shlex.join(masked_words([sys.executable, *sys.argv])))
