@@ -47,7 +47,7 @@ serve: ## transcription service on http://127.0.0.1:8010 (docs/service.md); ARGS
 
 test: ## run the tests; ARGS go to pytest, e.g. ARGS=tests/unit
 	@$(SETUP) test
-	@$(ENV) -m pytest -n 2 --no-loadscope-reorder $$AUDIOGRID_ARGS
+	@$(ENV) -m pytest -n 3 --no-loadscope-reorder $$AUDIOGRID_ARGS
 
 test-fast: ## the unit tests only (under two minutes)
 	@$(SETUP) test

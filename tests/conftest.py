@@ -32,13 +32,18 @@ CLONED = (
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep tests that share fixtures in one process: those of a file, and all that share the one Slurm."""
+    """Keep tests that share fixtures in one process: those of a file, and those that share a Slurm.
+
+    Slurm's tests take about as long as all others together, and most of that they wait: half of them have a Slurm of
+    their own in another process.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.split("::", 1)[0]
-            return "tests/slurm" if path.startswith("tests/slurm/") else path
+            is_other_half = path.startswith("tests/slurm/") and path != "tests/slurm/test_cluster_failures.py"
+            return "tests/slurm" if is_other_half else path
 
     return ByFile(config, log)
 
@@ -46,7 +51,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the Slurm tests and end with the unit tests.
 
-    The former take longest and mostly wait, so another process can decode meanwhile. The latter are many short files,
+    The former take longest and mostly wait, so a third process can decode meanwhile. The latter are many short files,
     so that at the end no process waits for another that has just begun with minutes of work.
     """
     unit = ROOT / "tests" / "unit"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,18 @@ class Site:
     def stored(self) -> dict[str, tuple[int, int]]:
         """Key -> inode and time of every result, damaged or not."""
         return runs.stored(self.store) if self.store.exists() else {}
+
+    def check(self, reference: dict[str, str], kept: dict[str, tuple[int, int]], twice: Iterable[str] = ()) -> None:
+        """What every failure must leave behind.
+
+        ``kept``: what was in the store when it struck. ``twice``: chunks that may have been decoded by two jobs.
+        """
+        assert runs.transcripts(self.run) == reference
+        after = self.stored()
+        assert {key: after[key] for key in kept} == kept, "finished chunks were touched"
+        counts = runs.decoded(self.run)
+        assert {chunk: number for chunk, number in counts.items() if number > 1 and chunk not in twice} == {}
+        assert not list(self.store.glob("**/.tmp-*"))
 
     def wait_for_results(self, count: int, seconds: float = 120) -> dict[str, tuple[int, int]]:
         """Wait until ``count`` chunks are in the store; what is there then."""

@@ -89,7 +89,7 @@ def test_without_values_all_are_empty(tmp_path: Path, echo: Path) -> None:
 
 def test_args_reach_pytest_as_words(tmp_path: Path, echo: Path) -> None:
     assert make(tmp_path, echo, "models")[3:] == ["scripts/stage_model.py", "--model=base"]
-    pytest_options = ["-m", "pytest", "-n", "2", "--no-loadscope-reorder"]
+    pytest_options = ["-m", "pytest", "-n", "3", "--no-loadscope-reorder"]
     assert make(tmp_path, echo, "test", "ARGS=tests/unit -k name")[3:] == [*pytest_options, "tests/unit", "-k", "name"]
 
 
