@@ -96,7 +96,7 @@ def test_a_result_depends_on_nothing_but_its_audio_and_options(
     human_speech: Callable[..., made.Speech],
 ) -> None:
     """Not on its neighbours, the batch size or the number of threads: byte for byte."""
-    told = [speech(40, seed=2).pcm, speech(7, seed=3).pcm, made.hiss(4, 400), speech(75, seed=5).pcm]
+    told = [speech(20, seed=2).pcm, speech(7, seed=3).pcm, made.hiss(4, 400), speech(40, seed=5).pcm]
     # A far speaker beside a near one, who is found and raised, then noise.
     near = human_speech("es", 2).pcm
     told.append(np.concatenate([near, (near // 10).astype(np.int16), made.hiss(9, 2000)]))
@@ -108,12 +108,10 @@ def test_a_result_depends_on_nothing_but_its_audio_and_options(
     # Rules so strict that the second and the careful pass take part.
     options = DecodeOptions(language="auto", second_look_word_logprob=0.0, min_rate_ratio=0.95, max_rate_ratio=1.05)
     together = decode(engine, *told, options=options)
-    alone = [decode(engine, pcm, options=options)[0] for pcm in told]
-    assert [spelt(one) for one in together] == [spelt(one) for one in alone]
+    # Everything that must not matter is different at once; once more below, with neighbours in the smaller batch.
     other = Engine(base_model, threads=2, batch_size=3)
-    assert [spelt(one) for one in decode(other, *reversed(told), options=options)][::-1] == [
-        spelt(one) for one in together
-    ]
+    alone = [decode(other, pcm, options=options)[0] for pcm in told]
+    assert [spelt(one) for one in together] == [spelt(one) for one in alone]
     paths = {reading.path for one in together for window in one.windows for reading in window.readings}
     assert {"fast", "beam:5", "beam:5+context", "sequential"} <= paths
     in_one_language = replace(options, code_switching=False)
