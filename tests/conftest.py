@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,6 +47,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "tests/slurm" if is_other_half else path
 
     return ByFile(config, log)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the library once, here and not in each of the thousands of processes that tests start.
+
+    Clones get a copy of what was compiled. It counts also where Python is told to write nothing of the kind.
+    """
+    if not hasattr(session.config, "workerinput"):
+        compileall.compile_dir(ROOT / "scripts", quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -130,7 +140,8 @@ def bare_workspace(tmp_path: Path) -> Iterator[Workspace]:
     for name in CLONED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            junk = ("*.egg-info",) if name == "scripts" else ("__pycache__",)
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns(*junk))
         elif source.exists():
             shutil.copy2(source, folder / name)
     if (folder / "profiles" / "slurm").is_dir():
