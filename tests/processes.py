@@ -53,7 +53,7 @@ class Processes:
                 continue
         return found
 
-    def nobody_is_left(self, seconds: float = 20) -> bool:
+    def nobody_is_left(self, seconds: float = 60) -> bool:
         """Whether all that works inside the folder ends within ``seconds``."""
         deadline = time.monotonic() + seconds
         while self.survivors() and time.monotonic() < deadline:
@@ -64,7 +64,7 @@ class Processes:
         """End everything that was started here and wait until it is gone."""
         for process in self.started:
             self.kill(process)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (left := self.survivors()) and time.monotonic() < deadline:
             for survivor in left:
                 try:

@@ -70,7 +70,7 @@ class Server(Processes):
         except requests.RequestException:
             return 0
 
-    def _until(self, is_true: Any, seconds: float = 120) -> None:
+    def _until(self, is_true: Any, seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while not is_true():
             assert self.process is not None and self.process.poll() is None, self.log[-3000:]
@@ -85,7 +85,7 @@ class Server(Processes):
                 one.send_signal(number)
         elif self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         return self.http.request(method, self.url + path, timeout=options.pop("timeout", 120), **options)
@@ -103,7 +103,7 @@ class Server(Processes):
         told: dict[str, Any] = self.call("GET", f"/v1/jobs/{job}").json()
         return told
 
-    def until(self, job: str, *states: str, seconds: float = 180) -> dict[str, Any]:
+    def until(self, job: str, *states: str, seconds: float = 600) -> dict[str, Any]:
         """Wait until a job is in one of these states (default: ended)."""
         wanted = states or ("done", "failed", "cancelled")
         deadline = time.monotonic() + seconds

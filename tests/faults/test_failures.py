@@ -150,7 +150,7 @@ def test_killed_at_a_random_moment_the_same_command_goes_on(workspace, folder, r
         output, _ = process.communicate(timeout=delay)
     except subprocess.TimeoutExpired:
         strike(workspace, process, victim, number)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
     print(f"struck after {delay:.1f} s:\n{output}")
     kept = runs.stored(workspace.path / "results" / "store") if (workspace.path / "results" / "store").exists() else {}
     done = go(workspace)

@@ -24,7 +24,7 @@ def align(job: Processes, model: Path, ranks: int, faults: dict[str, object] | N
     options += ["--processes=1", "--word-times=fine", f"--mpi-tasks={ranks}", "--output=run/aligned/s0001.json"]
     argv = [*interpreter(ranks), str(SCRIPTS / "align.py"), *options, "--log=log.txt"]
     process = job.launch(argv, environment(job.path, faults))
-    output, _ = process.communicate(timeout=240)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output
     return str(output)
 

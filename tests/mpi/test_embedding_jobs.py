@@ -33,7 +33,7 @@ def embed(job: Processes, model: Path, ranks: int, store: str, faults: dict[str,
 
 
 def finish(process: subprocess.Popen[str]) -> None:
-    output, _ = process.communicate(timeout=240)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output
 
 

@@ -79,7 +79,7 @@ class Job(Processes):
     ) -> str:
         """Transcribe to the end; what was said comes back."""
         process = self.start(self.command(ranks, *options, tasks=tasks), faults)
-        output, _ = process.communicate(timeout=240)
+        output, _ = process.communicate(timeout=600)
         assert process.returncode == code, output
         return output
 
@@ -212,7 +212,7 @@ def test_workers_know_nothing_of_mpi_and_ranks_nothing_of_the_model(job):
             assert "mpi4py" not in maps
             seen.add("ctranslate2" in maps)
     assert True in seen
-    process.communicate(timeout=120)
+    process.communicate(timeout=300)
     assert process.returncode == 0
 
 
@@ -244,7 +244,7 @@ def test_what_is_killed_costs_what_was_being_decoded(job, reference, victim):
     job.wait_for(process, 3)
     target = process.pid if victim == "mpirun" else job.ranks(process)[int(victim[-1])].pid
     os.kill(target, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode != 0
     assert job.nobody_is_left()
     before = runs.stored(job.store)
@@ -261,7 +261,7 @@ def test_a_rank_that_hangs_is_noticed_and_named(job, reference, victim):
     before = job.wait_for(process, 1)
     pid = job.ranks(process)[victim].pid
     os.kill(pid, signal.SIGSTOP)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode != 0
     if victim == 0:
         assert "rank 0 has sent no message to rank 1 on" in said
@@ -278,7 +278,7 @@ def test_a_rank_that_is_told_to_end_leaves_the_rest_to_the_others(job, reference
     process = job.start(job.command(3))
     job.wait_for(process, 1)
     os.kill(job.ranks(process)[1].pid, signal.SIGTERM)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert "rank 1 on" in said
     assert "takes no more tasks: SIGTERM was received" in said
@@ -291,7 +291,7 @@ def test_all_ranks_told_to_end_finish_what_they_are_at(job, reference):
     job.wait_for(process, 1)
     for rank in job.ranks(process).values():
         os.kill(rank.pid, signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 1, said
     assert "stopped early because SIGTERM was received" in said
     before = runs.stored(job.store)
@@ -316,7 +316,7 @@ def test_a_wrong_number_of_ranks_is_an_error_that_says_what_to_do(job):
     # What a launcher does that does not fit the library: every task is a job of its own.
     alone = job.command(0, tasks=2)
     process = job.start(alone)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 2
     assert "choose another srun --mpi=" in said
 
@@ -367,7 +367,7 @@ def test_the_demonstration_prints_every_chunk_one_text_and_the_seconds(workspace
         shutil.copytree(ROOT / name, workspace.path / name, ignore=shutil.ignore_patterns("__pycache__"))
     argv = [sys.executable, "benchmarks/mpi.py", "demo", "--hours", "0.13"]
     process = workspace.start(*argv, env=OPEN_MPI)
-    said, _ = process.communicate(timeout=240)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 0, said
     lines = said.splitlines()
     assert [line.split(":")[0].strip() for line in lines if ".txt: " in line] == ["0000.txt", "0001.txt"]

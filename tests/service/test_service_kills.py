@@ -31,7 +31,7 @@ def workers(server: Server) -> list[psutil.Process]:
     return [child for child in children if child.memory_info().rss > 200 << 20]
 
 
-def wait_for(is_true: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(is_true: Callable[[], object], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < deadline

@@ -18,7 +18,7 @@ from servers import Server
 pytestmark = [pytest.mark.service, pytest.mark.workflow]
 
 
-def wait_for(is_true: Callable[[], object], seconds: float = 90) -> None:
+def wait_for(is_true: Callable[[], object], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < deadline

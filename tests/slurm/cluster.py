@@ -167,12 +167,12 @@ class Cluster:
         """Start everything and wait until all nodes are idle. Raises ``RuntimeError`` with the daemons' last words."""
         self._write()
         self.revive("munged")
-        wait_until((self.root / "munge" / "socket").exists, 10, "munged")
+        wait_until((self.root / "munge" / "socket").exists, 120, "munged")
         self.revive("slurmctld")
         for node in self.node_names:
             self.revive(node)
         try:
-            wait_until(lambda: self.idle_nodes() == set(self.node_names), 60, "all nodes to be idle")
+            wait_until(lambda: self.idle_nodes() == set(self.node_names), 300, "all nodes to be idle")
         except TimeoutError as error:
             words = "\n".join(self.last_words(path) for path in sorted((self.root / "log").iterdir()))
             self.stop()
@@ -256,7 +256,7 @@ class Cluster:
             self.ask("scancel", *waiting)
         for node in set(self.node_names) - self.idle_nodes():
             self.ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
-        wait_until(lambda: self.idle_nodes() == set(self.node_names), 60, "all nodes to be idle again")
+        wait_until(lambda: self.idle_nodes() == set(self.node_names), 300, "all nodes to be idle again")
 
     # Asking
 

@@ -118,7 +118,7 @@ class Site:
         argv = [sys.executable, str(FAST_SNAKEMAKE), "--profile", "profiles/site", *others]
         return self.workspace.start(*argv, "--config", *SETTINGS, *config, env={**self.environment, **(env or {})})
 
-    def finish(self, process: subprocess.Popen[str], code: int = 0, timeout: float = 240) -> str:
+    def finish(self, process: subprocess.Popen[str], code: int = 0, timeout: float = 600) -> str:
         """Wait for a started Snakemake; its output. Shows logs when it does not end with ``code``."""
         try:
             output, _ = process.communicate(timeout=timeout)
@@ -130,7 +130,7 @@ class Site:
             pytest.fail(f"ended with {process.returncode} instead of {code}:\n{output[-6000:]}\n{self.logs()}")
         return output
 
-    def go(self, *options: str, env: dict[str, str] | None = None, code: int = 0, timeout: float = 240) -> str:
+    def go(self, *options: str, env: dict[str, str] | None = None, code: int = 0, timeout: float = 600) -> str:
         """Run Snakemake to its end."""
         return self.finish(self.start(*options, env=env), code, timeout)
 
@@ -155,7 +155,7 @@ class Site:
         assert {chunk: number for chunk, number in counts.items() if number > 1 and chunk not in twice} == {}
         assert not list(self.store.glob("**/.tmp-*"))
 
-    def wait_for_results(self, count: int, seconds: float = 120) -> dict[str, tuple[int, int]]:
+    def wait_for_results(self, count: int, seconds: float = 300) -> dict[str, tuple[int, int]]:
         """Wait until ``count`` chunks are in the store; what is there then."""
         wait_until(lambda: len(self.stored()) >= count, seconds, f"{count} results in {self.store}")
         return self.stored()

@@ -54,7 +54,7 @@ def test_a_decode_that_hangs_is_stopped_and_tried_again(site, reference):
 def test_a_cancelled_shard_goes_on_in_a_new_job(site, reference):
     process = site.start(env=site.faults({"es.0000": SLOW, "it.0000": SLOW}))
     kept = site.wait_for_results(1)
-    wait_until(lambda: site.running(), 60, "a running shard")
+    wait_until(lambda: site.running(), 300, "a running shard")
     victims = [job["id"] for job in site.running()]
     site.cluster.ask("scancel", *victims)
     site.finish(process)

@@ -19,10 +19,10 @@ SLOW = {"do": "pause", "seconds": 6}
 def test_a_node_that_dies_with_its_job_and_comes_back(site, reference):
     process = site.start(env=site.faults({"es.0000": SLOW, "it.0000": SLOW, "en.0002": SLOW}))
     kept = site.wait_for_results(1)
-    wait_until(lambda: site.running(), 60, "a running shard")
+    wait_until(lambda: site.running(), 300, "a running shard")
     job = site.running()[-1]
     site.cluster.kill_node(job["node"])
-    wait_until(lambda: "down" in site.cluster.state_of(job["node"]), 60, "the node to be down")
+    wait_until(lambda: "down" in site.cluster.state_of(job["node"]), 300, "the node to be down")
     site.cluster.revive(job["node"])
     site.finish(process)
     # What a killed job had decoded but not noted any more was still in the store.
@@ -47,10 +47,10 @@ def test_a_driver_killed_in_the_middle_leaves_jobs_that_the_next_one_ends(site, 
 def test_a_daemon_that_is_restarted_after_a_while(site, reference, daemon):
     process = site.start(env=site.faults({"es.0000": SLOW, "it.0000": SLOW, "en.0000": SLOW}))
     # A job that is just beginning would wait minutes until Slurm lets it have its step.
-    wait_until(lambda: site.at_work() == 2, 90, "both shards to be at work")
+    wait_until(lambda: site.at_work() == 2, 300, "both shards to be at work")
     # A slurmctld that is killed outright forgets jobs of the last seconds, and nobody could know of them any more.
     site.cluster.kill(daemon, signal.SIGTERM)
-    wait_until(lambda: site.cluster.daemons[daemon].poll() is not None, 20, f"{daemon} to end")
+    wait_until(lambda: site.cluster.daemons[daemon].poll() is not None, 120, f"{daemon} to end")
     time.sleep(8)
     site.cluster.revive(daemon)
     site.finish(process)
@@ -59,15 +59,15 @@ def test_a_daemon_that_is_restarted_after_a_while(site, reference, daemon):
 
 def test_jobs_that_slurm_cancels_for_others_or_forgets_are_submitted_again(site, reference):
     process = site.start(env=site.faults({"es.0000": SLOW, "it.0000": SLOW, "en.0000": SLOW}))
-    wait_until(lambda: site.at_work() == 2, 90, "both shards to be at work")
+    wait_until(lambda: site.at_work() == 2, 300, "both shards to be at work")
     room = ("sbatch", "--partition=urgent", "--nodes=3", "--exclusive", "--output=/dev/null", "--wrap=true")
     site.cluster.ask(*room)
-    wait_until(lambda: len(site.jobs("PREEMPTED")) == 2, 60, "both jobs to be preempted")
+    wait_until(lambda: len(site.jobs("PREEMPTED")) == 2, 300, "both jobs to be preempted")
     kept = site.stored()
-    wait_until(lambda: len(site.running()) == 2, 90, "both shards to be submitted again")
+    wait_until(lambda: len(site.running()) == 2, 300, "both shards to be submitted again")
     # What a slurmctld that is killed loses of its last seconds, here all of it.
     site.cluster.kill("slurmctld")
-    wait_until(lambda: site.cluster.daemons["slurmctld"].poll() is not None, 20, "slurmctld to end")
+    wait_until(lambda: site.cluster.daemons["slurmctld"].poll() is not None, 120, "slurmctld to end")
     for state in (site.cluster.root / "state").glob("job_state*"):
         state.unlink()
     site.cluster.revive("slurmctld")

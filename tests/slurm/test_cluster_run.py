@@ -51,7 +51,7 @@ def test_voices_are_embedded_and_texts_aligned_on_the_cluster_as_here(site, spea
     # The job that aligns the English chunks is killed when it has done one of them.
     slow = {f"align:en.000{number}": {"do": "pause", "seconds": 4, "times": 1} for number in range(3)}
     process = site.start(*options, env=site.faults(slow))
-    wait_until(lambda: "en" in {chunk[:2] for chunk in runs.decoded(site.run, "aligned")}, 240, "an aligned chunk")
+    wait_until(lambda: "en" in {chunk[:2] for chunk in runs.decoded(site.run, "aligned")}, 600, "an aligned chunk")
     before = site.stored()
     victims = [job["id"] for job in site.running("align") if "s0001" in job["comment"]]
     assert victims

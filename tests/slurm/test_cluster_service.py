@@ -49,7 +49,7 @@ def test_long_recordings_are_decoded_on_the_cluster_also_when_the_server_is_kill
         recordings = site.path / "in"
         long = [server.submit(recordings / f"{name}.wav", language=name)["id"] for name in ("en", "es")]
         assert {server.job(job)["lane"] for job in long} == {"long"}
-        wait_until(lambda: submitted("RUNNING"), 120, "a shard at work on the cluster")
+        wait_until(lambda: submitted("RUNNING"), 300, "a shard at work on the cluster")
         clip = server.submit(write_media(tmp_path / "clip.wav", speech(5.0, seed=40).pcm), language="en")
         assert (clip["lane"], server.until(clip["id"])["status"]) == ("short", "done")
         server.stop(signal.SIGKILL)
@@ -59,7 +59,7 @@ def test_long_recordings_are_decoded_on_the_cluster_also_when_the_server_is_kill
         for job, language in zip(long, ("en", "es"), strict=True):
             document = json.loads(server.transcript(job))
             assert document["language"] == language and document["segments"]
-        wait_until(lambda: not list(server.state.glob("runs/*")), 20, "the end of the run")
+        wait_until(lambda: not list(server.state.glob("runs/*")), 120, "the end of the run")
         assert not submitted("RUNNING", "PENDING")
     finally:
         server.close()
