@@ -181,28 +181,25 @@ def strike(workspace, process, victim, number):
                 other.send_signal(number)
 
 
-@pytest.mark.parametrize("damage", ["flipped byte", "truncated"])
-def test_a_damaged_result_is_decoded_again_and_nothing_else(workspace, folder, reference, damage):
+def test_damaged_results_are_decoded_again_and_nothing_else(workspace, folder, reference):
     go(workspace)
     store = workspace.path / "results" / "store"
     before = runs.stored(store)
     document = json.loads((x(workspace) / "transcripts" / "long.json").read_text())
-    key = document["provenance"]["chunks"][1]["key"]
-    path = store / key[:2] / f"{key}.json"
-    data = bytearray(path.read_bytes())
-    if damage == "truncated":
-        del data[len(data) // 2 :]
-    else:
-        data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-    # A new run over the same audio needs it.
+    damaged = {chunk["key"] for chunk in document["provenance"]["chunks"][:2]}
+    cut, flipped = (store / key[:2] / f"{key}.json" for key in sorted(damaged))
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    data = bytearray(flipped.read_bytes())
+    data[len(data) // 2] ^= 1
+    flipped.write_bytes(data)
+    # A new run over the same audio needs them.
     workspace.snakemake("--config", *SETTINGS, "run=z")
     after = runs.stored(store)
-    assert {name: facts for name, facts in after.items() if name != key} == {
-        name: facts for name, facts in before.items() if name != key
+    assert {key: facts for key, facts in after.items() if key not in damaged} == {
+        key: facts for key, facts in before.items() if key not in damaged
     }
     assert runs.transcripts(workspace.path / "results" / "z") == reference
-    assert sum(runs.decoded(workspace.path / "results" / "z").values()) == 1
+    assert sum(runs.decoded(workspace.path / "results" / "z").values()) == 2
 
 
 def test_a_full_disk_in_the_middle_is_said_and_the_next_run_goes_on(workspace, folder, reference):
