@@ -210,7 +210,7 @@ def planted(engine: Engine, arguments: argparse.Namespace) -> None:
 def false_changes(made: Sequence[tuple[str, np.ndarray]], found: Judged) -> list[Mapping[str, Any]]:
     """Returns the changes to a term that the sentence at that moment does not have."""
     ends = np.cumsum([len(audio) for _, audio in made]) / RATE
-    sentences = [made[int(np.searchsorted(ends, one["start"] + 0.1))][0] for one in found.result.changes]
+    sentences = [made[int(np.searchsorted(ends, (one["start"] + one["end"]) / 2))][0] for one in found.result.changes]
     return [one for one, text in zip(found.result.changes, sentences, strict=True) if one["term"] not in text]
 
 
