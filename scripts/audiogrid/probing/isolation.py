@@ -101,7 +101,8 @@ def _refused(path: str, reason: str, wish: TrackWish, language: str | None) -> F
 
     try:
         before = _state_of(path)
-        if before[0] <= _LARGEST_READ:
+        # To open a pipe would wait for a writer.
+        if Path(path).is_file() and before[0] <= _LARGEST_READ:
             with Path(path).open("rb") as file:
                 while file.read(1 << 20):
                     pass
