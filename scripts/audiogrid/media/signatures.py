@@ -15,6 +15,10 @@ EBML_HEADER = b"\x1a\x45\xdf\xa3"
 _TAG_STARTS = (b"ID3", b"TAG", b"APE", b"LYR")
 _LYRICS_END = re.compile(rb"LYRICS(?:200|END)")
 _LARGEST_LYRICS = 1 << 17
+# The header of Matroska and WebM: its mark, its size (1 to 8 bytes), and one of the elements that it may hold.
+_EBML = re.compile(re.escape(EBML_HEADER) + rb"[^\0].{0,7}?(?:\x42[\x81-\x87\xf2\xf3\xf7]|\xbf\x84|\xec)", re.DOTALL)
+# The first box of MP4 and MOV: its size (up to 4 kB), its name, and a brand of four letters.
+_FTYP = re.compile(rb"\0\0[\0-\x0f].ftyp[ -~\xa9]{4}", re.DOTALL)
 # The rest of a file that is no longer than this may be a damaged tag.
 _LARGEST_TAG = 1_024
 
@@ -52,12 +56,15 @@ def behind_tags(read: Read, position: int) -> int:
 
 
 def begins_media(head: bytes) -> bool:
-    """Whether these 32 bytes begin a media file with a header."""
-    if head[:4] in (b"fLaC", b"OggS", b"caff", EBML_HEADER, b"FLV\x01") or head[:16] in (ASF_HEADER, W64_HEADER):
+    """Whether these 32 bytes begin a media file with a header.
+
+    Where all of a file is searched, four bytes are no proof: chance makes them once in 4 GB of compressed audio.
+    """
+    if head[:4] in (b"fLaC", b"OggS", b"caff", b"FLV\x01") or head[:16] in (ASF_HEADER, W64_HEADER):
         return True
     if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM"):
         return head[8:12] in (b"WAVE", b"AIFF", b"AIFC", b"AVI ")
-    return head[4:8] == b"ftyp"
+    return bool(_EBML.match(head) or _FTYP.match(head))
 
 
 def media_start(read: Read, position: int, size: int) -> int | None:

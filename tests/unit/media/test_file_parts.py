@@ -416,6 +416,20 @@ def test_two_headers_that_chance_made_at_the_end_of_a_flac_are_no_frames(tmp_pat
     assert find_parts(path).parts == ()
 
 
+@pytest.mark.parametrize("mark", [b"ftyp", b"\x1a\x45\xdf\xa3"], ids=["mp4", "matroska"])
+def test_four_bytes_in_the_samples_of_a_flac_begin_no_other_file(tmp_path: Path, mark: bytes) -> None:
+    # Noise as loud as this is stored as it is.
+    noise = np.random.default_rng(1).integers(-32_768, 32_768, 3 * RATE).astype(np.int16)
+    noise[RATE : RATE + len(mark) // 2] = np.frombuffer(mark, ">i2")
+    path = encode(tmp_path / "noise.flac", noise, "flac", rate=RATE)
+    assert mark in path.read_bytes()
+
+    facts, pcm, note = _heard(path)
+
+    assert np.array_equal(pcm[0], noise)
+    assert (facts.note, facts.remarks, note) == (None, [], None)
+
+
 def test_what_is_kept_of_many_pieces_grows_with_their_number_only(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", SIX)
     path.write_bytes(path.read_bytes() + (b"data" + struct.pack("<I", 20) + bytes(20)) * 500)
