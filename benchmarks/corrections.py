@@ -7,7 +7,7 @@ length, options). Half of the corrections are words that both readings differ in
 a text that fits (the other run's), half an invented word that nobody could guess. The truth of where a correction
 belongs are the times of the words in the first run: the words that it replaces in the second one must have their
 middles within its span, give or take ``--slack`` seconds, and no word may be left inside; or they must be the same
-words, at most a second away.
+words, at most a second away, or what lies between the same four words on each side.
 """
 
 from __future__ import annotations
@@ -113,7 +113,12 @@ def judged(second: Mapping[str, Any], corrections: list[Passage], slack: float) 
         is_near = all(
             abs((word["start"] + word["end"]) - (one.start + one.end)) < 2 + one.end - one.start for word in replaced
         )
-        is_right = bool(replaced) and ((is_same and is_near) or not (outside or kept))
+        # A run may time the last word before a pause at the end of the pause: its neighbours tell that it is the one.
+        sides = before[max(0, same - AROUND) : same], before[len(before) - rest :][:AROUND]
+        is_between = [comparison_form(text(side)) for side in sides] == [
+            comparison_form(side) for side in (one.before, one.after)
+        ]
+        is_right = bool(replaced) and ((is_same and is_near) or is_between or not (outside or kept))
         yield "applied" if is_right else "wrong", one, text(replaced)
 
 

@@ -83,7 +83,8 @@ class Place:
         if self.inner >= _ALIKE:
             return (self.is_overlapping and self.apart <= 1.0) or (self.around >= 0.5 and self.apart <= _REACH)
         if self.inner >= _SIMILAR and self.around >= 0.5:
-            return self.apart <= 1.0 and self.is_overlapping
+            # A short word between the same neighbours may be later by more than its length.
+            return self.apart <= 1.0 and (self.is_overlapping or self.around >= 1.0)
         # Another reading of the same audio: only its place tells.
         if self.around >= 1.0:
             return self.apart <= 0.8 and self.is_overlapping

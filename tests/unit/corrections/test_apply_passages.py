@@ -125,6 +125,16 @@ def test_another_run_reads_or_cuts_differently(again: dict[str, Any], wanted: st
     assert "oval" not in text(found.document).replace("Kowalska", "")
 
 
+def test_a_short_word_that_another_run_times_later_by_more_than_its_length_is_known_by_its_neighbours() -> None:
+    value = document("The baker's sun sold twelve baskets of apples")
+    wanted = corrected(value, "sun", "Zoe")
+    later = document("The baker's son sold twelve baskets of apples", shift=0.4)
+    assert text(apply_passages(later, [wanted]).document) == "The baker's Zoe sold twelve baskets of apples"
+    # With other words on one side nothing tells that it is the same one.
+    other = document("My uncle son sold twelve baskets of apples", shift=0.4)
+    assert text(apply_passages(other, [wanted]).document) == text(other)
+
+
 @pytest.mark.parametrize(
     "again",
     [
