@@ -9,6 +9,7 @@ Of the run only what its jobs leave behind is made, with the functions of the li
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -103,7 +104,12 @@ def measure(count: int) -> None:
     try:
         folder = RunFolder(root / "results" / "x")
         print(f"{count} recordings", flush=True)
-        make_run(folder, count)
+        # In a process of its own: the peak memory of a command is at least that of the process which starts it.
+        maker = multiprocessing.get_context("spawn").Process(target=make_run, args=(folder, count))
+        maker.start()
+        maker.join()
+        if maker.exitcode:
+            raise SystemExit("the run could not be made")
         options = ["--run-dir", str(folder.root), "--store", str(root / "store")]
         settings = '{"formats": ["html"], "subtitles": {}, "search": false}'
         report = (str(SCRIPTS / "report.py"), *options, "--settings", settings)
