@@ -247,7 +247,8 @@ def merge_bundle(
     files = list_files(corrections, plan.bundle[bundle].recordings) if corrections is not None else {}
     merged = MergedBundle(bundle)
     placer, before = open_writer(folder, bundle)
-    with _open_pack(placer, folder, bundle) if settings.pack else nullcontext() as pack:
+    pack_writer = PackWriter(placer, folder.transcripts, bundle) if settings.pack else None
+    with pack_writer or nullcontext() as pack:
         owners = _merge_recordings(merged, plan, facts, store, settings, folder, pack or placer, files)
         if pack is not None:
             pack.finish(plan.bundle[bundle].recordings)
@@ -256,10 +257,6 @@ def merge_bundle(
     before.merged(written, holds).write(folder)
     merged.edited = sorted(f"{folder.transcripts.name}/{file}" for file in placer.edited)
     return merged
-
-
-def _open_pack(placer: TranscriptWriter, folder: RunFolder, bundle: str) -> PackWriter:
-    return PackWriter(placer, folder.transcripts, bundle)
 
 
 def _merge_recordings(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from audiogrid.core.atomic_files import canonical_json
@@ -231,7 +232,7 @@ def _shard_groups(items: Sequence[_Item], settings: Settings, number: int = 1) -
 
 
 def recordings_of(probed: Iterable[Probed], chunk_minutes: float) -> list[Recording]:
-    """Returns the recordings of a report of ``probe``, as ``probed_recordings`` does of its file."""
+    """Returns the recordings of a report of ``probe`` with the options of their table rows and the run's model."""
     return [
         Recording(
             one.recording,
@@ -252,31 +253,27 @@ def recordings_of(probed: Iterable[Probed], chunk_minutes: float) -> list[Record
             note=one.note,
             address_table=one.address_table,
             audio_tracks=one.tracks or [],
-            remarks=one.remarks or [],
-            version=one.version,
+            remarks=list(one.remarks or []),
+            version=one.version or 0,
         )
         for one in probed
     ]
 
 
 def probed_recordings(probed: Mapping[str, Any], chunk_minutes: float) -> list[Recording]:
-    """Returns the recordings of ``probe.json`` with the options of their table rows and the run's model."""
-    fields = ("recording", "path", "size", "mtime_ns", "duration", "channels", "channels_mode")
-    return [
-        Recording(
-            **{name: item[name] for name in fields},
-            options={name: item[name] for name in ("language", "prompt", "hotwords") if item.get(name)},
-            columns=item.get("columns") or {},
-            reference=item.get("reference"),
-            note=item.get("note"),
-            address_table=item.get("address_table"),
-            audio_tracks=item.get("tracks") or [],
-            remarks=list(item.get("remarks") or []),
-            version=item.get("version") or 0,
-            chunks=chunk_count(item["duration"], chunk_minutes),
-        )
-        for item in probed["recordings"]
-    ]
+    """Returns what ``recordings_of`` does, for the contents of ``probe.json``."""
+    return recordings_of((_probed(item) for item in probed["recordings"]), chunk_minutes)
+
+
+_NAMES = frozenset(one.name for one in fields(Probed))
+# What no plan needs.
+_NOT_NEEDED: dict[str, Any] = dict.fromkeys(
+    ("sample_rate", "codec", "container", "note", "language", "prompt", "hotwords", "reference", "columns")
+)
+
+
+def _probed(item: Mapping[str, Any]) -> Probed:
+    return Probed(**_NOT_NEEDED | {name: value for name, value in item.items() if name in _NAMES})
 
 
 def plan_recordings(
