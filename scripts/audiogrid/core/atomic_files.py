@@ -6,7 +6,8 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +16,8 @@ _HOST = socket.gethostname().split(".")[0]
 
 def _write_temporary(path: Path, write: Callable[[BinaryIO], None]) -> Path:
     """Returns a complete, synced temporary file beside ``path``. Removes it again when ``write`` raises."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".tmp-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         with temporary.open("wb") as file:
@@ -58,13 +60,44 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     sync_folder(path.parent)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` atomically."""
-
-    def fill(file: BinaryIO) -> None:
+def _all_of(data: bytes) -> Callable[[BinaryIO], None]:
+    def write(file: BinaryIO) -> None:
         file.write(data)
 
-    write_atomically(path, fill)
+    return write
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` atomically."""
+    write_atomically(path, _all_of(data))
+
+
+def write_many(files: Sequence[tuple[Path, bytes]], before: Callable[[Path], None] | None = None) -> None:
+    """Write several files, each of them atomically, for less than ``write_bytes`` takes for each.
+
+    Files are written and synced in parallel, which takes a file system about as long as one of them, and each folder
+    is synced once. ``before``: called with the path of a file directly before it is put into its place.
+    Raises ``OSError``: then some of the files may be in their places, and no temporary file is left.
+    """
+    temporaries: dict[Path, Path] = {}
+
+    def prepare(path: Path, data: bytes) -> None:
+        temporaries[path] = _write_temporary(path, _all_of(data))
+
+    try:
+        with ThreadPoolExecutor(min(8, max(1, len(files)))) as pool:
+            for _ in pool.map(lambda file: prepare(*file), files):
+                pass
+        for path, _ in files:
+            if before is not None:
+                before(path)
+            temporaries[path].replace(path)
+            del temporaries[path]
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+    for folder in dict.fromkeys(path.parent for path, _ in files):
+        sync_folder(folder)
 
 
 def write_new_bytes(path: Path, data: bytes) -> bool:
@@ -72,10 +105,7 @@ def write_new_bytes(path: Path, data: bytes) -> bool:
     if path.exists():
         return False
 
-    def fill(file: BinaryIO) -> None:
-        file.write(data)
-
-    temporary = _write_temporary(path, fill)
+    temporary = _write_temporary(path, _all_of(data))
     try:
         # A hard link fails when the name is taken; a rename would replace the file.
         path.hardlink_to(temporary)

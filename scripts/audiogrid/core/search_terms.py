@@ -7,7 +7,6 @@ so that any part of a text can be found as a phrase.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
@@ -51,7 +50,10 @@ def term_pattern() -> re.Pattern[str]:
 
     A match that holds nothing would take a position which a phrase that is looked for does not have.
     """
-    marks = _ranges(code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M")
+    # No other plane of Unicode has marks: they hold Han characters, private use, or nothing.
+    planes = (0, 1, 14)
+    codes = (code for plane in planes for code in range(plane << 16, (plane + 1) << 16))
+    marks = _ranges(code for code in codes if unicodedata.category(chr(code))[0] == "M")
     # The blocks of `SINGLE` hold punctuation, too.
     single = rf"(?=[{SINGLE}])[\w{marks}][{marks}]*"
     return re.compile(rf"{single}|(?![{UNSPOKEN}])[^\W_{SINGLE}](?:[^\W_{SINGLE}]|[{marks}{JOINERS}])*")

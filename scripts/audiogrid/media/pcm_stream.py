@@ -6,7 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,9 +146,13 @@ def _fitted(block: Pcm, signals: int | None) -> Pcm:
 
 def _done_beside(work: Iterator[Work]) -> Iterator[Pcm]:
     """Results of ``work`` in order. A second thread does each while the next is prepared."""
+    first = list(islice(work, 2))
+    if len(first) < 2:
+        yield from (one() for one in first)
+        return
     with ThreadPoolExecutor(1) as thread:
         pending: deque[Future[Pcm]] = deque()
-        for one in work:
+        for one in chain(first, work):
             pending.append(thread.submit(one))
             if len(pending) > _AHEAD:
                 yield pending.popleft().result()

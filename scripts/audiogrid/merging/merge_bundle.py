@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,14 @@ def _versions(stored: Stored[ChunkResult]) -> dict[str, Any]:
     return {name: stored.made[name] for name in _VERSIONS if name in stored.made}
 
 
+@cache
+def _version(package: str) -> str:
+    """Returns the version of an installed package. It is read from a file, too slowly to do so for every recording."""
+    from importlib.metadata import version
+
+    return version(package)
+
+
 def provenance(
     plan: Plan, recording: Recording, facts: BundleFacts, stored: Mapping[str, Stored[ChunkResult]] | None = None
 ) -> dict[str, Any]:
@@ -188,16 +197,14 @@ def provenance(
     ``stored``: results by chunk. The versions are those that decoded most chunks; a chunk that was decoded by others
     has its own (``versions``). Where nothing was decoded they are those of today.
     """
-    from importlib.metadata import version
-
     from audiogrid import __version__
 
     by_chunk = {chunk: _versions(one) for chunk, one in (stored or {}).items()}
     counts = Counter(canonical_json(versions) for versions in by_chunk.values() if versions)
     today = {
         "audiogrid": __version__,
-        "faster_whisper": version("faster-whisper"),
-        "ctranslate2": version("ctranslate2"),
+        "faster_whisper": _version("faster-whisper"),
+        "ctranslate2": _version("ctranslate2"),
     }
     usual = json.loads(min(counts, key=lambda text: (-counts[text], text))) if counts else today
 
@@ -249,11 +256,12 @@ def merge_bundle(
     placer, before = open_writer(folder, bundle)
     pack_writer = PackWriter(placer, folder.transcripts, bundle) if settings.pack else None
     with pack_writer or nullcontext() as pack:
-        owners = _merge_recordings(merged, plan, facts, store, settings, folder, pack or placer, files)
+        _merge_recordings(merged, plan, facts, store, settings, folder, pack or placer, files)
+        placer.flush()
         if pack is not None:
             pack.finish(plan.bundle[bundle].recordings)
     holds = dict.fromkeys(placer.hashes, pack.holds) if pack is not None else {}
-    written = {file: (owners.get(file, ""), sha256) for file, sha256 in placer.hashes.items()}
+    written = {file: (placer.owners[file], sha256) for file, sha256 in placer.hashes.items()}
     before.merged(written, holds).write(folder)
     merged.edited = sorted(f"{folder.transcripts.name}/{file}" for file in placer.edited)
     return merged
@@ -268,14 +276,13 @@ def _merge_recordings(
     folder: RunFolder,
     writer: TranscriptWriter | PackWriter,
     files: Mapping[str, Sequence[Path]],
-) -> dict[str, str]:
-    """Merge the recordings of a bundle into ``merged``. Returns file -> the recording whose file it is.
+) -> None:
+    """Merge the recordings of a bundle into ``merged``.
 
     ``files``: of corrections, by recording. Also writes the bundle's parts of tables and of the search index.
     """
     bundle = merged.bundle
     linking = read_linking(folder, settings.speakers, settings.voice_names)
-    owners: dict[str, str] = {}
     ledgers: dict[str, list[LedgerSpan]] = {}
     searched: list[list[bytes]] = []
     differences: dict[str, list[dict[str, Any]]] = {}
@@ -293,8 +300,7 @@ def _merge_recordings(
             ledgers[name] = unread_ledger(recording.duration, was_read=True)
             continue
         results = _Results(recording, facts, store)
-        if isinstance(writer, PackWriter):
-            writer.recording = name
+        writer.recording = name
         try:
             done = _merge_one(
                 plan, recording, facts, results, store, settings, folder, writer, files.get(name, ()), linking, finder
@@ -313,8 +319,6 @@ def _merge_recordings(
             differences[name] = done.differences
         if done.names is not None:
             names[name] = done.names
-        if isinstance(writer, TranscriptWriter):
-            owners.update({file: name for file in writer.hashes if file not in owners})
         merged.files[name] = {
             kind: {**file, "path": Path(file["path"]).relative_to(folder.root).as_posix()}
             for kind, file in done.files.items()
@@ -330,7 +334,6 @@ def _merge_recordings(
     write_search_part(folder, bundle, searched)
     write_differences(folder, bundle, differences)
     write_names(folder, bundle, names)
-    return owners
 
 
 class _Results:

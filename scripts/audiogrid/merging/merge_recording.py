@@ -143,7 +143,8 @@ def merge_recording(
     channels, in any order; empty ones are not looked up. ``reasons``: chunk -> why it has no result.
     ``lengths``: samples of each channel's track, to check the chunks against. ``chunk_texts`` also writes
     ``<folder>/<recording>.chunks/<index>.txt``. Files of other formats stay as they are, and so does a file
-    that holds the same bytes already. ``writer``: keeps files edited by hand (default: nothing is kept).
+    that holds the same bytes already. ``writer``: keeps files edited by hand, and writes them at the latest when it is
+    flushed (default: they are written at once, nothing is kept).
     ``speakers``: where the speakers come from, if any are asked for; the recording then also has an RTTM file.
     ``corrections``: what a person changed in it; what of that does not fit is noted. ``search``: the folder of the run,
     where its transcripts can be searched.
@@ -196,12 +197,14 @@ def merge_recording(
     recording = str(facts["recording"])
     texts = render_all(document, formats, subtitles, media_url(str(facts["path"]), folder), options)
     paths = {name: folder / file_name(recording, name) for name in texts}
-    writer = writer or TranscriptWriter(folder)
-    is_packed = isinstance(writer, PackWriter)
-    writer.write([(paths[name], text) for name, text in texts.items()])
-    files = {name: writer.file_of(path, writer.hash_of(path)) for name, path in paths.items()}
+    own = TranscriptWriter(folder)
+    used = writer or own
+    is_packed = isinstance(used, PackWriter)
+    used.write([(paths[name], text) for name, text in texts.items()])
+    files = {name: used.file_of(path, used.hash_of(path)) for name, path in paths.items()}
     if chunk_texts:
-        _write_chunk_texts(folder / f"{recording}.chunks", tracks, writer)
+        _write_chunk_texts(folder / f"{recording}.chunks", tracks, used)
+    own.flush()
     gaps = [gap.chunk for track in tracks for gap in track.stitched.gaps]
     searched = [] if search is None else search_lines(document, search, None if is_packed else paths.get("html"))
     return MergedRecording(

@@ -6,14 +6,16 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
-from audiogrid.core.atomic_files import sync_folder, write_bytes
+from audiogrid.core.atomic_files import sync_folder, write_many
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import WrittenFiles, read_bundle, read_written
 
+# Files wait for each other until there are so many, or so many bytes.
+_FILES_AT_ONCE = 256
+_BYTES_AT_ONCE = 4_000_000
 # Part of the name of a transcript that was edited by hand: `talk.edited.txt`, `talk.edited.2.txt`.
 _EDITED = "edited"
 _EDITED_NAME = re.compile(rf"\.{_EDITED}(\.\d+)?\.[^.]+$")
@@ -33,6 +35,13 @@ def is_edited_copy(path: Path) -> bool:
     return _EDITED_NAME.search(path.name) is not None
 
 
+def _contents(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
 def _hash_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -44,7 +53,8 @@ class TranscriptWriter:
     A file whose contents the run did not write is kept: beside the new one, as ``<recording>.edited.<format>``, or in
     ``superseded/`` where the run cannot tell (it knows nothing of that file, or its last merge was interrupted).
     ``known``: file -> hashes of what the run wrote; ``None``: nothing is kept. ``own``: those of the bundle itself,
-    which are looked at first. ``edited``: names of kept files.
+    which are looked at first. ``recording``: the one that is written next; ``owners``: file -> recording, empty for
+    a file of several. ``edited``: names of kept files.
     """
 
     def __init__(
@@ -60,41 +70,50 @@ class TranscriptWriter:
         self._known = known
         self._interrupted = interrupted
         self._own = own or {}
+        self.recording = ""
         self.hashes: dict[str, str] = {}
+        self.owners: dict[str, str] = {}
         self.edited: list[str] = []
+        self._waiting: dict[Path, bytes] = {}
 
     def write(self, files: Sequence[tuple[Path, str | bytes]]) -> None:
-        """Write several files in parallel: syncing eight takes a file system about as long as syncing one."""
-        with ThreadPoolExecutor(min(8, max(1, len(files)))) as pool:
-            for _ in pool.map(lambda file: self._write(*file), files):
-                pass
+        """Take several files, which are in their places after ``flush`` at the latest."""
+        for path, content in files:
+            data = content if isinstance(content, bytes) else content.encode()
+            name = self._name(path)
+            self.hashes[name] = hashlib.sha256(data).hexdigest()
+            self.owners[name] = self.recording
+            self._waiting[path] = data
+        if len(self._waiting) > _FILES_AT_ONCE or sum(map(len, self._waiting.values())) > _BYTES_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what ``write`` has taken. Files that hold the same bytes already are left alone."""
+        found = {path: _contents(path) for path in self._waiting}
+        changed = [(path, data) for path, data in self._waiting.items() if found[path] != data]
+
+        def keep(path: Path) -> None:
+            # Not what was found above, which a person may have saved anew since.
+            present = _contents(path)
+            if present is not None:
+                self._keep(path, self._name(path), hashlib.sha256(present).hexdigest())
+
+        write_many(changed, keep)
+        self._waiting.clear()
 
     def hash_of(self, path: Path) -> str:
         """Returns the SHA-256 of a file that was written."""
-        return self.hashes[path.relative_to(self._transcripts).as_posix()]
+        return self.hashes[self._name(path)]
 
     def file_of(self, path: Path, sha256: str) -> dict[str, str]:
         """Returns what ``merged/<bundle>.json`` says of a file."""
         return {"path": str(path), "sha256": sha256}
 
-    def _write(self, path: Path, content: str | bytes) -> None:
-        data = content if isinstance(content, bytes) else content.encode()
-        name = path.relative_to(self._transcripts).as_posix()
-        self.hashes[name] = hashlib.sha256(data).hexdigest()
-        try:
-            present = path.read_bytes()
-        except OSError:
-            present = None
-        # A file that holds the same bytes already is left alone.
-        if present != data:
-            if present is not None:
-                self._keep(path, name, hashlib.sha256(present).hexdigest())
-            write_bytes(path, data)
-
     def place(self, path: Path, made: Path) -> None:
         """Move a finished file, which lies in the same file system, to where ``write`` would have written it."""
-        name = path.relative_to(self._transcripts).as_posix()
+        name = self._name(path)
         self.hashes[name] = _hash_of(made)
+        self.owners[name] = ""
         present = _hash_of(path) if path.is_file() else None
         if present == self.hashes[name]:
             made.unlink()
@@ -108,8 +127,10 @@ class TranscriptWriter:
 
     def is_own(self, path: Path) -> bool:
         """Whether a file is there as the run has written it."""
-        name = path.relative_to(self._transcripts).as_posix()
-        return path.is_file() and self._is_known(name, _hash_of(path))
+        return path.is_file() and self._is_known(self._name(path), _hash_of(path))
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._transcripts).as_posix()
 
     def _is_known(self, name: str, found: str) -> bool:
         return self._known is None or found in self._own.get(name, ()) or found in self._known.get(name, ())
@@ -121,7 +142,7 @@ class TranscriptWriter:
         if name in self._known and not self._interrupted:
             kept = free_path(path.with_name(f"{path.stem}.{_EDITED}{path.suffix}"))
             path.rename(kept)
-            self.edited.append(kept.relative_to(self._transcripts).as_posix())
+            self.edited.append(self._name(kept))
         else:
             self.supersede(path)
 

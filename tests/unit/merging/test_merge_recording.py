@@ -181,7 +181,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> Callable[..., None]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("audiogrid.merging.transcript_writer.write_bytes", full)
+    monkeypatch.setattr("audiogrid.merging.transcript_writer.write_many", full)
     with pytest.raises(OSError, match="No space left"):
         merge(tmp_path, {"talk.0000": says("Other."), "talk.0001": says("Words.")}, formats=["txt"])
     assert (tmp_path / "talk.txt").read_text() == "Good morning.\n\nAnd good night.\n"
