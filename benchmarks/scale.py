@@ -5,6 +5,7 @@
     .venv/bin/python benchmarks/scale.py 1000000 --plan    only probe and plan, again, and with more recordings
     .venv/bin/python benchmarks/scale.py 1000000 --known   as --plan, with facts of an earlier probe: no file is opened
     .venv/bin/python benchmarks/scale.py 1000000 --resume  goes on where a call that was killed has stopped
+    .venv/bin/python benchmarks/scale.py --plot cost.svg   draws what all calls so far have measured
 
 The recordings are hard links of a few hundred sentences of half a second. These are decoded once, before the clock
 starts, so that every chunk is in the store. What remains is what audiogrid and Snakemake do themselves.
@@ -38,6 +39,9 @@ from audiogrid.probing.earlier_facts import CACHE_SCHEMA
 DISTINCT = 200
 PER_FOLDER = 1000
 ADDED = 100
+MERGING = "split, merge, report"
+# What earlier calls have measured.
+MEASURED = DATA / "scale.json"
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,7 @@ def measure(count: int, options: argparse.Namespace) -> list[Step]:
         steps.prepare("store", lambda: fill_store(folder))
         if options.kill:
             steps.prepare("kill", lambda: killed_once(command, folder))
-        steps.run("split, merge, report", command)
+        steps.run(MERGING, command)
         steps.run("the same again", command)
         steps.run("status", [sys.executable, "-m", "audiogrid.cli", "status", "x"])
         steps.prepare("link more", lambda: link(recordings, count, count + added))
@@ -201,7 +205,44 @@ def measure(count: int, options: argparse.Namespace) -> list[Step]:
     files = sum(len(names) for _, _, names in os.walk(folder / "results/x"))
     print(f"  {files / count:.2f} files a recording, {sizes}")
     shutil.rmtree(folder)
+    if not options.known:
+        keep(count, only_plan, steps.found())
     return steps.found()
+
+
+def keep(count: int, only_plan: bool, steps: Sequence[Step]) -> None:
+    """Note what was measured, for the plot."""
+    kept = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+    kept[f"{count}{' plan' if only_plan else ''}"] = {step.name: step.cpu / count for step in steps}
+    MEASURED.write_text(json.dumps(kept, indent=1))
+
+
+def plot(target: Path) -> None:
+    """Draw core-milliseconds per recording over the number of recordings."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    kept: dict[str, dict[str, float]] = json.loads(MEASURED.read_text())
+    whole = {int(name): steps for name, steps in kept.items() if name.isdigit()}
+    planned = {int(name.split()[0]): steps["probe and plan"] for name, steps in kept.items()} | {
+        count: steps["probe and plan"] for count, steps in whole.items()
+    }
+    lines = {
+        "all of it": {count: steps["probe and plan"] + steps[MERGING] for count, steps in whole.items()},
+        MERGING: {count: steps[MERGING] for count, steps in whole.items()},
+        "probe and plan": planned,
+    }
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    for (name, points), marker in zip(lines.items(), "os^", strict=True):
+        counts = sorted(points)
+        axes.plot(counts, [1000 * points[count] for count in counts], marker=marker, label=name)
+    axes.set(xscale="log", xlabel="recordings", ylabel="core-milliseconds a recording", ylim=(0, None))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    figure.savefig(target)
 
 
 def main() -> None:
@@ -212,7 +253,11 @@ def main() -> None:
     parser.add_argument("--known", action="store_true", help="as --plan, with the facts of all files known")
     parser.add_argument("--added", type=int, default=ADDED, help="recordings that are added (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on where a call that was killed has stopped")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="measure nothing, draw what was measured before")
     options = parser.parse_args()
+    if options.plot:
+        plot(options.plot)
+        return
     table = {count: measure(count, options) for count in options.counts}
     print(f"\n{'CPU ms per recording':24s}" + "".join(f"{count:>12,}" for count in table))
     for rows in zip(*table.values(), strict=True):
