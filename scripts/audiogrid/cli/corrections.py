@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="check, terms: runs (default: all in results/); import: files of a page, or edited transcripts",
     )
-    parser.add_argument("--run", metavar="RUN", help="import: the run that was edited (default: the best)")
+    parser.add_argument(
+        "--run", metavar="RUN", help="import: the run that was edited (default: the one that fits best)"
+    )
     parser.add_argument("--recording", metavar="ID", help="import: its recording (default: by file name)")
     parser.add_argument("--by", default="", metavar="WHO", help="import: who edited it")
     parser.add_argument("--folder", type=Path, help="folder with the corrections (default: that of the run)")
@@ -125,11 +127,15 @@ def run(options: argparse.Namespace, rest: list[str]) -> int:
         return print_terms(options.names, options.folder)
     if not options.names:
         raise InputError("name the files to import, such as ~/Downloads/talk.1a2b3c4d5e6f.json")
-    runs = [RunFolder(path.parent) for path in RESULTS.glob("*/run_config.yaml")]
+    every = (RunFolder(path.parent) for path in RESULTS.glob("*/run_config.yaml"))
+    runs = [find_run(options.run)] if options.run else list(every)
     folders = _folders(runs, options.folder)
     if len(folders) > 1:
         several = ", ".join(map(str, folders))
-        raise InputError(f"the runs here have several folders of corrections ({several}): name one with --folder")
+        raise InputError(
+            f"the runs here have several folders of corrections ({several}): "
+            "name the run with --run, or the folder with --folder"
+        )
     return take_in(options.names, folders[0], options)
 
 
