@@ -13,7 +13,6 @@ from audiogrid.core.tsv import write_table
 from audiogrid.export.formats import file_name, render_all
 from audiogrid.export.media_links import media_url
 from audiogrid.merging.merge_bundle import MergedBundle
-from audiogrid.merging.summary_table import write_summary
 from audiogrid.probing.recording_ids import Named, assign_ids
 from audiogrid.records.chunks import ShardFacts
 from audiogrid.records.finished_shard import FinishedShard
@@ -23,6 +22,7 @@ from audiogrid.records.plan import Bundle, Plan, Recording, Settings, Shard
 from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.written_files import WrittenFiles
+from run_tables import write_summary
 
 FORMATS = ("json", "txt", "vtt")
 

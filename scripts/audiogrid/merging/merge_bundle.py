@@ -17,7 +17,6 @@ from audiogrid.aligning.names import NameFinder
 from audiogrid.core.atomic_files import canonical_json, write_json
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.json_values import from_json, read_document, to_json
-from audiogrid.core.tsv import write_table
 from audiogrid.corrections.corrections_file import find, list_files
 from audiogrid.export.cues import CueOptions
 from audiogrid.export.format_options import FormatOptions
@@ -447,11 +446,6 @@ FAILURE_COLUMNS = ("recording", "path", "chunk", "cause")
 def failure_row(failure: Failure) -> tuple[str, str, str, str]:
     """Returns the row of ``failed.tsv``. Libraries may word a cause on several lines; the table needs one."""
     return failure.recording, failure.path, failure.chunk, " ".join(failure.cause.split())
-
-
-def write_failures(path: Path, failures: Iterable[Failure]) -> None:
-    """Write ``failed.tsv``: recordings without a transcript or with a gap, the chunk and the cause."""
-    write_table(path, FAILURE_COLUMNS, map(failure_row, failures))
 
 
 def require_all_chunks(merged: MergedBundle, folder: RunFolder, plan: Plan) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, BinaryIO
+from collections.abc import Mapping
+from typing import Any
 
-from audiogrid.core.atomic_files import write_atomically
 from audiogrid.core.text import clean_text
 from audiogrid.core.tsv import table_line
 from audiogrid.export.provenance import model_names
@@ -121,13 +119,3 @@ def summary_row(facts: Mapping[str, Any], document: Mapping[str, Any]) -> dict[s
 def summary_line(row: Mapping[str, Any]) -> bytes:
     """Returns a row of ``summary.tsv`` as it is written."""
     return table_line([row.get(column) for column in SUMMARY_COLUMNS])
-
-
-def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """``summary.tsv``: a row per recording in the order given, written one by one."""
-
-    def fill(file: BinaryIO) -> None:
-        file.write(table_line(list(SUMMARY_COLUMNS)))
-        file.writelines(map(summary_line, rows))
-
-    write_atomically(path, fill)

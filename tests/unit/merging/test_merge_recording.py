@@ -19,9 +19,10 @@ from audiogrid.merging.merge_recording import (
     merge_recording,
 )
 from audiogrid.merging.stitch import StitchError
-from audiogrid.merging.summary_table import SUMMARY_COLUMNS, write_summary
+from audiogrid.merging.summary_table import SUMMARY_COLUMNS
 from audiogrid.records.chunks import Chunk, Seam, chunk_id
 from audiogrid.records.results import ChunkResult, Segment, Word
+from run_tables import write_summary
 
 SECOND = 16_000
 

@@ -3,11 +3,12 @@ import logging
 import pytest
 
 from audiogrid.core.atomic_files import write_json
-from audiogrid.merging.merge_bundle import Failure, MergedBundle, write_failures
+from audiogrid.merging.merge_bundle import Failure, MergedBundle
 from audiogrid.orchestration.generations import merge_generation, shard_generation
 from audiogrid.orchestration.snakemake_output import STREAM_HANDLER, hide_scheduling
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.last_lines import read_run_summary
+from run_tables import write_failures
 
 
 @pytest.fixture
