@@ -145,9 +145,12 @@ def _fitted(block: Pcm, signals: int | None) -> Pcm:
 
 
 def _done_beside(work: Iterator[Work]) -> Iterator[Pcm]:
-    """Results of ``work`` in order. A second thread does each while the next is prepared."""
-    first = list(islice(work, 2))
-    if len(first) < 2:
+    """Results of ``work`` in order. A second thread does each while the next is prepared.
+
+    Where there is only one block and the end of the signal, starting a thread would take longer than the work.
+    """
+    first = list(islice(work, 3))
+    if len(first) < 3:
         yield from (one() for one in first)
         return
     with ThreadPoolExecutor(1) as thread:
