@@ -3,7 +3,10 @@
     .venv/bin/python benchmarks/overhead.py hour     1 h of speech in one MP3; a second identical run
     .venv/bin/python benchmarks/overhead.py ten      10 h in one MP3
     .venv/bin/python benchmarks/overhead.py notes    1,000 recordings of 30 s (--notes N: another number)
+    .venv/bin/python benchmarks/overhead.py clips    1,000 recorded clips of 5 to 15 s in five languages (--notes N)
     .venv/bin/python benchmarks/overhead.py tiny     50,000 recordings of 0.5 s: probe, plan, dry run
+
+``--root CLONE`` runs the workflow of another clone, to compare with an earlier version.
 
 Decoding is what the worker processes report from their first to their last sample, divided by their number. Each run
 happens in a fresh copy of the workflow under ``bench-data/`` with an empty store.
@@ -21,6 +24,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from decoding_sets import RATE, VOICES, prompt_files, read_audio
 
 from split import make_recording, spoken_sentences
 
@@ -30,15 +34,15 @@ NEEDED = ("workflow", "scripts", "config", "profiles", "samples")
 FILES = ("environment.yml",)
 
 
-def workspace(name: str) -> Path:
-    """A fresh copy of the workflow, with the staged models of this clone."""
+def workspace(name: str, root: Path = ROOT) -> Path:
+    """A fresh copy of the workflow of the clone ``root``, with the staged models of this one."""
     folder = DATA / f"run-{name}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for part in NEEDED:
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(root / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     for name in FILES:
-        shutil.copy2(ROOT / name, folder / name)
+        shutil.copy2(root / name, folder / name)
     (folder / "models").symlink_to(ROOT / "models")
     return folder
 
@@ -73,10 +77,10 @@ def decoding_seconds(run: Path) -> tuple[float, float, int]:
     return seconds / workers, audio, workers
 
 
-def whole_run(name: str, recordings: Path) -> None:
-    """Measures a run from an empty store, then the same command once more."""
-    folder = workspace(name)
-    options = ("--config", "run=x", f"recordings={json.dumps(str(recordings))}", "language=en")
+def whole_run(name: str, recordings: Path, root: Path = ROOT, language: str = "en") -> None:
+    """Measures a run of the clone ``root`` from an empty store, then the same command once more."""
+    folder = workspace(name, root)
+    options = ("--config", "run=x", f"recordings={json.dumps(str(recordings))}", f"language={language}")
     wall, cpu, memory, _ = measured(folder, *options)
     decoding, audio, workers = decoding_seconds(folder / "results" / "x")
     print(f"{name}: {audio / 3600:.2f} h in {wall:.1f} s = {audio / wall:.1f}x real time, {workers} workers")
@@ -108,6 +112,32 @@ def make_notes(count: int) -> Path:
         write(partial / f"note{number:04d}.flac", np.concatenate(parts)[: 30 * 44_100], 44_100)
     partial.rename(folder)
     return folder
+
+
+def make_clips(count: int) -> Path:
+    """Returns a table of ``count`` clips of 5 to 15 s, put together from recorded prompts of five languages."""
+    from soundfile import write
+
+    folder = DATA / f"clips-{count}"
+    table = folder / "clips.tsv"
+    if table.is_file():
+        return table
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(1)
+    pause = np.zeros(RATE // 2, np.int16)
+    rows = ["path\tlanguage"]
+    for number in range(count):
+        language = list(VOICES)[number % len(VOICES)]
+        files = prompt_files(language)
+        length = random.uniform(5, 14) * RATE
+        parts: list[np.ndarray] = []
+        while sum(map(len, parts)) < length:
+            parts += [read_audio(files[random.integers(len(files))][0]), pause]
+        write(folder / f"clip{number:04d}.wav", np.concatenate(parts)[: 15 * RATE], RATE)
+        rows.append(f"clip{number:04d}.wav\t{language}")
+    table.write_text("\n".join(rows) + "\n")
+    return table
 
 
 def make_tiny(count: int) -> Path:
@@ -144,16 +174,19 @@ def tiny(count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["hour", "tiny"])
-    parser.add_argument("--notes", type=int, default=1000, help="how many recordings of 30 s")
+    parser.add_argument("--notes", type=int, default=1000, help="how many notes or clips")
+    parser.add_argument("--root", type=Path, default=ROOT, help="a clone with another version of the workflow")
     options = parser.parse_args()
     for what in options.what:
         match what:
             case "hour":
-                whole_run("hour", make_recording(1))
+                whole_run("hour", make_recording(1), options.root)
             case "ten":
-                whole_run("ten", make_recording(10))
+                whole_run("ten", make_recording(10), options.root)
             case "notes":
-                whole_run("notes", make_notes(options.notes))
+                whole_run("notes", make_notes(options.notes), options.root)
+            case "clips":
+                whole_run("clips", make_clips(options.notes), options.root, "auto")
             case "tiny":
                 tiny(50_000)
             case other:
