@@ -25,6 +25,7 @@ from audiogrid.core.timebase import clock
 from audiogrid.records.plan_files.layout import SCHEMA
 from audiogrid.records.plan_files.reader import open_plan
 from audiogrid.splitting.cut_cache import write_cuts
+from audiogrid.splitting.opening import Patience
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 
 _FIELDS = ("recording", "path", "size", "mtime_ns", "channels_mode", "duration", "chunks")
@@ -38,6 +39,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     source.add_argument("--spec", type=Path, help="JSON file with a bundle and its recordings")
     parser.add_argument("--bundle", help="name of a bundle in the plan")
     parser.add_argument("--output", type=Path, required=True, help="folder to fill")
+    parser.add_argument(
+        "--patience", type=float, default=0, help="seconds in all to wait for files that are not there yet as planned"
+    )
     options = parser.parse_args(arguments)
     if options.plan is not None and options.bundle is None:
         parser.error("--plan needs --bundle")
@@ -94,7 +98,7 @@ def main(arguments: list[str]) -> None:
     """Split one bundle."""
     options = _parse(arguments)
     bundle, jobs = read_jobs(options.plan or options.spec, options.bundle)
-    manifest = split_bundle(jobs, options.output, bundle)
+    manifest = split_bundle(jobs, options.output, bundle, Patience(options.patience))
     if options.plan is not None:
         write_cuts(options.plan.parent, jobs, manifest)
     remarks = {recording: "; ".join(sentences) for recording, sentences in manifest.remarks.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,11 @@ def finished_run(
     publish: Any = "",
     media: Path | None = None,
     formats: Sequence[str] = FORMATS,
+    packed: bool = False,
 ) -> RunFolder:
     """The folder of a run over recordings of these file names, the last ``failed`` of which have no transcript.
 
-    ``media``: where files with these names are to lie; without it there are none.
+    ``media``: where files with these names are to lie; without it there are none. ``packed``: transcripts lie in a zip.
     """
     folder = RunFolder(root)
     paths = [str((media or Path("in")) / name) if "://" not in name else name for name in names]
@@ -76,7 +78,7 @@ def finished_run(
         [Shard("s0001", "spec", chunks, ["b0001"], 64_000 * len(ids), "base", "int8")],
     )
     write_plan(plan, folder.plan)
-    _write_transcripts(folder, recordings[: len(recordings) - failed], formats)
+    _write_transcripts(folder, recordings[: len(recordings) - failed], formats, packed)
     audio = {name: hashlib.sha256(name.encode()).hexdigest() for name in ids}
     FinishedShard("s0001", "spec", facts=ShardFacts(audio=audio)).write(folder.shards / "s0001.json")
     journal = Journal(folder.journal, "s0001", "spec")
@@ -93,7 +95,7 @@ def finished_run(
     return folder
 
 
-def _write_transcripts(folder: RunFolder, recordings: list[Recording], formats: Sequence[str]) -> None:
+def _write_transcripts(folder: RunFolder, recordings: list[Recording], formats: Sequence[str], packed: bool) -> None:
     merged = MergedBundle("b0001")
     hashes: dict[str, tuple[str, str]] = {}
     for one in recordings:
@@ -108,6 +110,21 @@ def _write_transcripts(folder: RunFolder, recordings: list[Recording], formats: 
             hashes[path.name] = (one.recording, sha256)
         row = {"recording": one.recording, "path": one.path, "status": "complete", "duration_s": 4.0, "words": 3}
         merged.rows.append({**row, "language": "en", "model": "base"})
+    if packed:
+        hashes = {"b0001.zip": ("", _pack(folder, merged))}
     merged.write(folder.merged / "b0001.json", 1)
     WrittenFiles("b0001").merged(hashes).write(folder)
     write_summary(folder.summary, merged.rows)
+
+
+def _pack(folder: RunFolder, merged: MergedBundle) -> str:
+    """Put all transcripts into the zip of the bundle, as ``pack: true`` does. Returns its hash."""
+    pack = folder.transcripts / "b0001.zip"
+    with zipfile.ZipFile(pack, "w") as target:
+        for files in merged.files.values():
+            for kind, file in files.items():
+                path = folder.root / file["path"]
+                target.write(path, path.name)
+                path.unlink()
+                files[kind] = {**file, "path": "transcripts/b0001.zip", "member": path.name}
+    return hashlib.sha256(pack.read_bytes()).hexdigest()

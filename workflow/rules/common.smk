@@ -42,7 +42,7 @@ from audiogrid.orchestration.installation import export_commands, home_of, proje
 from audiogrid.orchestration.outstanding import is_outstanding
 from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
-from audiogrid.orchestration.targets import check_targets
+from audiogrid.orchestration.targets import check_targets, until_with_plan
 from audiogrid.orchestration.tracked_files import tracked_file
 from audiogrid.orchestration.working_folder import check_working_folder
 from audiogrid.planning import job_resources
@@ -89,6 +89,9 @@ try:
     if workflow.is_main_process and not is_read_only(sys.argv):
         check_working_folder(Path(RESULTS), SNAKEFILE)
         check_targets(sys.argv[1:], Path(RESULTS))
+        # Before anything is listed or written: another driver may be at work here.
+        remove_stale_locks(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
+        record_driver(Path.cwd())
     if workflow.is_main_process and SETTINGS["glossary"]:
         for remark in read_glossary(Path(SETTINGS["glossary"])).remarks:
             logger.warning(f"{SETTINGS['glossary']}, {remark}")
@@ -110,6 +113,7 @@ except AudiogridError as error:
     raise WorkflowError(str(error))
 
 FOLDER = RunFolder(Path(RESULTS))
+workflow.dag_settings.until = until_with_plan(workflow.dag_settings.until, FOLDER.plan)
 MODEL_DIRS = [f"models/{name}" for name in RUN.models]
 
 
@@ -131,19 +135,19 @@ MODEL_SOURCES = {
 export_commands(HOME, workflow.deployment_settings.deployment_method)
 
 if workflow.is_main_process and not is_read_only(sys.argv):
-    try:
-        remove_stale_locks(Path.cwd(), lambda sentence: print(sentence, file=sys.stderr))
-        record_driver(Path.cwd())
-        for path in (FOLDER.plan, FOLDER.compare.plan, *FOLDER.compare.root.glob("*/plan.json")):
-            if drop_incomplete(path):
-                logger.warning(f"{path} has lost its file of lines in .state/plan/: the plan is made anew.")
-    except AudiogridError as error:
-        raise WorkflowError(str(error))
+    for path in (FOLDER.plan, FOLDER.compare.plan, *FOLDER.compare.root.glob("*/plan.json")):
+        if drop_incomplete(path):
+            logger.warning(f"{path} has lost its file of lines in .state/plan/: the plan is made anew.")
 
 
 def on_cluster():
     """Whether jobs run on other machines. Only functions of rules may ask: before, the executor is unknown."""
     return runs_on_cluster(workflow)
+
+
+def patience(wildcards):
+    """Seconds for which a job waits for recordings that its node does not see yet as they were found here."""
+    return workflow.execution_settings.latency_wait if on_cluster() else 0
 
 
 wildcard_constraints:

@@ -26,6 +26,8 @@ checkpoint make_plan:
     params:
         settings=lambda wildcards: RUN.plan_settings(REVISION, on_cluster=on_cluster()),
         model_dirs=MODEL_DIRS,
+        # Times alone do not tell that probe.json is newer: a clock may have been put back since the last plan.
+        listing=LISTING,
     message:
         "Planning chunks, bundles and shards."
     shell:

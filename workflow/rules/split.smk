@@ -18,6 +18,7 @@ rule split:
     resources:
         mem_mb=lambda wildcards, attempt: 600 * attempt,
         runtime=bundle_minutes,
+        patience=patience,
     params:
         spec=lambda wildcards: plan_of(wildcards).bundle[wildcards.bundle].spec,
     message:
@@ -27,4 +28,5 @@ rule split:
         " --plan={input.plan:q}"
         " --bundle={wildcards.bundle}"
         " --output={output.chunks:q}"
+        " --patience={resources.patience}"
         " 2>&1 | tee {log:q} >&2"

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from audiogrid.core.errors import RetryableError
+from audiogrid.export.packs import PackedFile
 from audiogrid.media.file_parts import MediaFile
 from audiogrid.records.bags import PAYLOAD, Packed, printable
+
+Source = MediaFile | PackedFile
+"""What a file of a bag can be copied from."""
 
 #: RFC 8493 asks creators for SHA-512 unless told otherwise; SHA-256 is what transcripts are listed with elsewhere.
 ALGORITHMS = ("sha256", "sha512")
@@ -33,7 +37,7 @@ class BagWriter:
     reused: int = 0
 
     def copy(
-        self, name: str, source: MediaFile, identity: str = "", change: Callable[[bytes], bytes] | None = None
+        self, name: str, source: Source, identity: str = "", change: Callable[[bytes], bytes] | None = None
     ) -> Packed:
         """Copy a file to ``data/<name>``; its checksums are taken on the way.
 
@@ -100,13 +104,13 @@ class BagWriter:
         return self.files[name]
 
 
-def facts_of(source: MediaFile, identity: str = "") -> tuple[str, int, int]:
+def facts_of(source: Source, identity: str = "") -> tuple[str, int, int]:
     """Returns path, size and modification time of a file: they tell whether it is still the same."""
     status = source.stat()
     return printable(identity or str(source)), int(status.st_size), int(status.st_mtime_ns)
 
 
-def checksums(source: MediaFile, identity: str) -> Packed:
+def checksums(source: Source, identity: str) -> Packed:
     """Returns size and checksums of a file that is not copied. Raises ``OSError``."""
     came_from = facts_of(source, identity)
     with source.open("rb") as file:

@@ -14,7 +14,7 @@ from typing import Any
 from audiogrid import __version__
 from audiogrid.archiving import iiif, mets
 from audiogrid.archiving.bag_options import BagOptions, checked_options
-from audiogrid.archiving.bag_writer import BagWriter, checksums, facts_of
+from audiogrid.archiving.bag_writer import BagWriter, Source, checksums, facts_of
 from audiogrid.archiving.page_links import INDEX_OF_RECORDINGS, index_with, transcript_with
 from audiogrid.archiving.placing import (
     check_replaceable,
@@ -29,7 +29,7 @@ from audiogrid.archiving.run_account import Described, RunAccount, read_account
 from audiogrid.core.errors import InputError, RetryableError
 from audiogrid.core.json_values import to_json
 from audiogrid.core.text import clean_text
-from audiogrid.export.packs import packs
+from audiogrid.export.packs import packs, unpacked
 from audiogrid.media.file_parts import MediaFile
 from audiogrid.records.bags import PAYLOAD, Packed, PlacedBag, is_listable, printable, read_record, record_path
 from audiogrid.records.run_folder import RunFolder
@@ -68,11 +68,6 @@ def make_bag(
     # "." has no name that anything could be written beside.
     target = target if target.name not in ("", "..") else target.resolve()
     try:
-        if next(packs(folder.transcripts), None) is not None:
-            raise InputError(
-                f"the transcripts of {folder.root} are packed, and a bag describes each file: set pack: false and run "
-                "again, which decodes nothing"
-            )
         results = _Results.of(folder)
         account = read_account(folder)
         origin = _origin(account, options, results, workflow)
@@ -106,18 +101,25 @@ def _bag(target: Path, account: RunAccount, files: Mapping[str, Packed], reused:
 
 @dataclass(frozen=True)
 class _Results:
-    """What ``publish`` would copy. ``files``: path by name; ``facts``: path, size and time of each.
+    """What ``publish`` would copy. ``files``: file by name; ``facts``: path, size and time of each.
 
-    ``left_out``: files that a bag cannot name -> why.
+    A bag describes each file, so that transcripts in a zip lie in a folder of its name. ``left_out``: files that a bag
+    cannot name -> why.
     """
 
-    files: dict[str, Path]
+    files: dict[str, Source]
     facts: dict[str, tuple[str, int, int]]
     left_out: dict[str, str]
 
     @classmethod
     def of(cls, folder: RunFolder) -> _Results:
-        found = dict(result_files(folder.root))
+        zips = set(packs(folder.transcripts))
+        found: dict[str, Source] = {}
+        for name, path in result_files(folder.root):
+            if path in zips:
+                found |= {f"{folder.transcripts.name}/{one}": file for one, file in unpacked(path)}
+            else:
+                found[name] = path
         files = {name: path for name, path in found.items() if is_listable(name)}
         why = "not every program for bags can read such a name in a list"
         facts = {name: facts_of(path) for name, path in files.items()}
@@ -140,7 +142,7 @@ def _origin(account: RunAccount, options: BagOptions, results: _Results, workflo
     """
     facts: dict[str, Any] = dict(results.facts)
     for name in facts.keys() & {"run_config.yaml"}:
-        facts[name] = hashlib.sha256(results.files[name].read_bytes()).hexdigest()
+        facts[name] = checksums(results.files[name], "").hashes["sha256"]
     code = [(name, *facts_of(path)) for name, path in workflow]
     text = json.dumps([__version__, to_json(account), to_json(options), facts, code], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -17,6 +17,7 @@ from audiogrid.core.secrets import masked
 from audiogrid.core.text import clean_text
 from audiogrid.core.timebase import to_seconds
 from audiogrid.core.tsv import read_table
+from audiogrid.export.packs import unpacked_name
 from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import list_journals, read_history
@@ -168,7 +169,9 @@ def _merged(folder: RunFolder, plan: Plan) -> tuple[dict[str, Mapping[str, Any]]
         merged = MergedBundle.read(path)
         rows.update({str(row["recording"]): row for row in merged.rows})
         for name, written in merged.files.items():
-            there = {kind: file["path"] for kind, file in written.items() if (folder.root / file["path"]).is_file()}
+            there = {
+                kind: unpacked_name(file) for kind, file in written.items() if (folder.root / file["path"]).is_file()
+            }
             files[name] = there
     return rows, files
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from audiogrid.core.atomic_files import read_json
 
@@ -32,6 +34,53 @@ def packs(transcripts: Path) -> Iterator[Path]:
         names = []
     for name in names:
         yield transcripts / name
+
+
+def unpacked_name(file: Mapping[str, str]) -> str:
+    """Returns where a file of ``merged/<bundle>.json`` is once its zip is unpacked into a folder of the zip's name.
+
+    A file that is not packed stays where it is.
+    """
+    return f"{file['path'].removesuffix('.zip')}/{file[MEMBER]}" if MEMBER in file else file["path"]
+
+
+@dataclass(frozen=True)
+class PackedFile:
+    """A file in a zip, which is read like any other. Its size and time are those of the zip."""
+
+    pack: Path
+    member: str
+
+    def __str__(self) -> str:
+        """Returns zip and file, as a person writes them."""
+        return f"{self.pack}, {self.member}"
+
+    def stat(self) -> os.stat_result:
+        """Returns what is known of the zip."""
+        return self.pack.stat()
+
+    def open(self, mode: str = "rb") -> IO[bytes]:
+        """Opens the file for reading. Raises ``OSError`` where it cannot be read."""
+        try:
+            return _opened(self.pack, self.stat().st_mtime_ns).open(self.member)
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise OSError(f"{self}: {error}") from error
+
+
+def unpacked(pack: Path) -> Iterator[tuple[str, PackedFile]]:
+    """Yields the files of a zip with their names below a folder of the zip's name.
+
+    Left out are names that lead out of it, which a person may have put there. Raises ``OSError`` where it cannot be
+    read.
+    """
+    try:
+        names = _opened(pack, pack.stat().st_mtime_ns).namelist()
+    except zipfile.BadZipFile as error:
+        raise OSError(f"{pack}: {error}") from error
+    for name in dict.fromkeys(names):
+        path = PurePosixPath(name)
+        if not (name.endswith("/") or path.is_absolute() or ".." in path.parts or "\\" in name):
+            yield f"{pack.stem}/{path}", PackedFile(pack, name)
 
 
 def read_transcript(root: Path, file: Mapping[str, str]) -> Any:
@@ -79,9 +128,14 @@ def _names(path: Path, changed: int) -> frozenset[str]:
         return frozenset()
 
 
+# To read the list of names again for each file would take a time that grows with the square of their number.
+@lru_cache(maxsize=2)
+def _opened(path: Path, changed: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)
+
+
 def _member(path: Path, name: str) -> bytes:
     try:
-        with zipfile.ZipFile(path) as pack:
-            return pack.read(name)
+        return _opened(path, path.stat().st_mtime_ns).read(name)
     except (zipfile.BadZipFile, KeyError, zlib.error) as error:
         raise ValueError(f"{path}, {name}: {error}") from error

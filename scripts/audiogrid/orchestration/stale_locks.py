@@ -33,12 +33,13 @@ _BY_HAND = {"run.py", "batch.py", "status.py", "doctor.py", "environment.py"}
 
 @dataclass(frozen=True)
 class Process:
-    """A process of this user. ``argv`` as started; ``folder``: its working folder."""
+    """A process of this user. ``argv`` as started; ``folder``: its working folder; ``started``: larger is later."""
 
     pid: int
     parent: int
     argv: tuple[str, ...]
     folder: Path
+    started: float = 0
 
     @property
     def is_snakemake(self) -> bool:
@@ -67,7 +68,7 @@ def list_processes() -> list[Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            found.append(Process(process.pid, process.ppid(), tuple(process.cmdline()), Path(process.cwd())))
+            found.append(Process(process.pid, process.ppid(), tuple(process.cmdline()), Path(process.cwd()), process.create_time()))
         except (psutil.Error, OSError):
             continue
     return found
@@ -79,9 +80,9 @@ def _read_proc(entry: Path) -> Process | None:
         if entry.stat().st_uid != os.getuid():
             return None
         argv = tuple(word.decode(errors="surrogateescape") for word in (entry / "cmdline").read_bytes().split(b"\0"))
-        # After the name in parentheses, which may hold anything: state, then the parent's pid.
-        parent = int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
-        return Process(int(entry.name), parent, argv[:-1], (entry / "cwd").readlink())
+        # After the name in parentheses, which may hold anything: state, the parent's pid, 17 more, ticks since the boot.
+        words = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        return Process(int(entry.name), int(words[1]), argv[:-1], (entry / "cwd").readlink(), float(words[19]))
     except (OSError, ValueError, IndexError):
         return None
 
@@ -105,6 +106,17 @@ def drivers(folder: Path, processes: Iterable[Process], own: int) -> list[int]:
         for p in by_pid.values()
         if p.is_snakemake and p.mode == "default" and p.folder == here and p.pid not in mine
     )
+
+
+def holders(folder: Path, processes: Sequence[Process], own: int, recorded: int | None) -> list[int]:
+    """Pids of those drivers in ``folder`` that may hold its lock.
+
+    ``recorded``: of the last driver that was let through. One that began after this one and was not let through yet
+    cannot hold it. So of two drivers that are started at once, and find the lock of a dead one, the first goes on.
+    """
+    ages = {process.pid: (process.started, process.pid) for process in processes}
+    found = drivers(folder, processes, own)
+    return [pid for pid in found if pid == recorded or own not in ages or ages[pid] < ages[own]]
 
 
 def orphans(folder: Path, scripts: Path, processes: Iterable[Process], own: int) -> list[int]:
@@ -160,14 +172,13 @@ def _living(pids: Iterable[int]) -> list[int]:
     return [process.pid for process in list_processes() if process.pid in wanted]
 
 
-def _host_of_last_driver(folder: Path) -> str | None:
-    """Returns the host of the last Snakemake in ``folder``, if that was another machine than this one."""
+def _last_driver(folder: Path) -> tuple[str, int] | None:
+    """Returns host and pid of the last Snakemake that was let through in ``folder``, where they are known."""
     try:
         note = json.loads((folder / DRIVER_RECORD).read_bytes())
-        host = str(note["host"])
+        return str(note["host"]), int(note["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return None if host == socket.gethostname() else host
 
 
 def is_read_only(argv: Sequence[str]) -> bool:
@@ -193,12 +204,15 @@ def remove_stale_locks(folder: Path, say: Callable[[str], None]) -> bool:
     processes = list_processes()
     if not is_locked(folder):
         return False
-    if busy := drivers(folder, processes, own):
+    last = _last_driver(folder)
+    is_here = last is not None and last[0] == socket.gethostname()
+    if busy := holders(folder, processes, own, last[1] if last and is_here else None):
         raise InputError(
             f"another snakemake (process {', '.join(map(str, busy))}) is working in {folder.resolve()}: "
             "wait until it ends, or stop it (Ctrl-C in its terminal, or `kill -INT` and its number), then start again"
         )
-    if host := _host_of_last_driver(folder):
+    if last and not is_here:
+        host = last[0]
         raise InputError(
             f"{folder.resolve()} is locked by a snakemake that was started on {host}, which cannot be asked from "
             f"{socket.gethostname()}: start again on {host}, or, if nothing runs there any more, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections import deque
@@ -16,6 +17,13 @@ _BLOCK = 64
 # Seconds per file from which on looking is mostly waiting; threads would only be in the way of a fast disk.
 _SLOW = 0.001
 _THREADS = 16
+# What a disk or a network file system says when it fails, rather than about rights.
+_FAILING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN})
+
+
+def is_failing(state: State) -> bool:
+    """Returns whether a file or folder cannot be looked at because its disk or file server fails."""
+    return isinstance(state, OSError) and state.errno in _FAILING
 
 
 def look_at(paths: Iterable[str]) -> Iterator[State]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import glob
 import os
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path, PurePath
 from audiogrid.core.errors import InputError
 from audiogrid.media.audio_tracks import AUTO, TrackWish
 from audiogrid.probing.collecting import collections_paused
+from audiogrid.probing.file_states import is_failing
 from audiogrid.probing.recording_ids import Named, assign_ids
 from audiogrid.probing.recording_source import (
     CHANNELS,
@@ -238,10 +238,6 @@ def _plain(item: str, lost: list[str]) -> tuple[list[str], list[Rejection]]:
     return good, [*rejected, *bad]
 
 
-# What a disk or a network file system says when it fails, rather than about rights.
-_FAILING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN})
-
-
 def _walk(
     folder: Path,
     visited: set[tuple[int, int]],
@@ -263,7 +259,7 @@ def _walk(
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if not _is_folder(entry):
+        if not _is_folder(entry, lost):
             if not ignored(entry.name):
                 files.append(entry.path)
                 if entry.is_symlink():
@@ -274,15 +270,17 @@ def _walk(
         except OSError as error:
             reason = f"The folder cannot be read ({error.strerror}): make it readable, or move it elsewhere."
             rejected.append(Rejection("", printable(entry.path), reason))
-            if error.errno in _FAILING:
+            if is_failing(error):
                 lost.append(f"{entry.path}/")
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _is_folder(entry: os.DirEntry[str], lost: list[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:
-        # A link to itself.
+    except OSError as error:
+        # A link to itself, or a disk that fails. Some file systems say only to a look at the entry what it is.
+        if is_failing(error):
+            lost.append(f"{entry.path}/")
         return False
 
 

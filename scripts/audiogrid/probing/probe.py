@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,7 +16,7 @@ from audiogrid.core.tsv import write_table
 from audiogrid.media.audio_tracks import AUTO
 from audiogrid.probing.collecting import collections_paused
 from audiogrid.probing.earlier_facts import CACHE_SCHEMA, Asked, Remembered, RememberedFacts, judge
-from audiogrid.probing.file_states import look_at
+from audiogrid.probing.file_states import is_failing, look_at
 from audiogrid.probing.isolation import FileOutcome, ProbeTask, run_isolated
 from audiogrid.probing.recording_source import RecordingSource, Rejection
 
@@ -144,7 +144,7 @@ def probe(
     """
     remembered = remembered or RememberedFacts(cache)
     wanted = [asked_of(source, language) for source in sources]
-    looked, replaced = _look_up(sources, wanted, remembered)
+    looked, replaced, failing = _look_up(sources, wanted, remembered)
     fresh = {asked: source for source, asked in zip(sources, wanted, strict=True) if asked not in looked}
     sizes = {_place(s): s.remote.facts.size for s in sources if s.remote and s.remote.facts}
     # Most runs ask the same of all files.
@@ -157,17 +157,22 @@ def probe(
                 looked[asked] = found if found.facts is None else _packed(found.facts, replaced.get(asked, 0))
     if cache is not None:
         _write_cache(cache, sources, wanted, looked, remembered)
-    return _report(sources, [looked[asked] for asked in wanted], remembered)
+    report = _report(sources, [looked[asked] for asked in wanted], remembered)
+    return replace(report, rejected=[*report.rejected, *failing])
 
 
 @collections_paused()
 def _look_up(
     sources: Sequence[RecordingSource], wanted: Sequence[Asked], remembered: RememberedFacts
-) -> tuple[dict[Asked, Looked], dict[Asked, int]]:
-    """Returns what is known of files that have not changed, and the versions of those that were replaced."""
+) -> tuple[dict[Asked, Looked], dict[Asked, int], list[Rejection]]:
+    """Returns what is known of files that have not changed, the versions of those that were replaced, and what fails.
+
+    A file that cannot be looked at because its disk fails is as it was, and is named.
+    """
     looked: dict[Asked, Looked] = {}
     replaced: dict[Asked, int] = {}
-    for source, asked, facts, state in _remembered_states(sources, wanted, remembered):
+    failing: list[Rejection] = []
+    for source, asked, facts, state, trouble in _remembered_states(sources, wanted, remembered):
         if (
             facts is not None
             and state is not None
@@ -181,14 +186,19 @@ def _look_up(
         elif facts is not None and (facts.fits(state) or (source.is_out_of_reach and state is None)):
             # Also where a disk fails: what is known of a recording keeps its place in the plan.
             looked[asked] = facts
+        elif facts is not None and trouble is not None and is_failing(trouble):
+            looked[asked] = facts
+            if not facts.reason:
+                why = getattr(trouble, "strerror", trouble)
+                reason = f"The file cannot be looked at just now ({why}): what is done of it stays as it is."
+                failing.append(Rejection(source.recording, source.path, reason))
         elif source.remote and source.remote.trouble:
             # A recording whose storage does not answer keeps the facts of the last probe, and its place in the plan.
-            trouble = str(source.remote.trouble)
-            looked[asked] = facts or FileOutcome(None, trouble, is_transient=True)
+            looked[asked] = facts or FileOutcome(None, str(source.remote.trouble), is_transient=True)
         elif facts is not None and state is not None and not facts.reason:
             # Size and time are the same: only this number tells that its audio has to be cut again.
             replaced[asked] = facts.version + (state[:2] == (facts.size, facts.mtime_ns))
-    return looked, replaced
+    return looked, replaced, failing
 
 
 @collections_paused()
@@ -209,23 +219,26 @@ def _report(sources: Sequence[RecordingSource], outcomes: Sequence[Looked], reme
 
 def _remembered_states(
     sources: Sequence[RecordingSource], wanted: Sequence[Asked], remembered: RememberedFacts
-) -> Iterator[tuple[RecordingSource, Asked, Remembered | None, tuple[int, int, int] | None]]:
+) -> Iterator[tuple[RecordingSource, Asked, Remembered | None, tuple[int, int, int] | None, Exception | None]]:
     """Yields the sources with what is known of them: facts of an earlier probe, and their state if there are any.
 
-    The state is size, time and inode (0: not known) as they are now; ``None`` where a file cannot be looked at.
+    The state is size, time and inode (0: not known) as they are now; ``None`` where a file cannot be looked at, and
+    then why.
     """
     known = [remembered.known(asked) for asked in wanted]
     local = look_at(one.path for one, facts in zip(sources, known, strict=True) if facts and not one.remote)
     for source, asked, facts in zip(sources, wanted, known, strict=True):
         if source.remote:
             seen = source.remote.facts
-            yield source, asked, facts, None if seen is None else (seen.size, seen.stamp_ns, 0)
+            yield source, asked, facts, None if seen is None else (seen.size, seen.stamp_ns, 0), None
         elif facts is None:
-            yield source, asked, None, None
+            yield source, asked, None, None, None
         else:
             found = next(local)
-            state = None if isinstance(found, Exception) else (found.st_size, found.st_mtime_ns, found.st_ino)
-            yield source, asked, facts, state
+            if isinstance(found, Exception):
+                yield source, asked, facts, None, found
+            else:
+                yield source, asked, facts, (found.st_size, found.st_mtime_ns, found.st_ino), None
 
 
 def asked_of(source: RecordingSource, language: str | None) -> Asked:

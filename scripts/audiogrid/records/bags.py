@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ SCHEMA = 1
 PAYLOAD = "data/"
 # Copied files that are no results.
 _OTHERS = (f"{PAYLOAD}recordings/", f"{PAYLOAD}workflow/")
+# Transcripts that the run has in a zip per bundle. (Folders of transcripts have two hexadecimal digits as names.)
+_PACKED = re.compile(rf"^({PAYLOAD}transcripts/b\d{{4,}})/.+", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,11 @@ def is_current(record: PlacedBag, wish: str, results: Iterable[tuple[str, Path]]
     """
     if not record.files or record.wish != wish:
         return False
-    taken = {name: one.source[1:] for name, one in record.files.items() if one.source and not name.startswith(_OTHERS)}
+    taken = {
+        _PACKED.sub(r"\1.zip", name): one.source[1:]
+        for name, one in record.files.items()
+        if one.source and not name.startswith(_OTHERS)
+    }
     now = {}
     for name, path in results:
         if is_listable(name):

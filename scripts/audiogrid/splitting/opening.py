@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -44,13 +49,33 @@ class ListedRecording(Protocol):
     def address_table(self) -> str | None: ...  # noqa: D102
 
 
-def open_recording(recording: ListedRecording) -> MediaFile:
-    """Returns the file or remote object of a recording.
+@dataclass
+class Patience:
+    """How long one job may wait in all for recordings, in seconds.
+
+    A network file system may show a new file on another machine only after a minute, or still as it was before.
+    """
+
+    seconds: float
+    sleep: Callable[[float], None] = time.sleep
+
+    def wait(self) -> bool:
+        """Wait for a second. Returns whether there was one left."""
+        if self.seconds <= 0:
+            return False
+        step = min(1.0, self.seconds)
+        self.seconds -= step
+        self.sleep(step)
+        return True
+
+
+def open_recording(recording: ListedRecording, patience: Patience | None = None) -> MediaFile:
+    """Returns the file or remote object of a recording. ``patience``: for a local file that is not as it was probed.
 
     Raises ``UnusableRecordingError`` when it is missing, has changed since it was probed, or has no usable address.
     """
     if not is_remote(recording.path):
-        check_unchanged(recording)
+        _wait_until_unchanged(recording, patience or Patience(0))
         return Path(recording.path)
     try:
         return RemoteFile(_address(recording), (recording.size, recording.mtime_ns))
@@ -58,6 +83,26 @@ def open_recording(recording: ListedRecording) -> MediaFile:
         raise UnusableRecordingError(str(error)) from None
     except RemoteError as error:
         raise UnusableRecordingError(f"{recording.path}: {error}", is_transient=error.is_transient) from None
+
+
+def _wait_until_unchanged(recording: ListedRecording, patience: Patience) -> None:
+    while True:
+        try:
+            check_unchanged(recording)
+        except UnusableRecordingError:
+            if not patience.wait():
+                raise
+            _renew(Path(recording.path))
+        else:
+            return
+
+
+def _renew(path: Path) -> None:
+    """Open a file and its folder: a network file system then asks its server instead of its memory."""
+    for place in (path.parent, path):
+        with suppress(OSError):
+            # A pipe would otherwise be waited for.
+            os.close(os.open(place, os.O_RDONLY | os.O_NONBLOCK))
 
 
 def check_unchanged(recording: ListedRecording) -> None:

@@ -17,7 +17,7 @@ from audiogrid.remote.service_protocol import RemoteError
 from audiogrid.splitting.bundle_writer import BundleWriter
 from audiogrid.splitting.channel_statistics import ChannelStatistics
 from audiogrid.splitting.crosstalk import Crosstalk, attenuated, find_crosstalk
-from audiogrid.splitting.opening import UnusableRecordingError, check_unchanged, open_recording
+from audiogrid.splitting.opening import Patience, UnusableRecordingError, check_unchanged, open_recording
 from audiogrid.splitting.sound_levels import SoundLevels, promised_samples, with_sounds
 from audiogrid.splitting.track_cutter import TrackCutter
 
@@ -86,12 +86,13 @@ class _SplitRecording:
     audio: str
 
 
-def _split_recording(job: SplitJob, folder: BundleWriter) -> _SplitRecording:
+def _split_recording(job: SplitJob, folder: BundleWriter, patience: Patience) -> _SplitRecording:
     cutters: list[TrackCutter] = []
     levels: list[SoundLevels] = []
     statistics: ChannelStatistics | None = None
     # As many signals as planned, whatever the file turns out to hold: later steps look for each of them.
-    stream = stream_pcm(open_recording(job), channels=job.channels_mode, tracks=job.audio_tracks, signals=job.channels)
+    source = open_recording(job, patience)
+    stream = stream_pcm(source, channels=job.channels_mode, tracks=job.audio_tracks, signals=job.channels)
     for block in _decoded(job, stream):
         if not cutters:
             channels: list[int | None] = [None] if job.channels_mode == "mix" else list(range(len(block)))
@@ -150,8 +151,12 @@ def _cut_again(
     return anew
 
 
-def split_bundle(jobs: list[SplitJob], folder: Path, bundle: str) -> BundleManifest:
+def split_bundle(
+    jobs: list[SplitJob], folder: Path, bundle: str, patience: Patience | None = None
+) -> BundleManifest:
     """Decode and cut the recordings of a bundle into ``folder``. Returns the manifest, which is written there last.
+
+    ``patience``: for recordings that this node does not see yet as they were probed; none without it.
 
     A recording that has changed since it was probed, is missing or cannot be decoded is left out: the manifest's
     ``problems`` holds the reason, and the other recordings are split. Raises ``RetryableError`` when the folder
@@ -159,10 +164,11 @@ def split_bundle(jobs: list[SplitJob], folder: Path, bundle: str) -> BundleManif
     """
     files = BundleWriter(folder)
     manifest = BundleManifest(bundle, [], [])
+    patience = patience or Patience(0)
     try:
         for job in jobs:
             try:
-                done = _split_recording(job, files)
+                done = _split_recording(job, files, patience)
             except UnusableRecordingError as problem:
                 files.abandon_recording()
                 manifest.problems[job.recording] = str(problem)

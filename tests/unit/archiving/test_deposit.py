@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -502,3 +503,29 @@ def test_wrong_options_are_refused(options: dict[str, str]) -> None:
 def test_the_party_of_the_subtitles_is_that_of_the_bag() -> None:
     assert bag_options("s3://x/y", {"vtt": {"responsible_party": "US, A"}}).responsible_party == "US, A"
     assert bag_options({"responsible_party": "B"}, {"vtt": {"responsible_party": "A"}}).responsible_party == "B"
+
+
+def test_transcripts_in_a_zip_are_files_of_the_bag_each(run: RunFolder, tmp_path: Path) -> None:
+    folder = finished_runs.finished_run(tmp_path / "tälks", HOSTILE, failed=2, packed=True)
+    bag_of(folder)
+    assert bagit.Bag(str(folder.bag)).is_valid()
+    held = contents(folder.bag / "data" / "transcripts" / "b0001")
+    assert held == contents(run.bag / "data" / "transcripts")
+    graph = entities(folder)
+    plain = {name for name in entities(run) if name.startswith("transcripts/")}
+    assert {name for name in graph if name.startswith("transcripts/")} == {
+        name.replace("transcripts/", "transcripts/b0001/") for name in plain
+    }
+    assert not list(folder.bag.rglob("*.zip"))
+    again = bag_of(folder)
+    assert again.reused == again.files
+
+    # A person may have put anything into it.
+    with zipfile.ZipFile(folder.transcripts / "b0001.zip", "a") as pack:
+        for name in ("../../../../mine.txt", "/mine.txt", "..\\mine.txt", "more/mine.txt"):
+            pack.writestr(name, "mine")
+    bag_of(folder)
+    assert [path.parent.name for path in tmp_path.rglob("mine.txt")] == ["more"]
+    (folder.transcripts / "b0001.zip").write_bytes(b"no zip")
+    with pytest.raises(RetryableError, match=r"b0001\.zip"):
+        bag_of(folder)

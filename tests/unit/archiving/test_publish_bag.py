@@ -41,6 +41,20 @@ def fetched(buckets: storages.Buckets, into: Path) -> Path:
     return into / "archive" / "talks"
 
 
+def test_packed_transcripts_are_published_as_a_bag_once(buckets, tmp_path: Path) -> None:
+    buckets.client.create_bucket(Bucket="out")
+    wish = {"to": TO, "as": "bag"}
+    folder = finished_runs.finished_run(tmp_path / "packed", ["a.mp3", "b.mp3"], publish=wish, packed=True)
+    settings, to = publish_settings(wish), target(TO, "packed")
+    assert is_outstanding(folder, to, settings)
+    done = call(folder)
+    assert done.returncode == 0, done.stderr
+    assert not is_outstanding(folder, to, settings)
+    assert "archive/packed/data/transcripts/b0001/a.txt" in buckets.names("out")
+    os.utime(folder.transcripts / "b0001.zip", ns=(1, 1))
+    assert is_outstanding(folder, to, settings)
+
+
 def test_a_run_is_published_as_a_valid_bag_and_kept_up_to_date(buckets, tmp_path: Path) -> None:
     buckets.client.create_bucket(Bucket="out")
     wish = {"to": TO, "as": "bag", "base_url": "https://archive.example.org"}

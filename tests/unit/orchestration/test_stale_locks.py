@@ -62,6 +62,16 @@ def test_drivers_are_those_of_this_folder_without_ourselves() -> None:
     assert locks.drivers(HERE, processes, own=21) == [10]
 
 
+def test_of_two_drivers_at_once_the_first_goes_on() -> None:
+    first = Process(20, 1, tuple(DRIVER.split()), HERE, started=5.0)
+    second = Process(19, 1, tuple(DRIVER.split()), HERE, started=6.0)
+    assert locks.holders(HERE, [first, second], own=20, recorded=None) == []
+    assert locks.holders(HERE, [first, second], own=19, recorded=None) == [20]
+    # The second one was let through while the first was still reading its files.
+    assert locks.holders(HERE, [first, second], own=20, recorded=19) == [19]
+    assert locks.holders(HERE, [second], own=99, recorded=None) == [19]
+
+
 def test_orphans_are_jobs_without_a_driver_and_their_children_first() -> None:
     processes = [
         process(40, 1, JOB),
@@ -134,6 +144,7 @@ def imposter(folder: Path, *options: str, deaf: bool = False) -> subprocess.Pope
 def test_living_driver_is_named_and_its_lock_stays(tmp_path: Path) -> None:
     path = lock(tmp_path)
     driver = imposter(tmp_path)
+    write_json(tmp_path / locks.DRIVER_RECORD, {"host": socket.gethostname(), "pid": driver.pid})
     try:
         with pytest.raises(InputError, match=str(driver.pid)):
             locks.remove_stale_locks(tmp_path, print)
@@ -164,6 +175,8 @@ def test_own_process_is_seen() -> None:
     own = [found for found in locks.list_processes() if found.pid == os.getpid()]
     assert len(own) == 1
     assert own[0].parent == os.getppid() and own[0].folder == Path.cwd()
+    before = {found.pid: found.started for found in locks.list_processes()}.get(os.getppid(), 0.0)
+    assert own[0].started >= before
 
 
 def test_zombies_do_not_count(tmp_path: Path) -> None:

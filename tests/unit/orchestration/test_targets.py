@@ -1,4 +1,4 @@
-"""What is said to somebody who asks Snakemake for a single transcript."""
+"""What somebody gets who asks Snakemake for something by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audiogrid.core.errors import InputError
-from audiogrid.orchestration.targets import check_targets
+from audiogrid.orchestration.targets import check_targets, until_with_plan
 
 RESULTS = Path("results/talks")
 
@@ -26,3 +26,11 @@ def test_other_arguments_are_let_through() -> None:
         ["all", "-n", "--config", "run=talks", "results/talks/summary.tsv", "results/store", "/elsewhere", "x" * 5000],
         RESULTS,
     )
+
+
+def test_until_a_rule_whose_jobs_the_plan_tells_also_means_the_plan() -> None:
+    plan = RESULTS / "plan.json"
+    assert until_with_plan([], plan) == set()
+    assert until_with_plan(["probe", "stage_model"], plan) == {"probe", "stage_model"}
+    for asked in (["transcribe"], ["probe", "split"], ["results/talks/summary.tsv"]):
+        assert until_with_plan(asked, plan) == {*asked, str(plan)}

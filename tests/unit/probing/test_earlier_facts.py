@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from audiogrid.probing import list_recordings
 from audiogrid.probing.earlier_facts import known_ids
+from audiogrid.probing.file_states import is_failing
 from audiogrid.probing.fingerprint import listing_hash
 from audiogrid.probing.isolation import FileOutcome
 from audiogrid.probing.list_recordings import list_sources
@@ -41,7 +42,13 @@ class Opener:
 
     def __call__(self, paths: Sequence[str], **settings: object) -> dict[str, FileOutcome]:
         self.opened += paths
-        return {path: FileOutcome(self._facts(path), None) for path in paths}
+        return {path: self._outcome(path) for path in paths}
+
+    def _outcome(self, path: str) -> FileOutcome:
+        try:
+            return FileOutcome(self._facts(path), None)
+        except OSError as error:
+            return FileOutcome(None, f"The file cannot be read ({error.strerror})")
 
     def _facts(self, path: str) -> dict[str, Any]:
         state = Path(path).stat()
@@ -167,4 +174,69 @@ def test_a_folder_of_a_failing_disk_keeps_its_recordings(tmp_path: Path, monkeyp
     assert {one.recording for one in after.recordings} == {one.recording for one in before.recordings}
     assert not after.rejected and len(opener.opened) == 1000
     # A folder whose rights were taken away is another matter: its recordings are gone.
-    assert errno.EACCES not in list_recordings._FAILING
+    assert not is_failing(PermissionError(errno.EACCES, "Permission denied"))
+
+
+def test_a_file_of_a_failing_disk_keeps_its_place_and_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, cache, opener = fill(tmp_path / "in", 300), tmp_path / "cache.jsonl", Opener()
+    before = probed(folder, cache, opener)
+    lost, plain_stat = str(folder / "000" / "r00007.wav"), os.stat
+
+    def fails(path: Any, *given: Any, **named: Any) -> Any:
+        if str(path) == lost:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return plain_stat(path, *given, **named)
+
+    opener.opened.clear()
+    known = listing_hash(str(folder), "mix")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", fails)
+        after = probed(folder, cache, opener)
+        # Once it is back the listing changes again, so that the run looks at it.
+        assert listing_hash(str(folder), "mix") != known
+    assert after.recordings == before.recordings and not opener.opened
+    assert [(one.recording, one.path, one.reason) for one in after.rejected] == [
+        ("r00007", lost, "The file cannot be looked at just now (Stale file handle): what is done of it stays as it is.")
+    ]
+    assert probed(folder, cache, opener) == before and not opener.opened
+
+
+def test_a_disk_that_says_only_to_a_look_what_an_entry_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, cache, opener = fill(tmp_path / "in", 2000), tmp_path / "cache.jsonl", Opener()
+    before = probed(folder, cache, opener)
+    plain_scan, plain_stat = os.scandir, os.stat
+    lost = str(folder / "001")
+
+    class Entry:
+        """An entry of a folder on a file system that tells no types."""
+
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.name, self.path, self._entry = entry.name, entry.path, entry
+
+        def is_dir(self) -> bool:
+            if self.path == lost:
+                raise OSError(errno.EIO, "Input/output error")
+            return self._entry.is_dir()
+
+        def is_symlink(self) -> bool:
+            return self._entry.is_symlink()
+
+    @contextmanager
+    def scan(path: Any) -> Iterator[list[Entry]]:
+        with plain_scan(path) as entries:
+            # In another order each time.
+            yield sorted(map(Entry, entries), key=lambda entry: random.random())
+
+    def fails(path: Any, *given: Any, **named: Any) -> Any:
+        if str(path).startswith(lost):
+            raise OSError(errno.EIO, "Input/output error")
+        return plain_stat(path, *given, **named)
+
+    opener.opened.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scan)
+        patch.setattr(os, "stat", fails)
+        listing = list_sources(str(folder), known_ids=known_ids(cache))
+        after = probe(listing.sources, processes=1, cache=cache, run=opener)
+    assert {one.recording for one in after.recordings} == {one.recording for one in before.recordings}
+    assert set(opener.opened) == {lost}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from audiogrid.probing.list_recordings import list_sources
 from audiogrid.remote.address import parse
 from audiogrid.splitting import opening
-from audiogrid.splitting.opening import UnusableRecordingError, open_recording
+from audiogrid.splitting.opening import Patience, UnusableRecordingError, open_recording
 
 
 @dataclass(frozen=True)
@@ -57,3 +58,24 @@ def test_a_local_file_must_be_the_one_that_was_probed(tmp_path):
         open_recording(Listed(str(tmp_path / "b.wav"), None))
     status = Path(path).stat()
     assert open_recording(Listed(path, None, status.st_size, status.st_mtime_ns)) == Path(path)
+
+
+def test_a_node_that_sees_a_new_file_late_waits_for_it(tmp_path):
+    path = tmp_path / "new.wav"
+    waits: list[float] = []
+
+    def late(seconds: float) -> None:
+        waits.append(seconds)
+        # First there is no such file, then one that is not complete as this node sees it.
+        if len(waits) in (2, 4):
+            path.write_bytes(b"0123456789"[: 5 if len(waits) == 2 else 10])
+            os.utime(path, ns=(20, 20))
+
+    patience = Patience(60, late)
+    assert open_recording(Listed(str(path), None), patience) == path
+    assert waits == [1.0] * 4 and patience.seconds == 56
+    # What stays away costs a job its patience once, however many recordings it has.
+    for name in ("gone.wav", "also gone.wav"):
+        with pytest.raises(UnusableRecordingError, match="is gone"):
+            open_recording(Listed(str(tmp_path / name), None), patience)
+    assert len(waits) == 60
