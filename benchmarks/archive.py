@@ -1,6 +1,7 @@
 """What status and report of a large archive cost, and what its figures would be on a large cluster.
 
     .venv/bin/python benchmarks/archive.py 10000 100000          a run of so many recordings, of which all is done
+    .venv/bin/python benchmarks/archive.py --whole 10000         commands that read the whole plan of such a run
     .venv/bin/python benchmarks/archive.py --paper               the table of docs/scale.md
 
 Of the run only what its jobs leave behind is made, with the functions of the library; nothing is decoded.
@@ -9,6 +10,7 @@ Of the run only what its jobs leave behind is made, with the functions of the li
 from __future__ import annotations
 
 import argparse
+import hashlib
 import multiprocessing
 import os
 import shutil
@@ -22,9 +24,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from audiogrid.core.atomic_files import write_json
+from audiogrid.core.tsv import write_table
 from audiogrid.merging.ledger_table import write_part
 from audiogrid.merging.merge_bundle import MergedBundle
-from audiogrid.records.chunks import ShardFacts
+from audiogrid.merging.summary_table import write_summary
+from audiogrid.records.chunks import BundleManifest, Chunk, Seam, ShardFacts
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import Journal
 from audiogrid.records.ledger import LedgerSpan
@@ -34,8 +38,12 @@ from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.reporting.attempts import sum_journals
 from audiogrid.reporting.bundle_sum_files import write_bundle_sum
+from audiogrid.splitting.cut_cache import write_cuts
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = ROOT / "scripts"
+# Chunks of a recording, where these count.
+CHUNKS = 6
 PER_BUNDLE = 500
 PER_SHARD = 2000
 HALF_HOUR = 1800 * 16_000
@@ -53,10 +61,14 @@ def _row(name: str, number: int) -> dict[str, Any]:
     }
 
 
-def make_run(folder: RunFolder, count: int) -> None:
-    """Write what the jobs of a finished run with ``count`` recordings of half an hour leave behind."""
+def make_run(folder: RunFolder, count: int, whole: bool = False) -> None:
+    """Write what the jobs of a finished run with ``count`` recordings of half an hour leave behind.
+
+    ``whole``: also where the recordings are cut, and a page each, which status and report do not look at.
+    """
     names = [f"r{number:07d}" for number in range(count)]
-    recordings = [Recording(name, f"archive/{name}.wav", 1, 1, HALF_HOUR, 1, "mix", 1) for name in names]
+    chunks = CHUNKS if whole else 1
+    recordings = [Recording(name, f"archive/{name}.wav", 1, 1, HALF_HOUR, 1, "mix", chunks) for name in names]
     bundles, shards = [], []
     for first in range(0, count, PER_BUNDLE):
         bundle = f"b{first // PER_BUNDLE + 1:04d}"
@@ -70,6 +82,8 @@ def make_run(folder: RunFolder, count: int) -> None:
         write_part(folder, bundle, {names[n]: spans for n in own})
         merged.write(folder.merged / f"{bundle}.json", 1)
         write_bundle_sum(folder, merged)
+        if whole:
+            _write_details(folder, [recordings[n] for n in own], bundle)
     for first in range(0, count, PER_SHARD):
         shard = f"s{first // PER_SHARD + 1:04d}"
         chunks = [chunk for one in recordings[first : first + PER_SHARD] for chunk in one.chunk_ids]
@@ -87,10 +101,27 @@ def make_run(folder: RunFolder, count: int) -> None:
     write_json(folder.estimate, {"speeds": {"base": {"per_core": 20.0, "source": "a guess"}}, "cores": 2})
 
 
+def _write_details(folder: RunFolder, recordings: list[Recording], bundle: str) -> None:
+    """Write the cuts of a bundle, and an empty page for each of its recordings."""
+    step = HALF_HOUR // CHUNKS
+    edge = Seam("pause", 0, 4000)
+    manifest = BundleManifest(bundle, [], [])
+    folder.transcripts.mkdir(exist_ok=True)
+    for one in recordings:
+        for index in range(CHUNKS):
+            span = (index * step, (index + 1) * step)
+            hashed = hashlib.sha256(f"{one.recording} {index}".encode()).hexdigest()
+            chunk = Chunk(f"{one.recording}.{index:04d}", one.recording, None, index, *span, *span, edge, edge, hashed)
+            manifest.chunks.append(chunk)
+        (folder.transcripts / f"{one.recording}.html").touch()
+    write_cuts(folder.root, recordings, manifest)
+
+
 def measured(name: str, *argv: str) -> None:
     """Run a command and print what it took. Raises ``SystemExit`` with its output if it fails."""
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen([sys.executable, *argv], stdout=output, stderr=output)
+        process = subprocess.Popen([sys.executable, *argv], stdout=output, stderr=output, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         if os.waitstatus_to_exitcode(status):
             output.seek(0)
@@ -98,19 +129,28 @@ def measured(name: str, *argv: str) -> None:
     print(f"  {name:18s} cpu {usage.ru_utime + usage.ru_stime:7.2f} s  {usage.ru_maxrss / 1024:7.0f} MB", flush=True)
 
 
-def measure(count: int) -> None:
-    """Print what status and report cost with so many recordings."""
+def measure(count: int, whole: bool) -> None:
+    """Print what status and report cost with so many recordings, or commands that read the whole plan."""
     root = Path(tempfile.mkdtemp(prefix="archive-"))
     try:
         folder = RunFolder(root / "results" / "x")
         print(f"{count} recordings", flush=True)
         # In a process of its own: the peak memory of a command is at least that of the process which starts it.
-        maker = multiprocessing.get_context("spawn").Process(target=make_run, args=(folder, count))
+        maker = multiprocessing.get_context("spawn").Process(target=make_run, args=(folder, count, whole))
         maker.start()
         maker.join()
         if maker.exitcode:
             raise SystemExit("the run could not be made")
         options = ["--run-dir", str(folder.root), "--store", str(root / "store")]
+        if whole:
+            model = str(ROOT / "models" / "base")
+            cli = ("-m", "audiogrid.cli")
+            measured("snakemake plan", str(SCRIPTS / "plan.py"), "--show", *options, "--model-dir", model)
+            measured("clips", *cli, "clips", str(folder.root), "--out", str(root / "clips"), "--count", "0")
+            write_summary(folder.summary, ())
+            write_table(folder.failed, ("recording", "path", "chunk", "cause"), [])
+            measured("bag", *cli, "bag", str(folder.root))
+            return
         settings = '{"formats": ["html"], "subtitles": {}, "search": false}'
         report = (str(SCRIPTS / "report.py"), *options, "--settings", settings)
         measured("report", *report)
@@ -174,6 +214,7 @@ def paper(given: Assumptions) -> list[tuple[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("counts", nargs="*", type=int, default=[10_000])
+    parser.add_argument("--whole", action="store_true", help="commands that read the whole plan")
     parser.add_argument("--paper", action="store_true", help="only print the figures of docs/scale.md")
     for name, value in vars(Assumptions()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
@@ -183,7 +224,7 @@ def main() -> None:
         print("\n".join(["| figure | |", "|---|---:|", *(f"| {what} | {figure} |" for what, figure in paper(given))]))
         return
     for count in options.counts:
-        measure(count)
+        measure(count, options.whole)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from audiogrid.config.budget import Budget
 from audiogrid.core.atomic_files import write_json
@@ -24,21 +23,21 @@ from audiogrid.planning.bundles_and_shards import plan_recordings, recordings_of
 from audiogrid.planning.plan_settings import make_settings, settle_recordings
 from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
 from audiogrid.planning.prompt_remarks import add_prompt_remarks
-from audiogrid.planning.store_preview import preview_store
+from audiogrid.planning.store_preview import StoreLookup
 from audiogrid.planning.throughput import embedding_speed, expected_speed
 from audiogrid.planning.transcript_folders import is_divided
-from audiogrid.planning.voices_preview import VoicesPreview, preview_voices
+from audiogrid.planning.voices_preview import VoicesPreview, add_voices
 from audiogrid.probing.collecting import collections_paused
 from audiogrid.probing.probe import ProbeReport, write_rejected
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.identified_languages import read_identified
 from audiogrid.records.plan import Plan
-from audiogrid.records.plan_files.reader import open_plan, read_plan
+from audiogrid.records.plan_files.reader import open_plan
 from audiogrid.records.plan_files.writer import write_plan
 from audiogrid.records.prices import Prices
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store, VoiceStore
-from audiogrid.splitting.cut_cache import CutIdentity, read_cuts
+from audiogrid.splitting.cut_cache import KnownCuts
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -81,23 +80,7 @@ def main(argv: list[str]) -> None:
     arguments = _arguments(argv)
     folder = RunFolder(arguments.run_dir)
     if arguments.show:
-        plan = read_plan(folder.plan)
-        print(f"plan for {folder.root}:")
-        preview = voices = None
-        if arguments.store:
-            cuts = read_cuts(folder.root.parent, plan.recordings)
-            preview = preview_store(plan, cuts, Store(arguments.store, folder.own_store), arguments.accept_revisions)
-            voices = _voices(plan, cuts, folder, arguments.store, arguments.speakers)
-        lines = plan_summary_lines(
-            plan,
-            _speeds(arguments.model_dir, folder),
-            usable_cores(),
-            preview,
-            Prices(**arguments.prices),
-            voices,
-            Budget(**arguments.budget),
-        )
-        print("\n".join(f"  {line}" for line in lines))
+        _show(arguments, folder)
         return
     log = open_log(arguments.log)
     wanted = arguments.settings
@@ -132,16 +115,35 @@ def main(argv: list[str]) -> None:
     print(f"planned {len(plan.recordings)} recording(s), {len(plan.shards)} shard(s)", file=sys.stderr)
 
 
-def _voices(
-    plan: Plan, cuts: Mapping[CutIdentity, Sequence[Chunk]], folder: RunFolder, store: Path, speakers: Any
-) -> VoicesPreview:
-    """What embedding the voices of a plan will cost. ``speakers``: the key of the configuration."""
-    known, options = VoiceStore(store, folder.own_store), EmbeddingOptions().identity()
+def _show(arguments: argparse.Namespace, folder: RunFolder) -> None:
+    """Print what a plan amounts to. It is read by part, bundle after bundle."""
+    plan, budget = open_plan(folder.plan), Budget(**arguments.budget)
+    print(f"plan for {folder.root}:")
+    preview, voices = None, None
+    if arguments.store:
+        store = Store(arguments.store, folder.own_store)
+        accepted = arguments.accept_revisions
+        lookup = StoreLookup(plan.settings, store, accepted, keeps_recordings=budget.is_limited)
+        preview = lookup.found
+        voices = VoicesPreview(*embedding_speed(folder.root.parent, CAMPPLUS.identity))
+        is_embedded = _voices_in(VoiceStore(arguments.store, folder.own_store))
+        cuts = KnownCuts(folder.root.parent, folder.root)
+        for bundle in (one.bundle for one in plan.bundles):
+            recordings = plan.recordings_of(bundle)
+            known = cuts.of(bundle, recordings)
+            names = (name for name in plan.shards_of_bundle[bundle] if not lookup.is_waiting(name))
+            lookup.add(recordings, known, map(plan.whole_shard, names))
+            add_voices(voices, recordings, known, arguments.speakers, is_embedded)
+    speeds = _speeds(arguments.model_dir, folder)
+    prices = Prices(**arguments.prices)
+    lines = plan_summary_lines(plan, speeds, usable_cores(), preview, prices, voices, budget)
+    print("\n".join(f"  {line}" for line in lines))
 
-    def is_stored(chunk: Chunk) -> bool:
-        return known.exists(voices_key(chunk, CAMPPLUS.identity, options))
 
-    return preview_voices(plan, cuts, speakers, is_stored, embedding_speed(folder.root.parent, CAMPPLUS.identity))
+def _voices_in(store: VoiceStore) -> Callable[[Chunk], bool]:
+    """Returns a function that tells whether the voices of a chunk are in a store."""
+    options = EmbeddingOptions().identity()
+    return lambda chunk: store.exists(voices_key(chunk, CAMPPLUS.identity, options))
 
 
 def _speeds(model_dirs: list[Path], folder: RunFolder) -> dict[str, ModelSpeed]:

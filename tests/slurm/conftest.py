@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +23,7 @@ import yaml
 import runs
 from cluster import INSTALL, Cluster, missing_programs, wait_until
 from media import write_wav
+from places import ROOT
 from require import require
 
 FAST_SNAKEMAKE = Path(__file__).with_name("fast_snakemake.py")
@@ -117,6 +121,25 @@ class Site:
         others = [option for option in options if option.startswith("-")]
         argv = [sys.executable, str(FAST_SNAKEMAKE), "--profile", "profiles/site", *others]
         return self.workspace.start(*argv, "--config", *SETTINGS, *config, env={**self.environment, **(env or {})})
+
+    def cron(self, *config: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start the crontab line of docs/archive.md as cron does, in an environment that is nearly empty.
+
+        ``config``: more settings; ``env``: lines of the crontab that set variables. What it prints cron would mail.
+        """
+        self.write_profile()
+        (entry,) = re.findall(r"^0 20 \* \* \*  (.*)$", (ROOT / "docs" / "archive.md").read_text(), re.MULTILINE)
+        for words, ours in (
+            ("/archive/project", [str(self.path)]),
+            (".venv/bin/snakemake", [sys.executable, str(FAST_SNAKEMAKE)]),
+            ("profiles/slurm", ["profiles/site"]),
+            ("run=archive recordings=/archive/audio", [*SETTINGS, *config]),
+        ):
+            assert entry.count(words) == 1
+            entry = entry.replace(words, shlex.join(ours))
+        home = {"HOME": str(self.path / "home"), "LOGNAME": getpass.getuser(), "SHELL": "/bin/sh"}
+        path = f"{self.cluster.root / 'bin'}:/usr/bin:/bin"
+        return self.workspace.launch(["/bin/sh", "-c", entry], {**home, "PATH": path, **(env or {})})
 
     def finish(self, process: subprocess.Popen[str], code: int = 0, timeout: float = 600) -> str:
         """Wait for a started Snakemake; its output. Shows logs when it does not end with ``code``."""

@@ -42,7 +42,7 @@ from audiogrid.orchestration.installation import export_commands, home_of, proje
 from audiogrid.orchestration.outstanding import is_outstanding
 from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
-from audiogrid.orchestration.targets import check_targets, until_with_plan
+from audiogrid.orchestration.targets import check_targets, stop_at_plan_first
 from audiogrid.orchestration.tracked_files import tracked_file
 from audiogrid.orchestration.working_folder import check_working_folder
 from audiogrid.planning import job_resources
@@ -113,7 +113,6 @@ except AudiogridError as error:
     raise WorkflowError(str(error))
 
 FOLDER = RunFolder(Path(RESULTS))
-workflow.dag_settings.until = until_with_plan(workflow.dag_settings.until, FOLDER.plan)
 MODEL_DIRS = [f"models/{name}" for name in RUN.models]
 
 
@@ -169,6 +168,7 @@ def parts_to_probe(wildcards):
 
 def the_plan():
     """The run's plan. While there is none, raises the exception that makes Snakemake run the checkpoint."""
+    stop_at_plan_first(workflow.dag, FOLDER.plan)
     return read_plan(Path(checkpoints.make_plan.get().output.plan))
 
 

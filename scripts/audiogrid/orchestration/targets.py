@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path, PurePath
+from typing import Protocol
 
 from audiogrid.core.errors import InputError
 
-#: Rules that come before the plan.
-_BEFORE_THE_PLAN = frozenset({"stage_model", "stage_speakers", "probe_part", "probe", "identify"})
+# Rules that come before the plan, and their files.
+_BEFORE_THE_PLAN = frozenset(
+    {"stage_model", "stage_speakers", "probe_part", "probe", "identify", "probe.json", "languages.json"}
+)
 
 
-def until_with_plan(until: Iterable[str], plan: Path) -> set[str]:
-    """Returns what Snakemake is to take for ``--until``: rules and files. ``plan``: the output of the checkpoint.
+class UntilGraph(Protocol):
+    """What of Snakemake's graph of jobs is looked at: the rules and files that were given with ``--until``."""
 
-    The jobs of most rules are known only when there is a plan. Without it ``--until transcribe`` would find no such job
-    in a new run, and do nothing at all. Once the plan is made Snakemake looks again for the rules that it was given.
+    untilrules: set[str]
+    untilfiles: set[str]
+
+
+def stop_at_plan_first(graph: UntilGraph, plan: Path) -> None:
+    """Make ``--until transcribe`` of a run without a plan stop at the plan first, and then at its jobs of that rule.
+
+    Call it while Snakemake collects the jobs (9.27). ``plan``: the output of the checkpoint. Without it Snakemake would
+    find no job of a rule whose jobs only the plan tells, and do nothing at all. Once the plan is made it looks again.
     """
-    asked = set(until)
-    names = {PurePath(name).name for name in asked}
-    return asked | {str(plan)} if asked and not names <= _BEFORE_THE_PLAN | {"probe.json", "languages.json"} else asked
+    names = {PurePath(name).name for name in (*graph.untilrules, *graph.untilfiles)}
+    if names - _BEFORE_THE_PLAN:
+        graph.untilfiles.add(str(plan))
 
 
 def check_targets(arguments: Iterable[str], results: Path) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from audiogrid.config.budget import Budget
 from audiogrid.core.timebase import SAMPLE_RATE
-from audiogrid.planning.priorities import by_priority, priority_of
+from audiogrid.planning.priorities import priority_of
 from audiogrid.records.plan import Recording
 
 
 def budget_lines(
     budget: Budget,
     core_hours: float,
-    recordings: Sequence[Recording],
+    recordings: Iterable[Recording],
     waiting: Mapping[str, int] | None,
     cores: int,
     now: datetime.datetime,
@@ -43,9 +44,13 @@ def budget_lines(
     share = min(shares)
     if share >= 1:
         return [f"budget       {said}: enough for all of it"]
-    reached, samples = _reached(by_priority(recordings), waiting, share)
-    lowest = priority_of(reached[-1]) if reached else 0
-    told = f", down to priority {lowest}" if any(map(priority_of, recordings)) and reached else ""
+    # Little is kept of each.
+    work = [
+        _Work(priority_of(one), one.audio if waiting is None else waiting.get(one.recording, 0)) for one in recordings
+    ]
+    work.sort(key=lambda one: -one.priority)
+    reached, samples = _reached(work, share)
+    told = f", down to priority {reached[-1].priority}" if any(one.priority for one in work) and reached else ""
     # The smallest numbers have no inverse.
     calls = f", {math.ceil(1 / share):,} calls like it in all" if budget.comes_again and share > 1e-9 else ""
     return [
@@ -54,17 +59,21 @@ def budget_lines(
     ]
 
 
-def _reached(
-    recordings: Sequence[Recording], waiting: Mapping[str, int] | None, share: float
-) -> tuple[list[Recording], float]:
-    """Returns the recordings, in their order, that a share of the work finishes, and the samples of that share."""
-    left = {one.recording: one.audio if waiting is None else waiting.get(one.recording, 0) for one in recordings}
-    samples = share * sum(left.values())
+class _Work(NamedTuple):
+    """What a recording needs. ``samples``: to decode."""
+
+    priority: int
+    samples: int
+
+
+def _reached(work: Sequence[_Work], share: float) -> tuple[list[_Work], float]:
+    """Returns what a share of the work finishes, in its order, and the samples of that share."""
+    samples = share * sum(one.samples for one in work)
     found, used = [], 0
-    for one in recordings:
-        used += left[one.recording]
+    for one in work:
+        used += one.samples
         if used > samples:
             break
-        if left[one.recording]:
+        if one.samples:
             found.append(one)
     return found, samples

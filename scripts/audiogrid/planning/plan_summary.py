@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
 from audiogrid.planning.budget_preview import budget_lines
 from audiogrid.records.plan import Plan
+from audiogrid.records.plan_files.reader import PlanFile
 from audiogrid.records.texts import aligned_chunks, given_text
 
 if TYPE_CHECKING:
@@ -35,8 +37,37 @@ class ModelSpeed:
     source: str
 
 
+@dataclass
+class _Counts:
+    """What is told of all recordings. ``remarks``: the first ones; ``others``: how many more there are."""
+
+    chunks: int = 0
+    texts: int = 0
+    models: Counter[str] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+    others: int = 0
+
+    @classmethod
+    def of(cls, plan: Plan | PlanFile) -> _Counts:
+        """Returns the counts of a plan; few of its recordings are in memory at a time."""
+        found, told = cls(), "\n".join(plan.warnings)
+        names = Plan(plan.settings, [], [], [])
+        for recording in plan.each_recording():
+            found.chunks += recording.chunks * len(recording.tracks)
+            found.texts += bool(given_text(recording))
+            found.models.update(names.models_of(recording))
+            for remark in recording.remarks:
+                if remark in told:
+                    continue
+                if len(found.remarks) < _REMARKS:
+                    found.remarks.append(f"{recording.recording}: {remark}")
+                else:
+                    found.others += 1
+        return found
+
+
 def plan_summary_lines(
-    plan: Plan,
+    plan: Plan | PlanFile,
     speeds: Mapping[str, ModelSpeed],
     cores: int,
     preview: StorePreview | None = None,
@@ -56,64 +87,57 @@ def plan_summary_lines(
     seconds = sum(core_seconds(samples, speeds[model].per_core) for model, samples in waiting.items())
     core_hours = (seconds + (voices.core_seconds if voices else 0)) / 3600
     price = prices.core_hour if prices else 0
-    chunks = sum(recording.chunks * len(recording.tracks) for recording in plan.recordings)
+    counts = _Counts.of(plan)
     sources = "; ".join(dict.fromkeys(speeds[model].source for model in used))
     rejected = f", {plan.rejected} rejected" if plan.rejected else ""
     return [
-        f"recordings   {len(plan.recordings)}{rejected}",
+        f"recordings   {plan.count}{rejected}",
         f"audio        {plan.audio / SAMPLE_RATE / 3600:.2f} h",
-        f"chunks       {chunks} in {len(plan.bundles)} bundle(s)",
-        *_shard_lines(plan, used),
+        f"chunks       {counts.chunks} in {len(plan.bundles)} bundle(s)",
+        *_shard_lines(plan, used, counts),
         *(preview.lines() if preview else []),
         *(voices.lines() if voices else []),
-        *_text_lines(plan),
+        *_text_lines(plan, counts),
         f"estimate     {core_hours:.2f} core-hours ({sources}), about {core_hours * 60 / cores:.0f} min "
         f"on {cores} core(s)",
         *([f"cost         {core_hours * price:.2f} {prices.currency}".rstrip()] if prices and price else []),
         *_budget_lines(budget, core_hours, plan, preview, cores),
         *(f"warning      {warning}" for warning in plan.warnings),
-        *_remark_lines(plan),
+        *_remark_lines(counts),
     ]
 
 
 def _budget_lines(
-    budget: Budget | None, core_hours: float, plan: Plan, preview: StorePreview | None, cores: int
+    budget: Budget | None, core_hours: float, plan: Plan | PlanFile, preview: StorePreview | None, cores: int
 ) -> list[str]:
-    if budget is None:
+    if budget is None or not budget.is_limited:
         return []
     now = datetime.datetime.now().astimezone()
     waiting = None if preview is None else preview.recordings
-    return budget_lines(budget, core_hours, plan.recordings, waiting, cores, now)
+    return budget_lines(budget, core_hours, plan.each_recording(), waiting, cores, now)
 
 
-def _text_lines(plan: Plan) -> list[str]:
+def _text_lines(plan: Plan | PlanFile, counts: _Counts) -> list[str]:
     """Returns a line for the recordings whose text is given."""
-    count = sum(bool(given_text(recording)) for recording in plan.recordings)
-    jobs = sum(bool(aligned_chunks(plan, shard.shard)) for shard in plan.shards)
-    return [f"texts        of {count} recording(s), aligned in {jobs} job(s); not in the estimate"] if count else []
+    if not counts.texts:
+        return []
+    jobs = sum(bool(aligned_chunks(plan.of_shard(shard.shard), shard.shard)) for shard in plan.shards)
+    return [f"texts        of {counts.texts} recording(s), aligned in {jobs} job(s); not in the estimate"]
 
 
-def _remark_lines(plan: Plan) -> list[str]:
+def _remark_lines(counts: _Counts) -> list[str]:
     """Returns lines for the first remarks on recordings."""
-    told = "\n".join(plan.warnings)
-    remarks = [
-        f"{recording.recording}: {remark}"
-        for recording in plan.recordings
-        for remark in recording.remarks
-        if remark not in told
-    ]
-    more = [f"note         and {len(remarks) - _REMARKS} more"] if len(remarks) > _REMARKS else []
-    return [f"note         {remark}" for remark in remarks[:_REMARKS]] + more
+    more = [f"note         and {counts.others} more"] if counts.others else []
+    return [f"note         {remark}" for remark in counts.remarks] + more
 
 
-def _shard_lines(plan: Plan, audio: Mapping[str, int]) -> list[str]:
+def _shard_lines(plan: Plan | PlanFile, audio: Mapping[str, int], recordings: _Counts) -> list[str]:
     """Returns a line per model; with several models each line has its recordings and hours."""
     counts = {model: [shard.model for shard in plan.shards].count(model) for model in audio}
     if len(audio) == 1:
         return [f"shards       {count} for model {model}" for model, count in counts.items()]
-    recordings = [model for recording in plan.recordings for model in plan.models_of(recording)]
     return [
         f"{'shards' if number == 0 else '':<13}{count} for model {model} "
-        f"({recordings.count(model)} recording(s), {audio[model] / SAMPLE_RATE / 3600:.2f} h)"
+        f"({recordings.models[model]} recording(s), {audio[model] / SAMPLE_RATE / 3600:.2f} h)"
         for number, (model, count) in enumerate(counts.items())
     ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.decoding.revisions import store_keys
 from audiogrid.records.chunks import Chunk
-from audiogrid.records.plan import Plan
+from audiogrid.records.plan import Plan, Recording, Settings, Shard
 from audiogrid.records.store import Store
 from audiogrid.splitting.cut_cache import CutIdentity, cut_identity
 
@@ -46,37 +46,81 @@ def _hours(samples: int) -> str:
     return f"{samples / SAMPLE_RATE / 3600:.2f} h"
 
 
+class StoreLookup:
+    """Looks up chunks in the store, for a plan that is read by part.
+
+    ``accepted``: earlier revisions of the decoding code whose results count. ``found``: what is known so far.
+    ``keeps_recordings``: whether ``found.recordings`` is wanted.
+    """
+
+    def __init__(
+        self, settings: Settings, store: Store, accepted: Sequence[int] = (), *, keeps_recordings: bool = True
+    ) -> None:
+        self.found = StorePreview()
+        # Only models and options are asked of it.
+        self._plan = Plan(settings, [], [], [])
+        self._store = store
+        self._accepted = accepted
+        self._keeps_recordings = keeps_recordings
+        self._shards: set[str] = set()
+
+    def is_waiting(self, shard: str) -> bool:
+        """Returns whether a shard is known to have chunks to decode."""
+        return shard in self._shards
+
+    def add(
+        self,
+        recordings: Iterable[Recording],
+        cuts: Mapping[CutIdentity, Sequence[Chunk]],
+        shards: Iterable[Shard],
+    ) -> None:
+        """Look up every chunk of some recordings.
+
+        ``cuts``: see ``KnownCuts``. ``shards``: that may hold chunks of them.
+        """
+        waiting: set[str] = set()
+        for recording in recordings:
+            # In another run the same file may have another name.
+            known = {(chunk.channel, chunk.index): chunk for chunk in cuts.get(cut_identity(recording), ())}
+            for track in recording.tracks:
+                waiting.update(self._track(recording, track, known))
+        self.found.waiting_chunks += len(waiting)
+        if waiting:
+            self._shards |= {shard.shard for shard in shards if not waiting.isdisjoint(shard.chunks)}
+        self.found.shards = len(self._shards)
+
+    def _track(
+        self, recording: Recording, track: int | None, known: Mapping[tuple[int | None, int], Chunk]
+    ) -> Iterator[str]:
+        """Yields the names of the chunks of a track that will be decoded."""
+        found = self.found
+        model, options = self._plan.model_of(recording, track), self._plan.options_for(recording, track)
+        for index, name in enumerate(recording.chunks_of(track)):
+            chunk = known.get((track, index))
+            samples = chunk.end - chunk.start if chunk else recording.duration // recording.chunks
+            if chunk and self._is_stored(chunk, model, options):
+                found.stored_chunks += 1
+                found.stored += samples
+                continue
+            found.waiting[model] = found.waiting.get(model, 0) + samples
+            if self._keeps_recordings:
+                found.recordings[recording.recording] = found.recordings.get(recording.recording, 0) + samples
+            found.uncut += chunk is None
+            yield name
+
+    def _is_stored(self, chunk: Chunk, model: str, options: Mapping[str, object]) -> bool:
+        # Only existence is checked: reading and checking 100,000 files would take minutes.
+        keys = [] if chunk.is_empty else store_keys(chunk, self._plan.models[model], options, self._accepted)
+        return chunk.is_empty or any(self._store.exists(key) for key in keys)
+
+
 def preview_store(
     plan: Plan, cuts: Mapping[CutIdentity, Sequence[Chunk]], store: Store, accepted: Sequence[int] = ()
 ) -> StorePreview:
     """Looks up every chunk of ``plan`` in the store.
 
-    ``cuts``: see ``cut_cache.read_cuts``. ``accepted``: earlier revisions of the decoding code whose results count.
+    ``cuts``: see ``KnownCuts``. ``accepted``: earlier revisions of the decoding code whose results count.
     """
-
-    def is_stored(chunk: Chunk, model: str, options: Mapping[str, object]) -> bool:
-        # Only existence is checked: reading and checking 100,000 files would take minutes.
-        keys = [] if chunk.is_empty else store_keys(chunk, plan.models[model], options, accepted)
-        return chunk.is_empty or any(store.exists(key) for key in keys)
-
-    found = StorePreview()
-    waiting: set[str] = set()
-    for recording in plan.recordings:
-        # In another run the same file may have another name.
-        known = {(chunk.channel, chunk.index): chunk for chunk in cuts.get(cut_identity(recording), ())}
-        for track in recording.tracks:
-            model, options = plan.model_of(recording, track), plan.options_for(recording, track)
-            for index, name in enumerate(recording.chunks_of(track)):
-                chunk = known.get((track, index))
-                samples = chunk.end - chunk.start if chunk else recording.duration // recording.chunks
-                if chunk and is_stored(chunk, model, options):
-                    found.stored_chunks += 1
-                    found.stored += samples
-                    continue
-                waiting.add(name)
-                found.waiting[model] = found.waiting.get(model, 0) + samples
-                found.recordings[recording.recording] = found.recordings.get(recording.recording, 0) + samples
-                found.uncut += chunk is None
-    found.waiting_chunks = len(waiting)
-    found.shards = sum(not waiting.isdisjoint(shard.chunks) for shard in plan.shards)
-    return found
+    lookup = StoreLookup(plan.settings, store, accepted)
+    lookup.add(plan.recordings, cuts, plan.shards)
+    return lookup.found

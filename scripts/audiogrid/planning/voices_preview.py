@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
 from audiogrid.records.chunks import Chunk
-from audiogrid.records.plan import Plan
+from audiogrid.records.plan import Plan, Recording
 from audiogrid.records.speakers import is_embedded
 from audiogrid.splitting.cut_cache import CutIdentity, cut_identity
 
@@ -52,10 +52,22 @@ def preview_voices(
 ) -> VoicesPreview:
     """Looks up the voices of every chunk of ``plan`` whose recording is asked to have speakers.
 
-    ``cuts``: see ``cut_cache.read_cuts``. ``default``: the key ``speakers`` of the configuration. ``speed``: per core.
+    ``cuts``: see ``KnownCuts``. ``default``: the key ``speakers`` of the configuration. ``speed``: per core.
     """
     found = VoicesPreview(*speed)
-    for recording in plan.recordings:
+    add_voices(found, plan.recordings, cuts, default, is_stored)
+    return found
+
+
+def add_voices(
+    found: VoicesPreview,
+    recordings: Iterable[Recording],
+    cuts: Mapping[CutIdentity, Sequence[Chunk]],
+    default: Any,
+    is_stored: Callable[[Chunk], bool],
+) -> None:
+    """Look up the voices of some recordings of a plan, which is read by part; otherwise as ``preview_voices``."""
+    for recording in recordings:
         if not is_embedded(recording, default):
             continue
         found.recordings += 1
@@ -68,4 +80,3 @@ def preview_voices(
                 else:
                     found.waiting_chunks += 1
                     found.waiting += chunk.end - chunk.start if chunk else recording.duration // recording.chunks
-    return found

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiogrid.export.packs import MEMBER
 from audiogrid.merging.ledger_table import Totals, add_totals
 from audiogrid.merging.merge_bundle import Failure, MergedBundle
 
@@ -196,13 +195,11 @@ def _text_sum(merged: MergedBundle) -> TextSum:
 
 
 def page_of(files: Mapping[str, Mapping[str, str]]) -> str:
-    """Returns the path of a recording's page or text, relative to the run's folder; empty where it is packed.
+    """Returns the path of a recording's page or text, relative to the run's folder: that of the zip which it is in.
 
-    ``files``: by format.
+    ``files``: by format. Returns an empty path where it has neither.
     """
-    return next(
-        (files[kind]["path"] for kind in ("html", "txt", "json") if kind in files and MEMBER not in files[kind]), ""
-    )
+    return next((files[kind]["path"] for kind in ("html", "txt", "json") if kind in files), "")
 
 
 def _speaker_sum(rows: Sequence[Mapping[str, Any]]) -> SpeakerSum:

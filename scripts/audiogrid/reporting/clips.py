@@ -20,7 +20,7 @@ from audiogrid.merging.document import speaker_name
 from audiogrid.merging.doubtful_passages import worst_passages
 from audiogrid.merging.merge_bundle import MergedBundle
 from audiogrid.records.plan import Recording
-from audiogrid.records.plan_files.reader import read_plan
+from audiogrid.records.plan_files.reader import open_plan
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.remote.address import is_remote
 
@@ -104,7 +104,7 @@ def write_clips(
     """
     if kind not in KINDS:
         raise InputError(f"{kind!r} is not a kind of clip; choose from {', '.join(KINDS)}")
-    passages = _doubtful(run, per_recording)[:count]
+    passages = _doubtful(run, per_recording, count)
     columns, typed = _typed_rows(out / TABLE)
     out.mkdir(parents=True, exist_ok=True)
     written: set[str] = set()
@@ -154,11 +154,11 @@ def _typed_rows(table: Path) -> tuple[list[str], dict[str, Mapping[str, object]]
     return [*COLUMNS, *added], typed
 
 
-def _doubtful(run: RunFolder, per_recording: int) -> list[_Passage]:
-    """Returns the doubtful passages of all recordings of a run, the most doubtful one first."""
+def _doubtful(run: RunFolder, per_recording: int, count: int) -> list[_Passage]:
+    """Returns the ``count`` most doubtful passages of all recordings of a run, the most doubtful one first."""
     if not run.plan.is_file():
         raise InputError(f"{run.root} has no plan yet: clips can be cut when a run has transcripts")
-    plan = read_plan(run.plan)
+    plan = open_plan(run.plan)
     found: list[_Passage] = []
     merged_any = False
     for bundle in plan.bundles:
@@ -167,13 +167,15 @@ def _doubtful(run: RunFolder, per_recording: int) -> list[_Passage]:
         except (OSError, ValueError, KeyError):
             continue
         merged_any = True
+        recordings = {one.recording: one for one in plan.recordings_of(bundle.bundle)}
         for name, files in merged.files.items():
-            if name in plan.recording:
+            if name in recordings:
                 passages = _passages(run, merged, name, files, per_recording)
-                found += [_Passage(plan.recording[name], passage) for passage in passages]
+                found += [_Passage(recordings[name], passage) for passage in passages]
+        found = sorted(found, key=lambda passage: (passage.facts["probability"], passage.name))[:count]
     if not merged_any:
         raise InputError(f"{run.root} has no transcripts yet: run it first")
-    return sorted(found, key=lambda passage: (passage.facts["probability"], passage.name))
+    return found
 
 
 def _passages(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -21,6 +22,8 @@ from audiogrid.reporting.report_data import ReportData
 from audiogrid.reporting.speaker_figures import speaker_figures
 
 _LANES = 48
+# Words of a passage that is searched for.
+_SEARCHED = 8
 # From this many recordings on a histogram replaces the bar per recording.
 _MANY = LEDGERS
 
@@ -56,6 +59,18 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
         "note": row["note"],
         "shown": row.get("shown", ""),
     }
+
+
+def _address(passage: Mapping[str, Any], is_searchable: bool) -> str:
+    """Returns where a passage can be read and heard: its page, or the search for its words where its page is in a zip.
+
+    Returns an empty address where there is neither.
+    """
+    page = str(passage["page"])
+    if not page.endswith(".zip"):
+        return f"{quote(page)}#t={passage['start']}"
+    words = " ".join(str(passage["text"]).replace('"', " ").split()[:_SEARCHED])
+    return "search.html#q=" + quote(f'"{words}"', safe="") if is_searchable and words else quote(page)
 
 
 def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -246,7 +261,8 @@ def render_report(data: ReportData, run: str, config: Path, prices: Prices) -> s
         several_models=len(sums.hours.get("model", {})) > 1,
         several_variants=len(sums.hours.get("variant", {})) > 1,
         rows=_shown(rows),
-        worst=sums.passages[:PASSAGES],
+        worst=[{**one, "address": _address(one, data.searchable)} for one in sums.passages[:PASSAGES]],
+        packed=any(row["page"].endswith(".zip") for row in rows),
         listed=LISTED,
         windows=sums.windows,
         flagged=sums.flagged,

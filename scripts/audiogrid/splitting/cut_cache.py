@@ -6,13 +6,16 @@ decoded again, but ``snakemake plan`` counts fewer finished chunks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from audiogrid.core.atomic_files import read_json, write_json
-from audiogrid.core.json_values import from_json, to_json
+import msgspec
+
+from audiogrid.core.atomic_files import write_json
+from audiogrid.core.json_values import to_json
 from audiogrid.records.chunks import BundleManifest, Chunk
 from audiogrid.splitting.opening import ListedRecording
 
@@ -42,6 +45,10 @@ def cut_identity(one: CutRecording) -> CutIdentity:
     return one.path, one.size, one.mtime_ns, one.channels_mode, one.duration, one.chunks, *one.audio_tracks
 
 
+def _cuts_file(run: Path, bundle: str) -> Path:
+    return run / ".state" / "cuts" / f"{bundle}.json"
+
+
 def write_cuts(run: Path, jobs: Sequence[CutRecording], manifest: BundleManifest) -> None:
     """Write the chunks of a bundle. ``run``: results/<run>."""
     chunks: dict[str, list[Chunk]] = {}
@@ -50,27 +57,68 @@ def write_cuts(run: Path, jobs: Sequence[CutRecording], manifest: BundleManifest
     recordings = [
         {"file": cut_identity(job), "chunks": to_json(chunks[job.recording])} for job in jobs if job.recording in chunks
     ]
-    path = run / ".state" / "cuts" / f"{manifest.bundle}.json"
-    write_json(path, {"schema": SCHEMA, "recordings": recordings})
+    write_json(_cuts_file(run, manifest.bundle), {"schema": SCHEMA, "recordings": recordings})
 
 
-def _entries(results: Path) -> Iterator[tuple[CutIdentity, list[dict[str, object]]]]:
-    for pattern in ("*/.state/cuts/*.json", "*/compare/.state/cuts/*.json"):
-        for path in results.glob(pattern):
-            try:
-                raw = read_json(path)
-                if raw["schema"] == SCHEMA:
-                    yield from ((tuple(entry["file"]), entry["chunks"]) for entry in raw["recordings"])
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+class _Entry(msgspec.Struct, gc=False):
+    file: list[str | int]
+    chunks: msgspec.Raw
 
 
-def read_cuts(results: Path, recordings: Sequence[CutRecording]) -> Mapping[CutIdentity, list[Chunk]]:
-    """Returns the chunks of recordings that any run in ``results`` has cut before, ordered by track and time."""
-    wanted = {cut_identity(recording) for recording in recordings}
-    found: dict[CutIdentity, list[Chunk]] = {}
-    for file, chunks in _entries(results):
-        if file in wanted and file not in found:
+class _Cuts(msgspec.Struct):
+    schema: int
+    recordings: list[_Entry]
+
+
+def _read(path: Path) -> list[_Entry]:
+    """Returns what was cut by a job, chunks undecoded; nothing where its file cannot be read."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=_Cuts)
+    except (OSError, ValueError):
+        return []
+    return found.recordings if found.schema == SCHEMA else []
+
+
+class KnownCuts:
+    """The chunks of recordings that any run in ``results`` has cut before. Little of them is in memory at a time.
+
+    ``run``: whose files are looked at first, ``results/<run>``. Those of all runs are read once as soon as they lack
+    something.
+    """
+
+    def __init__(self, results: Path, run: Path | None = None) -> None:
+        self._results = results
+        self._run = run
+
+    def of(self, bundle: str, recordings: Iterable[CutRecording]) -> dict[CutIdentity, list[Chunk]]:
+        """Returns the chunks of the recordings of a bundle, as far as they are known, ordered by track and time."""
+        wanted = {cut_identity(recording) for recording in recordings}
+        found: dict[CutIdentity, list[Chunk]] = {}
+        if self._run is not None:
+            _take(_cuts_file(self._run, bundle), wanted, found)
+        if missing := wanted - found.keys():
+            for number in sorted({self._places[key] for key in map(hash, missing) if key in self._places}):
+                _take(self._paths[number], missing, found)
+        return found
+
+    @cached_property
+    def _paths(self) -> list[Path]:
+        patterns = ("*/.state/cuts/*.json", "*/compare/.state/cuts/*.json")
+        return [path for pattern in patterns for path in self._results.glob(pattern)]
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """Hash of what decides how a file is cut -> number of the first path with its cuts."""
+        found: dict[int, int] = {}
+        for number, path in enumerate(self._paths):
+            for entry in _read(path):
+                found.setdefault(hash(tuple(entry.file)), number)
+        return found
+
+
+def _take(path: Path, wanted: Collection[CutIdentity], found: dict[CutIdentity, list[Chunk]]) -> None:
+    for entry in _read(path):
+        identity = tuple(entry.file)
+        if identity in wanted and identity not in found:
             with suppress(ValueError):
-                found[file] = from_json(list[Chunk], chunks)
-    return found
+                found[identity] = msgspec.json.decode(entry.chunks, type=list[Chunk])

@@ -151,9 +151,7 @@ def _cut_again(
     return anew
 
 
-def split_bundle(
-    jobs: list[SplitJob], folder: Path, bundle: str, patience: Patience | None = None
-) -> BundleManifest:
+def split_bundle(jobs: list[SplitJob], folder: Path, bundle: str, patience: Patience | None = None) -> BundleManifest:
     """Decode and cut the recordings of a bundle into ``folder``. Returns the manifest, which is written there last.
 
     ``patience``: for recordings that this node does not see yet as they were probed; none without it.

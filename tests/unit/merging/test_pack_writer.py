@@ -45,8 +45,8 @@ def test_a_bundle_is_one_file_that_readers_of_transcripts_find(run: MergedRun) -
     assert [one["recording"] for _, one in Recordings([run.folder]).named("talk.b")] == ["talk.b"]
     assert Recordings([run.folder]).named("nobody") == []
     assert find_packed(run.folder.transcripts, "talk.srt") is None
-    # There is no page to lead to, and the zip is what is published.
-    assert page_of(merged.files["talk"]) == ""
+    # The zip is what the report leads to, and what is published.
+    assert page_of(merged.files["talk"]) == "transcripts/b0001.zip"
     assert [name for name, _ in result_files(run.folder.root) if name.startswith("transcripts/")] == [
         "transcripts/b0001.zip"
     ]

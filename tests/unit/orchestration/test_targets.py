@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from audiogrid.core.errors import InputError
-from audiogrid.orchestration.targets import check_targets, until_with_plan
+from audiogrid.orchestration.targets import check_targets, stop_at_plan_first
 
 RESULTS = Path("results/talks")
 
@@ -30,7 +31,13 @@ def test_other_arguments_are_let_through() -> None:
 
 def test_until_a_rule_whose_jobs_the_plan_tells_also_means_the_plan() -> None:
     plan = RESULTS / "plan.json"
-    assert until_with_plan([], plan) == set()
-    assert until_with_plan(["probe", "stage_model"], plan) == {"probe", "stage_model"}
-    for asked in (["transcribe"], ["probe", "split"], ["results/talks/summary.tsv"]):
-        assert until_with_plan(asked, plan) == {*asked, str(plan)}
+    for rules, files, also in (
+        ((), (), set()),
+        (("probe", "stage_model"), (), set()),
+        (("transcribe",), (), {str(plan)}),
+        (("probe", "split"), (), {str(plan)}),
+        ((), ("results/talks/summary.tsv",), {str(plan)}),
+    ):
+        graph = SimpleNamespace(untilrules=set(rules), untilfiles=set(files))
+        stop_at_plan_first(graph, plan)
+        assert (graph.untilrules, graph.untilfiles) == (set(rules), {*files, *also})

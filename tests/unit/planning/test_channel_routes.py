@@ -34,7 +34,7 @@ from audiogrid.records.results import empty_result
 from audiogrid.records.run_folder import RunFolder
 from audiogrid.records.store import Store
 from audiogrid.reporting.report_data import read_estimate, read_report_data
-from audiogrid.splitting.cut_cache import read_cuts, write_cuts
+from audiogrid.splitting.cut_cache import KnownCuts, write_cuts
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 from audiogrid.transcribing.shard_job import collect
 from media import write_wav
@@ -334,7 +334,7 @@ def test_jobs_keys_and_foresight_are_those_of_a_channel(tmp_path, cut):
         store_keys(agent, "t", {"language": "en"})[0],
         store_keys(caller, "b", {"language": "es", "prompt": "Hola", "beam_size": 5})[0],
     ]
-    store, cuts = Store(tmp_path / "store"), read_cuts(tmp_path / "results", plan.recordings)
+    store, cuts = Store(tmp_path / "store"), KnownCuts(tmp_path / "results").of("b0001", plan.recordings)
     assert preview_store(plan, cuts, store).waiting == {"tiny.en": 320_000, "base": 320_000}
     store.put(keys[0], empty_result(10, "en"), {})
     after = preview_store(plan, cuts, store)

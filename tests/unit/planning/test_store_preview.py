@@ -14,7 +14,7 @@ from audiogrid.records.plan import Plan, Recording, Settings
 from audiogrid.records.prices import Prices
 from audiogrid.records.results import empty_result
 from audiogrid.records.store import Store
-from audiogrid.splitting.cut_cache import read_cuts, write_cuts
+from audiogrid.splitting.cut_cache import KnownCuts, write_cuts
 from audiogrid.splitting.split_bundle import SplitJob, split_bundle
 from media import write_wav
 from speech import hiss
@@ -47,7 +47,7 @@ def planned(recordings, **options) -> Plan:
 
 def test_what_is_in_the_store_is_known_before_anything_is_cut(tmp_path, recordings, run):
     store, plan = Store(tmp_path / "store"), planned(recordings)
-    cuts = read_cuts(tmp_path / "results", plan.recordings)
+    cuts = KnownCuts(tmp_path / "results").of("b0001", plan.recordings)
     before = preview_store(plan, cuts, store)
     assert (before.stored_chunks, before.waiting_chunks, before.uncut, before.shards) == (0, 3, 1, 1)
     assert before.waiting == {"base": 130 * 16_000}
@@ -67,16 +67,22 @@ def test_what_is_in_the_store_is_known_before_anything_is_cut(tmp_path, recordin
     # Other options are other texts, and a file under another name in another run is the same audio.
     assert preview_store(planned(recordings, beam_size=5), cuts, store).stored_chunks == 0
     renamed = planned([replace(recordings[0], recording="other"), recordings[1]])
-    assert preview_store(renamed, read_cuts(tmp_path / "results", renamed.recordings), store).stored_chunks == 1
+    assert (
+        preview_store(renamed, KnownCuts(tmp_path / "results").of("b0001", renamed.recordings), store).stored_chunks
+        == 1
+    )
 
 
 def test_a_changed_file_counts_as_new(tmp_path, recordings, run):
     changed = planned([replace(recordings[0], mtime_ns=1), recordings[1]])
-    assert preview_store(changed, read_cuts(tmp_path / "results", changed.recordings), Store(tmp_path)).uncut == 3
+    assert (
+        preview_store(changed, KnownCuts(tmp_path / "results").of("b0001", changed.recordings), Store(tmp_path)).uncut
+        == 3
+    )
 
 
 def test_damaged_notes_are_passed_over(tmp_path, recordings, run):
     folder = tmp_path / "results" / "old" / ".state" / "cuts"
     (folder / "b0002.json").write_text('{"schema": 1')
     (folder / "b0003.json").write_text('{"schema": 99, "recordings": []}')
-    assert len(read_cuts(tmp_path / "results", recordings)) == 1
+    assert len(KnownCuts(tmp_path / "results").of("b0001", recordings)) == 1

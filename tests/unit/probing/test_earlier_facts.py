@@ -196,7 +196,11 @@ def test_a_file_of_a_failing_disk_keeps_its_place_and_is_named(tmp_path: Path, m
         assert listing_hash(str(folder), "mix") != known
     assert after.recordings == before.recordings and not opener.opened
     assert [(one.recording, one.path, one.reason) for one in after.rejected] == [
-        ("r00007", lost, "The file cannot be looked at just now (Stale file handle): what is done of it stays as it is.")
+        (
+            "r00007",
+            lost,
+            "The file cannot be looked at just now (Stale file handle): what is done of it stays as it is.",
+        )
     ]
     assert probed(folder, cache, opener) == before and not opener.opened
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -260,6 +262,20 @@ def test_given_texts_have_a_section_of_their_own_and_those_that_fit_least_come_f
     assert HOSTILE not in made
     alone = page(account_of(tmp_path / "3", MergedBundle("b1", rows=rows[:1]), total=1))
     assert "1 recording has a text. 100% of what is heard is in the text; 0 places differ" in alone
+
+
+def test_packed_transcripts_are_led_to_where_they_can_be_read_and_heard(tmp_path: Path) -> None:
+    spoken = f'He said "nine {HOSTILE} in the morning", or ten, or so.'
+    passage = {"start": 1.5, "end": 9.0, "probability": 0.3, "text": spoken, "flags": []}
+    packed = {"path": "transcripts/b0001.zip", "member": "a.html", "sha256": "x"}
+    merged = MergedBundle("b0001", rows=[row("a")], files={"a": {"html": packed}}, worst={"a": [passage]})
+    made = page(account_of(tmp_path, merged, searchable=True, total=1))
+    # The search finds the passage by its words, and plays it.
+    (query,) = re.findall(r'<a href="search\.html#q=([^"]+)">', made)
+    assert unquote(query) == '"He said nine </script><b> x\'& in the morning"'
+    assert '<a href="transcripts/b0001.zip">a</a>' in made and "Transcripts are in zips" in made
+    without = page(account_of(tmp_path / "2", merged, total=1))
+    assert "search.html" not in without and without.count('href="transcripts/b0001.zip"') >= 2
 
 
 def test_jobs_that_embed_voices_count_as_core_hours(tmp_path: Path) -> None:
