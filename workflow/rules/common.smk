@@ -42,7 +42,7 @@ from audiogrid.orchestration.installation import export_commands, home_of, proje
 from audiogrid.orchestration.outstanding import is_outstanding
 from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
-from audiogrid.orchestration.targets import check_targets, stop_at_plan_first
+from audiogrid.orchestration.targets import check_targets, has_stopped_at_plan, stop_at_plan_first
 from audiogrid.orchestration.tracked_files import tracked_file
 from audiogrid.orchestration.working_folder import check_working_folder
 from audiogrid.planning import job_resources
@@ -398,6 +398,7 @@ handlers.register(
         quiet_terminal=quiet_terminal,
         limits=budget_limits,
         spending=lambda: Spending(FOLDER).used,
+        has_stopped_at_plan=lambda: has_stopped_at_plan(workflow.dag, FOLDER.plan),
         check_machine=lambda: check_machine(
             SETTINGS,
             workflow.executor_plugin.name,

@@ -84,7 +84,7 @@ def _read_proc(entry: Path) -> Process | None:
         if entry.stat().st_uid != os.getuid():
             return None
         argv = tuple(word.decode(errors="surrogateescape") for word in (entry / "cmdline").read_bytes().split(b"\0"))
-        # After the name in parentheses, which may hold anything: state, parent, 17 more, when it began (since the boot).
+        # After the name in parentheses, which may hold anything: state, parent, 17 more, when it began since the boot.
         words = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
         return Process(int(entry.name), int(words[1]), argv[:-1], (entry / "cwd").readlink(), float(words[19]))
     except (OSError, ValueError, IndexError):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path, PurePath
-from typing import Protocol
+from typing import Any, Protocol
 
 from audiogrid.core.errors import InputError
 
-# Rules that come before the plan, and their files.
-_BEFORE_THE_PLAN = frozenset(
-    {"stage_model", "stage_speakers", "probe_part", "probe", "identify", "probe.json", "languages.json"}
+# Rules up to the plan, and their files.
+_UP_TO_THE_PLAN = frozenset(
+    "stage_model stage_speakers probe_part probe identify make_plan plan probe.json languages.json plan.json".split()
 )
 
 
@@ -20,16 +20,26 @@ class UntilGraph(Protocol):
     untilrules: set[str]
     untilfiles: set[str]
 
+    @property
+    def finished_jobs(self) -> Iterable[Any]: ...  # noqa: D102
+
 
 def stop_at_plan_first(graph: UntilGraph, plan: Path) -> None:
-    """Make ``--until transcribe`` of a run without a plan stop at the plan first, and then at its jobs of that rule.
+    """Make ``--until transcribe`` of a run that has to be planned stop at the plan.
 
     Call it while Snakemake collects the jobs (9.27). ``plan``: the output of the checkpoint. Without it Snakemake would
-    find no job of a rule whose jobs only the plan tells, and do nothing at all. Once the plan is made it looks again.
+    find no job of a rule whose jobs only the plan tells, and end well without doing anything.
     """
     names = {PurePath(name).name for name in (*graph.untilrules, *graph.untilfiles)}
-    if names - _BEFORE_THE_PLAN:
+    if names - _UP_TO_THE_PLAN:
         graph.untilfiles.add(str(plan))
+
+
+def has_stopped_at_plan(graph: UntilGraph, plan: Path) -> bool:
+    """Returns whether this call has made the plan, and ended there for the reason above."""
+    names = {PurePath(name).name for name in (*graph.untilrules, *graph.untilfiles)}
+    is_made = any(str(plan) in map(str, job.output) for job in graph.finished_jobs)
+    return is_made and bool(names - _UP_TO_THE_PLAN)
 
 
 def check_targets(arguments: Iterable[str], results: Path) -> None:

@@ -21,7 +21,7 @@ _THREADS = 16
 _FAILING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN})
 
 
-def is_failing(state: State) -> bool:
+def is_failing(state: os.stat_result | Exception) -> bool:
     """Returns whether a file or folder cannot be looked at because its disk or file server fails."""
     return isinstance(state, OSError) and state.errno in _FAILING
 

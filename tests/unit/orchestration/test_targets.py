@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from audiogrid.core.errors import InputError
-from audiogrid.orchestration.targets import check_targets, stop_at_plan_first
+from audiogrid.orchestration.targets import check_targets, has_stopped_at_plan, stop_at_plan_first
 
 RESULTS = Path("results/talks")
 
@@ -29,15 +29,19 @@ def test_other_arguments_are_let_through() -> None:
     )
 
 
-def test_until_a_rule_whose_jobs_the_plan_tells_also_means_the_plan() -> None:
+def test_until_a_rule_whose_jobs_the_plan_tells_ends_at_the_plan_first() -> None:
     plan = RESULTS / "plan.json"
-    for rules, files, also in (
-        ((), (), set()),
-        (("probe", "stage_model"), (), set()),
-        (("transcribe",), (), {str(plan)}),
-        (("probe", "split"), (), {str(plan)}),
-        ((), ("results/talks/summary.tsv",), {str(plan)}),
+    planner, other = SimpleNamespace(output=[str(plan)]), SimpleNamespace(output=["results/talks/probe.json"])
+    for rules, files, is_beyond in (
+        ((), (), False),
+        (("probe", "stage_model", "make_plan"), (), False),
+        (("transcribe",), (), True),
+        (("probe", "split"), (), True),
+        ((), ("results/talks/summary.tsv",), True),
     ):
-        graph = SimpleNamespace(untilrules=set(rules), untilfiles=set(files))
+        graph = SimpleNamespace(untilrules=set(rules), untilfiles=set(files), finished_jobs=[other])
         stop_at_plan_first(graph, plan)
-        assert (graph.untilrules, graph.untilfiles) == (set(rules), {*files, *also})
+        assert graph.untilrules == set(rules) and graph.untilfiles == {*files, *([str(plan)] if is_beyond else [])}
+        assert not has_stopped_at_plan(graph, plan)
+        graph.finished_jobs.append(planner)
+        assert has_stopped_at_plan(graph, plan) == is_beyond
