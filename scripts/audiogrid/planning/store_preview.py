@@ -112,15 +112,3 @@ class StoreLookup:
         # Only existence is checked: reading and checking 100,000 files would take minutes.
         keys = [] if chunk.is_empty else store_keys(chunk, self._plan.models[model], options, self._accepted)
         return chunk.is_empty or any(self._store.exists(key) for key in keys)
-
-
-def preview_store(
-    plan: Plan, cuts: Mapping[CutIdentity, Sequence[Chunk]], store: Store, accepted: Sequence[int] = ()
-) -> StorePreview:
-    """Looks up every chunk of ``plan`` in the store.
-
-    ``cuts``: see ``KnownCuts``. ``accepted``: earlier revisions of the decoding code whose results count.
-    """
-    lookup = StoreLookup(plan.settings, store, accepted)
-    lookup.add(plan.recordings, cuts, plan.shards)
-    return lookup.found

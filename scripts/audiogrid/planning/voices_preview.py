@@ -8,7 +8,7 @@ from typing import Any
 
 from audiogrid.core.timebase import SAMPLE_RATE, to_seconds
 from audiogrid.records.chunks import Chunk
-from audiogrid.records.plan import Plan, Recording
+from audiogrid.records.plan import Recording
 from audiogrid.records.speakers import is_embedded
 from audiogrid.splitting.cut_cache import CutIdentity, cut_identity
 
@@ -43,22 +43,6 @@ class VoicesPreview:
         ]
 
 
-def preview_voices(
-    plan: Plan,
-    cuts: Mapping[CutIdentity, Sequence[Chunk]],
-    default: Any,
-    is_stored: Callable[[Chunk], bool],
-    speed: tuple[float, str],
-) -> VoicesPreview:
-    """Looks up the voices of every chunk of ``plan`` whose recording is asked to have speakers.
-
-    ``cuts``: see ``KnownCuts``. ``default``: the key ``speakers`` of the configuration. ``speed``: per core.
-    """
-    found = VoicesPreview(*speed)
-    add_voices(found, plan.recordings, cuts, default, is_stored)
-    return found
-
-
 def add_voices(
     found: VoicesPreview,
     recordings: Iterable[Recording],
@@ -66,7 +50,10 @@ def add_voices(
     default: Any,
     is_stored: Callable[[Chunk], bool],
 ) -> None:
-    """Look up the voices of some recordings of a plan, which is read by part; otherwise as ``preview_voices``."""
+    """Look up the voices of every chunk of these recordings that are asked to have speakers, and add to ``found``.
+
+    ``cuts``: see ``KnownCuts``. ``default``: the key ``speakers`` of the configuration.
+    """
     for recording in recordings:
         if not is_embedded(recording, default):
             continue

@@ -24,7 +24,7 @@ from audiogrid.merging.merge_bundle import BundleFacts, provenance
 from audiogrid.planning.apply_routes import RoutedRecordings, apply_routes
 from audiogrid.planning.bundles_and_shards import plan_recordings, probed_recordings
 from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
-from audiogrid.planning.store_preview import preview_store
+from audiogrid.planning.store_preview import StoreLookup
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.identified_languages import HeardWindow, Identified
 from audiogrid.records.plan import Plan, Recording, Settings, TrackSettings
@@ -321,6 +321,13 @@ def cut(tmp_path: Path) -> tuple[Recording, list[Chunk]]:
     manifest = split_bundle([job], tmp_path / "chunks" / "b0001", "b0001")
     write_cuts(tmp_path / "results" / "old", [job], manifest)
     return one, manifest.chunks
+
+
+def preview_store(plan, cuts, store):
+    """What the store holds of a whole plan."""
+    lookup = StoreLookup(plan.settings, store)
+    lookup.add(plan.recordings, cuts, plan.shards)
+    return lookup.found
 
 
 def test_jobs_keys_and_foresight_are_those_of_a_channel(tmp_path, cut):

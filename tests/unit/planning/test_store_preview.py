@@ -9,7 +9,7 @@ import pytest
 from audiogrid.decoding.revisions import complete_options, store_keys
 from audiogrid.planning.bundles_and_shards import plan_recordings
 from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
-from audiogrid.planning.store_preview import preview_store
+from audiogrid.planning.store_preview import StoreLookup
 from audiogrid.records.plan import Plan, Recording, Settings
 from audiogrid.records.prices import Prices
 from audiogrid.records.results import empty_result
@@ -43,6 +43,13 @@ def run(tmp_path, recordings):
 
 def planned(recordings, **options) -> Plan:
     return plan_recordings(recordings, Settings("base", {"base": "hash"}, complete_options(options), 1, 60, 600, 1, 0))
+
+
+def preview_store(plan, cuts, store):
+    """What the store holds of a whole plan."""
+    lookup = StoreLookup(plan.settings, store)
+    lookup.add(plan.recordings, cuts, plan.shards)
+    return lookup.found
 
 
 def test_what_is_in_the_store_is_known_before_anything_is_cut(tmp_path, recordings, run):
@@ -86,3 +93,18 @@ def test_damaged_notes_are_passed_over(tmp_path, recordings, run):
     (folder / "b0002.json").write_text('{"schema": 1')
     (folder / "b0003.json").write_text('{"schema": 99, "recordings": []}')
     assert len(KnownCuts(tmp_path / "results").of("b0001", recordings)) == 1
+
+
+def test_a_plan_that_is_read_by_part_has_the_same_preview(tmp_path, recordings, run):
+    store, cuts = Store(tmp_path / "store"), KnownCuts(tmp_path / "results", tmp_path / "results" / "other")
+    many = [replace(recordings[n % 2], recording=f"m{n}", duration=40 * 60 * 16_000, chunks=40) for n in range(6)]
+    plan = planned([*recordings, *many])
+    store.put(store_keys(run[0], "hash", plan.options_for(recordings[0]))[0], empty_result(10, "en"), {})
+    assert len(plan.bundles) > 2 and len(plan.shards) > 0
+    whole = preview_store(plan, cuts.of("b0001", plan.recordings), store)
+    lookup = StoreLookup(plan.settings, store)
+    for bundle in plan.bundles:
+        own = [plan.recording[name] for name in bundle.recordings]
+        shards = [plan.shard[name] for name in plan.shards_of_bundle[bundle.bundle] if not lookup.is_waiting(name)]
+        lookup.add(own, cuts.of(bundle.bundle, own), shards)
+    assert lookup.found == whole and whole.stored_chunks == 1 and whole.shards == len(plan.shards)

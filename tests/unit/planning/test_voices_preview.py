@@ -10,7 +10,7 @@ import pytest
 from audiogrid.planning.bundles_and_shards import plan_recordings
 from audiogrid.planning.plan_summary import ModelSpeed, plan_summary_lines
 from audiogrid.planning.throughput import embedding_speed
-from audiogrid.planning.voices_preview import preview_voices
+from audiogrid.planning.voices_preview import VoicesPreview, add_voices
 from audiogrid.records.chunks import Chunk, Seam
 from audiogrid.records.plan import Recording, Settings
 from audiogrid.records.prices import Prices
@@ -22,6 +22,13 @@ EDGE = Seam("edge", 0, 0)
 
 def recording(name: str, **columns: str) -> Recording:
     return Recording(name, f"{name}.wav", 1, 1, HOUR, 1, "mix", 12, columns=columns)
+
+
+def preview_voices(plan, cuts, default, is_stored, speed):
+    """What a whole plan needs."""
+    found = VoicesPreview(*speed)
+    add_voices(found, plan.recordings, cuts, default, is_stored)
+    return found
 
 
 def test_only_recordings_with_speakers_count_and_what_is_stored_costs_nothing() -> None:
