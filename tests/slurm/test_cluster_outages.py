@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -31,16 +30,15 @@ def test_a_node_that_dies_with_its_job_and_comes_back(site, reference):
 
 
 def test_a_driver_killed_in_the_middle_leaves_jobs_that_the_next_one_ends(site, reference):
-    process = site.cron(env=site.faults({"es.0000": SLOW, "it.0000": SLOW, "en.0002": SLOW}))
+    process = site.start(env=site.faults({"es.0000": SLOW, "it.0000": SLOW, "en.0002": SLOW}))
     kept = site.wait_for_results(1)
-    os.kill(json.loads((site.path / ".snakemake" / "audiogrid_driver.json").read_text())["pid"], signal.SIGKILL)
-    # cron mails the end of the log.
-    assert "Transcribing" in site.finish(process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
     left = {job["id"] for job in site.running()}
-    # Nothing but the same line of the crontab again: the lock is seen to be stale.
-    assert site.finish(site.cron()) == ""
+    # Nothing but the same command again: the lock is seen to be stale.
+    output = site.go()
     assert left
-    assert "left in the queue" in (site.path / "cron.log").read_text()
+    assert "left in the queue" in output
     site.check(reference, kept)
     assert not {job["id"] for job in site.running()}
 
