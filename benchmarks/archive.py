@@ -27,7 +27,6 @@ from audiogrid.core.atomic_files import write_json
 from audiogrid.core.tsv import write_table
 from audiogrid.merging.ledger_table import write_part
 from audiogrid.merging.merge_bundle import MergedBundle
-from audiogrid.merging.summary_table import write_summary
 from audiogrid.records.chunks import BundleManifest, Chunk, Seam, ShardFacts
 from audiogrid.records.finished_shard import FinishedShard
 from audiogrid.records.journal import Journal
@@ -147,7 +146,7 @@ def measure(count: int, whole: bool) -> None:
             cli = ("-m", "audiogrid.cli")
             measured("snakemake plan", str(SCRIPTS / "plan.py"), "--show", *options, "--model-dir", model)
             measured("clips", *cli, "clips", str(folder.root), "--out", str(root / "clips"), "--count", "0")
-            write_summary(folder.summary, ())
+            write_table(folder.summary, ("recording",), [])
             write_table(folder.failed, ("recording", "path", "chunk", "cause"), [])
             measured("bag", *cli, "bag", str(folder.root))
             return
