@@ -34,11 +34,6 @@ def test_a_budget_stops_a_run_which_then_goes_on(workspace, speech):
     limited = (*config, "budget={core_hours: 0.0004}")
     run = workspace.path / "results" / "x"
 
-    # The jobs until which to go are known only when there is a plan.
-    planned = workspace.snakemake("--until", "split", "--config", *config, code=1).stdout
-    assert "the same command now goes on" in planned and "Cutting" not in planned
-    assert "Cutting bundle b0001" in workspace.snakemake("--until", "split", "--config", *config).stdout
-    assert not (run / "journal").exists()
     said = workspace.snakemake("plan", "--config", *limited).stdout
     assert "budget       0.0004 core-hours: about" in said and "priority" in said and "calls like it in all" in said
     assert "has passed" in workspace.snakemake("--config", *config, "budget={until: 2001-01-01}", code=1).stdout

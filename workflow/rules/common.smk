@@ -42,7 +42,7 @@ from audiogrid.orchestration.installation import export_commands, home_of, proje
 from audiogrid.orchestration.outstanding import is_outstanding
 from audiogrid.orchestration.snakemake_output import hide_scheduling
 from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
-from audiogrid.orchestration.targets import check_targets, has_stopped_at_plan, stop_at_plan_first
+from audiogrid.orchestration.targets import check_targets, check_until
 from audiogrid.orchestration.tracked_files import tracked_file
 from audiogrid.orchestration.working_folder import check_working_folder
 from audiogrid.planning import job_resources
@@ -86,6 +86,8 @@ try:
     # The model that identifies languages for routes.
     (IDENTIFYING_MODEL,) = RUN.identifying_model
     IDENTIFIES = RUN.identifies
+    if workflow.is_main_process:
+        check_until(sys.argv[1:], Path(RESULTS))
     if workflow.is_main_process and not is_read_only(sys.argv):
         check_working_folder(Path(RESULTS), SNAKEFILE)
         check_targets(sys.argv[1:], Path(RESULTS))
@@ -168,7 +170,6 @@ def parts_to_probe(wildcards):
 
 def the_plan():
     """The run's plan. While there is none, raises the exception that makes Snakemake run the checkpoint."""
-    stop_at_plan_first(workflow.dag, FOLDER.plan)
     return read_plan(Path(checkpoints.make_plan.get().output.plan))
 
 
@@ -398,7 +399,6 @@ handlers.register(
         quiet_terminal=quiet_terminal,
         limits=budget_limits,
         spending=lambda: Spending(FOLDER).used,
-        has_stopped_at_plan=lambda: has_stopped_at_plan(workflow.dag, FOLDER.plan),
         check_machine=lambda: check_machine(
             SETTINGS,
             workflow.executor_plugin.name,

@@ -57,8 +57,7 @@ class Run:
     runs: while the workflow is read, Snakemake does not know them. ``summarise``: reads the tables of a finished
     run. ``quiet_terminal``: hides Snakemake's scheduling messages. ``check_machine``: raises if something is missing.
     ``limits``: what this call may spend, found out when it begins; raises ``InputError`` where its time has passed.
-    ``spending``: begins to count what jobs reserve, and returns a function that tells it. ``has_stopped_at_plan``:
-    whether the call has made the plan, and could not go on to what ``--until`` asks for.
+    ``spending``: begins to count what jobs reserve, and returns a function that tells it.
     """
 
     folder: RunFolder
@@ -76,7 +75,6 @@ class Run:
     check_machine: Callable[[], None] = lambda: None
     limits: Callable[[], Limits | None] = lambda: None
     spending: Callable[[], Callable[[], tuple[float, float]]] = lambda: lambda: (0.0, 0.0)
-    has_stopped_at_plan: Callable[[], bool] = lambda: False
     _watches: list[BudgetWatch] = field(default_factory=list)
 
     def start(self) -> None:
@@ -121,14 +119,12 @@ class Run:
         write_run_config(self.folder, self.settings, self.model_dirs, self.argv)
 
     def succeed(self) -> None:
-        """Print how the run ended, and publish. Raises ``InputError`` if something is left to do."""
+        """Print how the run ended, and publish. Raises ``InputError`` if recordings were left out."""
         self._end_watch()
         # The last job may have ended just when the budget did.
         self._forget_stop()
         self.record()
         (self.folder.root / ".state" / "outstanding").unlink(missing_ok=True)
-        if self.has_stopped_at_plan():
-            raise InputError("with --until a call ends when the plan is made; the same command now goes on.")
         if self._is_beside_the_run() or not self.folder.summary.is_file():
             return
         if self.folder.plan.is_file():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
-from typing import Any, Protocol
 
 from audiogrid.core.errors import InputError
 
@@ -14,32 +13,32 @@ _UP_TO_THE_PLAN = frozenset(
 )
 
 
-class UntilGraph(Protocol):
-    """What of Snakemake's graph of jobs is looked at: the rules and files that were given with ``--until``."""
+def check_until(arguments: Sequence[str], results: Path) -> None:
+    """Raise ``InputError`` where Snakemake is asked to go on until a rule beyond the plan.
 
-    untilrules: set[str]
-    untilfiles: set[str]
-
-    @property
-    def finished_jobs(self) -> Iterable[Any]: ...  # noqa: D102
-
-
-def stop_at_plan_first(graph: UntilGraph, plan: Path) -> None:
-    """Make ``--until transcribe`` of a run that has to be planned stop at the plan.
-
-    Call it while Snakemake collects the jobs (9.27). ``plan``: the output of the checkpoint. Without it Snakemake would
-    find no job of a rule whose jobs only the plan tells, and end well without doing anything.
+    Snakemake (9.27) chooses the jobs of ``--until`` before the checkpoint tells which there are, and again after it,
+    when nothing that needs them is left. So it would end well without doing anything. ``results``: of the run.
     """
-    names = {PurePath(name).name for name in (*graph.untilrules, *graph.untilfiles)}
-    if names - _UP_TO_THE_PLAN:
-        graph.untilfiles.add(str(plan))
+    for name in _until(arguments):
+        if PurePath(name).name not in _UP_TO_THE_PLAN:
+            raise InputError(
+                f"--until {name}: Snakemake cannot stop after a step whose jobs only the plan tells. Name their files "
+                f"as targets instead: after `snakemake plan`, {results}/chunks/b0001 cuts a bundle and "
+                f"{results}/shards/s0001.json transcribes a shard. A `budget` stops a run as well."
+            )
 
 
-def has_stopped_at_plan(graph: UntilGraph, plan: Path) -> bool:
-    """Returns whether this call has made the plan, and ended there for the reason above."""
-    names = {PurePath(name).name for name in (*graph.untilrules, *graph.untilfiles)}
-    is_made = any(str(plan) in map(str, job.output) for job in graph.finished_jobs)
-    return is_made and bool(names - _UP_TO_THE_PLAN)
+def _until(arguments: Sequence[str]) -> Iterator[str]:
+    is_value = False
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if argument.startswith("-"):
+            # Snakemake takes the beginning of an option's name, too.
+            is_value = option == "-U" or (len(option) > 3 and "--until".startswith(option))
+            if is_value and equals:
+                yield value
+        elif is_value:
+            yield argument
 
 
 def check_targets(arguments: Iterable[str], results: Path) -> None:

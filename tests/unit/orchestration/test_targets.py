@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from audiogrid.core.errors import InputError
-from audiogrid.orchestration.targets import check_targets, has_stopped_at_plan, stop_at_plan_first
+from audiogrid.orchestration.targets import check_targets, check_until
 
 RESULTS = Path("results/talks")
 
@@ -29,19 +28,21 @@ def test_other_arguments_are_let_through() -> None:
     )
 
 
-def test_until_a_rule_whose_jobs_the_plan_tells_ends_at_the_plan_first() -> None:
-    plan = RESULTS / "plan.json"
-    planner, other = SimpleNamespace(output=[str(plan)]), SimpleNamespace(output=["results/talks/probe.json"])
-    for rules, files, is_beyond in (
-        ((), (), False),
-        (("probe", "stage_model", "make_plan"), (), False),
-        (("transcribe",), (), True),
-        (("probe", "split"), (), True),
-        ((), ("results/talks/summary.tsv",), True),
-    ):
-        graph = SimpleNamespace(untilrules=set(rules), untilfiles=set(files), finished_jobs=[other])
-        stop_at_plan_first(graph, plan)
-        assert graph.untilrules == set(rules) and graph.untilfiles == {*files, *([str(plan)] if is_beyond else [])}
-        assert not has_stopped_at_plan(graph, plan)
-        graph.finished_jobs.append(planner)
-        assert has_stopped_at_plan(graph, plan) == is_beyond
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "--until transcribe",
+        "-n --until=split",
+        "--unt merge -n",
+        "-U probe report",
+        f"--until {RESULTS}/summary.tsv -n",
+    ],
+)
+def test_until_a_step_beyond_the_plan_is_answered_with_what_to_do(asked: str) -> None:
+    with pytest.raises(InputError, match=r"--until \S+: .* results/talks/shards/s0001\.json transcribes a shard"):
+        check_until([*asked.split(), "--config", "run=talks"], RESULTS)
+
+
+def test_until_the_plan_is_let_through() -> None:
+    for asked in ("all --cores 2", "--until probe make_plan --config run=until", f"-U {RESULTS}/plan.json -- report"):
+        check_until(asked.split(), RESULTS)
