@@ -36,7 +36,7 @@ from audiogrid.models.registry import load_registry
 from audiogrid.models.sources import folder_state
 from audiogrid.orchestration import handlers
 from audiogrid.orchestration.budget_watch import Limits
-from audiogrid.orchestration.executor import runs_on_cluster
+from audiogrid.orchestration.executor import lift_default_rate, runs_on_cluster
 from audiogrid.orchestration.generations import merge_generation, shard_generation
 from audiogrid.orchestration.installation import export_commands, home_of, project_file
 from audiogrid.orchestration.outstanding import is_outstanding
@@ -397,6 +397,7 @@ handlers.register(
         summarise=read_run_summary,
         warn=logger.warning,
         quiet_terminal=quiet_terminal,
+        lift_rate=lambda: lift_default_rate(workflow.scheduler),
         limits=budget_limits,
         spending=lambda: Spending(FOLDER).used,
         check_machine=lambda: check_machine(

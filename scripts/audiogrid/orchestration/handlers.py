@@ -55,7 +55,8 @@ class Run:
     ``scripts``: folder of the commands; ``merge_settings``: gives the JSON that ``merge`` and ``report`` take;
     ``publish``: where results are copied to, if anywhere. ``on_cluster`` and ``targets`` are asked when a handler
     runs: while the workflow is read, Snakemake does not know them. ``summarise``: reads the tables of a finished
-    run. ``quiet_terminal``: hides Snakemake's scheduling messages. ``check_machine``: raises if something is missing.
+    run. ``quiet_terminal``: hides Snakemake's scheduling messages. ``lift_rate``: lets it start jobs at any rate.
+    ``check_machine``: raises if something is missing.
     ``limits``: what this call may spend, found out when it begins; raises ``InputError`` where its time has passed.
     ``spending``: begins to count what jobs reserve, and returns a function that tells it.
     """
@@ -72,6 +73,7 @@ class Run:
     summarise: Callable[[RunFolder], Summary]
     warn: Callable[[str], None] = say
     quiet_terminal: Callable[[], None] = lambda: None
+    lift_rate: Callable[[], None] = lambda: None
     check_machine: Callable[[], None] = lambda: None
     limits: Callable[[], Limits | None] = lambda: None
     spending: Callable[[], Callable[[], tuple[float, float]]] = lambda: lambda: (0.0, 0.0)
@@ -84,6 +86,7 @@ class Run:
         that the run needs, or if Slurm does not answer.
         """
         self.quiet_terminal()
+        self.lift_rate()
         limits = None if self._is_beside_the_run() else self.limits()
         self.check_machine()
         if self.publish:

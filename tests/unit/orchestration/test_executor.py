@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from audiogrid.orchestration.executor import runs_on_cluster
+from audiogrid.orchestration.executor import lift_default_rate, runs_on_cluster
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,17 @@ def test_where_jobs_run(facts: dict[str, bool], nodes: int | None, expected: boo
         resource_settings=SimpleNamespace(nodes=nodes),
     )
     assert runs_on_cluster(workflow) == expected
+
+
+@pytest.mark.parametrize(("limit", "stays"), [((100, 1), False), ((100, 60), True), ((10, 1), True)])
+def test_only_the_default_limit_on_job_starts_is_lifted(limit: tuple[int, int], stays: bool) -> None:
+    limiter = SimpleNamespace(max_jobs=limit[0], timespan=limit[1])
+    scheduler = SimpleNamespace(job_rate_limiter=limiter)
+    lift_default_rate(scheduler)
+    assert scheduler.job_rate_limiter is (limiter if stays else None)
+
+
+def test_a_scheduler_of_another_snakemake_is_left_alone() -> None:
+    scheduler = SimpleNamespace()
+    lift_default_rate(scheduler)
+    assert vars(scheduler) == {}
