@@ -169,10 +169,10 @@ def test_out_of_memory_halves_the_batch_keeps_every_byte_and_is_remembered(job, 
     assert all(count == 1 for count in runs.decoded(job.path / "run").values())
     adapted = [made for made in job.made("adapted") if made]
     assert adapted and all("went on with" in made[0] for made in adapted)
-    # The next job begins with what worked.
+    # The next job begins with what worked, in each of the processes that share the GPU.
     shutil.rmtree(job.store)
-    said = job.transcribe(full)
-    assert "out of memory" not in said
+    said = job.transcribe(full, "--processes-per-gpu=2")
+    assert "out of memory" not in said and "2 process(es)" in (job.path / "log.txt").read_text()
     assert set(job.made("batch_size")) == {1} and job.results() == on_two_gpus.results()
 
 

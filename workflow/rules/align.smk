@@ -37,6 +37,7 @@ rule align:
         # The following change speed and time limits, never text. Resources are not tracked.
         device=SETTINGS["device"],
         compute_type=lambda wildcards: the_plan().shard[wildcards.shard].compute_type,
+        processes_per_gpu=SETTINGS["workers"]["processes_per_gpu"],
         worker_threads=SETTINGS["workers"]["threads"],
         attempts=SETTINGS["workers"]["attempts"],
         chunk_timeout_minutes=str(SETTINGS["workers"]["chunk_timeout_minutes"]),
@@ -63,6 +64,7 @@ rule align:
         " --compute-type={resources.compute_type}"
         " --cores={threads}"
         " --processes={resources.processes}"
+        " --processes-per-gpu={resources.processes_per_gpu}"
         " --threads={resources.worker_threads}"
         " --attempts={resources.attempts}"
         " --chunk-timeout-minutes={resources.chunk_timeout_minutes}"

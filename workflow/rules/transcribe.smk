@@ -35,6 +35,7 @@ rule transcribe:
         # The following change speed and time limits, never text. Resources are not tracked.
         device=SETTINGS["device"],
         compute_type=lambda wildcards: plan_of(wildcards).shard[wildcards.shard].compute_type,
+        processes_per_gpu=SETTINGS["workers"]["processes_per_gpu"],
         worker_threads=SETTINGS["workers"]["threads"],
         batch_size=SETTINGS["workers"]["batch_size"],
         attempts=SETTINGS["workers"]["attempts"],
@@ -63,6 +64,7 @@ rule transcribe:
         " --compute-type={resources.compute_type}"
         " --cores={threads}"
         " --processes={resources.processes}"
+        " --processes-per-gpu={resources.processes_per_gpu}"
         " --threads={resources.worker_threads}"
         " --batch-size={resources.batch_size}"
         " --attempts={resources.attempts}"

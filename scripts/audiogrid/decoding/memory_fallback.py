@@ -40,7 +40,7 @@ class EngineSettings:
     """How an engine is to be set up.
 
     ``device``: ``cpu`` or ``cuda``; ``compute_type``: a name or ``auto``; ``batch_size``: 0 = choose;
-    ``may_use_cpu``: whether the CPU may stand in for a GPU without room.
+    ``may_use_cpu``: whether the CPU may stand in for a GPU without room; ``sharers``: processes that share the GPU.
     """
 
     device: str
@@ -48,6 +48,7 @@ class EngineSettings:
     threads: int = 1
     batch_size: int = 0
     may_use_cpu: bool = False
+    sharers: int = 1
 
 
 class AdaptiveEngine:
@@ -134,9 +135,13 @@ class AdaptiveEngine:
         supported = supported_types(device)
         check_type(compute_type, device, supported, self._folder)
         self._gpu = device_access().gpus()[0] if device == "cuda" else None
-        free = self._gpu.free if self._gpu else None
+        free = self._free(self._gpu) if self._gpu else None
         chosen = choose_type(device, supported, self._size, free) if compute_type == "auto" else compute_type
         self._load(device, chosen)
+
+    def _free(self, gpu: Gpu) -> int:
+        """Returns the bytes of a GPU's memory that this process may count on: the others start at the same time."""
+        return gpu.free // self._settings.sharers
 
     def _load(self, device: str, compute_type: str) -> None:
         cause = ""
@@ -160,7 +165,7 @@ class AdaptiveEngine:
         if device == "cpu" or self._gpu is None:
             return self._settings.batch_size or CPU_BATCH
         known = read_batch_size(self._gpu, self._size, compute_type)
-        wanted = self._settings.batch_size or max(1, batch_that_fits(self._size, compute_type, self._gpu.free))
+        wanted = self._settings.batch_size or max(1, batch_that_fits(self._size, compute_type, self._free(self._gpu)))
         return min(wanted, known) if known else wanted
 
     def _step_down(self, cause: str) -> None:

@@ -47,7 +47,8 @@ class Task:
 class Attempt:
     """One job that worked on a shard. ``reason``: why it ended; ``None`` if it was killed or is still running.
 
-    ``audio``: seconds decoded; ``busy``: seconds that its workers spent decoding; ``gpu``: whether on a GPU.
+    ``audio``: seconds decoded; ``busy``: seconds that its workers spent decoding; ``gpu``: whether on a GPU;
+    ``per_gpu``: how many of its workers share one.
     ``stored``: number of chunks found in the store. ``memory_mb``: peak memory of one of its processes. ``spec``: of
     the shard as it was then.
     """
@@ -62,6 +63,7 @@ class Attempt:
     audio: float = 0.0
     busy: float = 0.0
     gpu: bool = False
+    per_gpu: int = 1
     memory_mb: int = 0
     decoded: int = 0
     stored: int = 0
@@ -76,9 +78,14 @@ class Attempt:
         return max(0.0, self.ended - self.began)
 
     @property
+    def units(self) -> float:
+        """Cores or GPUs that the job occupied."""
+        return self.workers / self.per_gpu if self.gpu else self.workers * self.threads
+
+    @property
     def reserved(self) -> float:
         """Core-seconds or GPU-seconds that the job occupied, including time without decoding."""
-        return self.seconds * self.workers * (1 if self.gpu else self.threads)
+        return self.seconds * self.units
 
     def add(self, entry: dict[str, Any]) -> None:
         """Add one entry of the journal."""
@@ -129,7 +136,8 @@ def read_journal(path: Path) -> list[Attempt]:
                 at, threads = entry["at"], entry.get("threads", 1)
                 attempt = Attempt(entry["shard"], entry["host"], at, at, entry["workers"], threads)
                 attempt.spec = entry["spec"]
-                attempt.gpu = (entry.get("device") or {}).get("device") == "cuda"
+                device = entry.get("device") or {}
+                attempt.gpu, attempt.per_gpu = device.get("device") == "cuda", int(device.get("per_gpu") or 1)
                 found.append(attempt)
             elif attempt is not None:
                 attempt.add(entry)

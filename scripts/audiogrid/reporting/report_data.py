@@ -106,7 +106,7 @@ def compute_usage(attempts: Sequence[Attempt]) -> ComputeUsage:
         audio=sum(attempt.audio for attempt in attempts),
         wall=sum(end - begin for begin, end in spans_at_work(attempts)),
         busy_cores=sum(attempt.busy * attempt.threads for attempt in on_cores),
-        busy_gpus=sum(attempt.busy for attempt in on_gpus),
+        busy_gpus=sum(attempt.busy / attempt.per_gpu for attempt in on_gpus),
         reserved_cores=sum(attempt.reserved for attempt in on_cores),
         reserved_gpus=sum(attempt.reserved for attempt in on_gpus),
         decoded=sum(attempt.decoded for attempt in attempts),

@@ -46,7 +46,7 @@ class Spending:
                 reserved = attempt.reserved
                 if attempt.reason is None and attempt is attempts[-1]:
                     at_work = min(now, last + _SILENCE) - first
-                    reserved = max(reserved, at_work * attempt.workers * (1 if attempt.gpu else attempt.threads))
+                    reserved = max(reserved, at_work * attempt.units)
                 if attempt.gpu:
                     gpus += reserved
                 else:

@@ -100,6 +100,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--compute-type", default="auto")
     parser.add_argument("--processes", type=int, default=0, help="worker processes (0: choose)")
+    parser.add_argument("--processes-per-gpu", type=int, default=1, help="worker processes on each GPU")
     parser.add_argument("--threads", type=int, default=0, help="threads per worker process (0: choose)")
     parser.add_argument("--batch-size", type=int, default=0, help="windows decoded at once (0: choose)")
     parser.add_argument(

@@ -147,7 +147,7 @@ def transcribe(
     """
     coordinator = coordinator or Coordinator()
     began = time.monotonic()
-    device = {"device": settings.device, "gpus": list(settings.gpus), "why": settings.why}
+    device = {"device": settings.device, "gpus": list(settings.gpus), "per_gpu": settings.per_gpu, "why": settings.why}
     journal.begin(work.facts, processes + coordinator.processes, device, settings.threads)
     log = OutcomeLog(store, journal, limits.attempts, warn)
     waiting: list[Job] = []

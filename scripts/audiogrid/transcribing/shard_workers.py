@@ -61,11 +61,13 @@ def decoding_workers(
     settings = replace(settings, device=choice.device, why=choice.why)
     if choice.device == "cpu":
         return Workers(division.processes, settings, choice.warnings)
-    # One process per GPU, whatever ``processes`` is: a second one on the same GPU gains nothing.
-    count = len(choice.gpus)
+    # Whatever ``processes`` is, which is for CPUs.
+    per_gpu = arguments.processes_per_gpu
+    count = len(choice.gpus) * per_gpu
     settings = replace(
         settings,
         gpus=choice.gpus,
+        per_gpu=per_gpu,
         # Each of them has just decoded the clip.
         examine=False,
         threads=arguments.threads or max(1, min(4, cores // count)),

@@ -15,10 +15,14 @@ GPU_GROUP_SECONDS = 1800.0
 
 
 def group_seconds(jobs: Sequence[Job], processes: int, device: str) -> float:
-    """Returns the length of a task of short chunks: full batches, yet several tasks for every process."""
+    """Returns the length of a task of short chunks: full batches, yet several tasks for every process.
+
+    A process that is alone on a GPU waits for nobody, so its batches may be as full as they can be.
+    """
     total = sum(job.audio for job in jobs) / SAMPLE_RATE
-    most = GPU_GROUP_SECONDS if device == "cuda" else GROUP_SECONDS
-    return max(60.0, min(most, total / max(1, 2 * processes)))
+    if device != "cuda":
+        return max(60.0, min(GROUP_SECONDS, total / max(1, 2 * processes)))
+    return max(60.0, min(GPU_GROUP_SECONDS, total / max(1, 2 * processes if processes > 1 else 1)))
 
 
 def group(jobs: Sequence[Job], seconds: float = GROUP_SECONDS) -> list[Task]:

@@ -30,7 +30,7 @@ class WorkerSettings:
     """What a worker process needs once, at its start.
 
     ``model_hash``: of the model that the plan was made for; ``device``: ``cpu`` or ``cuda``; ``gpus``: UUIDs, of which
-    each process gets one; ``batch_size``: 0 = choose; ``examine``: decode a known clip first, with ``encoder``;
+    each process gets one; ``per_gpu``: processes on each of them; ``batch_size``: 0 = choose; ``examine``: decode a known clip first, with ``encoder``;
     ``why``: the reason for the choice of device; ``reserve``: processes on the CPU, and threads of each, that take over
     when all GPUs have failed (0: none); ``own_store``: takes results that ``store`` does not let this user write.
     ``program``: the module whose ``start``, ``ready`` and ``work`` the process runs.
@@ -47,6 +47,7 @@ class WorkerSettings:
     examine: bool = False
     encoder: str = "auto"
     gpus: tuple[str, ...] = ()
+    per_gpu: int = 1
     why: str = ""
     reserve: tuple[int, int] = (0, 0)
     program: str = __name__
@@ -108,7 +109,12 @@ def open_checked_engine(settings: WorkerSettings) -> AdaptiveEngine:
     from audiogrid.decoding.memory_fallback import EngineSettings, open_engine
 
     wanted = EngineSettings(
-        settings.device, settings.compute_type, settings.threads, settings.batch_size, bool(settings.reserve[0])
+        settings.device,
+        settings.compute_type,
+        settings.threads,
+        settings.batch_size,
+        bool(settings.reserve[0]),
+        settings.per_gpu,
     )
     before = _file_states(Path(settings.model_dir))
     engine = open_engine(Path(settings.model_dir), wanted)

@@ -86,14 +86,16 @@ class WorkerProcess:
 
 
 def make_processes(settings: WorkerSettings, processes: int) -> list[WorkerProcess]:
-    """Returns ``processes`` worker processes, not yet started: on GPUs one for each, and at most one per GPU."""
+    """Returns ``processes`` worker processes, not yet started: on GPUs at most ``settings.per_gpu`` on each."""
     if not settings.gpus:
         return [WorkerProcess(settings) for _ in range(processes)]
-    return [WorkerProcess(replace(settings, gpus=(gpu,))) for gpu in dict.fromkeys(settings.gpus)][:processes]
+    # A few processes are spread over all GPUs.
+    gpus = [*dict.fromkeys(settings.gpus)] * settings.per_gpu
+    return [WorkerProcess(replace(settings, gpus=(gpu,))) for gpu in gpus[:processes]]
 
 
 def reserve_processes(settings: WorkerSettings) -> list[WorkerProcess]:
     """Returns worker processes on the CPU that replace failed GPUs; none where ``device: cuda`` was asked for."""
     processes, threads = settings.reserve
-    on_cpu = replace(settings, device="cpu", gpus=(), threads=threads, why="all GPUs failed", reserve=(0, 0))
+    on_cpu = replace(settings, device="cpu", gpus=(), per_gpu=1, threads=threads, why="all GPUs failed", reserve=(0, 0))
     return [WorkerProcess(on_cpu) for _ in range(processes)]

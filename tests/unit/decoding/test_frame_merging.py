@@ -42,6 +42,7 @@ def test_pairs_are_merged_where_that_was_measured_or_asked_for() -> None:
     assert [pairs_to_merge(shape, -1) for shape in (tiny, base, small)] == [650, 650, 0]
     assert [pairs_to_merge(shape, 0) for shape in (tiny, base, small)] == [0, 0, 0]
     assert pairs_to_merge(small, 300) == 300
+    assert [pairs_to_merge(base, wanted, "cuda") for wanted in (-1, 300)] == [0, 300]
 
 
 @given(st.integers(1, 750), st.integers(0, 750))

@@ -13,6 +13,9 @@ def test_only_measured_models_are_given_less_than_half_a_minute_unless_it_is_ask
     assert margin_seconds(base, -1) < 30
     assert margin_seconds(tiny, -1) == margin_seconds(small, -1) == 30
     assert margin_seconds(small, 6.0) == 6
+    # On a GPU windows of one length share batches.
+    assert margin_seconds(base, -1, "cuda") == 30
+    assert margin_seconds(base, 4.0, "cuda") == 4
     assert margin_seconds(base, 30.0) == 30
 
 

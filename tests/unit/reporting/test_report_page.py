@@ -87,6 +87,17 @@ def test_attempts_are_read_from_journals(tmp_path: Path) -> None:
     assert list(found.tasks.values()) == [Task("node1/7", "s0001", 100.0, 4.0, ["b.0000", "c.0000"])]
 
 
+def test_workers_that_share_a_gpu_occupy_one(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    journal = Journal(folder.journal, "s0001", "spec")
+    journal.begin(ShardFacts(), 4, {"device": "cuda", "gpus": ["a", "b"], "per_gpu": 2}, threads=4)
+    journal.outcome(Outcome("a.0000", "k", "decoded", 160_000, 6.0, device="cuda"))
+    (found,) = read_attempts(folder, {"s0001": "spec"})
+    found.ended = found.began + 10
+    spent = compute_usage([found])
+    assert (spent.reserved_gpus, spent.busy_gpus) == (20, 3)
+
+
 def test_time_between_two_starts_counts_for_nothing() -> None:
     spans = spans_at_work([attempt(100, 110), attempt(105, 120), attempt(1000, 1010)])
     assert spans == [(100, 120), (1000, 1010)]

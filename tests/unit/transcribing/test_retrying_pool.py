@@ -61,6 +61,16 @@ def test_no_two_processes_share_a_gpu():
     assert reserve_processes(settings) == []
 
 
+def test_processes_that_share_gpus_are_spread_over_all_of_them():
+    settings = WorkerSettings(
+        "model", "hash", "cuda", "auto", 1, 0, "store", "own", gpus=("GPU-a", "GPU-b"), per_gpu=2, reserve=(3, 1)
+    )
+    every = ["GPU-a", "GPU-b", "GPU-a", "GPU-b"]
+    for processes in range(1, 6):
+        assert [worker.gpu for worker in make_processes(settings, processes)] == every[:processes]
+    assert [worker.settings.per_gpu for worker in reserve_processes(settings)] == [1, 1, 1]
+
+
 def test_the_first_failure_of_a_gpu_costs_no_attempt():
     bench = Bench("GPU-a")
     bench.fail(0, "x")

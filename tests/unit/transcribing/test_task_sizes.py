@@ -35,6 +35,9 @@ def test_chunks_of_other_options_or_bundles_do_not_travel_together() -> None:
         # Much to do: full batches. A GPU has larger ones.
         (10, 4, "cpu", GROUP_SECONDS),
         (10, 4, "cuda", GPU_GROUP_SECONDS),
+        # Alone on a GPU a process waits for nobody: all it can hold at once.
+        (0.4, 1, "cuda", 1440),
+        (0.4, 2, "cuda", 360),
         # Little to do: at least two tasks for every process, but not of seconds.
         (0.5, 6, "cpu", 150),
         (0.1, 8, "cpu", 60),

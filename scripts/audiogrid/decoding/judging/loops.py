@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from audiogrid.core.timebase import SAMPLE_RATE
 from audiogrid.records.results import Word
@@ -29,6 +30,8 @@ _SHORT_SECONDS = 5.0
 # Repetitions that a speaker makes take about as long each: the longest at most so many times as long as the shortest.
 _UNEVEN = 3.0
 _SHORTEST_REPETITION = 0.1
+REMEMBERED = 1024
+"""Texts whose measures are remembered: every rule asks for them, several times for each hypothesis of a window."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,13 @@ class Loop:
 
 def plain_words(text: str) -> list[str]:
     """Returns lower-case words without punctuation; Chinese, Japanese and Korean are split into characters."""
+    return list(_plain_words(text))
+
+
+@lru_cache(REMEMBERED)
+def _plain_words(text: str) -> tuple[str, ...]:
     spaced = DENSE.sub(lambda match: f" {match[0]} ", unicodedata.normalize("NFKC", text).lower())
-    return re.findall(r"[\w']+", spaced)
+    return tuple(re.findall(r"[\w']+", spaced))
 
 
 def find_loops(words: Sequence[str], least: int) -> list[Loop]:
@@ -66,11 +74,13 @@ def find_loops(words: Sequence[str], least: int) -> list[Loop]:
     return found
 
 
+@lru_cache(REMEMBERED)
 def has_loop(text: str, least: int) -> bool:
     """Returns whether a text says something at least ``least`` times in a row, or stutters within a word."""
     return bool(find_loops(plain_words(text), least)) or bool(_STUTTER.search(text.lower()))
 
 
+@lru_cache(REMEMBERED)
 def without_loops(text: str, least: int) -> str:
     """Returns the plain words of a text; of what is said at least ``least`` times in a row only the first time."""
     words = plain_words(_STUTTER.sub(r"\1\2\3", text.lower()))
@@ -147,8 +157,11 @@ def log_probability(words: Sequence[Word]) -> float:
     return max(-2.0, sum(math.log(max(word.probability, 1e-4)) for word in words) / len(words))
 
 
-def _sizes(words: Sequence[str], at: int, least: int) -> range:
-    return range(1, min(_LONGEST_PHRASE, (len(words) - at) // least) + 1)
+def _sizes(words: Sequence[str], at: int, least: int) -> Iterator[int]:
+    """Yields the lengths of phrases at ``at`` that may be said ``least`` times: whose first word comes again."""
+    for size in range(1, min(_LONGEST_PHRASE, (len(words) - at) // least) + 1):
+        if least < 2 or words[at + size] == words[at]:
+            yield size
 
 
 def _loop_at(words: Sequence[str], at: int, size: int) -> Loop:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from audiogrid.decoding.judging.loops import DENSE, has_loop, plain_words, without_loops
+from audiogrid.decoding.judging.loops import DENSE, REMEMBERED, has_loop, plain_words, without_loops
 from audiogrid.decoding.options import DecodeOptions
 
 
@@ -34,6 +35,7 @@ class Evidence:
     confirmed: bool = False
 
 
+@lru_cache(REMEMBERED)
 def spoken_length(text: str) -> float:
     """Returns the number of letters that a text would have if everything in it were spelt out.
 

@@ -23,14 +23,15 @@ _PAIRS = 650
 _MEASURED_WIDTH = 512
 
 
-def pairs_to_merge(shape: tuple[int, ...], wanted: int) -> int:
+def pairs_to_merge(shape: tuple[int, ...], wanted: int, device: str = "cpu") -> int:
     """Returns the pairs of frames to merge in an encoder output of ``shape``: ``(1, frames, width)``.
 
-    ``wanted``: the option, for 1,500 frames, -1 = choose; of fewer frames as large a share is merged.
+    ``wanted``: the option, for 1,500 frames, -1 = choose; of fewer frames as large a share is merged. The memory of a
+    GPU is fast: merging, which the CPU does, would take longer than it saves.
     """
     _, frames, width = shape
     if wanted < 0:
-        wanted = _PAIRS if width <= _MEASURED_WIDTH else 0
+        wanted = _PAIRS if width <= _MEASURED_WIDTH and device == "cpu" else 0
     return wanted * frames // FRAMES
 
 

@@ -179,7 +179,7 @@ class Model:
 
         ``margin``: the option ``encoder_margin``; 30: always 3,000 frames. ``step``: frames are a multiple of it.
         """
-        margin = margin_seconds(self._width, margin)
+        margin = margin_seconds(self._width, margin, self.device)
         found = []
         for audio in audios:
             frames = frames_of_window(len(audio), margin, step)
@@ -271,7 +271,7 @@ class Model:
         ]
 
         def call(batch: list[np.ndarray], begun: list[list[int]]) -> list[ModelOutput]:
-            views = [merge_frames(one, pairs_to_merge(one.shape, wanted)) for one in batch]
+            views = [merge_frames(one, pairs_to_merge(one.shape, wanted, self.device)) for one in batch]
             return self._generate(views, begun, languages[0], options, beam_size, temperature)
 
         def most(shape: tuple[int, ...]) -> int:
