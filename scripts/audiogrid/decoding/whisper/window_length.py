@@ -29,8 +29,8 @@ _MARGIN_SECONDS = 4.0
 def margin_seconds(width: int, wanted: float, device: str = "cpu") -> float:
     """Returns the silence that follows a window's audio, for a model of ``width``; ``wanted``: the option, -1 = choose.
 
-    30 stands for windows that are always filled up to 30 s. A GPU encodes a whole window in no time, but searching takes
-    about as long for one as for all that share a batch, and those have to be of one length.
+    30 stands for windows that are always filled up to 30 s. A GPU encodes a whole window in no time, but
+    searching takes it about as long for one as for all that share a batch, and those have to be of one length.
     """
     if wanted >= 0:
         return wanted
