@@ -13,16 +13,18 @@ import numpy as np
 
 from audiogrid.decoding.options import DecodeOptions
 
+# Options that a GPU chooses in another way than a CPU, as this one chooses them with Whisper base.
+AS_ON_A_CPU = {"encoder": "ctranslate2", "encoder_margin": 4.0, "merged_pairs": 650}
+
 
 def one_shard(chunk_minutes: float) -> str:
     """Settings of `plan.py`: everything in one shard, in English.
 
-    What a GPU decodes in another way is fixed, so that simulated ones give the same bytes as the CPU.
+    Simulated GPUs give the same bytes as the CPU.
     """
-    alike = {"encoder": "ctranslate2", "encoder_margin": 4.0, "merged_pairs": 650}
     return json.dumps(
         {
-            "options": vars(DecodeOptions(language="en", **alike)),
+            "options": vars(DecodeOptions(language="en", **AS_ON_A_CPU)),
             "chunk_minutes": chunk_minutes,
             "bundle_minutes": 60,
             "shard_minutes": 600,

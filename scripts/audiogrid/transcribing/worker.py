@@ -32,8 +32,8 @@ class WorkerSettings:
     ``model_hash``: of the model that the plan was made for; ``device``: ``cpu`` or ``cuda``; ``gpus``: UUIDs, of which
     each process gets one; ``per_gpu``: processes that share it; ``batch_size``: 0 = choose; ``examine``: decode a known
     clip first, with ``encoder``; ``why``: the reason for the choice of device; ``reserve``: processes on the CPU, and
-    threads of each, that take over when all GPUs have failed (0: none); ``own_store``: takes results that ``store`` does
-    not let this user write. ``program``: the module whose ``start``, ``ready`` and ``work`` the process runs.
+    threads of each, that take over when all GPUs have failed (0: none); ``own_store``: takes results that ``store``
+    does not let this user write. ``program``: the module whose ``start``, ``ready`` and ``work`` the process runs.
     """
 
     model_dir: str

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import runs
 from audiogrid.decoding.passes.prepare import map_ahead
 
 
@@ -105,7 +106,7 @@ def test_a_fed_engine_gives_the_same_bytes(
     from audiogrid.decoding.options import DecodeOptions
 
     # Simulated GPUs compute as CTranslate2 does on a CPU.
-    options = DecodeOptions(language="en", encoder="ctranslate2")
+    options = DecodeOptions(language="en", **runs.AS_ON_A_CPU)
     chunks = [ChunkAudio(pcm, (0, len(pcm)), options) for pcm in (speech(seconds=5, seed=n).pcm for n in range(60, 64))]
     alone = dict(Engine(base_model).decode(chunks))
     (tmp_path / "faults.json").write_text(json.dumps({"gpus": {"devices": [{"uuid": "GPU-a"}]}}))
