@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -30,15 +31,16 @@ def test_a_node_that_dies_with_its_job_and_comes_back(site, reference):
 
 
 def test_a_driver_killed_in_the_middle_leaves_jobs_that_the_next_one_ends(site, reference):
-    process = site.start(env=site.faults({"es.0000": SLOW, "it.0000": SLOW, "en.0002": SLOW}))
+    process = site.cron(env=site.faults({"es.0000": SLOW, "it.0000": SLOW, "en.0002": SLOW}))
     kept = site.wait_for_results(1)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    os.kill(json.loads((site.path / ".snakemake" / "audiogrid_driver.json").read_text())["pid"], signal.SIGKILL)
+    # cron mails the end of the log.
+    assert "Transcribing" in site.finish(process)
     left = {job["id"] for job in site.running()}
-    # Nothing but the same command again: the lock is seen to be stale.
-    output = site.go()
+    # Nothing but the same line of the crontab again: the lock is seen to be stale.
+    assert site.finish(site.cron()) == ""
     assert left
-    assert "left in the queue" in output
+    assert "left in the queue" in (site.path / "cron.log").read_text()
     site.check(reference, kept)
     assert not {job["id"] for job in site.running()}
 
