@@ -162,6 +162,14 @@ def test_killed_at_a_random_moment_the_same_command_goes_on(workspace, folder, r
     assert not list((workspace.path / "results").rglob(".tmp-*")) or number == signal.SIGKILL
 
 
+def test_a_run_goes_on_when_nobody_reads_its_output_any_more(workspace, folder, reference):
+    process = workspace.start("snakemake", "--profile", "profiles/local", "--config", *SETTINGS)
+    assert any("transcribed (0%)" in line for line in process.stdout)
+    process.stdout.close()
+    assert process.wait(timeout=300) == 0
+    assert runs.transcripts(x(workspace)) == reference
+
+
 def strike(workspace, process, victim, number):
     """Send ``number`` to the whole group, to Snakemake alone, or to the transcribe command alone."""
     if victim == "everything":

@@ -40,7 +40,7 @@ from audiogrid.orchestration.executor import lift_default_rate, runs_on_cluster
 from audiogrid.orchestration.generations import merge_generation, shard_generation
 from audiogrid.orchestration.installation import export_commands, home_of, project_file
 from audiogrid.orchestration.outstanding import is_outstanding
-from audiogrid.orchestration.snakemake_output import hide_scheduling
+from audiogrid.orchestration.snakemake_output import hide_scheduling, outlive_reader
 from audiogrid.orchestration.stale_locks import is_read_only, record_driver, remove_stale_locks
 from audiogrid.orchestration.targets import check_targets, check_until
 from audiogrid.orchestration.tracked_files import tracked_file
@@ -59,6 +59,9 @@ from audiogrid.remote.publishing import publish_settings, target
 from audiogrid.reporting.last_lines import read_run_summary
 from audiogrid.reporting.spending import Spending
 from audiogrid.transcribing.preflight import check_machine
+
+if workflow.is_main_process:
+    outlive_reader(logger.handlers)
 
 try:
     HOME = home_of(RULES_FOLDER)

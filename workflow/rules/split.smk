@@ -29,4 +29,5 @@ rule split:
         " --bundle={wildcards.bundle}"
         " --output={output.chunks:q}"
         " --patience={resources.patience}"
-        " 2>&1 | tee {log:q} >&2"
+        # `tee` ends when nobody reads its output any more; the job goes on.
+        " 2>&1 | {{ tee {log:q} >&2 || cat > /dev/null; }}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -72,32 +74,40 @@ def write_bytes(path: Path, data: bytes) -> None:
     write_atomically(path, _all_of(data))
 
 
-def write_many(files: Sequence[tuple[Path, bytes]], before: Callable[[Path], None] | None = None) -> None:
+def write_many(
+    files: Sequence[tuple[Path, bytes]], prepared: Path, before: Callable[[Path], None] | None = None
+) -> None:
     """Write several files, each of them atomically, for less than ``write_bytes`` takes for each.
 
-    Files are written and synced in parallel, which takes a file system about as long as one of them, and each folder
-    is synced once. ``before``: called with the path of a file directly before it is put into its place.
-    Raises ``OSError``: then some of the files may be in their places, and no temporary file is left.
+    Files are written into the folder ``prepared``, of which a killed call may leave something and which no other call
+    uses; then each is moved to its place. They are synced in parallel, which takes a file system about as long as one
+    of them, and each folder is synced once. ``before``: called with the path of a file directly before it is put into
+    its place. Raises ``OSError``: then some of the files may be in their places.
     """
-    temporaries: dict[Path, Path] = {}
+    shutil.rmtree(prepared, ignore_errors=True)
 
-    def prepare(path: Path, data: bytes) -> None:
-        temporaries[path] = _write_temporary(path, _all_of(data))
+    def prepare(number: int) -> Path:
+        return _write_temporary(prepared / str(number), _all_of(files[number][1]))
 
     try:
         with ThreadPoolExecutor(min(8, max(1, len(files)))) as pool:
-            for _ in pool.map(lambda file: prepare(*file), files):
-                pass
-        for path, _ in files:
+            made = list(pool.map(prepare, range(len(files))))
+        for (path, data), temporary in zip(files, made, strict=True):
             if before is not None:
                 before(path)
-            temporaries[path].replace(path)
-            del temporaries[path]
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                temporary.replace(path)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                # The folder is a link to another file system.
+                write_bytes(path, data)
+        for folder in dict.fromkeys(path.parent for path, _ in files):
+            sync_folder(folder)
     finally:
-        for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
-    for folder in dict.fromkeys(path.parent for path, _ in files):
-        sync_folder(folder)
+        shutil.rmtree(prepared, ignore_errors=True)
 
 
 def write_new_bytes(path: Path, data: bytes) -> bool:

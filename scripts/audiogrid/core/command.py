@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 from audiogrid.core.errors import EXIT_RETRY, AudiogridError, InputError, RetryableError
+from audiogrid.core.log import steady
 from audiogrid.core.secrets import masked
 
 # No room, no quota left, a file system that is read only.
@@ -20,7 +21,9 @@ def run(main: Callable[[list[str]], int | None]) -> None:
 
     An ``AudiogridError`` is printed as one sentence and gives its own exit code, and so does a file system that is
     full or cannot be written. Any other exception keeps its traceback, because it is a bug. Raises ``SystemExit``.
+    The command goes on where the program that reads its standard error has ended.
     """
+    sys.stderr = steady(sys.stderr)
     try:
         code = main(sys.argv[1:]) or 0
     except AudiogridError as error:

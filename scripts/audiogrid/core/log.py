@@ -1,12 +1,14 @@
-"""Opens the log file of a command: the command line, versions, then one line per event."""
+"""Where a command reports: its log file (command line, versions, then one line per event) and standard error."""
 
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import shlex
 import sys
 from pathlib import Path
+from typing import Any, TextIO
 
 from audiogrid import __version__
 from audiogrid.core.secrets import masked, masked_words
@@ -45,3 +47,43 @@ def open_log(path: Path | None) -> logging.Logger:
         platform.node(),
     )
     return logger
+
+
+class SteadyStream:
+    """A text stream to which writing does not fail because the program that reads it has ended.
+
+    A closed pager, ``head`` or a lost connection is no reason to stop a run. What is written from then on is lost; the
+    process and those that it starts later write to the null device instead. Other errors are raised as ever.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write ``text``. Returns its length."""
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._discard()
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._discard()
+
+    def _discard(self) -> None:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._stream.fileno())
+        os.close(null)
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns what else the stream has."""
+        return getattr(self._stream, name)
+
+
+def steady(stream: TextIO) -> TextIO:
+    """Returns ``stream`` as a ``SteadyStream``; one that is steady already, or none at all, is returned as it is."""
+    return stream if stream is None or isinstance(stream, SteadyStream) else SteadyStream(stream)  # type: ignore[return-value]

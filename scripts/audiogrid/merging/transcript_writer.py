@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +55,8 @@ class TranscriptWriter:
     ``superseded/`` where the run cannot tell (it knows nothing of that file, or its last merge was interrupted).
     ``known``: file -> hashes of what the run wrote; ``None``: nothing is kept. ``own``: those of the bundle itself,
     which are looked at first. ``recording``: the one that is written next; ``owners``: file -> recording, empty for
-    a file of several. ``edited``: names of kept files.
+    a file of several. ``edited``: names of kept files. ``prepared``: a folder for what is not yet in its place, which
+    no other writer may use.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class TranscriptWriter:
         known: Mapping[str, Sequence[str]] | None = None,
         interrupted: bool = False,
         own: Mapping[str, Sequence[str]] | None = None,
+        prepared: str = ".tmp-transcripts",
     ) -> None:
         self._transcripts = transcripts
         self._superseded = superseded
@@ -75,6 +78,7 @@ class TranscriptWriter:
         self.owners: dict[str, str] = {}
         self.edited: list[str] = []
         self._waiting: dict[Path, bytes] = {}
+        self._prepared = transcripts / prepared
 
     def write(self, files: Sequence[tuple[Path, str | bytes]]) -> None:
         """Take several files, which are in their places after ``flush`` at the latest."""
@@ -98,7 +102,8 @@ class TranscriptWriter:
             if present is not None:
                 self._keep(path, self._name(path), hashlib.sha256(present).hexdigest())
 
-        write_many(changed, keep)
+        if changed:
+            write_many(changed, self._prepared, keep)
         self._waiting.clear()
 
     def hash_of(self, path: Path) -> str:
@@ -165,7 +170,10 @@ def open_writer(folder: RunFolder, bundle: str) -> tuple[TranscriptWriter, Writt
     known = _KnownFiles(folder, before)
     own = {name: file.hashes for name, file in before.files.items()}
     WrittenFiles(bundle, False, before.files).write(folder)
-    return TranscriptWriter(folder.transcripts, folder.superseded, known, not before.complete, own), before
+    # No two jobs merge a bundle at the same time. What a killed one has left is removed.
+    prepared = f".tmp-{bundle}"
+    shutil.rmtree(folder.transcripts / prepared, ignore_errors=True)
+    return TranscriptWriter(folder.transcripts, folder.superseded, known, not before.complete, own, prepared), before
 
 
 class _KnownFiles(Mapping[str, Sequence[str]]):

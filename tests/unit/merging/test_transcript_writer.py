@@ -10,7 +10,7 @@ from audiogrid.merging.transcript_writer import TranscriptWriter
 
 def test_files_are_written_many_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[int] = []
-    monkeypatch.setattr(transcript_writer, "write_many", lambda files, _: batches.append(len(files)))
+    monkeypatch.setattr(transcript_writer, "write_many", lambda files, *_: batches.append(len(files)))
     writer = TranscriptWriter(tmp_path)
     for number in range(1000):
         writer.write([(tmp_path / f"{number}.{kind}", "x") for kind in ("txt", "json")])
