@@ -47,7 +47,8 @@ def test_a_chunk_that_always_fails_withholds_its_recording_and_is_tried_alone_th
 
 def test_a_decode_that_hangs_is_stopped_and_tried_again(site, reference):
     fault = site.faults({"it.0000": {"do": "hang", "times": 1}})
-    site.go("workers={chunk_timeout_minutes: 0.25}", env=fault)
+    # Long enough for the hardest chunk (5 CPU-seconds) beside other tests.
+    site.go("workers={chunk_timeout_minutes: 0.5}", env=fault)
     site.check(reference, {})
 
 
