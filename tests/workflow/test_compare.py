@@ -14,8 +14,7 @@ from audiogrid.config.sampling import is_rolled_out
 from media import write_wav
 
 pytestmark = pytest.mark.workflow
-# One of them is rolled out.
-NAMES = ("b", "c")
+NAMES = ("a", "b", "c", "d")
 CONFIG = {
     "run": "x",
     "recordings": "in/list.tsv",
@@ -32,10 +31,10 @@ def test_variants_are_rolled_out_compared_and_promoted(workspace, human_speech):
     folder.mkdir()
     rows = ["recording\tpath\tlanguage\treference\tdevice"]
     for number, name in enumerate(NAMES):
-        said = human_speech("en", 4, skip=40 + 12 * number)
+        said = human_speech("en", 4, skip=40 + 4 * number)
         write_wav(folder / f"{name}.wav", said.pcm)
         (folder / f"{name}.txt").write_text(said.text)
-        rows.append(f"{name}\t{name}.wav\ten\t{name}.txt\t{'desk' if number == 0 else 'phone'}")
+        rows.append(f"{name}\t{name}.wav\ten\t{name}.txt\t{'desk' if number < 2 else 'phone'}")
     (folder / "list.tsv").write_text("\n".join(rows) + "\n")
     (workspace.path / "c.yaml").write_text(yaml.safe_dump(CONFIG))
     run, store = workspace.path / "results" / "x", workspace.path / "results" / "store"
@@ -51,7 +50,7 @@ def test_variants_are_rolled_out_compared_and_promoted(workspace, human_speech):
 
     # Both ways for all of them, as they are and under three conditions; what the run has decoded stays.
     done = workspace.snakemake("compare", "--configfile", "c.yaml")
-    assert "comparing on 2 of 2 recording(s)" in done.stdout and "2 with a reference" in done.stdout
+    assert "comparing on 4 of 4 recording(s)" in done.stdout and "4 with a reference" in done.stdout
     compared = runs.stored(store)
     assert {key: compared[key] for key in first} == first
     assert len(compared) == 2 * 4 * len(NAMES)
@@ -64,7 +63,7 @@ def test_variants_are_rolled_out_compared_and_promoted(workspace, human_speech):
     }
     assert {group for group, _ in figures} == {"original", "telephone", "noise-0dB", "mp3-16k"}
     for row in figures.values():
-        assert row["recordings"] == row["with_reference"] == "2"
+        assert row["recordings"] == row["with_reference"] == "4"
         assert float(row["rate_low"]) <= float(row["rate"]) <= float(row["rate_high"])
         assert float(row["speed"]) > 0 and int(row["memory_mb"]) > 100
     # The same figure from jiwer alone, over the transcripts as they lie there.
