@@ -16,11 +16,14 @@ from typing import Any, BinaryIO
 _HOST = socket.gethostname().split(".")[0]
 
 
-def _write_temporary(path: Path, write: Callable[[BinaryIO], None]) -> Path:
-    """Returns a complete, synced temporary file beside ``path``. Removes it again when ``write`` raises."""
-    if not path.parent.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".tmp-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
+def _write_temporary(path: Path, write: Callable[[BinaryIO], None], folder: Path | None = None) -> Path:
+    """Returns a complete, synced temporary file for ``path``, in ``folder`` or beside it.
+
+    Removes it again when ``write`` raises.
+    """
+    folder = folder or path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".tmp-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         with temporary.open("wb") as file:
             write(file)
@@ -79,24 +82,20 @@ def write_many(
 ) -> None:
     """Write several files, each of them atomically, for less than ``write_bytes`` takes for each.
 
-    Files are written into the folder ``prepared``, of which a killed call may leave something and which no other call
-    uses; then each is moved to its place. They are synced in parallel, which takes a file system about as long as one
-    of them, and each folder is synced once. ``before``: called with the path of a file directly before it is put into
-    its place. Raises ``OSError``: then some of the files may be in their places.
+    Files are written into the folder ``prepared``, which no other call uses at the same time and which is removed in
+    the end; then each is moved to its place. They are synced in parallel, which takes a file system about as long as
+    one of them, and each folder is synced once. ``before``: called with the path of a file directly before it is put
+    into its place. Raises ``OSError``: then some of the files may be in their places.
     """
-    shutil.rmtree(prepared, ignore_errors=True)
-
-    def prepare(number: int) -> Path:
-        return _write_temporary(prepared / str(number), _all_of(files[number][1]))
-
+    folders = dict.fromkeys(path.parent for path, _ in files)
     try:
         with ThreadPoolExecutor(min(8, max(1, len(files)))) as pool:
-            made = list(pool.map(prepare, range(len(files))))
+            made = list(pool.map(lambda file: _write_temporary(file[0], _all_of(file[1]), prepared), files))
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
         for (path, data), temporary in zip(files, made, strict=True):
             if before is not None:
                 before(path)
-            if not path.parent.is_dir():
-                path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 temporary.replace(path)
             except OSError as error:
@@ -104,7 +103,7 @@ def write_many(
                     raise
                 # The folder is a link to another file system.
                 write_bytes(path, data)
-        for folder in dict.fromkeys(path.parent for path, _ in files):
+        for folder in folders:
             sync_folder(folder)
     finally:
         shutil.rmtree(prepared, ignore_errors=True)

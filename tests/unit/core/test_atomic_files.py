@@ -33,8 +33,9 @@ def test_where_one_cannot_be_written_none_is_replaced_and_nothing_is_left(
     monkeypatch.setattr(atomic_files.os, "fsync", _full_after(2))
     files = [(tmp_path / f"{number}.txt", b"new") for number in range(4)]
     files[0][0].write_bytes(b"old")
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as raised:
         write_many(files, tmp_path / "prepared")
+    assert raised.value.filename in {str(path) for path, _ in files}
     assert [path.name for path in tmp_path.iterdir()] == ["0.txt"]
     assert files[0][0].read_bytes() == b"old"
 
