@@ -83,7 +83,8 @@ class WatchedEngine(Engine):
         def text(found: list[Hypothesis]) -> str:
             return " ".join(each.text for each in found if not reason_to_drop(each.evidence, one.chunk.options))
 
-        self.texts[one.index] = (text([all_[0] for _, all_ in one.settled]), text([kept for kept, _ in one.settled]))
+        settled = [one.settled[window.number] for window in one.windows]
+        self.texts[one.index] = (text([all_[0] for _, all_ in settled]), text([kept for kept, _ in settled]))
         return super()._finish(one)
 
 

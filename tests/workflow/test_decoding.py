@@ -113,7 +113,7 @@ def test_a_result_depends_on_nothing_but_its_audio_and_options(
     alone = [decode(other, pcm, options=options)[0] for pcm in told]
     assert [spelt(one) for one in together] == [spelt(one) for one in alone]
     paths = {reading.path for one in together for window in one.windows for reading in window.readings}
-    assert {"fast", "beam:5", "beam:5+context", "sequential"} <= paths
+    assert {"fast", "beam:3", "beam:5", "beam:5+context", "sequential"} <= paths
     in_one_language = replace(options, code_switching=False)
     alone = decode(engine, mixed, options=in_one_language)
     assert spelt(alone[0]) == spelt(decode(other, told[1], mixed, options=in_one_language)[1])

@@ -61,20 +61,22 @@ class _ChunkProgress:
     windows: list[DecodingWindow]
     # Output of the fast pass by window number.
     fast: dict[int, ModelOutput] = field(default_factory=dict)
-    # Per window, once the fast pass is over: the better hypothesis, and all hypotheses, judged but without word times.
-    settled: list[tuple[Hypothesis, list[Hypothesis]]] = field(default_factory=list)
-    # Numbers of the windows that the second pass has yet to decode.
-    doubtful: list[int] = field(default_factory=list)
+    # Window number -> beams, for windows that the fast pass leaves out.
+    first_beams: dict[int, int] = field(default_factory=dict)
+    # By window number, once a pass has read it: the better hypothesis, and all of them, judged but without word times.
+    settled: dict[int, tuple[Hypothesis, list[Hypothesis]]] = field(default_factory=dict)
+    # Numbers of the windows that the second pass has yet to decode; ``None``: not known before the fast pass is over.
+    doubtful: list[int] | None = None
 
     @property
     def fast_pass_done(self) -> bool:
         """Whether the fast pass is over."""
-        return len(self.fast) == len(self.windows)
+        return len(self.fast) + len(self.first_beams) == len(self.windows)
 
     @property
     def second_pass_done(self) -> bool:
         """Whether the second pass is over, too."""
-        return len(self.settled) == len(self.windows) and not self.doubtful
+        return self.doubtful == []
 
 
 class Engine:
@@ -141,25 +143,29 @@ class Engine:
     def _start(self, index: int, chunk: ChunkAudio, prepared: Prepared) -> _ChunkProgress:
         """Encodes the windows of a chunk and finds their languages."""
         language, probability, windows = encode_windows(self._model, prepared.audio, chunk.options, prepared)
-        return _ChunkProgress(index, chunk, language, probability, prepared.audio, prepared.speech, windows)
+        beams = {one.number: self._model.first_beams(one.language, chunk.options) for one in windows}
+        wide = {number: count for number, count in beams.items() if count}
+        return _ChunkProgress(
+            index, chunk, language, probability, prepared.audio, prepared.speech, windows, first_beams=wide
+        )
 
     def _advance(self, waiting: list[_ChunkProgress], *, everything: bool) -> None:
         """Runs the fast pass over all full batches of windows, or over ``everything``, then the second pass."""
         groups: dict[tuple[str, int], list[tuple[_ChunkProgress, DecodingWindow]]] = {}
         for one in waiting:
             for window in one.windows:
-                if window.number not in one.fast:
+                if window.number not in one.fast and window.number not in one.first_beams:
                     kind = (repr(one.chunk.options), window.encoded.shape[1])
                     groups.setdefault(kind, []).append((one, window))
         for group in groups.values():
             count = len(group) if everything else len(group) - len(group) % self._model.batch_size
             self._run_fast_pass(group[:count])
-        fresh = [one for one in waiting if one.fast_pass_done and not one.settled]
-        for one in fresh:
-            self._find_doubtful(one)
+        for one in waiting:
+            if one.fast_pass_done and one.doubtful is None:
+                one.doubtful = self._find_doubtful(one)
         doubtful = [one for one in waiting if one.doubtful]
         # The windows of all chunks share batches, of one length and one length of context: the more, the fuller.
-        if everything or sum(len(one.doubtful) for one in doubtful) >= 3 * self._model.batch_size:
+        if everything or sum(len(one.doubtful or ()) for one in doubtful) >= 3 * self._model.batch_size:
             self._run_second_pass(doubtful)
 
     def _run_fast_pass(self, group: list[tuple[_ChunkProgress, DecodingWindow]]) -> None:
@@ -171,53 +177,84 @@ class Engine:
         for (one, window), output in zip(group, found, strict=True):
             one.fast[window.number] = output
 
-    def _find_doubtful(self, one: _ChunkProgress) -> None:
-        """Settles the windows of a chunk on what the fast pass wrote, and lists those that are decoded again."""
+    def _find_doubtful(self, one: _ChunkProgress) -> list[int]:
+        """Settles windows on what the fast pass wrote; returns the numbers of those that the second pass decodes."""
         options = one.chunk.options
+        doubtful = []
         for window in one.windows:
+            if window.number in one.first_beams:
+                doubtful.append(window.number)
+                continue
             fast = self._hypothesis(one, window, "fast", one.fast[window.number])
-            one.settled.append((fast, [fast]))
+            one.settled[window.number] = (fast, [fast])
             unsure = second_pass.word_logprob(one.fast[window.number], fast.text) < options.second_look_word_logprob
             if unsure and options.second_beam_size > options.beam_size:
-                one.doubtful.append(window.number)
+                doubtful.append(window.number)
+        return doubtful
 
     def _run_second_pass(self, chunks: list[_ChunkProgress]) -> None:
-        """Decodes the doubtful windows of ``chunks`` again, in rounds, those with contexts of one length together."""
-        rounds = [second_pass.rounds(one.doubtful) for one in chunks]
+        """Decodes the doubtful windows of ``chunks``, in rounds, those with contexts of one length together."""
+        rounds = [second_pass.rounds(one.doubtful or ()) for one in chunks]
         for number in range(second_pass.ROUNDS):
-            groups: dict[tuple[str, int], list[tuple[_ChunkProgress, DecodingWindow, list[int]]]] = {}
-            for one, numbers in zip(chunks, rounds, strict=True):
-                for window in (one.windows[index] for index in numbers[number]):
-                    context = self._context(one, window)
-                    groups.setdefault((repr(one.chunk.options), len(context)), []).append((one, window, context))
-            for group in groups.values():
-                self._decode_again(group)
+            windows = [
+                (one, one.windows[index])
+                for one, numbers in zip(chunks, rounds, strict=True)
+                for index in numbers[number]
+            ]
+            self._read_widely([(one, window, self._context(one, window)) for one, window in windows])
+            # A text that follows its context instead of the sound is compared with one that has none.
+            self._read_widely([(one, window, []) for one, window in windows if self._is_misled(one, window)])
         for one in chunks:
-            one.doubtful.clear()
+            one.doubtful = []
+
+    def _is_misled(self, one: _ChunkProgress, window: DecodingWindow) -> bool:
+        """Returns whether the only reading of a window had a context and may owe its faults to it."""
+        kept, hypotheses = one.settled[window.number]
+        return len(hypotheses) == 1 and kept.path.endswith("+context") and bool(set(kept.flags) - HARMLESS_FLAGS)
+
+    def _read_widely(self, windows: list[tuple[_ChunkProgress, DecodingWindow, list[int]]]) -> None:
+        """Reads windows with more than one beam, those with as many beams and as long a context together."""
+        groups: dict[tuple[str, int, int], list[tuple[_ChunkProgress, DecodingWindow, list[int]]]] = {}
+        for one, window, context in windows:
+            beams = one.first_beams.get(window.number) or one.chunk.options.second_beam_size
+            kind = (repr(one.chunk.options), beams, len(context))
+            groups.setdefault(kind, []).append((one, window, context))
+        for (_, beams, _), group in groups.items():
+            self._read_group(group, beams)
 
     def _context(self, one: _ChunkProgress, window: DecodingWindow) -> list[int]:
         """Returns what a window is told of the text before it, as far as that is settled by now."""
         options = one.chunk.options
-        before = [kept for kept, _ in one.settled[: window.number]]
-        room = self._model.room(window.language, options)
-        return second_pass.preceding_tokens(before, one.settled[window.number][0], room, options)
+        before: list[Hypothesis] = []
+        for number in range(window.number - 1, -1, -1):
+            if number not in one.settled:
+                break
+            before.insert(0, one.settled[number][0])
+        written = 0
+        if window.number in one.settled:
+            written = len(one.settled[window.number][0].decoded[0].output.tokens)
+        room = self._model.room(window.language, options) - 2 * written
+        return second_pass.preceding_tokens(before, window.language, room, options)
 
-    def _decode_again(self, group: list[tuple[_ChunkProgress, DecodingWindow, list[int]]]) -> None:
-        """Settles windows on the better of what the fast and the second pass wrote."""
+    def _read_group(self, group: list[tuple[_ChunkProgress, DecodingWindow, list[int]]], beams: int) -> None:
+        """Settles windows on what the second pass writes, or on the better of that and what was read before."""
         options = group[0][0].chunk.options
         found = self._model.generate(
             [window.encoded for _, window, _ in group],
             [window.language for _, window, _ in group],
             options,
-            beam_size=options.second_beam_size,
+            beam_size=beams,
             contexts=[context for _, _, context in group],
         )
         for (one, window, context), output in zip(group, found, strict=True):
-            path = f"beam:{options.second_beam_size}" + ("+context" if context else "")
+            path = f"beam:{beams}" + ("+context" if context else "")
             second = self._hypothesis(one, window, path, output)
-            fast, _ = one.settled[window.number]
-            kept = second_pass.choose(fast, second, self._model.text(context), options)
-            one.settled[window.number] = (kept, [fast, second])
+            if window.number not in one.settled:
+                one.settled[window.number] = (second, [second])
+                continue
+            first, _ = one.settled[window.number]
+            kept = second_pass.choose(first, second, self._model.text(context), options)
+            one.settled[window.number] = (kept, [first, second])
 
     def _hypothesis(self, one: _ChunkProgress, window: DecodingWindow, path: str, output: ModelOutput) -> Hypothesis:
         span = DecodedSpan(window.layout, window.encoded, output)
@@ -229,7 +266,7 @@ class Engine:
         options, samples = one.chunk.options, len(one.chunk.pcm)
         if not one.windows:
             return empty_result(samples, one.language if one.language != "auto" else "")
-        timed = [self._timed(one, *pair) for pair in zip(one.windows, one.settled, strict=True)]
+        timed = [self._timed(one, window, one.settled[window.number]) for window in one.windows]
         median_rate = chunk_median_rate([kept.evidence for kept, _ in timed], options)
         windows: list[Window] = []
         segments: list[Segment] = []

@@ -26,8 +26,9 @@ class DecodeOptions:
     The search: ``beam_size`` of the fast pass, for which the ``merged_pairs`` most similar pairs of encoder frames
     become one each (-1: 650 of 750 with models as narrow as tiny and base, else none); a window whose log-probability
     per word is below ``second_look_word_logprob`` is decoded again with ``second_beam_size`` and up to
-    ``context_tokens`` of the text before it in the chunk; ``careful_beam_size`` of the careful pass and
-    the ``temperatures`` it may sample at (none: the same input gives the same bytes);
+    ``context_tokens`` of the text before it in the chunk; ``first_beam_size`` of a search that comes instead of both,
+    with that context (``whisper/search_choice.py``; -1: choose, 0: never); ``careful_beam_size`` of the careful pass
+    and the ``temperatures`` it may sample at (none: the same input gives the same bytes);
     ``patience``, ``length_penalty``, ``repetition_penalty``,
     ``no_repeat_ngram_size`` and ``suppress_tokens`` as in faster-whisper; ``max_tokens`` per window
     (Whisper's whole text context is 448; half of it, the limit of OpenAI's own decoder, cuts off half a minute of quick
@@ -54,6 +55,7 @@ class DecodeOptions:
     second_beam_size: int = 5
     second_look_word_logprob: float = -0.12
     context_tokens: int = 64
+    first_beam_size: int = -1
     careful_beam_size: int = 5
     temperatures: list[float] = field(default_factory=list)
     patience: float = 1.0

@@ -17,7 +17,7 @@ from audiogrid.decoding.options import DecodeOptions
 from audiogrid.records.chunks import Chunk
 from audiogrid.records.store import chunk_key, storable_options
 
-REVISION = 2
+REVISION = 3
 
 # Defaults of revision 0. Its results carry no revision in their keys.
 FIRST_DEFAULTS: Mapping[str, Any] = {
@@ -69,6 +69,8 @@ CHANGED_DEFAULTS: Mapping[int, Mapping[str, Any]] = {
     1: {"code_switching": "auto", "temperatures": [], "encoder": "auto", "levelling": "relative"},
     # Besides: quality rules measure what they guard against without being misled by it.
     2: {"encoder_margin": -1.0, "context_tokens": 64},
+    # Besides: windows are divided where speech is uncertain.
+    3: {"first_beam_size": -1},
 }
 REMOVED_OPTIONS: Mapping[int, frozenset[str]] = {}
 
@@ -79,6 +81,7 @@ WITHOUT_EFFECT: Mapping[str, Any] = {
     "encoder": "ctranslate2",
     "levelling": "none",
     "encoder_margin": 30.0,
+    "first_beam_size": 0,
 }
 
 # Options that were added within a revision: its keys do not contain them at these values.

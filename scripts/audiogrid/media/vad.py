@@ -9,7 +9,7 @@ here, so that the result does not depend on how the signal is divided (bit for b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -42,6 +42,10 @@ class VoiceOptions:
     min_silence_ms: int = 160
     min_speech_ms: int = 0
     pad_ms: int = 400
+
+    def certain(self) -> VoiceOptions:
+        """Returns the same options with the thresholds from which speech is certain, unless theirs are higher."""
+        return replace(self, threshold=max(0.5, self.threshold), neg_threshold=max(0.35, self.neg_threshold))
 
 
 @lru_cache(maxsize=1)
@@ -113,7 +117,7 @@ def speech_spans(probabilities: np.ndarray, samples: int, options: VoiceOptions 
     """
     options = options or VoiceOptions()
     spans = _raw_spans(probabilities.tolist(), samples, options)
-    return _padded(spans, samples, options.pad_ms * SAMPLE_RATE // 1000)
+    return with_pads(spans, samples, options.pad_ms * SAMPLE_RATE // 1000)
 
 
 def _raw_spans(probabilities: list[float], samples: int, options: VoiceOptions) -> list[tuple[int, int]]:
@@ -139,7 +143,36 @@ def _raw_spans(probabilities: list[float], samples: int, options: VoiceOptions) 
     return [(begin, end) for begin, end in spans if end - begin > min_speech]
 
 
-def _padded(spans: list[tuple[int, int]], samples: int, pad: int) -> list[tuple[int, int]]:
+def trimmed(spans: list[tuple[int, int]], certain: list[tuple[int, int]], pad: int) -> list[tuple[int, int]]:
+    """Returns the spans of ``certain`` speech, and the speech in ``spans`` that pads of ``pad`` samples do not reach.
+
+    ``spans``: speech from a low threshold on, which holds all of ``certain``. Both in samples, without pads, increasing
+    and disjoint; so is the result. With its pads it covers all of ``spans``. It has more gaps, and a gap of ``certain``
+    is a better place to divide the audio than any other place between two gaps of ``spans``.
+    """
+    found: list[tuple[int, int]] = []
+    at = 0
+    for start, end in spans:
+        while at < len(certain) and certain[at][1] <= start:
+            at += 1
+        reached = start
+        while at < len(certain) and certain[at][0] < end:
+            first, last = max(start, certain[at][0]), min(end, certain[at][1])
+            begin = reached + (pad if reached > start else 0)
+            if first - pad > begin:
+                found.append((begin, first - pad))
+            found.append((first, last))
+            reached = last
+            at += 1
+        if reached == start:
+            found.append((start, end))
+        elif end > reached + pad:
+            found.append((reached + pad, end))
+    return found
+
+
+def with_pads(spans: list[tuple[int, int]], samples: int, pad: int) -> list[tuple[int, int]]:
+    """Returns ``spans`` of a signal of ``samples`` samples, grown by ``pad`` on both sides as in ``VoiceOptions``."""
     padded = list(spans)
     for index, (start, end) in enumerate(spans):
         before = spans[index - 1][1] if index else None

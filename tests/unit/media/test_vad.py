@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiogrid.media.vad import FRAME, VoiceDetector, VoiceOptions, speech_probabilities, speech_spans
+from audiogrid.media.vad import (
+    FRAME,
+    VoiceDetector,
+    VoiceOptions,
+    speech_probabilities,
+    speech_spans,
+    trimmed,
+    with_pads,
+)
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +111,31 @@ def test_spans_are_ordered_disjoint_and_inside(
     edges = [edge for span in spans for edge in span]
     assert edges == sorted(edges)
     assert all(0 <= start < end <= samples for start, end in spans)
+
+
+def test_certain_speech_is_what_is_left_unless_pads_do_not_reach_the_rest() -> None:
+    assert trimmed([(0, 100)], [(10, 40), (50, 90)], 10) == [(10, 40), (50, 90)]
+    # Before, between and behind certain speech, each longer than the pads.
+    assert trimmed([(0, 100)], [(30, 40), (70, 80)], 10) == [(0, 20), (30, 40), (50, 60), (70, 80), (90, 100)]
+    assert trimmed([(0, 10), (20, 30)], [], 10) == [(0, 10), (20, 30)]
+    assert trimmed([(0, 10), (20, 60)], [(25, 55)], 5) == [(0, 10), (25, 55)]
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 1.0]), max_size=120),
+    st.integers(0, FRAME - 1),
+    st.sampled_from([0, 30, 400]),
+)
+def test_no_speech_is_lost_between_spans_that_were_trimmed(values: list[float], short: int, pad_ms: int) -> None:
+    samples = max(0, len(values) * FRAME - short)
+    options = VoiceOptions(0.25, 0.15, pad_ms=0)
+    probabilities, pad = np.array(values, dtype=np.float32), pad_ms * 16
+    spans = speech_spans(probabilities, samples, options)
+    found = trimmed(spans, speech_spans(probabilities, samples, options.certain()), pad)
+    assert all(start < end for start, end in found)
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(found))
+    heard = np.zeros(samples, bool)
+    for start, end in with_pads(found, samples, pad):
+        assert 0 <= start <= end <= samples
+        heard[start:end] = True
+    assert all(heard[start:end].all() for start, end in spans)

@@ -15,7 +15,7 @@ from audiogrid.decoding.options import DecodeOptions
 from audiogrid.decoding.passes.levelling import frame_energies, level_speech
 from audiogrid.decoding.passes.quiet_speech import add_quiet_speech, split_at
 from audiogrid.decoding.windows import Layout, pack
-from audiogrid.media.vad import speech_probabilities, speech_spans
+from audiogrid.media.vad import speech_probabilities, speech_spans, trimmed, with_pads
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -56,8 +56,11 @@ def prepare(
     if levelled:
         energies = frame_energies(pcm)
         probabilities, quiet = add_quiet_speech(pcm, energies, probabilities, without_pads)
-    speech = speech_spans(probabilities, len(pcm), without_pads)
-    padded = speech_spans(probabilities, len(pcm), voice)
+    spans = speech_spans(probabilities, len(pcm), without_pads)
+    certain = speech_spans(probabilities, len(pcm), without_pads.certain())
+    pad = to_samples(voice.pad_ms / 1000)
+    speech = trimmed(spans, certain, pad)
+    padded = with_pads(speech, len(pcm), pad)
     if levelled:
         audio = level_speech(pcm, energies, split_at(speech, quiet))
     layouts = pack(padded, speech, probabilities, to_samples(options.max_window_seconds))

@@ -55,20 +55,18 @@ def rounds(numbers: Sequence[int]) -> list[list[int]]:
     return found
 
 
-def preceding_tokens(before: Sequence[Hypothesis], fast: Hypothesis, room: int, options: DecodeOptions) -> list[int]:
-    """Returns the last tokens of what was written for the windows ``before``, in the language of ``fast``.
+def preceding_tokens(before: Sequence[Hypothesis], language: str, room: int, options: DecodeOptions) -> list[int]:
+    """Returns the last tokens of what was written in ``language`` for the windows ``before``.
 
-    They are at most ``options.context_tokens``, and few enough that twice the tokens of the ``fast`` hypothesis still
-    fit into ``room``, the tokens that context and text may have together. Their number is a multiple of 16, so that
+    They are at most ``options.context_tokens``, and not more than ``room``. Their number is a multiple of 16, so that
     most windows can share batches. Nothing comes from before a loop: as context, it would lead to further loops.
     """
-    written = len(fast.decoded[0].output.tokens)
-    most = min(options.context_tokens, room - 2 * written)
+    most = min(options.context_tokens, room)
     tokens: list[int] = []
     for one in reversed(before):
         if one.evidence.capped or is_repetitive(one.evidence, options) or len(tokens) >= most:
             break
-        if one.language == fast.language and not reason_to_drop(one.evidence, options):
+        if one.language == language and not reason_to_drop(one.evidence, options):
             tokens = [*one.decoded[0].output.tokens, *tokens]
     length = max(0, min(len(tokens), most)) // _STEP * _STEP
     return tokens[len(tokens) - length :]

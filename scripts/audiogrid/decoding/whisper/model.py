@@ -31,6 +31,7 @@ from audiogrid.decoding.whisper.frame_merging import merge_frames, pairs_to_merg
 from audiogrid.decoding.whisper.loading import as_array, load_model
 from audiogrid.decoding.whisper.mel import without_blas
 from audiogrid.decoding.whisper.prompt_room import fitting, room_for_prompt
+from audiogrid.decoding.whisper.search_choice import first_beams
 from audiogrid.decoding.whisper.search_memory import windows_at_once
 from audiogrid.decoding.whisper.weights import model_size
 from audiogrid.decoding.whisper.window_length import (
@@ -217,6 +218,10 @@ class Model:
         if name not in self._encoders:
             self._encoders[name] = load_openvino(self._folder, name, self._threads)
         return self._encoders[name]
+
+    def first_beams(self, language: str, options: DecodeOptions) -> int:
+        """Returns the beams of the search that comes instead of fast and second pass, or 0; see ``search_choice``."""
+        return first_beams(self._width if self.multilingual else 0, language, options)
 
     def languages(self, encoded: Sequence[np.ndarray]) -> list[dict[str, float]]:
         """Returns the probability of every language, per window."""
