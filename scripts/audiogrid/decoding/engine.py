@@ -225,11 +225,10 @@ class Engine:
     def _context(self, one: _ChunkProgress, window: DecodingWindow) -> list[int]:
         """Returns what a window is told of the text before it, as far as that is settled by now."""
         options = one.chunk.options
-        before: list[Hypothesis] = []
-        for number in range(window.number - 1, -1, -1):
-            if number not in one.settled:
-                break
-            before.insert(0, one.settled[number][0])
+        first = window.number
+        while first - 1 in one.settled:
+            first -= 1
+        before = [one.settled[number][0] for number in range(first, window.number)]
         written = 0
         if window.number in one.settled:
             written = len(one.settled[window.number][0].decoded[0].output.tokens)

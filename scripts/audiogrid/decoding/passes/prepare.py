@@ -47,6 +47,9 @@ def prepare(
 ) -> Prepared:
     """Returns voice activity, windows and features of a chunk; needs no model.
 
+    Speech from a low threshold on is kept, and divided where it is not certain: people pause there, and a window that
+    ends inside a sentence costs words at its edges (BENCHMARKS.md, "Passes and short windows").
+
     ``pcm``: int16 at 16 kHz. ``features``: turns the audio of windows into the model's input.
     """
     probabilities = speech_probabilities(pcm)

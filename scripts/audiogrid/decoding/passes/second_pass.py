@@ -13,6 +13,9 @@ bfloat16 on a busy AMD EPYC (Zen 4), 6 minutes of Spanish: one by one 15.5 % of 
 core-seconds a window; in two rounds with 208 tokens 16.3 % (1.35), with 112 tokens 16.8 % (0.96), with 64 tokens
 17.5 %, without context 18.0 % (0.8). Russian and noisy English gained nothing from more than 64 tokens (BENCHMARKS.md).
 These are costs in batches of up to eight. A CPU is given two windows at once, to save memory: 1.3 to 1.6 with 208.
+
+Windows that the fast pass leaves out (``whisper/search_choice.py``) are read in the same rounds. A window whose reading
+breaks a quality rule, and had a context, is read once more without it.
 """
 
 from __future__ import annotations
