@@ -60,14 +60,12 @@ def prepare(
         energies = frame_energies(pcm)
         probabilities, quiet = add_quiet_speech(pcm, energies, probabilities, without_pads)
     spans = speech_spans(probabilities, len(pcm), without_pads)
-    certain = speech_spans(probabilities, len(pcm), without_pads.certain())
-    pad = to_samples(voice.pad_ms / 1000)
-    speech = trimmed(spans, certain, pad)
-    padded = with_pads(speech, len(pcm), pad)
     if levelled:
-        audio = level_speech(pcm, energies, split_at(speech, quiet))
-    layouts = pack(padded, speech, probabilities, to_samples(options.max_window_seconds))
-    return Prepared(audio, probabilities, speech, layouts, features([layout.audio(audio) for layout in layouts]))
+        audio = level_speech(pcm, energies, split_at(spans, quiet))
+    pad = to_samples(voice.pad_ms / 1000)
+    parts = trimmed(spans, speech_spans(probabilities, len(pcm), without_pads.certain()), pad)
+    layouts = pack(with_pads(parts, len(pcm), pad), parts, probabilities, to_samples(options.max_window_seconds))
+    return Prepared(audio, probabilities, spans, layouts, features([layout.audio(audio) for layout in layouts]))
 
 
 def map_ahead(
