@@ -2,7 +2,7 @@
 
 A small model is so unsure in most languages but English that nearly every window was read greedily and then again with
 a wide beam. In these languages one search with three beams and the text before as context takes the place of both: on
-15 minutes each of recorded Spanish, French, Italian and Russian it took three quarters of the time, and fewer words
+15 minutes each of recorded Spanish, French, Italian and Russian it took seven tenths of the time, and fewer words
 were wrong (BENCHMARKS.md, "Passes and short windows").
 """
 
