@@ -232,8 +232,8 @@ class Engine:
         written = 0
         if window.number in one.settled:
             written = len(one.settled[window.number][0].decoded[0].output.tokens)
-        room = self._model.room(window.language, options) - 2 * written
-        return second_pass.preceding_tokens(before, window.language, room, options)
+        room = self._model.room(window.language, options)
+        return second_pass.preceding_tokens(before, window.language, written, room, options)
 
     def _read_group(self, group: list[tuple[_ChunkProgress, DecodingWindow, list[int]]], beams: int) -> None:
         """Settles windows on what the second pass writes, or on the better of that and what was read before."""

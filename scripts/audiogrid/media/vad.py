@@ -147,8 +147,8 @@ def trimmed(spans: list[tuple[int, int]], certain: list[tuple[int, int]], pad: i
     """Returns the spans of ``certain`` speech, and the speech in ``spans`` that pads of ``pad`` samples do not reach.
 
     ``spans``: speech from a low threshold on, which holds all of ``certain``. Both in samples, without pads, increasing
-    and disjoint; so is the result. With its pads it covers all of ``spans``. It has more gaps, and a gap of ``certain``
-    is a better place to divide the audio than any other place between two gaps of ``spans``.
+    and disjoint; so is the result. With its pads it covers all of ``spans``. It has more gaps, at which audio can be
+    divided into windows.
     """
     found: list[tuple[int, int]] = []
     at = 0

@@ -57,25 +57,27 @@ def written(tokens: list[int], text: str = SENTENCE, language: str = "en", logpr
 
 @given(
     st.lists(st.lists(st.integers(0, 50_000), max_size=120), max_size=8),
+    st.integers(0, 200),
     st.integers(1, 223),
-    st.integers(-200, 444),
+    st.integers(0, 444),
 )
-def test_a_context_is_the_end_of_what_was_said_and_no_longer_than_its_room(
-    before: list[list[int]], most: int, room: int
+def test_a_context_is_the_end_of_what_was_said_and_leaves_room_for_the_text(
+    before: list[list[int]], fast: int, most: int, room: int
 ) -> None:
     options = DecodeOptions(context_tokens=most)
-    found = preceding_tokens([written(one) for one in before], "en", room, options)
+    found = preceding_tokens([written(one) for one in before], "en", fast, room, options)
     said = [token for one in before for token in one]
     assert found == said[len(said) - len(found) :]
+    assert len(found) <= most
     # Few lengths, so that windows share batches.
     assert len(found) % 16 == 0
-    assert len(found) > min(len(said), most, room) - 16
-    assert len(found) <= max(0, min(most, room))
+    assert len(found) > min(len(said), most, room - 2 * fast) - 16
+    assert not found or len(found) + 2 * fast <= room
 
 
 def test_nothing_is_led_where_no_context_is_wanted() -> None:
     before = [written(list(range(300)))]
-    assert preceding_tokens(before, "en", 444, DecodeOptions(context_tokens=0)) == []
+    assert preceding_tokens(before, "en", 10, 444, DecodeOptions(context_tokens=0)) == []
 
 
 def test_a_context_is_of_the_same_language_and_from_behind_the_last_loop() -> None:
@@ -83,8 +85,8 @@ def test_a_context_is_of_the_same_language_and_from_behind_the_last_loop() -> No
     faint = written([3] * 32, "Thank you.", logprob=-1.5)
     faint = replace(faint, evidence=replace(faint.evidence, voice=0.2))
     first, last = written([4] * 32), written([5] * 32)
-    assert preceding_tokens([first, loop, last, other, faint], "en", 444, OPTIONS) == [5] * 32
-    assert preceding_tokens([first, other, last], "en", 444, OPTIONS) == [4] * 32 + [5] * 32
+    assert preceding_tokens([first, loop, last, other, faint], "en", 10, 444, OPTIONS) == [5] * 32
+    assert preceding_tokens([first, other, last], "en", 10, 444, OPTIONS) == [4] * 32 + [5] * 32
 
 
 @given(st.sets(st.integers(0, 30)))

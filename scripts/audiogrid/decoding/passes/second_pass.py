@@ -58,13 +58,17 @@ def rounds(numbers: Sequence[int]) -> list[list[int]]:
     return found
 
 
-def preceding_tokens(before: Sequence[Hypothesis], language: str, room: int, options: DecodeOptions) -> list[int]:
+def preceding_tokens(
+    before: Sequence[Hypothesis], language: str, written: int, room: int, options: DecodeOptions
+) -> list[int]:
     """Returns the last tokens of what was written in ``language`` for the windows ``before``.
 
-    They are at most ``options.context_tokens``, and not more than ``room``. Their number is a multiple of 16, so that
-    most windows can share batches. Nothing comes from before a loop: as context, it would lead to further loops.
+    They are at most ``options.context_tokens``, and few enough that twice the ``written`` tokens of an earlier
+    hypothesis (0: there is none) still fit into ``room``, the tokens that context and text may have together. Their
+    number is a multiple of 16, so that most windows can share batches. Nothing comes from before a loop: as context, it
+    would lead to further loops.
     """
-    most = min(options.context_tokens, room)
+    most = min(options.context_tokens, room - 2 * written)
     tokens: list[int] = []
     for one in reversed(before):
         if one.evidence.capped or is_repetitive(one.evidence, options) or len(tokens) >= most:
